@@ -1,0 +1,57 @@
+"""Everything that streamer raises on purpose: one small tree of exceptions.
+
+The message of each says what is wrong and what to do, joined by " - "; the
+command line prints it as the single line ``error: what - what to do``.
+"""
+
+from __future__ import annotations
+
+
+class StreamerError(Exception):
+    """Something a user can mend.
+
+    Args:
+        what: what is wrong, without a full stop.
+        todo: what to do about it, without a full stop.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, todo: str) -> None:
+        super().__init__(f"{what} - {todo}")
+        self.what = what
+        self.todo = todo
+
+
+class UsageError(StreamerError):
+    """Options or arguments that do not fit together (exit code 2)."""
+
+    exit_code = 2
+
+
+class AudioError(StreamerError):
+    """A recording or a stream of samples that cannot be read."""
+
+
+class DeviceError(AudioError):
+    """A microphone that cannot be opened, is busy, or went away."""
+
+
+class ModelError(StreamerError):
+    """A bundle, a network or an alphabet that cannot be used."""
+
+
+class ScorerError(ModelError):
+    """A language model package that cannot be used."""
+
+
+class DecoderError(StreamerError):
+    """A decoder that is not installed or does not fit the model."""
+
+
+class ConversionError(StreamerError):
+    """A network that cannot be read, converted or checked."""
+
+
+class OutputError(StreamerError):
+    """A place where results cannot be written or sent."""

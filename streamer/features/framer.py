@@ -1,0 +1,110 @@
+"""From samples to windows of the acoustic model, each sample transformed once.
+
+Three eager buffers follow each other, as in DeepSpeech's native client:
+samples until a window of the front end is full, coefficient vectors until the
+context of one step is full, steps until a window of the acoustic model is
+full. The beginning is padded with vectors of zeros (not with silence); so is
+the end, after the left-over samples were filled up to one more window.
+"""
+
+from __future__ import annotations
+
+from typing import List, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from streamer.features.front_ends import FloatArray, FrontEnd
+
+
+class Window(NamedTuple):
+    """One input of the acoustic model.
+
+    Attributes:
+        features: float32 (1, n_steps, 2 * n_context + 1, n_coefficients);
+            steps from ``n`` on are zeros.
+        n: how many steps are real, 1 to n_steps.
+    """
+
+    features: FloatArray
+    n: int
+
+
+class Framer:
+    """Cuts a stream of samples into windows of the acoustic model.
+
+    Args:
+        front_end: makes the coefficients.
+        n_steps: steps in a window of the acoustic model.
+        n_context: coefficient vectors before and after the one in the middle.
+    """
+
+    def __init__(self, front_end: FrontEnd, n_steps: int, n_context: int) -> None:
+        self.front_end = front_end
+        self.n_steps = n_steps
+        self.n_context = n_context
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin a new stream."""
+        self._history: FloatArray = np.zeros(0, np.float32)
+        self._samples: FloatArray = np.zeros(0, np.float32)
+        zeros = np.zeros((self.n_context, self.front_end.n_coefficients), np.float32)
+        self._vectors: List[npt.NDArray[np.float32]] = list(zeros)
+        self._fed = False
+
+    def feed(self, samples: FloatArray) -> List[Window]:
+        """Take samples and return the windows they complete.
+
+        Args:
+            samples: float32 (n,), full scale is 1, at the front end's rate.
+        """
+        self._fed = self._fed or len(samples) > 0
+        self._samples = np.concatenate([self._samples, samples])
+        self._transform_full_windows()
+        return self._take_windows(flush=False)
+
+    def finish(self) -> List[Window]:
+        """End the stream and return the windows that are left, the last one short.
+
+        A stream that was fed nothing has no windows. Call `reset` before the
+        next stream.
+        """
+        if not self._fed:
+            return []
+        front = self.front_end
+        if len(self._samples):
+            rest = front.window_samples - len(self._samples)
+            self._samples = np.concatenate([self._samples, np.zeros(rest, np.float32)])
+            self._transform_full_windows()
+        self._vectors.extend(np.zeros((self.n_context, front.n_coefficients), np.float32))
+        return self._take_windows(flush=True)
+
+    def _transform_full_windows(self) -> None:
+        front = self.front_end
+        position = 0
+        while len(self._samples) - position >= front.window_samples:
+            window = self._samples[position : position + front.window_samples]
+            self._vectors.append(front.coefficients(window, self._history))
+            after = position + front.step_samples
+            if front.history_samples:
+                self._history = self._samples[after - front.history_samples : after].copy()
+            position = after
+        if position:
+            self._samples = self._samples[position:].copy()
+
+    def _take_windows(self, flush: bool) -> List[Window]:
+        width = 2 * self.n_context + 1
+        windows = []
+        while True:
+            n = min(len(self._vectors) - width + 1, self.n_steps)
+            if n < 1 or (n < self.n_steps and not flush):
+                return windows
+            vectors = np.stack(self._vectors[: n + width - 1])
+            features = np.zeros(
+                (1, self.n_steps, width, self.front_end.n_coefficients), np.float32
+            )
+            steps = np.lib.stride_tricks.sliding_window_view(vectors, width, axis=0)
+            features[0, :n] = steps.transpose(0, 2, 1)
+            windows.append(Window(features, n))
+            del self._vectors[:n]

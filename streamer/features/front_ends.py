@@ -1,0 +1,281 @@
+"""From windows of samples to coefficients: the two front ends of the DeepSpeech family.
+
+A front end looks at one window at a time. That costs a little speed (about
+20 microseconds a window) and buys exactness: matrix products over several rows
+round differently from products over one, so anything batched would depend on
+how the stream was cut.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Mapping, Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+from python_speech_features import base, sigproc
+
+from streamer.errors import ModelError
+
+FloatArray = npt.NDArray[np.float32]
+
+#: Full scale of 16-bit samples: front ends take samples in [-1, 1).
+FULL_SCALE = 32768.0
+
+
+class FrontEnd(Protocol):
+    """Turns one window of samples into one vector of coefficients."""
+
+    #: Samples a second.
+    sample_rate_hz: int
+    #: Samples in a window.
+    window_samples: int
+    #: Samples from the start of one window to the start of the next.
+    step_samples: int
+    #: Samples before a window that its coefficients depend on as well.
+    history_samples: int
+    #: Length of the vector that comes out.
+    n_coefficients: int
+
+    def coefficients(self, window: FloatArray, history: FloatArray) -> FloatArray:
+        """Return the coefficients of one window.
+
+        Args:
+            window: float32 (window_samples,), full scale is 1.
+            history: float32 (history_samples,), the samples just before it;
+                empty at the start of a stream.
+
+        Returns:
+            float32 (n_coefficients,).
+        """
+        ...
+
+    def describe(self) -> Dict[str, Any]:
+        """Return the entry of ``model.json`` that makes this front end again."""
+        ...
+
+
+class DeepSpeechFrontEnd:
+    """The features of DeepSpeech 0.4 to 0.9 and Coqui STT, as their graph computes them.
+
+    TensorFlow's ``AudioSpectrogram`` and ``Mfcc`` operations: periodic Hann
+    window, magnitude spectrum, 40 triangular filters that are linear in mel
+    (1127 ln(1 + f / 700)) and not normalised, natural logarithm, DCT-II scaled
+    by sqrt(2 / filters) on every coefficient, the zeroth included. No
+    pre-emphasis, dither, lifter or energy.
+
+    Args:
+        sample_rate_hz: samples a second.
+        window_samples: samples in a window; also the length of the FFT.
+        step_samples: samples between the starts of two windows.
+        n_coefficients: how many cepstral coefficients are kept.
+        n_filters: number of mel filters.
+        low_hz: lower edge of the first filter.
+        high_hz: upper edge of the last one; half the sample rate if None.
+    """
+
+    #: Below this a filter's output is raised before the logarithm.
+    FLOOR = 1e-12
+    history_samples = 0
+
+    def __init__(
+        self,
+        sample_rate_hz: int = 16000,
+        window_samples: int = 512,
+        step_samples: int = 320,
+        n_coefficients: int = 26,
+        n_filters: int = 40,
+        low_hz: float = 20.0,
+        high_hz: float | None = None,
+    ) -> None:
+        self.sample_rate_hz = sample_rate_hz
+        self.window_samples = window_samples
+        self.step_samples = step_samples
+        self.n_coefficients = n_coefficients
+        self.n_filters = n_filters
+        self.low_hz = low_hz
+        self.high_hz = sample_rate_hz / 2 if high_hz is None else high_hz
+        self._n_fft = 1 << (window_samples - 1).bit_length()
+        phase = 2 * np.pi * np.arange(window_samples) / window_samples
+        self._hann = 0.5 - 0.5 * np.cos(phase)
+        self._filters = self._triangles()
+        index = np.arange(n_coefficients)[:, None] * (np.arange(n_filters)[None, :] + 0.5)
+        self._dct = np.sqrt(2.0 / n_filters) * np.cos(np.pi / n_filters * index)
+
+    def _triangles(self) -> npt.NDArray[np.float64]:
+        """Return the filter bank, float64 (n_filters, n_fft / 2 + 1)."""
+        def mel(hz: Any) -> Any:
+            return 1127.0 * np.log1p(hz / 700.0)
+
+        n_bins = self._n_fft // 2 + 1
+        low, high = mel(self.low_hz), mel(self.high_hz)
+        spacing = (high - low) / (self.n_filters + 1)
+        centres = low + spacing * np.arange(1, self.n_filters + 2)
+        hz_per_bin = self.sample_rate_hz / self._n_fft
+        start = int(1.5 + self.low_hz / hz_per_bin)
+        end = int(self.high_hz / hz_per_bin)
+        filters = np.zeros((self.n_filters, n_bins))
+        for k in range(start, min(end, n_bins - 1) + 1):
+            m = float(mel(k * hz_per_bin))
+            channel = int(np.searchsorted(centres, m, side="left")) - 1
+            below = low if channel < 0 else float(centres[channel])
+            above = float(centres[min(channel + 1, self.n_filters)])
+            weight = (above - m) / (above - below)
+            if channel >= 0:
+                filters[channel, k] += weight
+            if channel + 1 < self.n_filters:
+                filters[channel + 1, k] += 1.0 - weight
+        return filters
+
+    def coefficients(self, window: FloatArray, history: FloatArray) -> FloatArray:
+        """See `FrontEnd.coefficients`."""
+        magnitude = np.abs(np.fft.rfft(window.astype(np.float64) * self._hann, self._n_fft))
+        energies = np.log(np.maximum(self._filters @ magnitude, self.FLOOR))
+        return cast(FloatArray, (self._dct @ energies).astype(np.float32))
+
+    def describe(self) -> Dict[str, Any]:
+        """See `FrontEnd.describe`."""
+        return {
+            "kind": "deepspeech",
+            "sample_rate_hz": self.sample_rate_hz,
+            "window_samples": self.window_samples,
+            "step_samples": self.step_samples,
+            "n_coefficients": self.n_coefficients,
+            "n_filters": self.n_filters,
+            "low_hz": self.low_hz,
+            "high_hz": self.high_hz,
+        }
+
+
+class PythonSpeechFeaturesFrontEnd:
+    """``python_speech_features.mfcc``, a window at a time.
+
+    The package's own pieces (``get_filterbanks``, ``lifter``, the framing
+    rules of ``sigproc``) are called once; what ``mfcc`` computes for a whole
+    signal comes out window by window, to float rounding. DeepSpeech 0.1 to 0.3
+    were trained on such features of 16-bit samples, with a Hamming window.
+
+    Args:
+        sample_rate_hz: samples a second.
+        window_samples: samples in a window.
+        step_samples: samples between the starts of two windows.
+        n_coefficients: how many cepstral coefficients are kept.
+        n_filters: number of mel filters.
+        n_fft: length of the FFT, at least ``window_samples``.
+        low_hz: lower edge of the first filter.
+        high_hz: upper edge of the last one; half the sample rate if None.
+        pre_emphasis: coefficient of the first difference.
+        lifter: liftering parameter; 0 for none.
+        append_energy: whether the log energy of the frame replaces c0.
+        window: ``hamming``, ``hann`` or ``rectangular``.
+    """
+
+    WINDOWS = {"hamming": np.hamming, "hann": np.hanning, "rectangular": np.ones}
+    history_samples = 1
+
+    def __init__(
+        self,
+        sample_rate_hz: int = 16000,
+        window_samples: int = 512,
+        step_samples: int = 320,
+        n_coefficients: int = 26,
+        n_filters: int = 26,
+        n_fft: int = 512,
+        low_hz: float = 0.0,
+        high_hz: float | None = None,
+        pre_emphasis: float = 0.97,
+        lifter: int = 22,
+        append_energy: bool = True,
+        window: str = "hamming",
+    ) -> None:
+        if window not in self.WINDOWS:
+            raise ModelError(
+                f"front end: no window called {window!r}",
+                f"use one of {', '.join(sorted(self.WINDOWS))} in model.json",
+            )
+        self.sample_rate_hz = sample_rate_hz
+        self.window_samples = window_samples
+        self.step_samples = step_samples
+        self.n_coefficients = n_coefficients
+        self.n_filters = n_filters
+        self.n_fft = n_fft
+        self.low_hz = low_hz
+        self.high_hz = sample_rate_hz / 2 if high_hz is None else high_hz
+        self.pre_emphasis = pre_emphasis
+        self.lifter = lifter
+        self.append_energy = append_energy
+        self.window = window
+        self._taper = self.WINDOWS[window](window_samples)
+        self._filters = base.get_filterbanks(
+            n_filters, n_fft, sample_rate_hz, self.low_hz, self.high_hz
+        )
+        # scipy's dct(type=2, norm="ortho"), the one the package calls, as a matrix.
+        k = np.arange(n_coefficients)[:, None]
+        n = np.arange(n_filters)[None, :]
+        dct = np.sqrt(2.0 / n_filters) * np.cos(np.pi * k * (n + 0.5) / n_filters)
+        dct[0] /= np.sqrt(2.0)
+        # base.lifter multiplies each coefficient by a constant: fold it in.
+        self._dct = dct * base.lifter(np.ones((1, n_coefficients)), lifter)[0][:, None]
+
+    def coefficients(self, window: FloatArray, history: FloatArray) -> FloatArray:
+        """See `FrontEnd.coefficients`."""
+        samples = window.astype(np.float64) * FULL_SCALE
+        # sigproc.preemphasis over the whole signal keeps its first sample as it is.
+        emphasised = sigproc.preemphasis(samples, self.pre_emphasis)
+        if len(history):
+            emphasised[0] -= self.pre_emphasis * (float(history[-1]) * FULL_SCALE)
+        spectrum = np.fft.rfft(emphasised * self._taper, self.n_fft)
+        power = (spectrum.real**2 + spectrum.imag**2) / self.n_fft
+        eps = np.finfo(float).eps
+        energies = self._filters @ power
+        result = self._dct @ np.log(np.where(energies == 0, eps, energies))
+        if self.append_energy:
+            total = float(np.sum(power))
+            result[0] = np.log(total if total > 0 else eps)
+        return cast(FloatArray, result.astype(np.float32))
+
+    def describe(self) -> Dict[str, Any]:
+        """See `FrontEnd.describe`."""
+        return {
+            "kind": "python_speech_features",
+            "sample_rate_hz": self.sample_rate_hz,
+            "window_samples": self.window_samples,
+            "step_samples": self.step_samples,
+            "n_coefficients": self.n_coefficients,
+            "n_filters": self.n_filters,
+            "n_fft": self.n_fft,
+            "low_hz": self.low_hz,
+            "high_hz": self.high_hz,
+            "pre_emphasis": self.pre_emphasis,
+            "lifter": self.lifter,
+            "append_energy": self.append_energy,
+            "window": self.window,
+        }
+
+
+_KINDS: Dict[str, Any] = {
+    "deepspeech": DeepSpeechFrontEnd,
+    "python_speech_features": PythonSpeechFeaturesFrontEnd,
+}
+
+
+def create_front_end(description: Mapping[str, Any]) -> FrontEnd:
+    """Make the front end that a ``front_end`` entry of ``model.json`` describes.
+
+    Args:
+        description: ``{"kind": ..., other arguments of the class}``.
+
+    Raises:
+        ModelError: the kind or an argument is unknown.
+    """
+    arguments = dict(description)
+    kind = arguments.pop("kind", None)
+    if kind not in _KINDS:
+        raise ModelError(
+            f"front end {kind!r} is not known", f"use one of {', '.join(sorted(_KINDS))}"
+        )
+    try:
+        return cast(FrontEnd, _KINDS[kind](**arguments))
+    except (TypeError, ValueError) as error:
+        raise ModelError(
+            f"front end {kind}: {error}", "mend the front_end entry of model.json"
+        ) from error
