@@ -1,0 +1,55 @@
+# make run    set everything up, then listen to the microphone (or play the sample where there is none)
+# make test   set everything up, then run the tests
+# make lint   ruff and mypy
+# make bench  real-time factor, memory, time until it listens
+# PYTHON=... chooses the interpreter; otherwise the newest CPython 3.9 to 3.12 that is found, or uv.
+
+SHELL := /bin/sh
+VENV ?= .venv
+
+ifeq ($(OS),Windows_NT)
+  BIN := $(VENV)/Scripts
+else
+  BIN := $(VENV)/bin
+endif
+PY := $(BIN)/python
+
+.PHONY: run test lint bench clean english
+
+run: $(VENV)/run.stamp
+	@$(PY) -m streamer.cli.first_run
+
+test: $(VENV)/dev.stamp
+	$(PY) -m pytest
+
+lint: $(VENV)/dev.stamp
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+
+bench: $(VENV)/run.stamp
+	$(PY) -m streamer bench
+
+# From the manifests to the bundle: DATA is a folder with train.tsv and dev.tsv, TEXT a folder with texts.
+DATA ?= ../shared/speech
+TEXT ?= ../shared/text
+english: $(VENV)/train.stamp
+	$(PY) -m streamer.training.english --data $(DATA) --text $(TEXT) --output assets/english
+
+$(PY):
+	@sh .ci/find-python "$(PYTHON)" "$(VENV)"
+
+$(VENV)/run.stamp: pyproject.toml | $(PY)
+	$(PY) -m pip install --quiet --upgrade pip
+	$(PY) -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/run.stamp
+	$(PY) -m pip install --quiet --editable ".[dev,convert,dictation]"
+	@touch $@
+
+$(VENV)/train.stamp: $(VENV)/run.stamp
+	$(PY) -m pip install --quiet --editable ".[train]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build dist
