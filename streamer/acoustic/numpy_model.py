@@ -1,0 +1,105 @@
+"""The readable forward pass: reference of the other backends and oracle of the tests."""
+
+from __future__ import annotations
+
+from typing import Any, Tuple
+
+import numpy as np
+import numpy.typing as npt
+
+from streamer.acoustic.model import FloatArray, State, check_call, zero_state
+from streamer.acoustic.weights import Weights
+
+#: Steps in a window where the weights do not say: what DeepSpeech exports.
+DEFAULT_STEPS = 16
+
+Array = npt.NDArray[Any]
+
+
+def sigmoid(x: Array) -> Array:
+    """Return 1 / (1 + exp(-x)), by tanh, which cannot overflow."""
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * x)))
+
+
+def softmax(x: Array) -> Array:
+    """Return the softmax of each row."""
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return np.asarray(e / e.sum(axis=-1, keepdims=True))
+
+
+class NumpyAcousticModel:
+    """A DeepSpeech network in NumPy; see `AcousticModel`.
+
+    Args:
+        weights: the network.
+        n_steps: steps in a window; if None what the weights' description
+            says, or 16. Windows of any other length are taken as well.
+        dtype: ``float64`` makes it the judge of everything in float32.
+    """
+
+    backend = "numpy"
+    compute_unit = "CPU"
+    flexible_steps = True
+
+    def __init__(
+        self,
+        weights: Weights,
+        n_steps: int | None = None,
+        dtype: npt.DTypeLike = np.float32,
+    ) -> None:
+        self.n_context = weights.n_context
+        self.n_input = weights.n_input
+        self.n_hidden = weights.n_hidden
+        self.n_labels = weights.n_labels
+        described = int(weights.description.get("n_steps") or DEFAULT_STEPS)
+        self.n_steps = described if n_steps is None else n_steps
+        self._clip = weights.relu_clip
+        self._forget_bias = weights.forget_bias
+        self._dtype = np.dtype(dtype)
+        # No copy where the weights are float32 already, as they are unless an oracle is wanted.
+        self._w = {name: np.asarray(a, self._dtype) for name, a in weights.layers.items()}
+
+    def initial_state(self) -> State:
+        """See `AcousticModel.initial_state`."""
+        return zero_state(self.n_hidden)
+
+    def infer(self, window: FloatArray, n: int, state: State) -> Tuple[FloatArray, State]:
+        """See `AcousticModel.infer`; only the ``n`` real steps are computed."""
+        check_call(self, window, n, state)
+        probabilities, (c, h) = self.forward(window, n, state)
+        return (
+            probabilities.astype(np.float32, copy=False),
+            (c.astype(np.float32, copy=False), h.astype(np.float32, copy=False)),
+        )
+
+    def forward(
+        self, window: Array, n: int, state: Tuple[Array, Array]
+    ) -> Tuple[Array, Tuple[Array, Array]]:
+        """Do what `infer` does, in and out in the dtype of this model, unchecked."""
+        x = window[0, :n].reshape(n, -1).astype(self._dtype, copy=False)
+        for layer in ("layer_1", "layer_2", "layer_3"):
+            x = self._hidden(layer, x)
+        x, state = self._lstm(x, state)
+        x = self._hidden("layer_5", x)
+        return softmax(self._dense("layer_6", x)), state
+
+    def _dense(self, layer: str, x: Array) -> Array:
+        return np.asarray(x @ self._w[f"{layer}/weights"] + self._w[f"{layer}/bias"])
+
+    def _hidden(self, layer: str, x: Array) -> Array:
+        return np.clip(self._dense(layer, x), 0, self._clip)
+
+    def _lstm(self, x: Array, state: Tuple[Array, Array]) -> Tuple[Array, Tuple[Array, Array]]:
+        size = self.n_hidden
+        kernel, bias = self._w["lstm/kernel"], self._w["lstm/bias"]
+        c, h = (np.asarray(part, self._dtype) for part in state)
+        # The inputs' share of all steps is one product; the recurrent share follows step by step.
+        inputs = x @ kernel[:size] + bias
+        recurrent = kernel[size:]
+        outputs = np.empty_like(x)
+        for step in range(len(x)):
+            i, j, f, o = np.split(inputs[step : step + 1] + h @ recurrent, 4, axis=1)
+            c = sigmoid(f + self._forget_bias) * c + sigmoid(i) * np.tanh(j)
+            h = sigmoid(o) * np.tanh(c)
+            outputs[step] = h[0]
+        return outputs, (c, h)

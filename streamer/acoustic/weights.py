@@ -1,0 +1,224 @@
+"""The plain container of weights in the middle of every conversion."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Dict, Mapping, Tuple, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from streamer.errors import ModelError
+
+FloatArray = npt.NDArray[np.float32]
+
+#: What a description says where nothing else is known: DeepSpeech's own values.
+DEFAULTS: Mapping[str, Any] = MappingProxyType(
+    {
+        "n_input": 26,
+        "n_context": 9,
+        "relu_clip": 20.0,
+        "forget_bias": 0.0,
+        "sample_rate_hz": 16000,
+    }
+)
+
+#: Order in which layers are listed and saved.
+LAYER_NAMES = (
+    "layer_1/weights",
+    "layer_1/bias",
+    "layer_2/weights",
+    "layer_2/bias",
+    "layer_3/weights",
+    "layer_3/bias",
+    "lstm/kernel",
+    "lstm/bias",
+    "layer_5/weights",
+    "layer_5/bias",
+    "layer_6/weights",
+    "layer_6/bias",
+)
+
+#: Entry of a safetensors file's metadata that holds the description as JSON.
+_METADATA_KEY = "streamer"
+
+
+def expected_shapes(
+    n_input: int, n_context: int, n_hidden: int, n_labels: int
+) -> Dict[str, Tuple[int, ...]]:
+    """Return the shape of every layer of a network of that geometry."""
+    n, width = n_hidden, n_input * (2 * n_context + 1)
+    return {
+        "layer_1/weights": (width, n),
+        "layer_1/bias": (n,),
+        "layer_2/weights": (n, n),
+        "layer_2/bias": (n,),
+        "layer_3/weights": (n, n),
+        "layer_3/bias": (n,),
+        "lstm/kernel": (2 * n, 4 * n),
+        "lstm/bias": (4 * n,),
+        "layer_5/weights": (n, n),
+        "layer_5/bias": (n,),
+        "layer_6/weights": (n, n_labels),
+        "layer_6/bias": (n_labels,),
+    }
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A DeepSpeech network as arrays.
+
+    dense 1 to 3, LSTM, dense 5 and 6, softmax; each hidden dense layer is
+    ``min(relu(x), relu_clip)``. The LSTM's kernel has the rows [x; h] and the
+    columns i, j (cell), f, o, as TensorFlow has them; ``forget_bias`` is added
+    to f. Biases are part of the sum, there are no peepholes and no clipping.
+
+    Attributes:
+        layers: float32 arrays by the names of `LAYER_NAMES`:
+            ``layer_1/weights`` (n_input * (2 * n_context + 1), N),
+            ``lstm/kernel`` (2N, 4N), ``layer_6/weights`` (N, n_labels) and so
+            on, see `expected_shapes`.
+        description: what else is known: n_input, n_context, relu_clip,
+            forget_bias, sample_rate_hz and, where known, front_end (an entry
+            of ``model.json``), alphabet (list of labels without the blank),
+            language, n_steps. Missing numbers are filled in from `DEFAULTS`.
+
+    Raises:
+        ModelError: a layer is missing, too many, of a wrong shape or type, or
+            a number of the description makes no sense.
+    """
+
+    layers: Mapping[str, FloatArray]
+    description: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layers", MappingProxyType(dict(self.layers)))
+        filled = {**DEFAULTS, **self.description}
+        object.__setattr__(self, "description", MappingProxyType(filled))
+        self._check_description()
+        self._check_layers()
+
+    def _check_description(self) -> None:
+        for name in ("n_input", "n_context", "sample_rate_hz"):
+            value = self.description[name]
+            low = 0 if name == "n_context" else 1
+            if not isinstance(value, int) or isinstance(value, bool) or value < low:
+                raise _broken(f"{name} is {value!r}")
+        for name in ("relu_clip", "forget_bias"):
+            value = self.description[name]
+            if not isinstance(value, (int, float)) or not np.isfinite(value):
+                raise _broken(f"{name} is {value!r}")
+        if self.description["relu_clip"] <= 0:
+            raise _broken(f"relu_clip is {self.description['relu_clip']!r}")
+
+    def _check_layers(self) -> None:
+        missing = [name for name in LAYER_NAMES if name not in self.layers]
+        if missing:
+            raise _broken(f"no {missing[0]}")
+        strange = sorted(set(self.layers) - set(LAYER_NAMES))
+        if strange:
+            raise _broken(f"{strange[0]} is not a layer of a DeepSpeech network")
+        for name, array in self.layers.items():
+            if array.dtype != np.float32:
+                raise _broken(f"{name} is {array.dtype}, not float32")
+            if array.ndim != (1 if name.endswith("bias") else 2):
+                raise _broken(f"{name} has shape {array.shape}")
+        shapes = expected_shapes(self.n_input, self.n_context, self.n_hidden, self.n_labels)
+        if self.n_hidden < 1 or self.n_labels < 2:
+            raise _broken(f"{self.n_hidden} units and {self.n_labels} labels")
+        for name, shape in shapes.items():
+            if self.layers[name].shape != shape:
+                raise _broken(f"{name} has shape {self.layers[name].shape}, not {shape}")
+
+    @property
+    def n_input(self) -> int:
+        """Coefficients in a feature vector."""
+        return int(self.description["n_input"])
+
+    @property
+    def n_context(self) -> int:
+        """Feature vectors before and after the one in the middle."""
+        return int(self.description["n_context"])
+
+    @property
+    def n_hidden(self) -> int:
+        """Units of the LSTM and of the hidden layers."""
+        return int(self.layers["layer_2/weights"].shape[1])
+
+    @property
+    def n_labels(self) -> int:
+        """Labels and the blank, which is the last one."""
+        return int(self.layers["layer_6/weights"].shape[1])
+
+    @property
+    def relu_clip(self) -> float:
+        """Upper bound of the hidden dense layers' outputs."""
+        return float(self.description["relu_clip"])
+
+    @property
+    def forget_bias(self) -> float:
+        """Added to the forget gate before its sigmoid."""
+        return float(self.description["forget_bias"])
+
+
+def _broken(what: str) -> ModelError:
+    return ModelError(
+        f"these are not the weights of a DeepSpeech network: {what}",
+        "convert the original model again, or take another file",
+    )
+
+
+def save_safetensors(weights: Weights, path: Union[str, Path]) -> None:
+    """Write weights as a safetensors file, the description in its metadata.
+
+    Args:
+        weights: what to write.
+        path: where to; replaced if it exists.
+
+    Raises:
+        ModelError: the file cannot be written.
+    """
+    from safetensors.numpy import save_file
+
+    arrays = {name: np.ascontiguousarray(weights.layers[name]) for name in LAYER_NAMES}
+    metadata = {_METADATA_KEY: json.dumps(dict(weights.description), ensure_ascii=False)}
+    try:
+        save_file(arrays, str(path), metadata=metadata)
+    except OSError as error:
+        raise ModelError(f"cannot write {path}: {error}", "choose another place") from error
+
+
+def load_safetensors(path: Union[str, Path]) -> Weights:
+    """Read what `save_safetensors` wrote.
+
+    The file is mapped, and each array copied out of the map once.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ModelError: there is no such file, it is damaged, or it holds something else.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not Path(path).is_file():
+        raise ModelError(f"no such file: {path}", "check the path")
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            metadata = file.metadata() or {}
+            description = json.loads(metadata.get(_METADATA_KEY, "{}"))
+            if not isinstance(description, dict):
+                raise ValueError("its description is not a JSON object")
+            names = list(file.keys())
+            strange = sorted(set(names) - set(LAYER_NAMES))
+            if strange:
+                raise ValueError(f"{strange[0]} is not a layer of a DeepSpeech network")
+            layers = {name: file.get_tensor(name) for name in names}
+    except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
+        raise ModelError(
+            f"{path} is not a safetensors file of weights: {error}", "convert the model again"
+        ) from error
+    return Weights(layers, description)
