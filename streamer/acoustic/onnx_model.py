@@ -1,0 +1,155 @@
+"""Acoustic models in ONNX Runtime: the default wherever Core ML is not."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Dict, List, Tuple, Union
+
+import numpy as np
+
+from streamer.acoustic.model import (
+    INPUT_LENGTHS,
+    INPUT_NODE,
+    LOGITS,
+    NEW_C,
+    NEW_H,
+    PREVIOUS_C,
+    PREVIOUS_H,
+    FloatArray,
+    State,
+    check_call,
+    unusable_state,
+    zero_state,
+)
+from streamer.errors import ModelError
+
+#: Files up to this size run on one thread: waking others costs more than they bring.
+SMALL_FILE_BYTES = 64 * 1024 * 1024
+#: More threads than this bring nothing at one window of 16 steps.
+MAX_THREADS = 4
+#: Steps in a window of a network whose time axis is free.
+FLEXIBLE_STEPS = 16
+
+
+class OnnxAcousticModel:
+    """A DeepSpeech network in ONNX Runtime; see `AcousticModel`.
+
+    The geometry is read from the file. Input names and shapes are those of
+    DeepSpeech's graph; ``input_lengths`` may be missing.
+
+    Args:
+        path: the ``.onnx`` file.
+        threads: threads of ONNX Runtime; if None one for small networks and
+            up to four for large ones.
+        n_steps: steps in a window where the file leaves the time axis free.
+
+    Raises:
+        ModelError: the file is missing or damaged, or is another kind of network.
+    """
+
+    backend = "onnx"
+    compute_unit = "CPU"
+
+    def __init__(
+        self, path: Union[str, Path], threads: int | None = None, n_steps: int | None = None
+    ) -> None:
+        path = Path(path)
+        if not path.is_file():
+            raise ModelError(f"no such file: {path}", "check the path in model.json")
+        self._session = _open_session(path, threads)
+        inputs = {i.name: list(i.shape) for i in self._session.get_inputs()}
+        outputs = {o.name: list(o.shape) for o in self._session.get_outputs()}
+        try:
+            self._read_geometry(inputs, outputs, n_steps)
+        except (KeyError, ValueError) as error:
+            raise ModelError(
+                f"{path} is not a DeepSpeech network: {error}",
+                "take a network that streamer convert has written",
+            ) from error
+
+    def _read_geometry(
+        self, inputs: Dict[str, List[Any]], outputs: Dict[str, List[Any]], n_steps: int | None
+    ) -> None:
+        for name in (INPUT_NODE, PREVIOUS_C, PREVIOUS_H):
+            if name not in inputs:
+                raise ValueError(f"no input {name}")
+        for name in (LOGITS, NEW_C, NEW_H):
+            if name not in outputs:
+                raise ValueError(f"no output {name}")
+        strange = sorted(set(inputs) - {INPUT_NODE, INPUT_LENGTHS, PREVIOUS_C, PREVIOUS_H})
+        if strange:
+            raise ValueError(f"input {strange[0]} is not known")
+        window = inputs[INPUT_NODE]
+        if len(window) != 4:
+            raise ValueError(f"{INPUT_NODE} has shape {window}")
+        steps, width, n_input = window[1:]
+        if not isinstance(width, int) or not isinstance(n_input, int) or width % 2 != 1:
+            raise ValueError(f"{INPUT_NODE} has shape {window}")
+        self.flexible_steps = not isinstance(steps, int)
+        self.n_steps = (n_steps or FLEXIBLE_STEPS) if self.flexible_steps else int(steps)
+        self.n_context = width // 2
+        self.n_input = n_input
+        hidden = inputs[PREVIOUS_C]
+        if len(hidden) != 2 or not isinstance(hidden[1], int) or hidden != inputs[PREVIOUS_H]:
+            raise ValueError(f"{PREVIOUS_C} has shape {hidden}")
+        self.n_hidden = hidden[1]
+        labels = outputs[LOGITS][-1] if outputs[LOGITS] else None
+        if not isinstance(labels, int):
+            raise ValueError(f"{LOGITS} has shape {outputs[LOGITS]}")
+        self.n_labels = labels
+        self._has_lengths = INPUT_LENGTHS in inputs
+
+    def initial_state(self) -> State:
+        """See `AcousticModel.initial_state`."""
+        return zero_state(self.n_hidden)
+
+    def infer(self, window: FloatArray, n: int, state: State) -> Tuple[FloatArray, State]:
+        """See `AcousticModel.infer`."""
+        check_call(self, window, n, state)
+        feed = {INPUT_NODE: window, PREVIOUS_C: state[0], PREVIOUS_H: state[1]}
+        if self._has_lengths:
+            feed[INPUT_LENGTHS] = np.array([n], np.int32)
+        try:
+            logits, c, h = self._session.run([LOGITS, NEW_C, NEW_H], feed)
+        except Exception as error:  # ONNX Runtime's own exceptions share no base class
+            raise ModelError(
+                f"ONNX Runtime cannot run the network: {_first_line(error)}",
+                "convert the network again, or try --backend numpy",
+            ) from error
+        probabilities = logits.reshape(-1, self.n_labels)[:n]
+        if n < window.shape[1] and not self._has_lengths:
+            return probabilities, unusable_state(self.n_hidden)
+        shape = (1, self.n_hidden)
+        return probabilities, (c.reshape(shape), h.reshape(shape))
+
+
+def _open_session(path: Path, threads: int | None) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    if threads is None:
+        small = path.stat().st_size <= SMALL_FILE_BYTES
+        threads = 1 if small else min(MAX_THREADS, os.cpu_count() or 1)
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    # Threads that spin between two windows would keep a core busy for nothing.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # The arena rounds up and keeps what it once had; a window needs little and always the same.
+    options.enable_cpu_mem_arena = False
+    # Only errors: standard error belongs to the live view.
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(
+            str(path), sess_options=options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # ONNX Runtime's own exceptions share no base class
+        raise ModelError(
+            f"{path} is not an ONNX network that can be loaded: {_first_line(error)}",
+            "convert the model again",
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,1 @@
+"""From any DeepSpeech network to files that the backends load: readers, writers, checker."""
