@@ -1,0 +1,1 @@
+"""Sources of sound, the ring buffer, and the thread between them."""
