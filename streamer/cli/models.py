@@ -1,0 +1,146 @@
+"""``streamer models``: public models by name, one's own by path or URL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Optional
+
+import typer
+
+
+def _name_of(path: str) -> str:
+    stem = Path(path.split("?", 1)[0].rstrip("/")).name
+    for suffix in (".pbmm", ".pb", ".tflite", ".safetensors", ".onnx"):
+        if stem.lower().endswith(suffix):
+            stem = stem[: -len(suffix)]
+    return "".join(c if c.isalnum() or c in "._-" else "-" for c in stem.lower()).strip(".-_")
+
+
+def list_models() -> None:
+    """Say which models are installed and which can be pulled."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from streamer.models import KNOWN, ModelStore
+
+    store = ModelStore()
+    installed = {model.name: model for model in store.installed()}
+    table = Table(box=None, pad_edge=False)
+    for heading in ("name", "installed", "licence", "about"):
+        table.add_column(heading, overflow="fold")
+    table.add_row("english", "inside", "see its README", "streamer's own, in the package")
+    for name, model in installed.items():
+        about = KNOWN[name].about if name in KNOWN else str(model.folder)
+        table.add_row(name, f"{model.size / 1e6:.0f} MB", model.licence, about)
+    for name, known in KNOWN.items():
+        if name not in installed:
+            size = "" if known.download_mb is None else f" ({known.download_mb} MB to download)"
+            table.add_row(name, "-", known.licence, known.about + size)
+    Console(soft_wrap=True).print(table)
+
+
+def pull(
+    name: str = typer.Argument(..., help="A known name, or the URL of a .pbmm or .tflite."),
+    scorer: Optional[str] = typer.Option(None, help="URL of a .scorer, with a URL."),
+    alphabet: Optional[str] = typer.Option(None, help="URL of an alphabet.txt, with a URL."),
+    as_name: Optional[str] = typer.Option(None, "--as", help="The name to install it under."),
+    sha256: Optional[str] = typer.Option(None, help="The network's sum, with a URL."),
+    yes: bool = typer.Option(False, "--yes", "-y", help="Do not ask before downloading."),
+) -> None:
+    """Download a model, check it, convert it and install it."""
+    from dataclasses import replace
+
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from streamer.errors import ModelError, UsageError
+    from streamer.models import KNOWN, KnownModel, ModelStore, RemoteFile
+
+    if "://" in name:
+        model = KnownModel(
+            name=as_name or _name_of(name),
+            licence="unknown: see where it comes from",
+            about=name,
+            network=RemoteFile(name, sha256=sha256),
+            scorer=None if scorer is None else RemoteFile(scorer),
+            alphabet=None if alphabet is None else RemoteFile(alphabet),
+        )
+    elif scorer or alphabet or sha256:
+        raise UsageError(
+            "--scorer, --alphabet and --sha256 go with a URL", "leave them out for a known name"
+        )
+    elif name in KNOWN:
+        model = replace(KNOWN[name], name=as_name or name)
+    else:
+        raise ModelError(
+            f"no public model is called {name!r}", "see the names with: streamer models list"
+        )
+    store = ModelStore()
+    console = Console(stderr=True)
+    size = "" if model.download_mb is None else f", about {model.download_mb} MB"
+    console.print(f"{model.name}: {model.about}{size}, licence {model.licence}", highlight=False)
+    files = [f for f in (model.network, model.scorer, model.alphabet) if f is not None]
+    for file in files:
+        if not store.is_trusted(file):
+            console.print(
+                f"  {file.file_name}: no trusted SHA-256 is known; it is recorded now and "
+                "checked from now on",
+                highlight=False,
+            )
+    if not yes and console.is_terminal and not typer.confirm("Download it?", True, err=True):
+        raise typer.Exit(1)
+    text = TextColumn("{task.description}")
+    columns = (text, BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bars:
+
+        def follow(file_name: str):  # type: ignore[no-untyped-def]
+            task = bars.add_task(file_name, total=None)
+            return lambda received, total: bars.update(task, completed=received, total=total)
+
+        folder = store.pull(model, follow)
+    console.print(f"installed in {folder}", highlight=False, soft_wrap=True)
+    console.print(f"use it with: streamer --model {model.name}", highlight=False)
+
+
+def import_model(
+    path: Path = typer.Argument(..., help="A .pbmm, .pb, .tflite, or a bundle's folder."),
+    scorer: Optional[Path] = typer.Option(None, help="The .scorer that goes with it."),
+    alphabet: Optional[Path] = typer.Option(None, help="Where the network carries none."),
+    name: Optional[str] = typer.Option(None, help="The name to install it under."),
+    licence: str = typer.Option("unknown", help="Licence of the model, kept in model.json."),
+) -> None:
+    """Install a model from files of your own."""
+    from streamer.models import ModelStore
+
+    chosen = name or _name_of(str(path.resolve()))
+    folder = ModelStore().import_files(path, chosen, scorer, alphabet, licence)
+    typer.echo(f"installed in {folder}; use it with: streamer --model {chosen}", err=True)
+
+
+def show_path(
+    name: Optional[str] = typer.Argument(None, help="A model; without it, the store."),
+) -> None:
+    """Print the folder of a model, or of all of them."""
+    from streamer.models import ModelStore
+
+    store = ModelStore()
+    typer.echo(store.root if name is None else store.path(name))
+
+
+def remove(name: str = typer.Argument(..., help="An installed model.")) -> None:
+    """Remove an installed model."""
+    from streamer.models import ModelStore
+
+    ModelStore().remove(name)
+    typer.echo(f"{name} removed", err=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``streamer models`` to the command line."""
+    models = typer.Typer(no_args_is_help=True, help="Public models, and your own.")
+    models.command("list")(list_models)
+    models.command("pull")(pull)
+    models.command("import")(import_model)
+    models.command("path")(show_path)
+    models.command("remove")(remove)
+    app.add_typer(models, name="models")

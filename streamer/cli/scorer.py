@@ -1,0 +1,101 @@
+"""``streamer scorer``: a language model of one's own jargon, names or language."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import List, Optional, Tuple
+
+import typer
+
+
+def _weighted(arguments: List[str]) -> List[Tuple[Path, int]]:
+    """Split ``FILE`` and ``FILE=WEIGHT``; a file whose name holds ``=`` wins."""
+    from streamer.errors import UsageError
+
+    texts = []
+    for argument in arguments:
+        name, weight = argument, 1
+        if not Path(argument).exists() and "=" in argument:
+            name, _, number = argument.rpartition("=")
+            if not number.isdigit() or int(number) < 1:
+                raise UsageError(
+                    f"{argument}: the weight is no whole number from 1",
+                    "write FILE or FILE=WEIGHT, as talk.txt=3",
+                )
+            weight = int(number)
+        if not Path(name).is_file():
+            raise UsageError(f"{name}: no such file", "give the path of a text")
+        texts.append((Path(name), weight))
+    return texts
+
+
+def build(
+    texts: List[str] = typer.Argument(
+        ..., metavar="TEXT[=WEIGHT]...", help="Texts, plain or .xz; a weight counts one repeatedly."
+    ),
+    output: Path = typer.Option(..., "--output", "-o", help="The .scorer to write."),
+    model: str = typer.Option("english", help="Bundle whose alphabet spells the words."),
+    order: int = typer.Option(4, min=2, max=6, help="Longest n-gram."),
+    vocabulary: int = typer.Option(80_000, min=1, help="At most so many words are counted."),
+    lexicon: int = typer.Option(
+        0, min=0, help="At most so many words can be recognised; 0: all that are counted."
+    ),
+    prune: str = typer.Option(
+        "0,0,1,2", help="Leave out n-grams seen no more often than this, a number an order."
+    ),
+    words: Optional[Path] = typer.Option(
+        None, help="Words that belong in whatever their count, one a line."
+    ),
+    alpha: Optional[float] = typer.Option(None, help="Weight of the language model."),
+    beta: Optional[float] = typer.Option(None, help="Reward of a word."),
+    raw: bool = typer.Option(
+        False, "--raw", help="The texts are running text: cut sentences, drop punctuation."
+    ),
+) -> None:
+    """Build a scorer from texts (needs KenLM's lmplz and build_binary on the PATH)."""
+    from streamer.bundle import load_bundle
+    from streamer.decoding import read_alphabet
+    from streamer.errors import UsageError
+    from streamer.training.scorer import ScorerRecipe, build_scorer, open_text
+    from streamer.training.text import sentences
+
+    try:
+        thresholds = tuple(int(number) for number in prune.split(","))
+    except ValueError as error:
+        raise UsageError(
+            f"--prune {prune}: not whole numbers", "write them with commas, as 0,0,1,2"
+        ) from error
+    recipe = ScorerRecipe(
+        order=order,
+        vocabulary=vocabulary,
+        lexicon=lexicon,
+        minimum_counts=thresholds[:order],
+        lm_alpha=ScorerRecipe.lm_alpha if alpha is None else alpha,
+        lm_beta=ScorerRecipe.lm_beta if beta is None else beta,
+    )
+    alphabet = read_alphabet(load_bundle(model).alphabet_path)
+    weighted = _weighted(texts)
+    extra = [] if words is None else words.read_text(encoding="utf-8").split()
+    with tempfile.TemporaryDirectory() as folder:
+        if raw:
+            for number, (path, weight) in enumerate(weighted):
+                spoken = Path(folder) / f"{number}.txt"
+                with open_text(path) as source, open(spoken, "w", encoding="utf-8") as lines:
+                    lines.writelines(line + "\n" for line in sentences(source.read()))
+                weighted[number] = (spoken, weight)
+        n_words = build_scorer(weighted, output, alphabet, recipe, extra)
+    size = output.stat().st_size / 1e6
+    typer.echo(f"{output}: {n_words} words, {size:.1f} MB", err=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``streamer scorer build`` to the command line."""
+    scorer = typer.Typer(no_args_is_help=True, help="Language models: build your own.")
+    scorer.command("build")(build)
+
+    @scorer.callback()
+    def group() -> None:
+        """Language models: build your own."""
+
+    app.add_typer(scorer, name="scorer")

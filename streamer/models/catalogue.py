@@ -1,0 +1,100 @@
+"""The public models that ``streamer models pull`` knows by name.
+
+No publisher gives a SHA-256 of these files, so none stands here: the sum is
+recorded at the first download that converts, and checked ever after.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Dict, Optional
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file to be fetched.
+
+    Attributes:
+        url: http or https.
+        size: its length in bytes, where it is known.
+        sha256: its sum in hexadecimal, where a trusted one is known.
+    """
+
+    url: str
+    size: Optional[int] = None
+    sha256: Optional[str] = None
+
+    @property
+    def file_name(self) -> str:
+        """The last part of the path of the URL."""
+        return self.url.split("?", 1)[0].rstrip("/").rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True)
+class KnownModel:
+    """A network, perhaps with a scorer, perhaps with an alphabet of its own.
+
+    Attributes:
+        name: what ``--model`` takes once it is installed.
+        licence: of the files.
+        about: one line for people.
+        network: the ``.pbmm`` or ``.tflite``.
+        scorer: the language model.
+        alphabet: where the network does not carry its alphabet.
+        download_mb: roughly how much there is to download, in megabytes.
+    """
+
+    name: str
+    licence: str
+    about: str
+    network: RemoteFile
+    scorer: Optional[RemoteFile] = None
+    alphabet: Optional[RemoteFile] = None
+    download_mb: Optional[int] = None
+
+
+_DEEPSPEECH = "https://github.com/mozilla/DeepSpeech/releases/download"
+_COQUI = "https://github.com/coqui-ai/STT-models/releases/download/english/coqui"
+_DEEPSPEECH_VERSIONS = (
+    "0.7.0 0.7.1 0.7.2 0.7.3 0.7.4 0.8.0 0.8.1 0.8.2 0.9.0 0.9.1 0.9.2 0.9.3".split()
+)
+
+#: Lengths of files that were seen; a server that states another one is not believed.
+_SIZES = {"deepspeech-0.9.3-models.pbmm": 188_915_987}
+
+
+def _deepspeech(version: str) -> KnownModel:
+    base = f"{_DEEPSPEECH}/v{version}/deepspeech-{version}-models"
+    network = f"{base}.pbmm"
+    return KnownModel(
+        name=f"deepspeech-{version}",
+        licence="MPL-2.0",
+        about=f"Mozilla DeepSpeech {version}, US English, 2048 units",
+        network=RemoteFile(network, _SIZES.get(network.rsplit("/", 1)[-1])),
+        scorer=RemoteFile(f"{base}.scorer"),
+        download_mb=1140,
+    )
+
+
+def _coqui(vocabulary: str, scorer: str, download_mb: Optional[int]) -> KnownModel:
+    base = f"{_COQUI}/v1.0.0-{vocabulary}"
+    return KnownModel(
+        name=f"coqui-1.0.0-{vocabulary}",
+        licence="Apache-2.0",
+        about=f"Coqui English 1.0.0, {vocabulary.replace('-', ' ')}ulary, 2048 units",
+        network=RemoteFile(f"{base}/model.tflite"),
+        scorer=RemoteFile(f"{base}/{scorer}"),
+        alphabet=RemoteFile(f"{base}/alphabet.txt"),
+        download_mb=download_mb,
+    )
+
+
+#: Every model that can be pulled by its name.
+KNOWN: Dict[str, KnownModel] = {
+    model.name: model
+    for model in [
+        *(_deepspeech(version) for version in _DEEPSPEECH_VERSIONS),
+        _coqui("large-vocab", "large_vocabulary.scorer", None),
+        _coqui("huge-vocab", "huge-vocabulary.scorer", None),
+    ]
+}
