@@ -1,0 +1,421 @@
+"""Bundles: a folder with everything that one model needs, described by ``model.json``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
+
+from streamer.acoustic.model import AcousticModel
+from streamer.errors import ModelError
+from streamer.features import FrontEnd, create_front_end
+
+#: The file that makes a folder a bundle.
+DESCRIPTION_FILE = "model.json"
+#: Version of its format that is read and written.
+FORMAT = 1
+#: The model inside the package, and the default everywhere.
+BUNDLED = "english"
+#: A description is a page or two; whatever is longer is something else.
+MAX_DESCRIPTION_BYTES = 1 << 20
+#: Core ML's default: the GPU is slower to wake than these networks are to run.
+DEFAULT_COMPUTE_UNITS = "CPU_AND_NE"
+
+_BACKENDS = ("coreml", "onnx", "numpy")
+_MEND = f"mend {DESCRIPTION_FILE}, or convert or install the model again"
+
+#: Functions that find installed models by name; see `add_locator`.
+_locators: List[Callable[[str], Optional[Path]]] = []
+
+
+def add_locator(locator: Callable[[str], Optional[Path]]) -> None:
+    """Let `load_bundle` find more models by name.
+
+    Args:
+        locator: given a name it returns the folder of the bundle, or None.
+    """
+    if locator not in _locators:
+        _locators.append(locator)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What a bundle's ``model.json`` says, checked, with its files found.
+
+    Attributes:
+        folder: where it lies.
+        name: name of the model.
+        version: version of the model.
+        language: language it understands, as a code such as ``en``.
+        licence: licence of the model.
+        summary: one sentence about it.
+        front_end_description: what `features.create_front_end` takes.
+        n_context: feature vectors before and after the one in the middle.
+        n_steps: steps in a window.
+        n_input: coefficients in a feature vector.
+        n_hidden: units of the LSTM.
+        n_labels: labels and the blank.
+        alphabet_path: the labels, a line each.
+        networks: files or packages by kind: ``onnx``, ``onnx-int8``,
+            ``coreml``, ``numpy`` and the like.
+        scorer_path: the language model package, if there is one.
+        decoding: defaults of the decoder.
+        training: what the model was trained on.
+        measured: its measured accuracy.
+    """
+
+    folder: Path
+    name: str
+    version: str
+    language: str
+    licence: str
+    summary: str
+    front_end_description: Mapping[str, Any]
+    n_context: int
+    n_steps: int
+    n_input: int
+    n_hidden: int
+    n_labels: int
+    alphabet_path: Path
+    networks: Mapping[str, Path]
+    scorer_path: Optional[Path]
+    decoding: Mapping[str, Any]
+    training: Mapping[str, Any]
+    measured: Mapping[str, Any]
+
+    def front_end(self) -> FrontEnd:
+        """Make the front end that the model was trained with.
+
+        Raises:
+            ModelError: it is not known, or makes other vectors than the network takes.
+        """
+        front_end = create_front_end(self.front_end_description)
+        if front_end.n_coefficients != self.n_input:
+            raise ModelError(
+                f"{self.name}: the front end makes {front_end.n_coefficients} coefficients, "
+                f"the network takes {self.n_input}",
+                _MEND,
+            )
+        return front_end
+
+    def choose_network(self, backend: str = "auto") -> Tuple[str, Path]:
+        """Choose a network of the bundle.
+
+        Args:
+            backend: ``auto`` (Core ML on macOS where the bundle has such a
+                network, else ONNX, else NumPy), a backend, or one kind exactly
+                as ``networks`` spells it (``onnx-int8``).
+
+        Returns:
+            The kind and the file.
+
+        Raises:
+            ModelError: the bundle has nothing for this backend.
+        """
+        if backend in self.networks:
+            return backend, self.networks[backend]
+        wanted = [backend]
+        if backend == "auto":
+            wanted = ["coreml", "onnx", "numpy"] if sys.platform == "darwin" else ["onnx", "numpy"]
+        for choice in wanted:
+            kinds = [kind for kind in self.networks if kind.split("-")[0] == choice]
+            if kinds:
+                kind = choice if choice in kinds else kinds[0]
+                return kind, self.networks[kind]
+        raise ModelError(
+            f"model {self.name} has no network for backend {backend}",
+            f"choose one of: auto, {', '.join(self.networks)}",
+        )
+
+    def acoustic_model(
+        self, backend: str = "auto", compute_units: Optional[str] = None
+    ) -> AcousticModel:
+        """Load a network of the bundle.
+
+        Args:
+            backend: see `choose_network`.
+            compute_units: for Core ML: ``CPU_ONLY``, ``CPU_AND_GPU``,
+                ``CPU_AND_NE`` (if None) or ``ALL``.
+
+        Raises:
+            ModelError: there is no such network, it cannot be loaded, or its
+                shapes are not those of ``model.json``.
+        """
+        kind, path = self.choose_network(backend)
+        model = _load_network(kind, path, self.n_steps, compute_units or DEFAULT_COMPUTE_UNITS)
+        for name in ("n_steps", "n_context", "n_input", "n_hidden", "n_labels"):
+            found, described = getattr(model, name), getattr(self, name)
+            if found != described:
+                raise ModelError(
+                    f"{path.name} has {name} {found}, {DESCRIPTION_FILE} says {described}", _MEND
+                )
+        return model
+
+
+def _load_network(kind: str, path: Path, n_steps: int, compute_units: str) -> AcousticModel:
+    # Each backend loads a large library; only the chosen one is imported.
+    backend = kind.split("-")[0]
+    if backend == "coreml":
+        from streamer.acoustic.coreml_model import CoreMLAcousticModel
+
+        return CoreMLAcousticModel(path, compute_units=compute_units, n_steps=n_steps)
+    if backend == "onnx":
+        from streamer.acoustic.onnx_model import OnnxAcousticModel
+
+        return OnnxAcousticModel(path, n_steps=n_steps)
+    from streamer.acoustic.numpy_model import NumpyAcousticModel
+    from streamer.acoustic.weights import load_safetensors
+
+    return NumpyAcousticModel(load_safetensors(path), n_steps)
+
+
+def bundled_folder(name: str = BUNDLED) -> Path:
+    """Return where a model inside the package lies, in a wheel or in a checkout."""
+    package = Path(__file__).resolve().parent
+    inside = package / "assets" / name
+    return inside if inside.is_dir() else package.parent / "assets" / name
+
+
+def load_bundle(name_or_folder: Union[str, Path] = BUNDLED) -> Bundle:
+    """Find a bundle and read its description.
+
+    Args:
+        name_or_folder: the folder of a bundle, or the name of a model:
+            ``english``, which is inside the package, or an installed one.
+
+    Raises:
+        ModelError: there is no such model, or something in the folder is not
+            as it should be.
+    """
+    return read_bundle(find_bundle(name_or_folder))
+
+
+def find_bundle(name_or_folder: Union[str, Path]) -> Path:
+    """Return the folder of a bundle; see `load_bundle`."""
+    text = os.fspath(name_or_folder)
+    folder = Path(text).expanduser()
+    if folder.name == DESCRIPTION_FILE and folder.is_file():
+        return folder.parent
+    if not text or "\0" in text:
+        raise ModelError(f"{text!r} is not a model", f"take a folder or a name such as {BUNDLED}")
+    is_name = isinstance(name_or_folder, str) and folder.name == text
+    if is_name:
+        if text == BUNDLED and (bundled_folder() / DESCRIPTION_FILE).is_file():
+            return bundled_folder()
+        for locator in _locators:
+            found = locator(text)
+            if found is not None:
+                return found
+    if folder.is_dir():
+        return folder
+    if is_name:
+        raise ModelError(
+            f"there is no model called {text}",
+            f"take {BUNDLED}, an installed model, or the folder of a bundle",
+        )
+    raise ModelError(f"no such folder: {text}", f"take a folder with a {DESCRIPTION_FILE}")
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Read and check the bundle in a folder.
+
+    Args:
+        folder: the folder.
+
+    Raises:
+        ModelError: something in it is not as it should be.
+    """
+    path = folder / DESCRIPTION_FILE
+    return _Reader(folder, _read_json(path)).bundle()
+
+
+def _read_json(path: Path) -> Dict[str, Any]:
+    if not path.is_file():
+        raise ModelError(
+            f"{path.parent} is not a bundle: there is no {DESCRIPTION_FILE}",
+            "take a folder that streamer convert has written",
+        )
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_DESCRIPTION_BYTES + 1)
+        if len(raw) > MAX_DESCRIPTION_BYTES:
+            raise ValueError(f"longer than {MAX_DESCRIPTION_BYTES} bytes")
+        contents = json.loads(raw.decode("utf-8"))
+        if not isinstance(contents, dict):
+            raise ValueError("not a JSON object")
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"{path} cannot be read: {error}", _MEND) from error
+    return contents
+
+
+class _Reader:
+    """Takes checked values out of a description."""
+
+    def __init__(self, folder: Path, contents: Mapping[str, Any]) -> None:
+        self._folder = folder
+        self._root = folder.resolve()
+        self._contents = contents
+
+    def bundle(self) -> Bundle:
+        if self._contents.get("format") != FORMAT:
+            raise self._wrong(
+                f"format {self._contents.get('format')!r} is not known, only {FORMAT} is"
+            )
+        return Bundle(
+            folder=self._folder,
+            name=self._text("name"),
+            version=self._text("version", ""),
+            language=self._text("language", ""),
+            licence=self._text("licence", ""),
+            summary=self._text("description", ""),
+            front_end_description=self._mapping("front_end", required=True),
+            n_context=self._number("n_context", low=0),
+            n_steps=self._number("n_steps"),
+            n_input=self._number("n_input"),
+            n_hidden=self._number("n_hidden"),
+            n_labels=self._number("n_labels", low=2),
+            alphabet_path=self._file("alphabet", self._contents.get("alphabet")),
+            networks=self._networks(),
+            scorer_path=self._scorer(),
+            decoding=self._mapping("decoding"),
+            training=self._mapping("training"),
+            measured=self._mapping("measured"),
+        )
+
+    def _wrong(self, what: str) -> ModelError:
+        return ModelError(f"{self._folder / DESCRIPTION_FILE}: {what}", _MEND)
+
+    def _text(self, key: str, default: Optional[str] = None) -> str:
+        value = self._contents.get(key, default)
+        if not isinstance(value, str) or (default is None and not value):
+            raise self._wrong(f"{key} is {value!r}, not a text")
+        return value
+
+    def _number(self, key: str, low: int = 1, high: int = 1 << 20) -> int:
+        value = self._contents.get(key)
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise self._wrong(f"{key} is {value!r}, not a number from {low} to {high}")
+        return value
+
+    def _mapping(self, key: str, required: bool = False) -> Mapping[str, Any]:
+        value = self._contents.get(key, None if required else {})
+        if not isinstance(value, dict):
+            raise self._wrong(f"{key} is {value!r}, not an object")
+        return MappingProxyType(value)
+
+    def _networks(self) -> Mapping[str, Path]:
+        entries = self._mapping("networks", required=True)
+        if not entries:
+            raise self._wrong("networks is empty")
+        for kind in entries:
+            if kind.split("-")[0] not in _BACKENDS:
+                raise self._wrong(f"a network of kind {kind!r} is not known")
+        return MappingProxyType(
+            {kind: self._file(f"networks: {kind}", name) for kind, name in entries.items()}
+        )
+
+    def _scorer(self) -> Optional[Path]:
+        name = self._contents.get("scorer")
+        return None if name is None else self._file("scorer", name)
+
+    def _file(self, key: str, name: Any) -> Path:
+        if not isinstance(name, str) or not name or "\0" in name:
+            raise self._wrong(f"{key} is {name!r}, not the name of a file")
+        path = self._folder / name
+        try:
+            resolved = path.resolve()
+        except (OSError, RuntimeError) as error:  # a loop of links, a name that is too long
+            raise self._wrong(f"{key}: {name}: {error}") from error
+        if self._root not in resolved.parents:
+            raise self._wrong(f"{key}: {name} lies outside the bundle")
+        if not path.exists():
+            raise self._wrong(f"{key}: there is no file {name}")
+        return path
+
+
+def write_bundle(
+    folder: Union[str, Path],
+    *,
+    name: str,
+    front_end: Mapping[str, Any],
+    n_context: int,
+    n_steps: int,
+    n_input: int,
+    n_hidden: int,
+    n_labels: int,
+    networks: Mapping[str, str],
+    alphabet: str = "alphabet.txt",
+    scorer: Optional[str] = None,
+    version: str = "",
+    language: str = "",
+    licence: str = "",
+    summary: str = "",
+    decoding: Optional[Mapping[str, Any]] = None,
+    training: Optional[Mapping[str, Any]] = None,
+    measured: Optional[Mapping[str, Any]] = None,
+) -> Bundle:
+    """Write ``model.json`` into a folder that holds the files already, and read it back.
+
+    The file appears whole or not at all.
+
+    Args:
+        folder: the folder of the bundle.
+        name: see `Bundle`, as all that follow.
+        front_end: what `FrontEnd.describe` returns.
+        n_context: see `Bundle`.
+        n_steps: see `Bundle`.
+        n_input: see `Bundle`.
+        n_hidden: see `Bundle`.
+        n_labels: see `Bundle`.
+        networks: names of files in the folder, by kind.
+        alphabet: name of a file in the folder.
+        scorer: name of a file in the folder.
+        version: see `Bundle`.
+        language: see `Bundle`.
+        licence: see `Bundle`.
+        summary: see `Bundle`.
+        decoding: see `Bundle`.
+        training: see `Bundle`.
+        measured: see `Bundle`.
+
+    Raises:
+        ModelError: the files are not there, the values make no sense, or the
+            folder cannot be written to.
+    """
+    contents: Dict[str, Any] = {
+        "format": FORMAT,
+        "name": name,
+        "version": version,
+        "language": language,
+        "licence": licence,
+        "description": summary,
+        "front_end": dict(front_end),
+        "n_context": n_context,
+        "n_steps": n_steps,
+        "n_input": n_input,
+        "n_hidden": n_hidden,
+        "n_labels": n_labels,
+        "alphabet": alphabet,
+        "networks": dict(networks),
+    }
+    if scorer is not None:
+        contents["scorer"] = scorer
+    for key, value in (("decoding", decoding), ("training", training), ("measured", measured)):
+        if value:
+            contents[key] = dict(value)
+    folder = Path(folder)
+    bundle = _Reader(folder, contents).bundle()
+    text = json.dumps(contents, indent=2, ensure_ascii=False) + "\n"
+    unfinished = folder / (DESCRIPTION_FILE + ".part")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        os.replace(unfinished, folder / DESCRIPTION_FILE)
+    except OSError as error:
+        raise ModelError(
+            f"cannot write {folder / DESCRIPTION_FILE}: {error}", "choose another folder"
+        ) from error
+    return bundle
