@@ -1,0 +1,276 @@
+"""The acoustic network as a MIL program, in three shapes.
+
+``lstm``
+    MIL's ``lstm`` operation over all steps: few operations, small and fast on
+    the CPU and the GPU.
+``unrolled``
+    The steps written out, for the Neural Engine, which runs no ``lstm``: after
+    Apple's principles for it everything is a 4-D tensor, channels first
+    (1, channels, 1, steps), products are 1x1 convolutions, and the products of
+    the inputs of all steps are one convolution. No loop, gather or scatter.
+``stateful``
+    The unrolled steps with c and h kept inside the model (``StateType``,
+    macOS 15), so that they are not copied in and out for every window.
+
+The short window at the end of a stream has fewer steps than the model. With
+``input_lengths`` the states that come out are those after the last real step,
+as in DeepSpeech's own graph. They are picked with a mask made of clipped
+differences, since comparisons and gathers would leave the accelerator.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, List, Sequence, Tuple
+
+import numpy as np
+import numpy.typing as npt
+
+from streamer.convert.coreml.toolkit import coremltools
+
+if TYPE_CHECKING:
+    from streamer.acoustic.weights import Weights
+
+Array = npt.NDArray[Any]
+
+#: The shapes a model can be written in.
+SHAPES = ("lstm", "unrolled", "stateful")
+
+#: Most steps that a static model may have.
+MAX_STEPS = 64
+
+#: Names of the states of a ``stateful`` model, c first.
+STATE_NAMES = ("state_c", "state_h")
+
+# What a step past the end adds to the forget gate and takes from the input gate. Far beyond
+# what weights and states can make up for, and still exact in float16.
+_HOLD = 1024.0
+
+# Largest mask value: float16 ends at 65504.
+_MAX_MASK = 30000.0
+
+
+class _Layers:
+    """The weights as the MIL builder wants them: output rows first, LSTM gates in order.
+
+    Args:
+        weights: the network.
+        dtype: what the program computes in, ``fp32`` or ``fp16``. coremltools' own pass to
+            float16 leaves ``lstm`` out, so the program is written in it to begin with.
+    """
+
+    def __init__(self, weights: Weights, dtype: str) -> None:
+        layers = weights.layers
+        self.dtype = dtype
+        self.number = np.dtype(np.float16 if dtype == "fp16" else np.float32).type
+        self.clip = weights.relu_clip
+        self.n_hidden = weights.n_hidden
+        self.n_labels = weights.n_labels
+        self.n_input = weights.n_input
+        self.width = 2 * weights.n_context + 1
+        self.dense = {
+            name: (self._rows(layers[f"{name}/weights"]), self._stored(layers[f"{name}/bias"]))
+            for name in ("layer_1", "layer_2", "layer_3", "layer_5", "layer_6")
+        }
+        i, j, f, o = np.split(layers["lstm/bias"], 4)
+        # TensorFlow adds forget_bias while it runs; here it goes into the bias.
+        f = f + np.float32(weights.forget_bias)
+        self.lstm_bias = self._stored(np.concatenate([i, f, o, j]))
+        i, j, f, o = np.split(layers["lstm/kernel"], 4, axis=1)
+        ordered = np.concatenate([i, f, o, j], axis=1)
+        self.lstm_input = self._rows(ordered[: self.n_hidden])
+        self.lstm_recurrent = self._rows(ordered[self.n_hidden :])
+
+    def _stored(self, array: Array) -> Array:
+        largest = np.finfo(self.number).max
+        return np.clip(array, -largest, largest).astype(self.number)
+
+    def _rows(self, matrix: Array) -> Array:
+        return np.ascontiguousarray(self._stored(matrix).T)
+
+
+def build_program(
+    weights: Weights, n_steps: int, shape: str, lengths: bool = True, dtype: str = "fp32"
+) -> Any:
+    """Write the network as a MIL program.
+
+    Args:
+        weights: the network.
+        n_steps: steps in a window, 1 to `MAX_STEPS`.
+        shape: one of `SHAPES`.
+        lengths: whether the model takes ``input_lengths``.
+        dtype: what it computes in, ``fp32`` or ``fp16``; inputs and outputs are float32.
+
+    Returns:
+        A ``coremltools.converters.mil.Program``. Inputs ``input_node`` float32
+        (1, n_steps, 2 n_context + 1, n_input), ``input_lengths`` int32 (1,),
+        ``previous_state_c`` and ``previous_state_h`` float32 (1, N); outputs
+        ``logits`` float32 (n_steps, 1, n_labels), which are probabilities,
+        ``new_state_c`` and ``new_state_h``. A ``stateful`` program has states
+        `STATE_NAMES` float16 (1, N) in place of the last two of either.
+    """
+    ct = coremltools()
+    from coremltools.converters.mil.mil import Builder as mb  # noqa: N813
+    from coremltools.converters.mil.mil import types
+
+    layers = _Layers(weights, dtype)
+    n = layers.n_hidden
+    names = ["input_node"]
+    specs = [mb.TensorSpec((1, n_steps, layers.width, layers.n_input))]
+    if lengths:
+        names.append("input_lengths")
+        specs.append(mb.TensorSpec((1,), dtype=types.int32))
+    if shape == "stateful":
+        names.extend(STATE_NAMES)
+        specs.extend([mb.StateTensorSpec((1, n), dtype=types.fp16) for _ in range(2)])
+    else:
+        names.extend(["previous_state_c", "previous_state_h"])
+        specs.extend([mb.TensorSpec((1, n)) for _ in range(2)])
+    target = ct.target.iOS18 if shape == "stateful" else ct.target.iOS16
+    body = _lstm_body if shape == "lstm" else _unrolled_body
+
+    def network(*inputs: Any) -> Tuple[Any, ...]:
+        given = dict(zip(names, inputs))
+        length = mb.cast(x=given["input_lengths"], dtype=dtype) if lengths else None
+        window = mb.cast(x=given["input_node"], dtype=dtype)
+        if shape == "stateful":
+            before = [mb.read_state(input=given[name]) for name in STATE_NAMES]
+        else:
+            before = [given["previous_state_c"], given["previous_state_h"]]
+        c, h = (mb.cast(x=value, dtype=dtype) for value in before)
+        logits, new_c, new_h = body(mb, layers, n_steps, window, length, c, h)
+        logits = mb.cast(x=logits, dtype="fp32", name="logits")
+        if shape != "stateful":
+            return (
+                logits,
+                mb.cast(x=mb.reshape(x=new_c, shape=(1, n)), dtype="fp32", name="new_state_c"),
+                mb.cast(x=mb.reshape(x=new_h, shape=(1, n)), dtype="fp32", name="new_state_h"),
+            )
+        # Each value just before its update: a pass of coremltools 9 trips over any other order.
+        for name, value in zip(STATE_NAMES, (new_c, new_h)):
+            value = mb.cast(x=mb.reshape(x=value, shape=(1, n)), dtype="fp16")
+            mb.coreml_update_state(state=given[name], value=value)
+        return (logits,)
+
+    # mb.program reads the names of the arguments from the function's signature.
+    namespace = {"network": network}
+    arguments = ", ".join(names)
+    exec(f"def named({arguments}):\n    return network({arguments})", namespace)
+    return mb.program(input_specs=specs, opset_version=target)(namespace["named"])
+
+
+def _lstm_body(
+    mb: Any, layers: _Layers, n_steps: int, window: Any, length: Any, c: Any, h: Any
+) -> Tuple[Any, Any, Any]:
+    def dense(x: Any, name: str, clip: bool = True) -> Any:
+        matrix, bias = layers.dense[name]
+        x = mb.linear(x=x, weight=matrix, bias=bias, name=name)
+        return mb.clip(x=x, alpha=layers.number(0), beta=layers.number(layers.clip)) if clip else x
+
+    x = mb.reshape(x=window, shape=(n_steps, layers.width * layers.n_input))
+    for name in ("layer_1", "layer_2", "layer_3"):
+        x = dense(x, name)
+    x = mb.expand_dims(x=x, axes=[1])
+    matrix = layers.lstm_input
+    if length is not None:
+        # One more input: 0 in real steps, and past the end so large that the forget gate is 1
+        # and the input gate 0. Then c stays what it was. The column's weights are no larger
+        # than the others, so that quantising per channel loses nothing by them.
+        real = _real_steps(mb, layers, length, n_steps, (n_steps, 1, 1))
+        size = layers.number(max(float(np.abs(matrix).max()), 1e-3))
+        mask = layers.number(min(_HOLD / float(size), _MAX_MASK))
+        past = mb.mul(x=mb.sub(x=layers.number(1), y=real), y=mask)
+        x = mb.concat(values=[mb.mul(x=x, y=real), past], axis=2)
+        n = layers.n_hidden
+        column = np.zeros((4 * n, 1), layers.number)
+        column[:n], column[n : 2 * n] = -size, size
+        matrix = np.concatenate([matrix, column], axis=1)
+    ys, last_h, last_c = mb.lstm(
+        x=x,
+        initial_h=h,
+        initial_c=c,
+        weight_ih=matrix,
+        weight_hh=layers.lstm_recurrent,
+        bias=layers.lstm_bias,
+        direction="forward",
+        output_sequence=True,
+        recurrent_activation="sigmoid",
+        cell_activation="tanh",
+        activation="tanh",
+        name="lstm",
+    )
+    if length is not None:
+        picked = _last_real_step(mb, layers, length, n_steps, (n_steps, 1, 1))
+        last_h = mb.reduce_sum(x=mb.mul(x=ys, y=picked), axes=[0], keep_dims=False)
+    y = dense(ys, "layer_5")
+    y = dense(y, "layer_6", clip=False)
+    return mb.softmax(x=y, axis=-1), last_c, last_h
+
+
+def _unrolled_body(
+    mb: Any, layers: _Layers, n_steps: int, window: Any, length: Any, c: Any, h: Any
+) -> Tuple[Any, Any, Any]:
+    n = layers.n_hidden
+
+    def product(x: Any, matrix: Array, bias: Any, name: str) -> Any:
+        arguments = {} if bias is None else {"bias": bias}
+        return mb.conv(x=x, weight=matrix[:, :, None, None], name=name, **arguments)
+
+    def dense(x: Any, name: str) -> Any:
+        matrix, bias = layers.dense[name]
+        return mb.clip(x=product(x, matrix, bias, name), alpha=layers.number(0), beta=layers.number(layers.clip))
+
+    x = mb.reshape(x=window, shape=(1, 1, n_steps, layers.width * layers.n_input))
+    x = mb.transpose(x=x, perm=(0, 3, 1, 2))
+    for name in ("layer_1", "layer_2", "layer_3"):
+        x = dense(x, name)
+    gates_of_inputs = product(x, layers.lstm_input, layers.lstm_bias, "lstm_input")
+    per_step = _split(mb, gates_of_inputs, n_steps, axis=3)
+    recurrent = mb.const(val=layers.lstm_recurrent[:, :, None, None], name="lstm_recurrent")
+    c = mb.reshape(x=c, shape=(1, n, 1, 1))
+    h = mb.reshape(x=h, shape=(1, n, 1, 1))
+    cells: List[Any] = []
+    hiddens: List[Any] = []
+    for step, from_input in enumerate(per_step):
+        gates = mb.add(x=from_input, y=mb.conv(x=h, weight=recurrent, name=f"step_{step}"))
+        i, f, o, z = _split(mb, gates, 4, axis=1)
+        c = mb.add(
+            x=mb.mul(x=mb.sigmoid(x=f), y=c), y=mb.mul(x=mb.sigmoid(x=i), y=mb.tanh(x=z))
+        )
+        h = mb.mul(x=mb.sigmoid(x=o), y=mb.tanh(x=c))
+        cells.append(c)
+        hiddens.append(h)
+    sequence = _concat(mb, hiddens)
+    if length is not None:
+        picked = _last_real_step(mb, layers, length, n_steps, (1, 1, 1, n_steps))
+        c = mb.reduce_sum(x=mb.mul(x=_concat(mb, cells), y=picked), axes=[3], keep_dims=True)
+        h = mb.reduce_sum(x=mb.mul(x=sequence, y=picked), axes=[3], keep_dims=True)
+    y = dense(sequence, "layer_5")
+    y = mb.softmax(x=product(y, *layers.dense["layer_6"], "layer_6"), axis=1)
+    logits = mb.reshape(
+        x=mb.transpose(x=y, perm=(3, 0, 1, 2)), shape=(n_steps, 1, layers.n_labels)
+    )
+    return logits, c, h
+
+
+def _split(mb: Any, x: Any, parts: int, axis: int) -> Sequence[Any]:
+    return [x] if parts == 1 else list(mb.split(x=x, num_splits=parts, axis=axis))
+
+
+def _concat(mb: Any, values: List[Any]) -> Any:
+    return values[0] if len(values) == 1 else mb.concat(values=values, axis=3)
+
+
+def _real_steps(
+    mb: Any, layers: _Layers, length: Any, n_steps: int, shape: Tuple[int, ...], first: int = 0
+) -> Any:
+    """Return 1 for the steps before ``length - first`` and 0 for the others, in ``shape``."""
+    steps = np.arange(first, first + n_steps, dtype=layers.number).reshape(shape)
+    return mb.clip(x=mb.sub(x=length, y=steps), alpha=layers.number(0), beta=layers.number(1))
+
+
+def _last_real_step(
+    mb: Any, layers: _Layers, length: Any, n_steps: int, shape: Tuple[int, ...]
+) -> Any:
+    """Return 1 for step ``length - 1`` and 0 for the others, in ``shape``."""
+    real = _real_steps(mb, layers, length, n_steps, shape)
+    return mb.sub(x=real, y=_real_steps(mb, layers, length, n_steps, shape, first=1))

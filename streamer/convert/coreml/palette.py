@@ -1,0 +1,57 @@
+"""Palettes for weights: few values that stand for all of a matrix.
+
+coremltools clusters small matrices with scikit-learn and large ones with an
+exact method that takes its time. Lloyd's iteration in one dimension needs
+neither: sorted values make each cluster an interval.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Tuple
+
+import numpy as np
+import numpy.typing as npt
+
+#: Far more rounds than a matrix of weights takes to settle.
+_MAX_ROUNDS = 300
+
+
+def cluster(
+    bits: int, weights: npt.NDArray[Any]
+) -> Tuple[npt.NDArray[np.float16], npt.NDArray[np.uint8]]:
+    """Choose 2**bits values for a matrix so that the mean square error is small.
+
+    Args:
+        bits: 1 to 8.
+        weights: any shape, any float type. Rounded to float16, which they are
+            stored in afterwards.
+
+    Returns:
+        The values, float16 (2**bits,) in rising order, and for each weight the index
+        of its value, uint8 (weights.size,).
+    """
+    flat = np.asarray(weights).astype(np.float16).ravel()
+    values, where, counts = np.unique(flat, return_inverse=True, return_counts=True)
+    values = values.astype(np.float64)
+    n = 1 << bits
+    cumulative_count = np.concatenate([[0], np.cumsum(counts)])
+    cumulative_sum = np.concatenate([[0.0], np.cumsum(values * counts)])
+    # Half evenly spaced, half by frequency: the tails of the distribution matter too.
+    even = np.linspace(values[0], values[-1], n)
+    quantiles = np.quantile(flat.astype(np.float64), (np.arange(n) + 0.5) / n)
+    centres = np.sort((even + quantiles) / 2)
+    for _ in range(_MAX_ROUNDS):
+        edges = np.searchsorted(values, (centres[1:] + centres[:-1]) / 2)
+        edges = np.concatenate([[0], edges, [len(values)]])
+        count = np.diff(cumulative_count[edges])
+        total = np.diff(cumulative_sum[edges])
+        # An empty cluster keeps its place; it may catch something in the next round.
+        moved = np.where(count > 0, total / np.maximum(count, 1), centres)
+        if np.array_equal(moved, centres):
+            break
+        centres = np.sort(moved)
+    # What is stored is float16: give each weight the nearest value that is really there.
+    table = centres.astype(np.float16)
+    centres = table.astype(np.float64)
+    nearest = np.searchsorted((centres[1:] + centres[:-1]) / 2, values).astype(np.uint8)
+    return table, nearest[where.ravel()]

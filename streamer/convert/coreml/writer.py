@@ -1,0 +1,218 @@
+"""Writes the acoustic network as a Core ML model, without TensorFlow."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, Union
+
+from streamer.convert.coreml.network import MAX_STEPS, SHAPES, build_program
+from streamer.convert.coreml.palette import cluster
+from streamer.convert.coreml.toolkit import coremltools, quiet
+from streamer.errors import ConversionError
+
+if TYPE_CHECKING:
+    from streamer.acoustic.weights import Weights
+
+#: How weights can be stored, most exact first. All but fp32 also compute in float16.
+PRECISIONS = ("fp32", "fp16", "int8", "palette6", "palette4")
+
+#: Kinds of Core ML models: a package with an ML program, or a single older file.
+FORMATS = ("mlprogram", "neuralnetwork")
+
+_SUFFIXES = {"mlprogram": ".mlpackage", "neuralnetwork": ".mlmodel"}
+
+
+def model_path(folder: Union[str, Path], name: str, model_format: str = "mlprogram") -> Path:
+    """Return where a model of that name and kind belongs in a folder."""
+    return Path(folder) / f"{name}{_SUFFIXES[model_format]}"
+
+
+def write_coreml(
+    weights: Weights,
+    path: Union[str, Path],
+    steps: int = 16,
+    shape: str = "lstm",
+    precision: str = "fp32",
+    format: str = "mlprogram",
+    lengths: bool = True,
+) -> Path:
+    """Write a network as a Core ML model; what was at ``path`` is replaced at the end.
+
+    Args:
+        weights: the network.
+        path: the ``.mlpackage`` (ML program) or ``.mlmodel`` (neural network) to write.
+        steps: steps in a window, 1 to 64. Fewer steps mean less delay and more calls.
+        shape: ``lstm``, ``unrolled`` or ``stateful``; see `streamer.convert.coreml.network`.
+        precision: ``fp32``, ``fp16``, ``int8`` (linear, a scale for each channel),
+            ``palette6`` or ``palette4`` (64 or 16 values for each matrix).
+        format: ``mlprogram`` or ``neuralnetwork``.
+        lengths: whether the model takes ``input_lengths``, so that the states after a
+            short window are right.
+
+    Returns:
+        ``path``.
+
+    Raises:
+        ConversionError: an argument is out of range, or coremltools is not installed.
+    """
+    target = Path(path)
+    _check_arguments(target, steps, shape, precision, format)
+    ct = coremltools()
+    with quiet():
+        # The older format stores float16 by itself and computes in what it likes.
+        compute = "fp32" if precision == "fp32" or format == "neuralnetwork" else "fp16"
+        program = build_program(weights, steps, shape, lengths, compute)
+        if format == "neuralnetwork":
+            model = _as_neural_network(ct, program, precision)
+        else:
+            model = _as_ml_program(ct, program, shape, precision)
+    about = {
+        "streamer.shape": shape,
+        "streamer.precision": precision,
+        "streamer.steps": str(steps),
+        **_metadata(weights),
+    }
+    description = weights.description
+    save_model(
+        model,
+        target,
+        about,
+        author=str(description.get("author", "")),
+        licence=str(description.get("licence", "")),
+        version=str(description.get("version", "")),
+        summary=str(description.get("description", "")) or "Streaming speech recognition network",
+    )
+    return target
+
+
+def save_model(
+    model: Any,
+    path: Path,
+    about: Dict[str, str],
+    author: str = "",
+    licence: str = "",
+    version: str = "",
+    summary: str = "",
+) -> None:
+    """Save a coremltools model with its metadata, whole or not at all.
+
+    Args:
+        model: a ``coremltools.models.MLModel``.
+        path: file or package to write; replaced if it is there.
+        about: goes into ``user_defined_metadata``.
+        author: who made the network.
+        licence: its licence.
+        version: its version.
+        summary: one line about it.
+
+    Raises:
+        ConversionError: the place cannot be written.
+    """
+    model.author, model.license, model.version = author, licence, version
+    model.short_description = summary
+    for key, value in about.items():
+        model.user_defined_metadata[key] = value
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as scratch:
+            fresh = Path(scratch) / path.name
+            with quiet():
+                model.save(str(fresh))
+            if path.is_dir():
+                shutil.rmtree(path)
+            os.replace(fresh, path)
+    except OSError as error:
+        raise ConversionError(
+            f"{path} cannot be written ({error.strerror or error})",
+            "choose another folder, or make room",
+        ) from error
+
+
+def _check_arguments(
+    path: Path, steps: int, shape: str, precision: str, model_format: str
+) -> None:
+    for what, value, known in (
+        ("shape", shape, SHAPES),
+        ("precision", precision, PRECISIONS),
+        ("format", model_format, FORMATS),
+    ):
+        if value not in known:
+            raise ConversionError(
+                f"Core ML: no {what} called {value!r}", f"use one of {', '.join(known)}"
+            )
+    if not 1 <= steps <= MAX_STEPS:
+        raise ConversionError(
+            f"a static model cannot have {steps} steps", f"use 1 to {MAX_STEPS} steps"
+        )
+    if model_format == "neuralnetwork" and shape == "stateful":
+        raise ConversionError(
+            "a neural network has no states of its own", "use --format mlprogram, or another shape"
+        )
+    suffix = _SUFFIXES[model_format]
+    if path.suffix != suffix:
+        raise ConversionError(
+            f"{path.name}: a model of the format {model_format} ends in {suffix}",
+            f"call it {path.stem}{suffix}",
+        )
+
+
+def _metadata(weights: Weights) -> Dict[str, str]:
+    """Return the description of the network as ``user_defined_metadata``."""
+    about = {}
+    for key, value in weights.description.items():
+        about[f"streamer.{key}"] = (
+            value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        )
+    return about
+
+
+def _as_ml_program(ct: Any, program: Any, shape: str, precision: str) -> Any:
+    # The program is in its final type already: no pass is to change it.
+    model = ct.convert(
+        program,
+        convert_to="mlprogram",
+        compute_precision=ct.precision.FLOAT32,
+        minimum_deployment_target=ct.target.iOS18 if shape == "stateful" else ct.target.iOS16,
+        skip_model_load=True,
+    )
+    if precision in ("fp32", "fp16"):
+        return model
+    optimize = ct.optimize.coreml
+    if precision == "int8":
+        linear = optimize.OpLinearQuantizerConfig(
+            mode="linear_symmetric", dtype="int8", granularity="per_channel"
+        )
+        return optimize.linear_quantize_weights(
+            model, config=optimize.OptimizationConfig(global_config=linear)
+        )
+    bits = int(precision[len("palette") :])
+    palette = optimize.OpPalettizerConfig(mode="custom", lut_function=partial(cluster, bits))
+    return optimize.palettize_weights(
+        model, config=optimize.OptimizationConfig(global_config=palette)
+    )
+
+
+def _as_neural_network(ct: Any, program: Any, precision: str) -> Any:
+    model = ct.convert(program, convert_to="neuralnetwork", skip_model_load=True)
+    if precision == "fp32":
+        return model
+    from coremltools.models.neural_network import quantization_utils
+
+    if precision == "fp16":
+        return quantization_utils.quantize_weights(model, 16, "linear")
+    if precision == "int8":
+        return quantization_utils.quantize_weights(model, 8, "linear_symmetric")
+    bits = int(precision[len("palette") :])
+    return quantization_utils.quantize_weights(
+        model, bits, "custom_lut", lut_function=_palette_of_floats
+    )
+
+
+def _palette_of_floats(bits: int, weights: Any) -> Any:
+    table, indices = cluster(bits, weights)
+    return table.astype("float32"), indices
