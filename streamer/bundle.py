@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
 from streamer.acoustic.model import AcousticModel
 from streamer.errors import ModelError
@@ -28,18 +28,18 @@ DEFAULT_COMPUTE_UNITS = "CPU_AND_NE"
 _BACKENDS = ("coreml", "onnx", "numpy")
 _MEND = f"mend {DESCRIPTION_FILE}, or convert or install the model again"
 
-#: Functions that find installed models by name; see `add_locator`.
-_locators: List[Callable[[str], Optional[Path]]] = []
+#: Names the folder of installed models, instead of the user's own data folder.
+MODELS_VARIABLE = "STREAMER_MODELS"
 
 
-def add_locator(locator: Callable[[str], Optional[Path]]) -> None:
-    """Let `load_bundle` find more models by name.
+def models_folder() -> Path:
+    """Return where installed models live: a folder each, named as the model."""
+    chosen = os.environ.get(MODELS_VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser()
+    from platformdirs import user_data_path
 
-    Args:
-        locator: given a name it returns the folder of the bundle, or None.
-    """
-    if locator not in _locators:
-        _locators.append(locator)
+    return user_data_path("streamer", appauthor=False) / "models"
 
 
 @dataclass(frozen=True)
@@ -206,10 +206,9 @@ def find_bundle(name_or_folder: Union[str, Path]) -> Path:
     if is_name:
         if text == BUNDLED and (bundled_folder() / DESCRIPTION_FILE).is_file():
             return bundled_folder()
-        for locator in _locators:
-            found = locator(text)
-            if found is not None:
-                return found
+        installed = models_folder() / text
+        if (installed / DESCRIPTION_FILE).is_file():
+            return installed
     if folder.is_dir():
         return folder
     if is_name:

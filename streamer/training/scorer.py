@@ -126,7 +126,7 @@ def build_scorer(
     texts: Sequence[Tuple[Path, int]],
     output: Path,
     alphabet: Alphabet,
-    recipe: ScorerRecipe = ScorerRecipe(),  # noqa: B008 - frozen
+    recipe: ScorerRecipe = ScorerRecipe(),
     extra_words: Iterable[str] = (),
 ) -> int:
     """Build a scorer package.
