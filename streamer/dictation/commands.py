@@ -1,0 +1,126 @@
+"""The table of spoken commands: the one in the package, extended by the user's own."""
+
+from __future__ import annotations
+
+import enum
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
+
+from streamer.errors import UsageError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+#: The user's own table, in the folder of the config file.
+USER_TABLE = "commands.toml"
+_OWN_TABLE = Path(__file__).with_name(USER_TABLE)
+
+
+class Kind(enum.Enum):
+    """What a command does; the values are the sections of the table."""
+
+    PUNCTUATION = "punctuation"
+    OPENING = "opening"
+    CLOSING = "closing"
+    BREAK = "breaks"
+    REPLACEMENT = "replacements"
+    ACTION = "actions"
+
+
+#: What a command of the section [actions] may do.
+ACTIONS = ("capital", "all caps", "literal", "scratch", "delete word", "stop")
+
+
+@dataclass(frozen=True)
+class Command:
+    """What happens when a command is said.
+
+    Attributes:
+        kind: how it is joined to its surroundings.
+        text: what is written, or for an action its name.
+    """
+
+    kind: Kind
+    text: str
+
+
+class CommandTable:
+    """Finds commands among recognised words.
+
+    Args:
+        commands: by what is said, in lower case, words separated by one space.
+    """
+
+    def __init__(self, commands: Mapping[str, Command]) -> None:
+        self.commands = dict(commands)
+        self._longest = max((len(said.split()) for said in commands), default=0)
+
+    def match(self, words: Sequence[str], position: int) -> Tuple[Optional[Command], int]:
+        """Return the longest command that begins at a word, and how many words it takes."""
+        for length in range(min(self._longest, len(words) - position), 0, -1):
+            said = " ".join(words[position : position + length]).lower()
+            command = self.commands.get(said)
+            if command is not None:
+                return command, length
+        return None, 1
+
+    @property
+    def words(self) -> Tuple[str, ...]:
+        """Every word that is part of a command, for a decoder that should know them."""
+        return tuple(sorted({word for said in self.commands for word in said.split()}))
+
+
+def load_commands(user_folder: Optional[Path] = None) -> CommandTable:
+    """Read the package's table and, where there is one, the user's.
+
+    Args:
+        user_folder: the config folder, in which `USER_TABLE` may lie.
+
+    Raises:
+        UsageError: the user's table is not valid; names file and line.
+    """
+    commands = _read(_OWN_TABLE)
+    if user_folder is not None and (user_folder / USER_TABLE).exists():
+        commands.update(_read(user_folder / USER_TABLE))
+    return CommandTable({said: command for said, command in commands.items() if command})
+
+
+def _read(path: Path) -> Dict[str, Optional[Command]]:
+    """Read a table; a command that is switched off is None."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        sections = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read {path} ({error})", "mend it or take it away") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not valid TOML ({error})", "mend that line") from error
+    commands: Dict[str, Optional[Command]] = {}
+    for section, entries in sections.items():
+        if section not in {kind.value for kind in Kind} or not isinstance(entries, dict):
+            raise _bad(path, text, section, f"[{section}] is not a section of commands")
+        for said, value in entries.items():
+            commands[" ".join(said.lower().split())] = _command(path, text, section, said, value)
+    return commands
+
+
+def _command(path: Path, text: str, section: str, said: str, value: Any) -> Optional[Command]:
+    if value is False:
+        return None
+    kind = Kind(section)
+    if not isinstance(value, str) or not value or not said.strip():
+        raise _bad(path, text, said, f'"{said}" must be some text, or false')
+    if kind is Kind.ACTION and value not in ACTIONS:
+        raise _bad(path, text, said, f'"{said}" must be one of: {", ".join(ACTIONS)}')
+    return Command(kind, value)
+
+
+def _bad(path: Path, text: str, key: str, what: str) -> UsageError:
+    for number, line in enumerate(text.splitlines(), 1):
+        if re.match(rf"""\s*[\["']*{re.escape(key)}\b""", line):
+            return UsageError(f"{path}, line {number}: {what}", "mend that line")
+    return UsageError(f"{path}: {what}", "mend that entry")

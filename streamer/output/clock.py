@@ -1,0 +1,21 @@
+"""Times as people and subtitles write them."""
+
+from __future__ import annotations
+
+
+def clock(seconds: float, point: str = ".") -> str:
+    """Write a time as ``HH:MM:SS.mmm``.
+
+    Args:
+        seconds: since the stream began; less than nothing counts as nothing.
+        point: between seconds and milliseconds: WebVTT has ".", SubRip ",".
+    """
+    return clock_ms(round(max(seconds, 0.0) * 1000), point)
+
+
+def clock_ms(milliseconds: int, point: str = ".") -> str:
+    """Write a time in whole milliseconds as ``HH:MM:SS.mmm``."""
+    seconds, thousandths = divmod(milliseconds, 1000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02d}:{minutes:02d}:{seconds:02d}{point}{thousandths:03d}"

@@ -1,0 +1,110 @@
+"""JSON lines: one event per line, described by ``events.schema.json`` beside this module."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, Dict, Optional, TextIO, Union
+
+from streamer.events import Event, Final, Gap, Partial, Stats, Warning, Word
+from streamer.output.edit import Edit
+
+#: Decimals of times in seconds, of times in milliseconds, and of ratios: what is
+#: beyond them is noise, and the lines are for people too.
+_SECONDS, _MILLISECONDS, _RATIO = 3, 1, 4
+
+
+class JsonLinesWriter:
+    """Writes every event as one line of JSON, in ASCII (other characters escaped).
+
+    Args:
+        stream: where the lines go.
+        partials: whether utterances still being said are written.
+    """
+
+    def __init__(self, stream: TextIO, *, partials: bool = True) -> None:
+        self._stream = stream
+        self._partials = partials
+
+    def write(self, item: Union[Event, Edit]) -> None:
+        """Write the line of an event."""
+        if isinstance(item, Partial) and not self._partials:
+            return
+        line = json.dumps(as_json(item), ensure_ascii=True, allow_nan=False)
+        self._stream.write(line + "\n")
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Do nothing: every line is out already."""
+
+
+def as_json(item: Union[Event, Edit]) -> Dict[str, Any]:
+    """Return an event as the object that its line holds."""
+    if isinstance(item, (Partial, Final)):
+        return {
+            "type": "final" if isinstance(item, Final) else "partial",
+            "segment": item.segment,
+            "seq": item.seq,
+            "start": _number(item.start, _SECONDS),
+            "end": _number(item.end, _SECONDS),
+            "text": item.text,
+            "stable": item.stable,
+            "words": [_word(word) for word in item.words],
+            "alternatives": list(item.alternatives),
+            "latency_ms": _number(item.latency_ms, _MILLISECONDS),
+        }
+    if isinstance(item, Gap):
+        return {
+            "type": "gap",
+            "seq": item.seq,
+            "start": _number(item.start, _SECONDS),
+            "end": _number(item.end, _SECONDS),
+            "samples": item.samples,
+        }
+    if isinstance(item, Stats):
+        return {
+            "type": "stats",
+            "seq": item.seq,
+            "time": _number(item.time, _SECONDS),
+            "real_time_factor": _number(item.real_time_factor, _RATIO),
+            "latency_p50_ms": _number(item.latency_p50_ms, _MILLISECONDS),
+            "latency_p95_ms": _number(item.latency_p95_ms, _MILLISECONDS),
+            "lost_samples": item.lost_samples,
+            "level_dbfs": _number(item.level_dbfs, 1),
+            "peak_dbfs": _number(item.peak_dbfs, 1),
+            "clipped": item.clipped,
+            "speaking": item.speaking,
+            "chunks": item.chunks,
+            "chunk_p50_ms": _number(item.chunk_p50_ms, _MILLISECONDS),
+            "chunk_p95_ms": _number(item.chunk_p95_ms, _MILLISECONDS),
+        }
+    if isinstance(item, Warning):
+        return {
+            "type": "warning",
+            "seq": item.seq,
+            "time": _number(item.time, _SECONDS),
+            "what": item.what,
+            "todo": item.todo,
+        }
+    return {
+        "type": "edit",
+        "segment": item.segment,
+        "delete": item.delete,
+        "insert": item.insert,
+    }
+
+
+def _word(word: Word) -> Dict[str, Any]:
+    return {
+        "word": word.word,
+        "start": _number(word.start, _SECONDS),
+        "end": _number(word.end, _SECONDS),
+        "confidence": _number(word.confidence, _RATIO),
+    }
+
+
+def _number(value: Optional[float], decimals: int) -> Optional[float]:
+    """Round a number; JSON has none for what is not finite (the level of silence), so null."""
+    if value is None or not math.isfinite(value):
+        return None
+    return round(float(value), decimals)
