@@ -1,0 +1,145 @@
+"""The labels of an acoustic model: which output is which character.
+
+``alphabet.txt`` as DeepSpeech writes it: one label a line in the order of the
+network's outputs, ``#`` begins a comment, ``\\#`` is the label ``#``, and a line
+that holds one space is the space. The blank of CTC has no line; it is the
+output after the last label.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Dict, Iterable, List, Sequence, Tuple, Union
+
+from streamer.errors import ModelError
+
+#: More labels than any alphabet or syllabary has: a longer file is something else.
+MAX_LABELS = 20_000
+
+#: No alphabet is longer; a longer file is not read.
+MAX_BYTES = 1 << 20
+
+
+class Alphabet:
+    """Labels of an acoustic model, in the order of its outputs.
+
+    Args:
+        labels: each a string of one or more characters; exactly one is a space.
+
+    Raises:
+        ModelError: labels that repeat, are empty or too many, or have no space.
+    """
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self.labels: Tuple[str, ...] = tuple(labels)
+        self._index: Dict[str, int] = {label: i for i, label in enumerate(self.labels)}
+        if not self.labels:
+            raise ModelError("The alphabet has no labels", "give one label a line")
+        if len(self.labels) > MAX_LABELS:
+            raise ModelError(
+                f"The alphabet has {len(self.labels)} labels",
+                f"give at most {MAX_LABELS}, one a line",
+            )
+        if "" in self._index:
+            raise ModelError("The alphabet has an empty label", "take out the empty line")
+        if len(self._index) < len(self.labels):
+            repeated = next(x for i, x in enumerate(self.labels) if self._index[x] != i)
+            raise ModelError(f"The alphabet has the label {repeated!r} twice", "take out one")
+        if " " not in self._index:
+            raise ModelError(
+                "The alphabet has no space, so words cannot be told apart",
+                "add a line that holds one space, where the network has that output",
+            )
+
+    @property
+    def space(self) -> int:
+        """Output of the space."""
+        return self._index[" "]
+
+    @property
+    def blank(self) -> int:
+        """Output of the blank of CTC: the one after the last label."""
+        return len(self.labels)
+
+    def __len__(self) -> int:
+        """Count the labels, without the blank."""
+        return len(self.labels)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Alphabet) and other.labels == self.labels
+
+    def __hash__(self) -> int:
+        return hash(self.labels)
+
+    def can_spell(self, text: str) -> bool:
+        """Whether every character of a text is a label."""
+        return all(character in self._index for character in text)
+
+    def encode(self, text: str) -> List[int]:
+        """Return the outputs that spell a text.
+
+        Raises:
+            ModelError: a character that is no label.
+        """
+        try:
+            return [self._index[character] for character in text]
+        except KeyError as error:
+            raise ModelError(
+                f"The model's alphabet cannot spell {text!r}: it has no {error.args[0]!r}",
+                "use the letters of the alphabet only",
+            ) from None
+
+    def decode(self, indices: Iterable[int]) -> str:
+        """Return the text that outputs (without blanks) spell."""
+        return "".join([self.labels[i] for i in indices])
+
+
+def read_alphabet(path: Union[str, Path]) -> Alphabet:
+    """Read an ``alphabet.txt``.
+
+    Raises:
+        ModelError: no such file, not text, or labels that `Alphabet` refuses.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ModelError(
+            f"The alphabet {path} cannot be read ({error.strerror or error})",
+            "give the model's alphabet.txt",
+        ) from None
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if len(raw) > MAX_BYTES or "\0" in text:
+        raise ModelError(
+            f"The alphabet {path} is not a text file in UTF-8", "give the model's alphabet.txt"
+        )
+    labels = []
+    # Not splitlines(): it also cuts at characters that may be labels.
+    for number, line in enumerate(text.split("\n"), 1):
+        line = line[:-1] if line.endswith("\r") else line
+        if line.startswith("#"):
+            continue
+        if line.startswith("\\#"):
+            line = line[1:]
+        if not line:
+            if number <= text.count("\n"):
+                raise ModelError(
+                    f"The alphabet {path} has an empty line {number}",
+                    "take it out; a line for the space holds one space",
+                )
+            continue
+        labels.append(line)
+    try:
+        return Alphabet(labels)
+    except ModelError as error:
+        raise ModelError(f"{error.what}, in {path}", error.todo) from None
+
+
+def write_alphabet(path: Union[str, Path], alphabet: Alphabet) -> None:
+    """Write an ``alphabet.txt`` that `read_alphabet` and DeepSpeech read."""
+    lines = ["\\" + label if label.startswith("#") else label for label in alphabet.labels]
+    Path(path).write_bytes(("\n".join(lines) + "\n").encode("utf-8"))
