@@ -1,0 +1,38 @@
+"""How long words take from the microphone to the screen."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Deque, List, Optional, Tuple
+
+#: So many of the newest latencies count: about three minutes of speech.
+REMEMBERED = 512
+
+
+class LatencyLog:
+    """Adds the time until a frame is drawn to the latency that each event brings.
+
+    No clock is read here; times are seconds of any one clock.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: List[Tuple[float, float]] = []
+        self._latencies_ms: Deque[float] = deque(maxlen=REMEMBERED)
+
+    def received(self, latency_ms: Optional[float], now: float) -> None:
+        """Note an event whose words are not on the screen yet; None does not count."""
+        if latency_ms is not None:
+            self._waiting.append((latency_ms, now))
+
+    def drawn(self, now: float) -> None:
+        """Note that everything received so far is on the screen."""
+        for latency_ms, then in self._waiting:
+            self._latencies_ms.append(latency_ms + (now - then) * 1000)
+        self._waiting.clear()
+
+    def percentile(self, percent: float) -> Optional[float]:
+        """Return a percentile in ms (nearest rank), None before the first word was drawn."""
+        if not self._latencies_ms:
+            return None
+        ordered = sorted(self._latencies_ms)
+        return ordered[min(int(len(ordered) * percent / 100), len(ordered) - 1)]

@@ -1,0 +1,49 @@
+"""Copying by OSC 52: the terminal itself puts the text on its clipboard, over ssh too.
+
+The sequence is ``ESC ] 52 ; c ; base64 BEL``, as xterm's "Control Sequences"
+describes it. A multiplexer in between keeps it to itself unless it is wrapped.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from typing import Mapping
+
+from streamer.errors import OutputError
+
+#: The longest sequence that terminals in use take, in characters of base64
+#: (hterm and libvte read up to about 75,000; xterm takes more).
+MAX_BASE64 = 74_994
+#: screen takes device control strings of up to 768 bytes; this stays well below.
+SCREEN_PIECE = 512
+
+_ESC = "\x1b"
+_BEL = "\x07"
+_ST = _ESC + "\\"
+
+
+def copy_sequence(text: str, environment: Mapping[str, str] = os.environ) -> str:
+    """Return what to write to the terminal so that it copies a text.
+
+    Args:
+        text: the text to copy.
+        environment: tells whether tmux (TMUX) or screen (STY) is in between.
+
+    Raises:
+        OutputError: the text is longer than terminals take.
+    """
+    payload = base64.b64encode(text.encode("utf-8")).decode("ascii")
+    if len(payload) > MAX_BASE64:
+        raise OutputError(
+            "the transcript is too long for the clipboard of a terminal", "save it with s"
+        )
+    plain = f"{_ESC}]52;c;{payload}{_BEL}"
+    if environment.get("TMUX"):
+        # tmux takes the plain form with `set-clipboard on` and hands the wrapped
+        # one through with `allow-passthrough on`; which is set cannot be seen here.
+        return plain + f"{_ESC}Ptmux;{plain.replace(_ESC, _ESC + _ESC)}{_ST}"
+    if environment.get("STY"):
+        pieces = [plain[i : i + SCREEN_PIECE] for i in range(0, len(plain), SCREEN_PIECE)]
+        return "".join(f"{_ESC}P{piece}{_ST}" for piece in pieces)
+    return plain

@@ -1,0 +1,43 @@
+"""Saving the transcript when a person asks for it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Callable
+
+from streamer.errors import OutputError
+
+
+def save_transcript(
+    text: str, folder: Path, now: Callable[[], time.struct_time] = time.localtime
+) -> Path:
+    """Write a transcript into a new file named after the time.
+
+    Args:
+        text: the transcript, without a line break at the end.
+        folder: where the file is made.
+        now: the local time.
+
+    Returns:
+        The path of the file, ``streamer-YYYYMMDD-HHMMSS.txt``, with ``-2`` and so
+        on added where that is taken; no file is ever written over.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    stem = time.strftime("streamer-%Y%m%d-%H%M%S", now())
+    number = 1
+    while True:
+        path = folder / (f"{stem}.txt" if number == 1 else f"{stem}-{number}.txt")
+        try:
+            with path.open("x", encoding="utf-8", newline="\n") as file:
+                file.write(text + "\n")
+            return path
+        except FileExistsError:
+            number += 1
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise OutputError(
+                f"cannot write {path} ({reason})", "start streamer in a folder you may write to"
+            ) from error
