@@ -1,0 +1,179 @@
+"""Tunes the decoder on a data set: which weights give the fewest wrong words.
+
+    python -m streamer.training.tune assets/english ../shared/speech/dev.tsv
+
+The acoustic model runs once, in its streaming form; then one weight after the
+other is moved to the best of its neighbours until none helps (coordinate
+descent). At the end the beam width is varied at the weights that were found,
+and word error rate and decoding time are printed for each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Dict, List, Sequence, Tuple
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from streamer.bundle import Bundle, load_bundle
+from streamer.decoding import DecodingSettings, create_decoder, read_alphabet
+from streamer.features import Framer
+from streamer.training.data import Clip, read_data_set
+from streamer.training.scoring import edit_distance
+
+FloatArray = npt.NDArray[np.float32]
+
+#: What each weight may be, in order.
+GRID: Dict[str, Sequence[float]] = {
+    "lm_alpha": (0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.7, 2.0, 2.4, 2.8),
+    "lm_beta": (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0),
+    "silence_score": (-0.4, -0.2, 0.0, 0.2, 0.4, 0.8),
+}
+#: Beam widths of the curve.
+BEAMS = (4, 8, 16, 32, 64, 128, 256)
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """What the network says of a clip, and what was said in it."""
+
+    windows: Tuple[FloatArray, ...]
+    transcript: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Errors and time of a decoding.
+
+    Attributes:
+        errors: substituted, deleted and inserted words.
+        words: words of the transcripts.
+        seconds: time of the decoder alone.
+        windows: how many windows it was fed.
+    """
+
+    errors: int
+    words: int
+    seconds: float
+    windows: int
+
+    @property
+    def rate(self) -> float:
+        """Word error rate."""
+        return self.errors / max(self.words, 1)
+
+
+def posteriors(bundle: Bundle, clips: Sequence[Clip], backend: str = "auto") -> List[Utterance]:
+    """Run the acoustic model over clips, in windows with carried state."""
+    model = bundle.acoustic_model(backend)
+    framer = Framer(bundle.front_end(), model.n_steps, model.n_context)
+    utterances = []
+    for clip in clips:
+        samples, rate = soundfile.read(clip.path, dtype="float32")
+        if rate != framer.front_end.sample_rate_hz or samples.ndim != 1:
+            raise ValueError(f"{clip.path}: not mono at {framer.front_end.sample_rate_hz} Hz")
+        framer.reset()
+        state = model.initial_state()
+        windows = []
+        for window in [*framer.feed(samples), *framer.finish()]:
+            probabilities, state = model.infer(window.features, window.n, state)
+            windows.append(np.array(probabilities))
+        utterances.append(Utterance(tuple(windows), clip.transcript))
+    return utterances
+
+
+def decode(
+    bundle: Bundle, utterances: Sequence[Utterance], settings: DecodingSettings
+) -> Outcome:
+    """Decode utterances with the bundle's scorer and count the errors."""
+    alphabet = read_alphabet(bundle.alphabet_path)
+    decoder = create_decoder("beam", alphabet, bundle.scorer_path, settings)
+    errors = words = windows = 0
+    seconds = 0.0
+    for utterance in utterances:
+        begun = time.perf_counter()
+        for window in utterance.windows:
+            decoder.feed(window)
+        text = decoder.finish().text
+        seconds += time.perf_counter() - begun
+        decoder.reset()
+        reference = utterance.transcript.split()
+        errors += edit_distance(reference, text.split())
+        words += len(reference)
+        windows += len(utterance.windows)
+    return Outcome(errors, words, seconds, windows)
+
+
+def _decode(arguments: Tuple[Bundle, Sequence[Utterance], DecodingSettings]) -> Outcome:
+    return decode(*arguments)
+
+
+def main() -> None:
+    """Tune, print, and with ``--write`` put the result into ``model.json``."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("model", help="bundle")
+    parser.add_argument("data", nargs="+", type=Path, help="manifests")
+    parser.add_argument("--most", type=int, default=400, help="clips of each manifest, at most")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--beam", type=int, default=64, help="beam while the weights are tuned")
+    parser.add_argument("--write", action="store_true", help="write the weights into the bundle")
+    arguments = parser.parse_args()
+    bundle = load_bundle(arguments.model)
+    clips: List[Clip] = []
+    for manifest in arguments.data:
+        found = read_data_set(manifest)
+        random.Random(0).shuffle(found)
+        clips += found[: arguments.most]
+    utterances = posteriors(bundle, clips)
+    known = DecodingSettings.from_mapping(bundle.decoding)
+    best = replace(known, beam=arguments.beam)
+    with ProcessPoolExecutor(arguments.jobs) as pool:
+        seen: Dict[DecodingSettings, Outcome] = {}
+
+        def measure(candidates: Sequence[DecodingSettings]) -> None:
+            new = [c for c in candidates if c not in seen]
+            work = [(bundle, utterances, c) for c in new]
+            for candidate, outcome in zip(new, pool.map(_decode, work)):
+                seen[candidate] = outcome
+                shown = {name: getattr(candidate, name) for name in GRID}
+                print(f"{outcome.rate:7.2%}  {shown}", flush=True)
+
+        measure([best])
+        moved = True
+        while moved:
+            moved = False
+            for name, values in GRID.items():
+                now = getattr(best, name)
+                centre = min(
+                    range(len(values)), key=lambda i: abs(values[i] - (now if now else 1.0))
+                )
+                near = values[max(0, centre - 2) : centre + 3]
+                candidates = [replace(best, **{name: value}) for value in near]
+                measure(candidates)
+                winner = min([best, *candidates], key=lambda c: seen[c].errors)
+                if seen[winner].errors < seen[best].errors:
+                    best, moved = winner, True
+    print("\nbeam   WER      ms a window")
+    for beam in BEAMS:
+        outcome = decode(bundle, utterances, replace(best, beam=beam))
+        milliseconds = 1000 * outcome.seconds / max(outcome.windows, 1)
+        print(f"{beam:4}  {outcome.rate:7.2%}  {milliseconds:6.2f}", flush=True)
+    chosen = {name: getattr(best, name) for name in GRID}
+    print(f"\nbest: {chosen}, {seen[best].rate:.2%} of {seen[best].words} words")
+    if arguments.write:
+        path = bundle.folder / "model.json"
+        contents: Dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        contents.setdefault("decoding", {}).update(chosen)
+        path.write_text(json.dumps(contents, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
