@@ -31,7 +31,7 @@ IR_VERSION = 7
 DESCRIPTION_KEY = "streamer"
 
 #: Blocks of the LSTM's columns: TensorFlow has i, j, f, o; ONNX wants i, o, f, c (its name for j).
-_TENSORFLOW_TO_ONNX = (0, 3, 2, 1)
+TENSORFLOW_TO_ONNX = (0, 3, 2, 1)
 
 
 def write_onnx(
@@ -223,4 +223,4 @@ def _build(onnx: Any, weights: Weights, steps: int, input_lengths: bool) -> Any:
 def _reorder(columns: FloatArray) -> FloatArray:
     """Return the LSTM's columns (..., 4N) in ONNX's order of gates."""
     blocks = np.split(columns, 4, axis=-1)
-    return np.concatenate([blocks[k] for k in _TENSORFLOW_TO_ONNX], axis=-1)
+    return np.concatenate([blocks[k] for k in TENSORFLOW_TO_ONNX], axis=-1)

@@ -1,0 +1,55 @@
+"""Readers: from the files that people have to the plain container of weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Union
+
+from streamer.acoustic.weights import Weights, load_safetensors
+from streamer.convert.readers.checkpoint import is_checkpoint, read_checkpoint
+from streamer.convert.readers.files import map_file
+from streamer.convert.readers.graphdef import read_graphdef
+from streamer.convert.readers.onnx import read_onnx
+from streamer.convert.readers.tflite import MAGIC, read_tflite
+from streamer.errors import ConversionError, ModelError
+
+__all__ = ["read_network"]
+
+_CORE_ML = (".mlmodel", ".mlpackage", ".mlmodelc")
+
+
+def read_network(path: Union[str, Path]) -> Weights:
+    """Read a network in any form that is known.
+
+    ``.pbmm``, ``.pb``, ``.tflite``, ``.safetensors``, ``.onnx`` (ours) and
+    TensorFlow checkpoints; the content decides where the ending does not.
+
+    Args:
+        path: the file, or a checkpoint's folder or prefix.
+
+    Raises:
+        ConversionError: it is missing, damaged, or of another kind.
+    """
+    path = Path(path)
+    if path.suffix in _CORE_ML:
+        raise ConversionError(
+            f"{path} is a Core ML model, which can be made but not read",
+            "convert from the original model",
+        )
+    if is_checkpoint(path):
+        return read_checkpoint(path)
+    start = bytes(map_file(path)[:16])
+    if path.suffix == ".tflite" or start[4:8] == MAGIC:
+        return read_tflite(path)
+    if path.suffix == ".safetensors" or start[8:9] == b"{":
+        return _read_safetensors(path)
+    if path.suffix == ".onnx":
+        return read_onnx(path)
+    return read_graphdef(path)
+
+
+def _read_safetensors(path: Path) -> Weights:
+    try:
+        return load_safetensors(path)
+    except ModelError as error:
+        raise ConversionError(error.what, error.todo) from error

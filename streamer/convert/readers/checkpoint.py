@@ -1,0 +1,68 @@
+"""The weights out of a TensorFlow checkpoint; needs TensorFlow, as nothing else here does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict
+
+import numpy as np
+
+from streamer.acoustic.weights import Weights
+from streamer.convert.readers.files import DamagedError, damaged
+from streamer.convert.readers.graphdef import layers_by_name
+from streamer.errors import ConversionError, ModelError
+from streamer.features import DeepSpeechFrontEnd
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Tell whether a path names a checkpoint: a folder with one, its prefix, or its index."""
+    return checkpoint_prefix(path) is not None
+
+
+def checkpoint_prefix(path: Path) -> Path | None:
+    """Return the prefix of a checkpoint's files, None if there is no checkpoint."""
+    if path.suffix == ".index" and path.is_file():
+        return path.with_suffix("")
+    if path.with_name(path.name + ".index").is_file():
+        return path
+    if path.is_dir():
+        # The newest: DeepSpeech keeps several, and the file "checkpoint" may name absolute paths.
+        found = sorted(path.glob("*.index"), key=lambda file: file.stat().st_mtime)
+        return found[-1].with_suffix("") if found else None
+    return None
+
+
+def read_checkpoint(path: Path) -> Weights:
+    """Read the weights of a checkpoint that DeepSpeech's training wrote.
+
+    A checkpoint holds no alphabet and no description of its features; those
+    of DeepSpeech's defaults are assumed.
+
+    Args:
+        path: folder, prefix or ``.index`` file.
+
+    Raises:
+        ConversionError: TensorFlow is not installed, there is no checkpoint,
+            or it is one of another network.
+    """
+    try:
+        import tensorflow
+    except ImportError as error:
+        raise ConversionError(
+            "reading a checkpoint needs TensorFlow", "pip install 'streamer[tensorflow]'"
+        ) from error
+    prefix = checkpoint_prefix(path)
+    if prefix is None:
+        raise ConversionError(f"{path} holds no checkpoint", "give the folder of one")
+    try:
+        reader: Any = tensorflow.train.load_checkpoint(str(prefix))
+        names = {name: name for name in reader.get_variable_to_shape_map()}
+        layers: Dict[str, Any] = {
+            ours: np.asarray(reader.get_tensor(name), np.float32)
+            for ours, name in layers_by_name(names).items()
+        }
+        return Weights(layers, {"front_end": DeepSpeechFrontEnd().describe()})
+    except (DamagedError, ModelError, ValueError, tensorflow.errors.OpError) as error:
+        reason = error.what if isinstance(error, ModelError) else error
+        first = (str(reason).splitlines() or ["?"])[0]
+        raise damaged(prefix, "a checkpoint of DeepSpeech", first) from error

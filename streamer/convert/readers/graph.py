@@ -1,0 +1,322 @@
+"""TensorFlow graphs without TensorFlow: GraphDef, plain (.pb) or memory-mapped (.pbmm).
+
+Field numbers are those of TensorFlow's graph.proto, node_def.proto,
+attr_value.proto, tensor.proto, tensor_shape.proto and
+memmapped_file_system.proto.
+"""
+
+from __future__ import annotations
+
+import bisect
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+
+import numpy as np
+import numpy.typing as npt
+
+from streamer.convert.readers.files import Budget, DamagedError, damaged, map_file
+from streamer.convert.readers.protobuf import (
+    BYTES,
+    FIXED32,
+    as_bytes,
+    as_float,
+    as_int,
+    as_text,
+    fields,
+    varints,
+)
+
+Array = npt.NDArray[Any]
+
+#: TensorFlow's DataType numbers, as far as DeepSpeech's graphs use them.
+DTYPES: Mapping[int, Any] = {1: np.float32, 2: np.float64, 3: np.int32, 9: np.int64, 19: np.float16}
+STRING = 7
+
+#: Where a memory-mapped package keeps its graph.
+_GRAPH_REGION = "memmapped_package://."
+#: Tensors given as one value for all elements may have this many.
+_MAX_FILLED = 1 << 20
+_MAX_RANK = 8
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operation of a graph.
+
+    Attributes:
+        name: its name.
+        op: its kind, such as ``MatMul``.
+        inputs: names of the nodes it reads.
+        attributes: undecoded AttrValue messages, see `Graph`.
+    """
+
+    name: str
+    op: str
+    inputs: Tuple[str, ...]
+    attributes: Mapping[str, memoryview] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A graph, its tensors still undecoded in the mapped file.
+
+    Attributes:
+        nodes: by name, in the file's order.
+        regions: parts of a memory-mapped package, by name; empty for a plain graph.
+        budget: bounds the work of decoding.
+    """
+
+    nodes: Mapping[str, Node]
+    regions: Mapping[str, memoryview]
+    budget: Budget = field(repr=False)
+
+    def of_kind(self, op: str) -> List[Node]:
+        """Return all nodes of a kind."""
+        return [node for node in self.nodes.values() if node.op == op]
+
+    def number(self, node: Node, attribute: str) -> Optional[float]:
+        """Return an attribute that is a number, a bool or a type, None if it is missing."""
+        raw = node.attributes.get(attribute)
+        if raw is None:
+            return None
+        # A number that is 0 may be left out of the message altogether.
+        result = 0.0
+        for number, wire_type, value in fields(raw, self.budget):
+            if number in (3, 5, 6):
+                result = float(as_int(value))
+            elif number == 4 and wire_type == FIXED32:
+                result = as_float(value)
+        return result
+
+    def shape(self, node: Node, attribute: str = "shape") -> Optional[Tuple[int, ...]]:
+        """Return an attribute that is a shape (-1 where a size is free), None if it is missing."""
+        raw = node.attributes.get(attribute)
+        if raw is None:
+            return None
+        for number, _, value in fields(raw, self.budget):
+            if number == 7:
+                return self._dimensions(as_bytes(value))
+        return None
+
+    def text(self, node: Node, attribute: str) -> Optional[str]:
+        """Return an attribute that is a text, None if it is missing."""
+        raw = node.attributes.get(attribute)
+        if raw is None:
+            return None
+        for number, _, value in fields(raw, self.budget):
+            if number == 2:
+                return as_text(value)
+        return None
+
+    def constant(self, node: Node) -> Array:
+        """Decode the tensor of a ``Const`` or ``ImmutableConst`` node.
+
+        Returns:
+            The array, a copy of its own; byte strings as an object array.
+
+        Raises:
+            DamagedError: the node has no tensor, or a damaged one.
+        """
+        if node.op == "ImmutableConst":
+            return self._mapped(node)
+        raw = node.attributes.get("value")
+        if node.op != "Const" or raw is None:
+            raise DamagedError(f"{node.name} is not a constant")
+        for number, _, value in fields(raw, self.budget):
+            if number == 8:
+                return self._tensor(node.name, as_bytes(value))
+        raise DamagedError(f"{node.name} has no tensor")
+
+    def _mapped(self, node: Node) -> Array:
+        region = self.regions.get(self.text(node, "memory_region_name") or "")
+        dtype = DTYPES.get(int(self.number(node, "dtype") or 0))
+        shape = self.shape(node)
+        if region is None or dtype is None or shape is None or min(shape, default=0) < 0:
+            raise DamagedError(f"{node.name} is not in the package")
+        return _from_bytes(node.name, region, dtype, shape, exact=False)
+
+    def _tensor(self, name: str, data: memoryview) -> Array:
+        kind = 0
+        shape: Tuple[int, ...] = ()
+        content: Optional[memoryview] = None
+        values: List[Any] = []
+        for number, wire_type, value in fields(data, self.budget):
+            if number == 1:
+                kind = as_int(value)
+            elif number == 2:
+                shape = self._dimensions(as_bytes(value))
+            elif number == 4:
+                content = as_bytes(value)
+            elif number == 5:
+                values.extend(_floats(value, wire_type))
+            elif number in (7, 10):
+                values.extend(varints(value, wire_type, self.budget))
+            elif number == 8:
+                values.append(bytes(as_bytes(value)))
+        if min(shape, default=0) < 0:
+            raise DamagedError(f"{name} has shape {shape}")
+        if kind == STRING:
+            return np.array(values, dtype=object)
+        if kind not in DTYPES:
+            raise DamagedError(f"{name} has the type {kind}, which no DeepSpeech network has")
+        if content is not None and len(content):
+            return _from_bytes(name, content, DTYPES[kind], shape, exact=True)
+        return _filled(name, values, DTYPES[kind], shape)
+
+    def _dimensions(self, data: memoryview) -> Tuple[int, ...]:
+        sizes = []
+        for number, _, value in fields(data, self.budget):
+            if number == 2:
+                size = 0
+                for inner, _, inner_value in fields(as_bytes(value), self.budget):
+                    if inner == 1:
+                        size = as_int(inner_value)
+                sizes.append(size)
+                if len(sizes) > _MAX_RANK or abs(size) > 1 << 31:
+                    raise DamagedError("a tensor has an impossible shape")
+        return tuple(sizes)
+
+
+def _count(shape: Tuple[int, ...]) -> int:
+    # Python's own numbers: a product of hostile sizes must not wrap around.
+    count = 1
+    for size in shape:
+        count *= size
+    return count
+
+
+def _from_bytes(
+    name: str, data: memoryview, dtype: Any, shape: Tuple[int, ...], exact: bool
+) -> Array:
+    needed = _count(shape) * np.dtype(dtype).itemsize
+    if len(data) < needed or (exact and len(data) != needed):
+        raise DamagedError(f"{name} has {len(data)} bytes, its shape {shape} needs {needed}")
+    little = np.dtype(dtype).newbyteorder("<")
+    return np.frombuffer(data[:needed], little).astype(dtype).reshape(shape)
+
+
+def _filled(name: str, values: List[Any], dtype: Any, shape: Tuple[int, ...]) -> Array:
+    """Expand TensorFlow's short form: the last value stands for all that follow."""
+    count = _count(shape)
+    if count > _MAX_FILLED or len(values) > count:
+        raise DamagedError(f"{name} has {len(values)} values for shape {shape}")
+    try:
+        result = np.full(count, values[-1] if values else 0, dtype)
+        result[: len(values)] = values
+    except (OverflowError, ValueError, TypeError) as error:
+        raise DamagedError(f"{name} has values that do not fit its type") from error
+    return result.reshape(shape)
+
+
+def _floats(value: Any, wire_type: int) -> List[float]:
+    if wire_type == FIXED32:
+        return [as_float(value)]
+    data = as_bytes(value)
+    if wire_type != BYTES or len(data) % 4 or len(data) > 4 * _MAX_FILLED:
+        raise DamagedError("a list of floats has an odd length")
+    return [float(x) for x in np.frombuffer(data, "<f4")]
+
+
+def read_graph(path: Path) -> Graph:
+    """Read the nodes of a graph; tensors are decoded when they are asked for.
+
+    Args:
+        path: ``.pb`` or ``.pbmm``; the content decides.
+
+    Raises:
+        ConversionError: the file is missing or is neither.
+    """
+    data = map_file(path)
+    budget = Budget()
+    try:
+        regions = _package_regions(data, budget)
+        graph = regions.get(_GRAPH_REGION, data)
+        nodes = _nodes(graph, budget)
+        if not nodes:
+            raise DamagedError("there are no operations in it")
+    except DamagedError as error:
+        raise damaged(path, "a TensorFlow graph", error) from error
+    return Graph(nodes, regions, budget)
+
+
+def _package_regions(data: memoryview, budget: Budget) -> Dict[str, memoryview]:
+    """Return the parts of a memory-mapped package, nothing if it is not one.
+
+    Such a file ends with its directory and the 8-byte position of that.
+    """
+    if len(data) < 16:
+        return {}
+    start = int.from_bytes(data[-8:], "little")
+    if not 0 < start < len(data) - 8:
+        return {}
+    try:
+        elements = _directory(data[start:-8], budget)
+    except DamagedError:
+        return {}
+    if _GRAPH_REGION not in elements:
+        return {}
+    regions = {}
+    # Old packages do not say how long a part is: it ends where the next one begins.
+    offsets = sorted({*(offset for offset, _ in elements.values()), start})
+    for name, (offset, length) in elements.items():
+        if offset > start:
+            raise DamagedError(f"part {name} lies outside the file")
+        following = min(bisect.bisect_right(offsets, offset), len(offsets) - 1)
+        end = offset + length if length else offsets[following]
+        if end > start:
+            raise DamagedError(f"part {name} is longer than the file")
+        regions[name] = data[offset:end]
+    return regions
+
+
+def _directory(data: memoryview, budget: Budget) -> Dict[str, Tuple[int, int]]:
+    elements = {}
+    for number, _, value in fields(data, budget):
+        if number != 1:
+            raise DamagedError("the directory has a field that is not known")
+        name, offset, length = "", 0, 0
+        for inner, _, inner_value in fields(as_bytes(value), budget):
+            if inner == 1:
+                offset = as_int(inner_value)
+            elif inner == 2:
+                name = as_text(inner_value)
+            elif inner == 3:
+                length = as_int(inner_value)
+        if offset < 0 or length < 0:
+            raise DamagedError(f"part {name} lies outside the file")
+        elements[name] = (offset, length)
+    return elements
+
+
+def _nodes(data: memoryview, budget: Budget) -> Dict[str, Node]:
+    nodes = {}
+    for number, wire_type, value in fields(data, budget):
+        if number == 1 and wire_type == BYTES:
+            node = _node(as_bytes(value), budget)
+            nodes[node.name] = node
+    return nodes
+
+
+def _node(data: memoryview, budget: Budget) -> Node:
+    name = op = ""
+    inputs: List[str] = []
+    attributes: Dict[str, memoryview] = {}
+    for number, _, value in fields(data, budget):
+        if number == 1:
+            name = as_text(value)
+        elif number == 2:
+            op = as_text(value)
+        elif number == 3:
+            inputs.append(as_text(value))
+        elif number == 5:
+            key, entry = "", memoryview(b"")
+            for inner, _, inner_value in fields(as_bytes(value), budget):
+                if inner == 1:
+                    key = as_text(inner_value)
+                elif inner == 2:
+                    entry = as_bytes(inner_value)
+            attributes[key] = entry
+    if not name or not op:
+        raise DamagedError("an operation has no name or no kind")
+    return Node(name, op, tuple(inputs), attributes)
