@@ -1,7 +1,7 @@
-"""The labels of an acoustic model: which output is which character.
+r"""The labels of an acoustic model: which output is which character.
 
 ``alphabet.txt`` as DeepSpeech writes it: one label a line in the order of the
-network's outputs, ``#`` begins a comment, ``\\#`` is the label ``#``, and a line
+network's outputs, ``#`` begins a comment, ``\#`` is the label ``#``, and a line
 that holds one space is the space. The blank of CTC has no line; it is the
 output after the last label.
 """

@@ -117,7 +117,7 @@ def _trie_size(data: memoryview, header: int, counts: Tuple[int, ...], kind: int
         middle_bits, longest_bits = prob_bits + backoff_bits, prob_bits
     else:
         quantiser, middle_bits, longest_bits = 0, 63, 31
-    size = vocabulary + quantiser + unigrams
+    size: int = vocabulary + quantiser + unigrams
     array_bits = 0
     if kind in (_ARRAY_TRIE, _QUANT_ARRAY_TRIE) and len(counts) > 2:
         _, array_bits = struct.unpack_from("<2B", data, header + size)

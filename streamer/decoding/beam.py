@@ -1,0 +1,216 @@
+"""The default search: flashlight-text's lexicon decoder with a KenLM language model.
+
+Scores are natural logarithms. KenLM gives common ones, so DeepSpeech's alpha is
+multiplied by ln 10 here and then means the same as there; its beta is
+flashlight's word score as it is. Each word of the lexicon is spelled with the
+space behind it: a word counts, and meets the language model, when its space is
+heard, as in DeepSpeech. Unlike DeepSpeech the search looks ahead: a node of the
+lexicon's tree already pays for the likeliest word below it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import math
+import os
+import sys
+from typing import Any, Dict, List, Sequence, Tuple
+
+import numpy as np
+
+from streamer.decoding.alphabet import Alphabet
+from streamer.decoding.decoder import FloatArray
+from streamer.decoding.scorer import Scorer
+from streamer.decoding.search import Path, collapse
+from streamer.decoding.settings import BEAM, CUTOFF_TOP_N, DecodingSettings
+from streamer.decoding.words import UserWord
+from streamer.errors import DecoderError, ScorerError
+
+#: Below this a probability counts as this much, so that its logarithm is finite.
+_FLOOR = 1e-30
+
+_UNKNOWN = "<unk>"
+
+#: Linux: these pages are not needed now.
+_MADV_DONTNEED = 4
+
+
+class BeamSearch:
+    """flashlight's lexicon decoder behind the `Search` interface.
+
+    Args:
+        alphabet: the labels.
+        scorer: language model and words.
+        settings: how to search.
+        user_words: words to add or to make likelier.
+
+    Raises:
+        DecoderError: flashlight-text is not installed, or a user's word cannot be spelled.
+        ScorerError: a language model that KenLM refuses.
+    """
+
+    name = "beam"
+    certain = False
+
+    def __init__(
+        self,
+        alphabet: Alphabet,
+        scorer: Scorer,
+        settings: DecodingSettings,
+        user_words: Sequence[UserWord] = (),
+    ) -> None:
+        try:
+            from flashlight.lib.text import decoder as flashlight
+        except ImportError as error:
+            raise DecoderError(
+                f"The beam decoder needs flashlight-text ({error})",
+                "pip install flashlight-text, or choose --decoder greedy",
+            ) from None
+        self._alphabet = alphabet
+        alpha = scorer.alpha if settings.lm_alpha is None else settings.lm_alpha
+        beta = scorer.beta if settings.lm_beta is None else settings.lm_beta
+        weight = alpha * math.log(10)
+        words = scorer.words(alphabet)
+        boosts = _boosts(user_words, alphabet)
+        words += sorted(set(boosts) - set(words))
+        model, unigrams = _open_model(scorer, words)
+        if len(words) > settings.max_words:
+            likeliest = np.argsort(-unigrams, kind="stable")[: settings.max_words]
+            kept = set(likeliest.tolist()) | {i for i, w in enumerate(words) if w in boosts}
+        else:
+            kept = set(range(len(words)))
+        boosted = {
+            i: boosts[word] / max(weight, 1e-6) for i, word in enumerate(words) if word in boosts
+        }
+        for i, boost in boosted.items():
+            unigrams[i] += boost
+        trie = flashlight.Trie(len(alphabet) + 1, alphabet.space)
+        index = {label: i for i, label in enumerate(alphabet.labels)}
+        space, insert = alphabet.space, trie.insert
+        scores = unigrams.tolist()
+        for i, word in enumerate(words):  # sorted, which is kind to the cache
+            if i in kept:
+                insert([*[index[letter] for letter in word], space], i, scores[i])
+        trie.smear(flashlight.SmearingMode.MAX)
+        if boosted:
+            model = _boosting(flashlight, model, boosted)
+        options = flashlight.LexiconDecoderOptions(
+            beam_size=settings.beam or BEAM,
+            beam_size_token=min(settings.cutoff_top_n or CUTOFF_TOP_N, len(alphabet) + 1),
+            beam_threshold=settings.beam_threshold,
+            lm_weight=weight,
+            word_score=beta,
+            unk_score=-math.inf,
+            sil_score=settings.silence_score,
+            log_add=True,
+            criterion_type=flashlight.CriterionType.CTC,
+        )
+        self._model = model  # flashlight keeps no hold on one that is written in Python
+        self._decoder = flashlight.LexiconDecoder(
+            options, trie, model, space, alphabet.blank, len(words), [], False
+        )
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget everything."""
+        self._decoder.decode_begin()
+        self._ended = False
+
+    def step(self, probabilities: FloatArray) -> None:
+        """Take the next frames: float32 (n, n_labels)."""
+        emissions = np.log(np.maximum(probabilities, np.float32(_FLOOR)))
+        self._decoder.decode_step(emissions.ctypes.data, *emissions.shape)
+
+    def end(self) -> None:
+        """Hear one more frame that can only be a space, which completes the last words."""
+        frame = np.zeros((1, len(self._alphabet) + 1), np.float32)
+        frame[0, self._alphabet.space] = 1.0
+        self.step(frame)
+        self._ended = True
+
+    def paths(self, n: int) -> List[Path]:
+        """Return up to n hypotheses of distinct text, likeliest first."""
+        results = [(result.score, result) for result in self._decoder.get_all_final_hypothesis()]
+        results.sort(key=lambda pair: -pair[0])
+        found: Dict[str, Path] = {}
+        for score, result in results:
+            # The first token stands for the state before the first frame.
+            text, frames = collapse(result.tokens[1:], self._alphabet)
+            if self._ended and not text.endswith(" "):
+                # Half a word: nothing in the lexicon ends here.
+                cut = text.rfind(" ") + 1
+                text, frames = text[:cut], frames[:cut]
+            if text not in found:
+                found[text] = Path(score, text, frames)
+                if len(found) == n:
+                    break
+        return list(found.values()) or [Path(0.0, "", ())]
+
+
+def _boosts(user_words: Sequence[UserWord], alphabet: Alphabet) -> Dict[str, float]:
+    """Check the user's words and return their weights."""
+    for word in user_words:
+        if not alphabet.can_spell(word.word) or " " in word.word:
+            raise DecoderError(
+                f"The model's alphabet cannot spell the word {word.word!r}",
+                "spell it with the letters "
+                + "".join(label for label in alphabet.labels if label != " "),
+            )
+    return {word.word: word.weight for word in user_words}
+
+
+def _open_model(scorer: Scorer, words: Sequence[str]) -> Tuple[Any, FloatArray]:
+    """Open the language model; also return each word's own probability (log 10)."""
+    from flashlight.lib.text.decoder.kenlm import KenLM
+    from flashlight.lib.text.dictionary import Dictionary
+
+    try:
+        model = KenLM(os.fspath(scorer.path), Dictionary([*words, _UNKNOWN]))
+    except RuntimeError as error:
+        raise ScorerError(
+            f"KenLM refuses the scorer {scorer.path} ({str(error).splitlines()[0]})",
+            "copy or download the scorer again, or build it anew",
+        ) from None
+    state = model.start(True)
+    unigrams = np.array([model.score(state, i)[1] for i in range(len(words))], np.float32)
+    _let_go_of_pages(scorer)
+    return model, unigrams
+
+
+def _boosting(flashlight: Any, model: Any, boosts: Dict[int, float]) -> Any:
+    """Wrap a language model so that some words score higher."""
+
+    class BoostedModel(flashlight.LM):  # type: ignore[misc]
+        def start(self, start_with_nothing: bool) -> Any:
+            return model.start(start_with_nothing)
+
+        def score(self, state: Any, word: int) -> Tuple[Any, float]:
+            following, score = model.score(state, word)
+            return following, score + boosts.get(word, 0.0)
+
+        def finish(self, state: Any) -> Any:
+            return model.finish(state)
+
+    return BoostedModel()
+
+
+def _let_go_of_pages(scorer: Scorer) -> None:
+    """Give back the memory of a language model that was just mapped (Linux).
+
+    KenLM asks for all pages of the file at once there. Those that are looked at
+    come back by themselves, from the page cache; the others need not count.
+    Without it nothing but memory is lost, so whatever fails here is passed over.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    name = os.path.realpath(scorer.path)
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        libc = ctypes.CDLL(None, use_errno=True)
+        with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps:
+            for line in maps:
+                fields = line.rstrip("\n").split(maxsplit=5)
+                if len(fields) == 6 and fields[5] == name and fields[1].startswith("r--"):
+                    start, end = (int(number, 16) for number in fields[0].split("-"))
+                    length = ctypes.c_size_t(end - start)
+                    libc.madvise(ctypes.c_void_p(start), length, _MADV_DONTNEED)

@@ -1,0 +1,69 @@
+"""Makes the decoder that was asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Optional, Sequence, Union
+
+from streamer.decoding.alphabet import Alphabet
+from streamer.decoding.decoder import Decoder
+from streamer.decoding.greedy import GreedySearch
+from streamer.decoding.scorer import read_scorer
+from streamer.decoding.search import Search
+from streamer.decoding.settings import DecodingSettings
+from streamer.decoding.streaming import StreamingDecoder
+from streamer.decoding.words import UserWord
+from streamer.errors import DecoderError, UsageError
+
+#: Decoders to choose from. "auto" is "beam" with a scorer and "greedy" without.
+KINDS = ("auto", "beam", "ds", "greedy")
+
+
+def create_decoder(
+    kind: str,
+    alphabet: Alphabet,
+    scorer_path: Optional[Union[str, Path]] = None,
+    settings: Optional[DecodingSettings] = None,
+    user_words: Sequence[UserWord] = (),
+) -> Decoder:
+    """Make a decoder.
+
+    Takes about half a second for a scorer of 80,000 words.
+
+    Args:
+        kind: one of `KINDS`.
+        alphabet: the labels of the acoustic model.
+        scorer_path: a DeepSpeech ``.scorer`` package, or None.
+        settings: how to search; None takes the defaults.
+        user_words: words to add or to make likelier; "greedy" knows no words
+            and refuses them.
+
+    Raises:
+        UsageError: a kind that does not exist.
+        DecoderError: a decoder that is not installed, or does not go with the
+            scorer or the user's words.
+        ScorerError: a scorer that cannot be used.
+    """
+    settings = settings or DecodingSettings()
+    if kind not in KINDS:
+        raise UsageError(f"There is no decoder {kind!r}", f"choose one of {', '.join(KINDS)}")
+    if kind == "auto":
+        kind = "greedy" if scorer_path is None else "beam"
+    if kind == "greedy":
+        if user_words:
+            raise DecoderError(
+                "User words need a language model", "use a model with a scorer, --decoder beam"
+            )
+        search: Search = GreedySearch(alphabet)
+    elif kind == "beam":
+        if scorer_path is None:
+            raise DecoderError(
+                "The beam decoder needs a language model",
+                "give a .scorer, or choose --decoder greedy",
+            )
+        from streamer.decoding.beam import BeamSearch
+
+        search = BeamSearch(alphabet, read_scorer(scorer_path), settings, user_words)
+    else:
+        raise DecoderError("not yet", "not yet")
+    return StreamingDecoder(search, alphabet, settings.n_best)

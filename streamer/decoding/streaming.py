@@ -1,0 +1,302 @@
+"""Words, a stable prefix and bounded work for any search over characters.
+
+The search only ever holds the part of the utterance that is not settled. What
+is settled is kept here, and the search is started anew behind it when it has
+grown long or wants to contradict it: it is told the last settled words (as
+frames that spell them beyond doubt, so that the language model stands where it
+stood) and hears the frames since then once more. So every hypothesis begins
+with what was declared stable, and a chunk costs the same in the tenth minute as
+in the first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import List, Optional, Tuple
+
+import numpy as np
+
+from streamer.decoding.alphabet import Alphabet
+from streamer.decoding.decoder import DecodedWord, FloatArray, Hypothesis
+from streamer.decoding.search import Path, Search, spell
+from streamer.decoding.stability import StabilityTracker
+
+#: Hypotheses looked at: enough to see disagreement, few enough to cost little.
+_LOOKED_AT = 16
+
+#: The search is started anew behind the settled words when it holds more frames.
+WINDOW_FRAMES = 300
+
+#: A search that nothing has settled for this long is cut all the same.
+LONGEST_FRAMES = 750
+
+#: The end of what was heard that a cut leaves alone.
+_KEPT_FRAMES = 50
+
+#: Silence left before the next word when a search is started anew.
+_MARGIN_FRAMES = 25
+
+#: Settled words told to a search that is started anew: the context of the
+#: longest n-grams in use (a 5-gram looks back on four words).
+_CONTEXT_WORDS = 4
+
+
+@dataclass(frozen=True)
+class _Span:
+    """A word of a candidate.
+
+    Attributes:
+        word: its letters.
+        frames: frame of each letter, counted since the utterance began.
+        end: frame of the character after it, or where hearing ended.
+    """
+
+    word: str
+    frames: Tuple[int, ...]
+    end: int
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A hypothesis of the search, cut into words.
+
+    Attributes:
+        score: natural logarithm.
+        spans: its words behind those the search was told.
+        finished: how many of them are followed by a space.
+    """
+
+    score: float
+    spans: Tuple[_Span, ...]
+    finished: int
+
+    @property
+    def words(self) -> Tuple[str, ...]:
+        """All its words, the unfinished one too."""
+        return tuple(span.word for span in self.spans)
+
+
+class StreamingDecoder:
+    """A `Decoder` made of a search.
+
+    Args:
+        search: finds the characters.
+        alphabet: the labels.
+        n_best: texts given, the best one counted.
+        window_frames: see `WINDOW_FRAMES`.
+        longest_frames: see `LONGEST_FRAMES`.
+    """
+
+    def __init__(
+        self,
+        search: Search,
+        alphabet: Alphabet,
+        n_best: int,
+        window_frames: int = WINDOW_FRAMES,
+        longest_frames: int = LONGEST_FRAMES,
+    ) -> None:
+        self._search = search
+        self._alphabet = alphabet
+        self._n_best = n_best
+        self._window_frames = window_frames
+        self._longest_frames = longest_frames
+        self._tracker = StabilityTracker(*((0, 0.0) if search.certain else ()))
+        self.reset()
+
+    @property
+    def name(self) -> str:
+        """Which search this is."""
+        return self._search.name
+
+    def reset(self) -> None:
+        """Begin a new utterance."""
+        self._settled: List[DecodedWord] = []
+        self._boundary = 0  # the frame behind the settled words
+        self._now = 0  # frames heard
+        self._rows: List[FloatArray] = []  # probabilities since the origin
+        self._candidates: List[_Candidate] = [_Candidate(0.0, (), 0)]
+        self._finished = False
+        self._origin = 0  # the frame where the search began
+        self._told_words = 0  # settled words that lie before the origin
+        self._told_frames = 0  # frames that told the search of them
+        self._said: Optional[Hypothesis] = None
+        self._tracker.reset()
+        self._search.begin()
+
+    def feed(self, probabilities: FloatArray) -> None:
+        """Take the next frames: float32 (n, n_labels), the blank last.
+
+        Raises:
+            ValueError: another shape.
+            RuntimeError: the utterance was finished; `reset` begins another.
+        """
+        if self._finished:
+            raise RuntimeError("the utterance is finished; reset() begins another")
+        rows = np.ascontiguousarray(probabilities, np.float32)
+        if rows.ndim != 2 or rows.shape[1] != len(self._alphabet) + 1:
+            raise ValueError(f"expected (n, {len(self._alphabet) + 1}), got {rows.shape}")
+        if not len(rows):
+            return
+        self._said = None
+        self._rows.append(rows)
+        self._now += len(rows)
+        self._search.step(rows)
+        self._look(ending=False)
+        self._settle()
+        if self._now - self._origin > self._window_frames:
+            self._shorten()
+
+    def hypothesis(self) -> Hypothesis:
+        """Say what the utterance seems to be so far; changes nothing."""
+        if self._said is None:
+            self._said = self._say()
+        return self._said
+
+    def finish(self) -> Hypothesis:
+        """End the utterance; after it only `hypothesis` and `reset` are of use."""
+        if not self._finished:
+            self._said = None
+            if self._now:
+                self._search.end()
+                self._look(ending=True)
+            best = self._candidates[0]
+            self._settle_to(len(self._settled) + len(best.spans) - self._open_from())
+            self._finished = True
+        return self.hypothesis()
+
+    # -- candidates ----------------------------------------------------------------------
+
+    def _look(self, ending: bool) -> None:
+        """Take the search's hypotheses that begin with the settled words."""
+        found = self._read(ending)
+        if not self._agrees(found[0], ending):
+            # The search has changed its mind about what was declared stable.
+            self._restart(self._boundary)
+            if ending:
+                self._search.end()
+            found = self._read(ending)
+        agreeing = [candidate for candidate in found if self._agrees(candidate, ending)]
+        # A search that cannot be held to the settled words leaves what was there before.
+        self._candidates = agreeing or self._candidates
+
+    def _read(self, ending: bool) -> List[_Candidate]:
+        """Cut the search's hypotheses into words."""
+        return [self._cut(path, ending) for path in self._search.paths(_LOOKED_AT)]
+
+    def _cut(self, path: Path, ending: bool) -> _Candidate:
+        """Cut a path into words, those that the search was told left out."""
+        shift = self._origin - self._told_frames
+        spans: List[_Span] = []
+        word: List[str] = []
+        frames: List[int] = []
+        for character, heard in zip(path.text, path.frames):
+            if heard < self._told_frames:
+                continue
+            if character != " ":
+                word.append(character)
+                frames.append(heard + shift)
+            elif word:
+                spans.append(_Span("".join(word), tuple(frames), heard + shift))
+                word, frames = [], []
+        finished = len(spans)
+        if word:
+            spans.append(_Span("".join(word), tuple(frames), self._now))
+            finished += ending
+        return _Candidate(path.score, tuple(spans), finished)
+
+    def _open_from(self) -> int:
+        """How many words of a candidate are settled."""
+        return len(self._settled) - self._told_words
+
+    def _agrees(self, candidate: _Candidate, ending: bool) -> bool:
+        """Whether a candidate begins with the settled words."""
+        settled = self._settled[self._told_words :]
+        return candidate.finished >= len(settled) and all(
+            span.word == word.word for span, word in zip(candidate.spans, settled)
+        )
+
+    # -- settling ------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Declare stable what the tracker finds settled."""
+        open_from = self._open_from()
+        told = [word.word for word in self._settled]
+        hypotheses = [
+            (
+                candidate.score,
+                told + [s.word for s in candidate.spans[open_from : candidate.finished]],
+            )
+            for candidate in self._candidates
+        ]
+        self._settle_to(self._tracker.update(self._now, hypotheses, len(self._settled)))
+
+    def _settle_to(self, count: int) -> None:
+        """Declare words of the best candidate stable, until there are `count`."""
+        best = self._candidates[0]
+        open_from = self._open_from()
+        for span in best.spans[open_from : open_from + count - len(self._settled)]:
+            self._settled.append(self._word(span))
+        settled = self._open_from()
+        behind = best.spans[settled - 1].end if settled else self._origin
+        following = best.spans[settled].frames[0] if settled < len(best.spans) else self._now
+        self._boundary = max(self._boundary, behind, following - _MARGIN_FRAMES)
+
+    def _shorten(self) -> None:
+        """Start the search anew behind what is settled, so that its work is bounded."""
+        if self._boundary - self._origin < _KEPT_FRAMES:
+            if self._now - self._origin < self._longest_frames:
+                return
+            # Nothing settles: take the best hypothesis at its word, but for its end.
+            best, open_from = self._candidates[0], self._open_from()
+            old = [
+                span
+                for span in best.spans[open_from : best.finished]
+                if span.end < self._now - _KEPT_FRAMES
+            ]
+            self._settle_to(len(self._settled) + len(old))
+            if not old:
+                self._boundary = self._now - _KEPT_FRAMES
+        self._restart(self._boundary)
+        self._look(ending=False)
+
+    def _restart(self, frame: int) -> None:
+        """Let the search begin at a frame, knowing the settled words."""
+        rows = np.concatenate(self._rows)[frame - self._origin :]
+        self._origin = frame
+        self._rows = [rows]
+        self._told_words = len(self._settled)
+        context = self._settled[-_CONTEXT_WORDS:]
+        told = spell(self._alphabet, "".join(word.word + " " for word in context))
+        self._told_frames = len(told)
+        self._search.begin()
+        if len(told):
+            self._search.step(told)
+        if len(rows):
+            self._search.step(np.ascontiguousarray(rows))
+
+    # -- what is said --------------------------------------------------------------------
+
+    def _say(self) -> Hypothesis:
+        """Make the hypothesis of the moment."""
+        open_from = self._open_from()
+        best = self._candidates[0]
+        words = (*self._settled, *(self._word(span) for span in best.spans[open_from:]))
+        stable = " ".join(word.word for word in self._settled)
+        texts = {" ".join(word.word for word in words): None}
+        for candidate in self._candidates[1:]:
+            tail = [span.word for span in candidate.spans[open_from:]]
+            texts[" ".join([*([stable] if stable else []), *tail])] = None
+        text, *alternatives = list(texts)[: self._n_best]
+        return Hypothesis(text, stable, words, tuple(alternatives), best.score)
+
+    def _word(self, span: _Span) -> DecodedWord:
+        """Give a word its times and its confidence."""
+        rows = self._rows[0] if len(self._rows) == 1 else np.concatenate(self._rows)
+        self._rows = [rows]
+        bounds = [*span.frames, max(span.end, span.frames[-1] + 1)]
+        peaks = [
+            float(rows[start - self._origin : stop - self._origin, label].max())
+            for start, stop, label in zip(bounds, bounds[1:], self._alphabet.encode(span.word))
+        ]
+        mean = float(np.exp(np.mean(np.log(np.maximum(peaks, 1e-10)))))
+        return DecodedWord(span.word, span.frames[0], span.frames[-1] + 1, min(mean, 1.0))
