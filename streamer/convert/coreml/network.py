@@ -125,7 +125,7 @@ def build_program(
     else:
         names.extend(["previous_state_c", "previous_state_h"])
         specs.extend([mb.TensorSpec((1, n)) for _ in range(2)])
-    target = ct.target.iOS18 if shape == "stateful" else ct.target.iOS16
+    target = deployment_target(ct, shape, dtype)
     body = _lstm_body if shape == "lstm" else _unrolled_body
 
     def network(*inputs: Any) -> Tuple[Any, ...]:
@@ -156,6 +156,16 @@ def build_program(
     arguments = ", ".join(names)
     exec(f"def named({arguments}):\n    return network({arguments})", namespace)
     return mb.program(input_specs=specs, opset_version=target)(namespace["named"])
+
+
+def deployment_target(ct: Any, shape: str, dtype: str) -> Any:
+    """Return the oldest system that runs a shape computing in ``fp32`` or ``fp16``.
+
+    macOS 15 has states, macOS 14 an ``lstm`` in float16, macOS 13 the compressed weights.
+    """
+    if shape == "stateful":
+        return ct.target.iOS18
+    return ct.target.iOS17 if shape == "lstm" and dtype == "fp16" else ct.target.iOS16
 
 
 def _lstm_body(

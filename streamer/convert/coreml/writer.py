@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Union
 
-from streamer.convert.coreml.network import MAX_STEPS, SHAPES, build_program
+from streamer.convert.coreml.network import MAX_STEPS, SHAPES, build_program, deployment_target
 from streamer.convert.coreml.palette import cluster
 from streamer.convert.coreml.toolkit import coremltools, quiet
 from streamer.errors import ConversionError
@@ -60,8 +60,8 @@ def write_coreml(
     Raises:
         ConversionError: an argument is out of range, or coremltools is not installed.
     """
-    target = Path(path)
-    _check_arguments(target, steps, shape, precision, format)
+    place = Path(path)
+    _check_arguments(place, steps, shape, precision, format)
     ct = coremltools()
     with quiet():
         # The older format stores float16 by itself and computes in what it likes.
@@ -70,7 +70,8 @@ def write_coreml(
         if format == "neuralnetwork":
             model = _as_neural_network(ct, program, precision)
         else:
-            model = _as_ml_program(ct, program, shape, precision)
+            target = deployment_target(ct, shape, compute)
+            model = _as_ml_program(ct, program, target, precision)
     about = {
         "streamer.shape": shape,
         "streamer.precision": precision,
@@ -80,14 +81,14 @@ def write_coreml(
     description = weights.description
     save_model(
         model,
-        target,
+        place,
         about,
         author=str(description.get("author", "")),
         licence=str(description.get("licence", "")),
         version=str(description.get("version", "")),
         summary=str(description.get("description", "")) or "Streaming speech recognition network",
     )
-    return target
+    return place
 
 
 def save_model(
@@ -171,13 +172,13 @@ def _metadata(weights: Weights) -> Dict[str, str]:
     return about
 
 
-def _as_ml_program(ct: Any, program: Any, shape: str, precision: str) -> Any:
+def _as_ml_program(ct: Any, program: Any, target: Any, precision: str) -> Any:
     # The program is in its final type already: no pass is to change it.
     model = ct.convert(
         program,
         convert_to="mlprogram",
         compute_precision=ct.precision.FLOAT32,
-        minimum_deployment_target=ct.target.iOS18 if shape == "stateful" else ct.target.iOS16,
+        minimum_deployment_target=target,
         skip_model_load=True,
     )
     if precision in ("fp32", "fp16"):
@@ -205,11 +206,22 @@ def _as_neural_network(ct: Any, program: Any, precision: str) -> Any:
 
     if precision == "fp16":
         return quantization_utils.quantize_weights(model, 16, "linear")
+
+    class MatricesOnly(quantization_utils.QuantizedLayerSelector):  # type: ignore[misc]
+        """Leaves biases and constants alone: the mask of steps must stay exact."""
+
+        def do_quantize(self, layer: Any, weight_param: Any = None, **_: Any) -> bool:
+            kinds = ("innerProduct", "convolution", "uniDirectionalLSTM")
+            return layer.WhichOneof("layer") in kinds and weight_param != "bias"
+
+    selector = MatricesOnly()
     if precision == "int8":
-        return quantization_utils.quantize_weights(model, 8, "linear_symmetric")
+        return quantization_utils.quantize_weights(
+            model, 8, "linear_symmetric", selector=selector
+        )
     bits = int(precision[len("palette") :])
     return quantization_utils.quantize_weights(
-        model, bits, "custom_lut", lut_function=_palette_of_floats
+        model, bits, "custom_lut", lut_function=_palette_of_floats, selector=selector
     )
 
 

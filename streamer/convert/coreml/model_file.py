@@ -1,0 +1,203 @@
+"""Opens Core ML models of both kinds without Core ML, on any system."""
+
+from __future__ import annotations
+
+import json
+import mmap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple, Union
+
+from streamer.convert.coreml.toolkit import coremltools, quiet
+from streamer.errors import ConversionError
+
+#: A specification holds structure and, in the older kind, weights; protobuf itself ends at 2 GB.
+_MAX_SPECIFICATION_BYTES = 1 << 31
+_MAX_MANIFEST_BYTES = 1 << 20
+
+_ARRAY_TYPES = {65552: "float16", 65568: "float32", 65600: "float64", 131104: "int32"}
+
+
+@dataclass(frozen=True)
+class Feature:
+    """An input, output or state of a model.
+
+    Attributes:
+        name: its name.
+        dtype: ``float32``, ``int32`` and so on, or the kind of thing it is.
+        shape: a number for each axis, or (least, most) for a flexible one; empty if
+            the file does not say.
+    """
+
+    name: str
+    dtype: str
+    shape: Tuple[Union[int, Tuple[int, int]], ...]
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A Core ML model as it is on the disk.
+
+    Attributes:
+        path: where it is.
+        kind: ``mlprogram`` or ``neuralnetwork``.
+        spec: the protobuf message ``Model``.
+        root: the folder that weight files of an ML program lie under.
+        inputs: what goes in.
+        outputs: what comes out.
+        states: what stays inside.
+        metadata: author, licence, version and everything user-defined.
+    """
+
+    path: Path
+    kind: str
+    spec: Any
+    root: Path
+    inputs: Tuple[Feature, ...]
+    outputs: Tuple[Feature, ...]
+    states: Tuple[Feature, ...]
+    metadata: Dict[str, str]
+
+
+def broken(path: Union[str, Path], why: str) -> ConversionError:
+    """Return the error for a file that is no usable Core ML model."""
+    return ConversionError(f"{path} is not a usable Core ML model: {why}", "convert it again")
+
+
+def open_model(path: Union[str, Path]) -> ModelFile:
+    """Read a ``.mlpackage`` or ``.mlmodel``.
+
+    Raises:
+        ConversionError: there is no such model, it is damaged, or is of a kind that
+            this project has no use for.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise ConversionError(f"no such model: {path}", "check the path")
+    file = _model_in_package(path) if path.is_dir() else path
+    coremltools()
+    with quiet():
+        from coremltools.proto import Model_pb2
+    from google.protobuf.message import DecodeError
+
+    spec = Model_pb2.Model()
+    try:
+        if file.stat().st_size >= _MAX_SPECIFICATION_BYTES:
+            raise broken(path, "its specification is larger than protobuf allows")
+        spec.ParseFromString(file.read_bytes())
+    except OSError as error:
+        raise broken(path, str(error.strerror or error)) from error
+    except (DecodeError, RecursionError, ValueError) as error:
+        raise broken(path, "its specification cannot be parsed") from error
+    kinds = {"mlProgram": "mlprogram", "neuralNetwork": "neuralnetwork"}
+    kind = spec.WhichOneof("Type")
+    if kind not in kinds:
+        raise broken(path, f"it holds {kind or 'nothing'}, not an ML program or a neural network")
+    description = spec.description
+    about = {
+        "author": description.metadata.author,
+        "licence": description.metadata.license,
+        "version": description.metadata.versionString,
+        "description": description.metadata.shortDescription,
+        **dict(description.metadata.userDefined),
+    }
+    return ModelFile(
+        path=path,
+        kind=kinds[kind],
+        spec=spec,
+        root=file.parent,
+        inputs=tuple(_feature(f) for f in description.input),
+        outputs=tuple(_feature(f) for f in description.output),
+        states=tuple(_feature(f) for f in description.state),
+        metadata={key: value for key, value in about.items() if value},
+    )
+
+
+def inside(root: Path, relative: str) -> Path:
+    """Return ``root / relative``, which must stay inside ``root``.
+
+    Raises:
+        ConversionError: it does not, or nothing is there.
+    """
+    found = (root / relative).resolve()
+    if root.resolve() not in found.parents:
+        raise broken(root, f"{relative} points out of the package")
+    if not found.exists():
+        raise broken(root, f"{relative} is missing")
+    return found
+
+
+def _model_in_package(path: Path) -> Path:
+    manifest = path / "Manifest.json"
+    try:
+        if manifest.stat().st_size > _MAX_MANIFEST_BYTES:
+            raise broken(path, "its manifest is too long")
+        entries = json.loads(manifest.read_text(encoding="utf-8"))
+        item = entries["itemInfoEntries"][entries["rootModelIdentifier"]]["path"]
+    except OSError as error:
+        raise broken(path, "it has no manifest") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise broken(path, "its manifest cannot be read") from error
+    if not isinstance(item, str):
+        raise broken(path, "its manifest cannot be read")
+    file = inside(path / "Data", item)
+    if not file.is_file():
+        raise broken(path, f"{item} is missing")
+    return file
+
+
+def _feature(feature: Any) -> Feature:
+    kind = feature.type.WhichOneof("Type")
+    array = None
+    if kind == "multiArrayType":
+        array = feature.type.multiArrayType
+    elif kind == "stateType":
+        array = feature.type.stateType.arrayType
+    if array is None:
+        return Feature(feature.name, str(kind), ())
+    shape: List[Union[int, Tuple[int, int]]] = [int(n) for n in array.shape]
+    flexible = array.WhichOneof("ShapeFlexibility")
+    if flexible == "shapeRange":
+        bounds = [(int(r.lowerBound), int(r.upperBound)) for r in array.shapeRange.sizeRanges]
+        shape = [low if low == high else (low, high) for low, high in bounds]
+    elif flexible == "enumeratedShapes":
+        shapes = [tuple(s.shape) for s in array.enumeratedShapes.shapes]
+        columns = [(int(min(c)), int(max(c))) for c in zip(*shapes)]
+        shape = [low if low == high else (low, high) for low, high in columns]
+    return Feature(feature.name, _ARRAY_TYPES.get(array.dataType, str(array.dataType)), tuple(shape))
+
+
+class BlobFile:
+    """A ``weight.bin``: arrays at offsets, each behind a header of 64 bytes.
+
+    Args:
+        path: the file; mapped, not read.
+    """
+
+    _SENTINEL = 0xDEADBEEF
+    _HEADER_BYTES = 64
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            with path.open("rb") as file:
+                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except (OSError, ValueError) as error:
+            raise broken(path, "the weights cannot be read") from error
+
+    def read(self, offset: int, bits: Optional[int], count: int) -> bytes:
+        """Return ``count`` values of ``bits`` bits each, packed as they are.
+
+        Raises:
+            ConversionError: the header is damaged, or says something else.
+        """
+        header = self._map[offset : offset + self._HEADER_BYTES]
+        if len(header) < self._HEADER_BYTES:
+            raise broken(self.path, "an offset lies behind its end")
+        number = int.from_bytes
+        size, start = number(header[8:16], "little"), number(header[16:24], "little")
+        if number(header[:4], "little") != self._SENTINEL:
+            raise broken(self.path, "an offset does not lead to an array")
+        if size != (count * (bits or 8) + 7) // 8 or start + size > len(self._map):
+            raise broken(self.path, "an array has another size than the program says")
+        return bytes(self._map[start : start + size])
