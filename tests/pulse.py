@@ -33,13 +33,6 @@ _ALSA_CONFIGURATION = """
 pcm.!default {{ type pulse server "unix:{socket}" device "virt.monitor" }}
 ctl.!default {{ type pulse server "unix:{socket}" }}
 pcm.virtual_microphone {{ type pulse server "unix:{socket}" device "virt.monitor" }}
-# Takes two channels and nothing else, as many a real device refuses mono.
-pcm.stereo_only {{
-    type multi
-    slaves.a {{ pcm virtual_microphone channels 2 }}
-    bindings.0 {{ slave a channel 0 }}
-    bindings.1 {{ slave a channel 1 }}
-}}
 """
 
 _PROBE = "import sounddevice; sounddevice.query_devices(kind='input')"

@@ -1,0 +1,55 @@
+"""Silence for libraries in C that write to standard error whatever they like.
+
+libmpg123 (inside libsndfile) complains about perfectly good MP3 files, ALSA
+and PortAudio about every device that is not there. None of them can be asked
+to be quiet from here, and their lines would run through the live view. So for
+the time of a command their standard error leads nowhere, and Python's own is
+a copy of the real one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import Iterator, TextIO
+
+
+@contextlib.contextmanager
+def native_messages_hidden() -> Iterator[None]:
+    """Hide what C code of this process writes to standard error.
+
+    `sys.stderr` goes on to lead where it led. A child process inherits the
+    silence unless it is given ``stderr=sys.stderr``. Where standard error is
+    closed, or is no file, nothing is done.
+    """
+    before = sys.stderr
+    try:
+        real = os.dup(2)
+    except OSError:
+        yield
+        return
+    try:
+        is_real = before is not None and before.fileno() == 2
+    except (OSError, ValueError, AttributeError):  # replaced by something that is no file
+        is_real = False
+    if not is_real:
+        os.close(real)
+        yield
+        return
+    before.flush()
+    copy: TextIO = os.fdopen(
+        real, "w", buffering=1, encoding=before.encoding, errors=before.errors, newline=None
+    )
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    sys.stderr = copy
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError, ValueError):
+            copy.flush()
+        os.dup2(copy.fileno(), 2)
+        if sys.stderr is copy:
+            sys.stderr = before
