@@ -204,4 +204,4 @@ def _dictation(options: OutputOptions) -> Optional[Dictation]:
     write_numbers = create_number_writer() if options.numbers else None
     if options.dictation:
         return Dictation(DictationFormatter(load_commands(config_folder()), write_numbers))
-    return Dictation(PlainFormatter(write_numbers))
+    return Dictation(PlainFormatter(write_numbers), rewrites=options.numbers)

@@ -27,7 +27,7 @@ class Dictation:
 
     def items(self, event: Event) -> List[Union[Event, Edit]]:
         """Return what stands for an event: itself or rewritten, then its edit if there is one."""
-        if isinstance(event, Partial):
+        if isinstance(event, Partial) and self._rewrites:
             return [replace(event, stable="")]
         if not isinstance(event, Final):
             return [event]

@@ -1,0 +1,63 @@
+"""Events to test with: some by hand, and strategies that make any."""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+from hypothesis import strategies as st
+
+from streamer.events import Event, Final, Gap, Partial, Stats, Warning, Word
+
+
+def final(text: str, segment: int = 0, start: float = 0.0, end: float = 1.0, **more: Any) -> Final:
+    """A final whose words stand evenly between its times."""
+    spoken = text.split()
+    step = (end - start) / max(len(spoken), 1)
+    words = tuple(
+        Word(word, start + i * step, start + (i + 1) * step, 0.9) for i, word in enumerate(spoken)
+    )
+    more.setdefault("words", words)
+    return Final(segment, segment, start, end, text, text, **more)
+
+
+def partial(text: str, stable: str = "", segment: int = 0) -> Partial:
+    return Partial(segment, 0, 0.0, 1.0, text, stable)
+
+
+def stats(**more: Any) -> Stats:
+    numbers = {
+        "seq": 0, "time": 1.0, "real_time_factor": 0.1, "latency_p50_ms": None,
+        "latency_p95_ms": None, "lost_samples": 0, "level_dbfs": float("-inf"),
+        "peak_dbfs": float("-inf"), "clipped": False, "speaking": False,
+    }  # fmt: skip
+    return Stats(**{**numbers, **more})
+
+
+_counts = st.integers(0, 10**6)
+_times = st.floats(0, 1e5)
+_latencies = st.none() | st.floats(0, 1e6)
+_words = st.builds(Word, st.text(max_size=60), _times, _times, st.floats(0, 1))
+_hypothesis = dict(
+    segment=_counts, seq=_counts, start=_times, end=_times, text=st.text(max_size=300),
+    stable=st.text(max_size=20), words=st.lists(_words, max_size=5).map(tuple),
+    alternatives=st.lists(st.text(max_size=10), max_size=3).map(tuple), latency_ms=_latencies,
+)  # fmt: skip
+finals = st.builds(Final, **_hypothesis)
+partials = st.builds(Partial, **_hypothesis)
+any_event: st.SearchStrategy[Event] = st.one_of(
+    finals,
+    partials,
+    st.builds(Gap, _counts, _times, _times, _counts),
+    st.builds(Warning, _counts, _times, st.text(), st.text()),
+    st.builds(
+        Stats, _counts, _times, st.floats(0), _latencies, _latencies, _counts, st.floats(),
+        st.floats(), st.booleans(), st.booleans(), _counts, _latencies, _latencies,
+    ),
+)  # fmt: skip
+
+
+def timed_final(words: Sequence[Word], text: str = "") -> Final:
+    spoken = text or " ".join(word.word for word in words)
+    begin = min((word.start for word in words), default=0.0)
+    end = max((word.end for word in words), default=0.0)
+    return Final(0, 0, begin, end, spoken, spoken, tuple(words))
