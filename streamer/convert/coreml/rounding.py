@@ -1,0 +1,98 @@
+"""What a precision costs: the reference forward pass with everything rounded to it.
+
+The error that a network makes in float16 or with palettes depends on the
+network: a sharp one shows more of it than a flat one. So the checker does not
+hold a model against fixed numbers, but against what the same rounding does to
+the reference.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Tuple
+
+import numpy as np
+import numpy.typing as npt
+
+from streamer.acoustic.numpy_model import sigmoid, softmax
+from streamer.acoustic.weights import Weights
+from streamer.convert.coreml.palette import cluster
+
+Array = npt.NDArray[Any]
+
+
+def rounded_matrix(matrix: Array, precision: str) -> Array:
+    """Return a matrix as it is after storing it in a precision.
+
+    Args:
+        matrix: float32 (inputs, outputs).
+        precision: ``fp32``, ``fp16``, ``int<bits>`` (a scale for each output) or
+            ``palette<bits>``.
+    """
+    if precision == "fp32":
+        return matrix
+    if precision == "fp16":
+        return matrix.astype(np.float16).astype(np.float32)
+    if precision.startswith("int"):
+        largest = 2 ** (int(precision[3:]) - 1) - 1
+        scale = np.maximum(np.abs(matrix).max(axis=0), 1e-12) / largest
+        return np.asarray(np.round(matrix / scale) * scale, np.float32)
+    table, indices = cluster(int(precision[len("palette") :]), matrix)
+    return np.asarray(table.astype(np.float32)[indices].reshape(matrix.shape))
+
+
+class RoundedReference:
+    """The reference forward pass in a precision.
+
+    Args:
+        weights: the network.
+        precision: see `rounded_matrix`; all but ``fp32`` round activations to float16.
+    """
+
+    def __init__(self, weights: Weights, precision: str) -> None:
+        self._half = precision != "fp32"
+        self._clip = weights.relu_clip
+        n = self.n_hidden = weights.n_hidden
+        self._w: Dict[str, Array] = {}
+        for name, array in weights.layers.items():
+            if name == "lstm/kernel":
+                parts = (rounded_matrix(part, precision) for part in (array[:n], array[n:]))
+                self._w["lstm/input"], self._w["lstm/recurrent"] = parts
+            elif array.ndim == 2:
+                self._w[name] = rounded_matrix(array, precision)
+            else:
+                self._w[name] = self._round(array)
+        i, j, f, o = np.split(weights.layers["lstm/bias"], 4)
+        self._w["lstm/bias"] = self._round(
+            np.concatenate([i, j, f + np.float32(weights.forget_bias), o])
+        )
+
+    def forward(
+        self, window: Array, n: int, state: Tuple[Array, Array]
+    ) -> Tuple[Array, Tuple[Array, Array]]:
+        """See `streamer.acoustic.numpy_model.NumpyAcousticModel.forward`."""
+        x = self._round(window[0, :n].reshape(n, -1).astype(np.float32))
+        for layer in ("layer_1", "layer_2", "layer_3"):
+            x = self._hidden(layer, x)
+        c, h = (self._round(part.astype(np.float32)) for part in state)
+        inputs = self._round(x @ self._w["lstm/input"] + self._w["lstm/bias"])
+        outputs = np.empty((n, h.shape[1]), np.float32)
+        for step in range(n):
+            gates = self._round(inputs[step : step + 1] + h @ self._w["lstm/recurrent"])
+            i, j, f, o = np.split(gates, 4, axis=1)
+            c = self._round(sigmoid(f) * c + sigmoid(i) * np.tanh(j))
+            h = self._round(sigmoid(o) * np.tanh(c))
+            outputs[step] = h[0]
+        y = self._hidden("layer_5", outputs)
+        return self._round(softmax(self._dense("layer_6", y))), (c, h)
+
+    def _dense(self, layer: str, x: Array) -> Array:
+        return self._round(x @ self._w[f"{layer}/weights"] + self._w[f"{layer}/bias"])
+
+    def _hidden(self, layer: str, x: Array) -> Array:
+        return np.clip(self._dense(layer, x), 0, np.float32(self._clip))
+
+    def _round(self, array: Array) -> Array:
+        if not self._half:
+            return np.asarray(array, np.float32)
+        with np.errstate(over="ignore"):
+            return np.asarray(array.astype(np.float16), np.float32)

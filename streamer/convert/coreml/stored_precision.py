@@ -1,0 +1,93 @@
+"""Finds out in which precision a Core ML model stores and computes, from the file alone."""
+
+from __future__ import annotations
+
+from typing import Any, Iterator, List, Tuple
+
+from streamer.convert.coreml.model_file import ModelFile
+
+# Numbers of the enumeration MIL.DataType and the bits of the integers among them.
+_FLOAT16 = 10
+_BITS = {21: 8, 31: 8, 25: 4, 35: 4, 36: 2, 37: 1, 38: 6, 39: 3}
+
+
+def stored_precision(model: ModelFile) -> str:
+    """Return ``fp32``, ``fp16``, ``int<bits>`` or ``palette<bits>``: the coarsest found."""
+    found = _of_program(model.spec) if model.kind == "mlprogram" else _of_network(model.spec)
+    # Fewest bits first; at the same number a palette, which makes larger errors at the tails.
+    coarsest = min(found, default=(32, "fp32"))
+    return coarsest[1]
+
+
+def operations(block: Any) -> Iterator[Any]:
+    """Yield the operations of a block of MIL and of the blocks within."""
+    for operation in block.operations:
+        yield operation
+        for nested in operation.blocks:
+            yield from operations(nested)
+
+
+def layers(network: Any) -> Iterator[Any]:
+    """Yield the layers of a neural network and of the networks within."""
+    for layer in network.layers:
+        yield layer
+        kind = layer.WhichOneof("layer")
+        if kind == "loop":
+            yield from layers(layer.loop.conditionNetwork)
+            yield from layers(layer.loop.bodyNetwork)
+        elif kind == "branch":
+            yield from layers(layer.branch.ifBranch)
+            yield from layers(layer.branch.elseBranch)
+
+
+def program_operations(spec: Any) -> Iterator[Any]:
+    """Yield the operations of all functions of an ML program."""
+    for function in spec.mlProgram.functions.values():
+        for block in function.block_specializations.values():
+            yield from operations(block)
+
+
+def _of_program(spec: Any) -> List[Tuple[int, str]]:
+    found = []
+    for operation in program_operations(spec):
+        parts = {**dict(operation.attributes)}
+        for name, argument in operation.inputs.items():
+            if argument.arguments and argument.arguments[0].WhichOneof("binding") == "value":
+                parts[name] = argument.arguments[0].value
+        kind = operation.type
+        if kind == "constexpr_lut_to_dense" and "lut" in parts:
+            dims = [int(d.constant.size) for d in parts["lut"].type.tensorType.dimensions]
+            entries = dims[0] if len(dims) == 1 else dims[-2]
+            bits = max(entries.bit_length() - 1, 1)
+            found.append((bits, f"palette{bits}"))
+        elif kind in ("constexpr_affine_dequantize", "constexpr_blockwise_shift_scale"):
+            name = "quantized_data" if kind == "constexpr_affine_dequantize" else "data"
+            bits = _BITS.get(parts[name].type.tensorType.dataType, 8) if name in parts else 8
+            found.append((bits, f"int{bits}"))
+        elif any(o.type.tensorType.dataType == _FLOAT16 for o in operation.outputs):
+            found.append((16, "fp16"))
+    return found
+
+
+def _of_network(spec: Any) -> List[Tuple[int, str]]:
+    found = []
+    for layer in layers(spec.neuralNetwork):
+        for weights in _weights_of(getattr(layer, layer.WhichOneof("layer"))):
+            if weights.float16Value:
+                found.append((16, "fp16"))
+            elif weights.rawValue:
+                bits = int(weights.quantization.numberOfBits)
+                linear = weights.quantization.WhichOneof("QuantizationType") == "linearQuantization"
+                found.append((bits, f"int{bits}" if linear else f"palette{bits}"))
+    return found
+
+
+def _weights_of(message: Any) -> Iterator[Any]:
+    """Yield the ``WeightParams`` in a layer's message."""
+    for descriptor, value in message.ListFields():
+        if descriptor.message_type is None:
+            continue
+        if descriptor.message_type.name == "WeightParams":
+            yield value
+        elif descriptor.message_type.name == "LSTMWeightParams":
+            yield from _weights_of(value)
