@@ -41,9 +41,7 @@ def parse_srt(content: str) -> Parsed:
 
 def parse_vtt(content: str) -> Parsed:
     def ms(time) -> int:
-        return (
-            (time.hours * 60 + time.minutes) * 60 + time.seconds
-        ) * 1000 + time.milliseconds
+        return ((time.hours * 60 + time.minutes) * 60 + time.seconds) * 1000 + time.milliseconds
 
     return [
         (ms(cue.start_time), ms(cue.end_time), cue.raw_text)
@@ -96,8 +94,7 @@ def test_a_cue_begins_and_ends_with_its_words():
     words = (Word("one", 10.0, 10.5, 1), Word("two", 10.5, 11.75, 1), Word("three", 14.0, 15.5, 1))
     content = written("srt", timed_final(words))
     assert content == (
-        "1\n00:00:10,000 --> 00:00:11,750\none two\n\n"
-        "2\n00:00:14,000 --> 00:00:15,500\nthree\n\n"
+        "1\n00:00:10,000 --> 00:00:11,750\none two\n\n2\n00:00:14,000 --> 00:00:15,500\nthree\n\n"
     )
     assert parse_srt(content) == [(10000, 11750, "one two"), (14000, 15500, "three")]
 
@@ -111,7 +108,7 @@ def test_a_long_sentence_is_cut_by_length_and_by_time():
 
 def test_two_lines_are_about_as_long():
     event = final("the quick brown fox jumps over the lazy dog and on", end=3.0)
-    (_, _, text), = parse_vtt(written("vtt", event))
+    ((_, _, text),) = parse_vtt(written("vtt", event))
     first, second = text.split("\n")
     assert abs(len(first) - len(second)) <= 8
 

@@ -73,7 +73,7 @@ def test_the_recording_is_never_written_over(tmp_path):
 
 
 def test_a_file_that_cannot_be_opened_is_one_error(tmp_path):
-    with pytest.raises(OutputError, match="cannot write .*missing.*no such file"):
+    with pytest.raises(OutputError, match=r"cannot write .*missing.*no such file"):
         OutputFile(tmp_path / "missing" / "out.txt", "text")
     with pytest.raises(OutputError, match="is a directory"):
         OutputFile(tmp_path, "text")

@@ -25,9 +25,7 @@ def python(program: str, *arguments: object) -> str:
 
 
 def appending(path: Path) -> str:
-    return python(
-        "import sys; open(sys.argv[1], 'ab').write(sys.stdin.buffer.read() + b'|')", path
-    )
+    return python("import sys; open(sys.argv[1], 'ab').write(sys.stdin.buffer.read() + b'|')", path)
 
 
 def test_the_text_comes_on_standard_input_in_order(tmp_path):
@@ -101,9 +99,7 @@ def test_a_command_that_reads_nothing_is_no_failure():
 def test_the_end_waits_for_a_limited_time_only(tmp_path):
     told: List[str] = []
     started = tmp_path / "started"
-    hanging = python(
-        "import sys, time; open(sys.argv[1], 'w').close(); time.sleep(1000)", started
-    )
+    hanging = python("import sys, time; open(sys.argv[1], 'w').close(); time.sleep(1000)", started)
     command = CommandPerFinal(hanging, told.append)
     for _ in range(3):
         command.write(final("one"))

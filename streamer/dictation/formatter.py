@@ -153,6 +153,7 @@ class DictationFormatter:
                 self.text = self.text[:start]
                 return
             self._starts.pop()
+        self._starts.append(len(self.text))  # nothing is left: this utterance begins here
 
     def _delete_word(self) -> None:
         """Take back the last word with the marks that stand close to it."""

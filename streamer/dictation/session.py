@@ -17,12 +17,20 @@ class Dictation:
     that dictation made of them. A partial keeps its text but promises none of
     it: until the utterance is over, "new" may become "New" or a line break.
 
+    Args:
+        formatter: makes the text.
+        rewrites: whether the formatter changes words; partials of one that
+            does not keep their promise.
+
     Attributes:
         stop_requested: whether "stop listening" was said.
     """
 
-    def __init__(self, formatter: Union[DictationFormatter, PlainFormatter]) -> None:
+    def __init__(
+        self, formatter: Union[DictationFormatter, PlainFormatter], rewrites: bool = True
+    ) -> None:
         self._formatter = formatter
+        self._rewrites = rewrites
         self.stop_requested = False
 
     def items(self, event: Event) -> List[Union[Event, Edit]]:
