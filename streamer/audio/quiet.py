@@ -1,7 +1,7 @@
 """Silence for libraries in C that write to standard error whatever they like.
 
-libmpg123 (inside libsndfile) complains about perfectly good MP3 files, ALSA
-and PortAudio about every device that is not there. None of them can be asked
+libmpg123 (inside libsndfile) complains about each frame of a damaged MP3 file,
+ALSA and PortAudio about every device that is not there. None of them can be asked
 to be quiet from here, and their lines would run through the live view. So for
 the time of a command their standard error leads nowhere, and Python's own is
 a copy of the real one.

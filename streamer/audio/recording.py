@@ -70,6 +70,10 @@ class RecordingSource:
             self._file = soundfile.SoundFile(os.fspath(self.path))
         except soundfile.LibsndfileError as error:
             raise self._explain(error.error_string) from None
+        # After each block soundfile seeks to where it is already, if it can.
+        # libmpg123 then forgets its bit reservoir: a crack at every seam of an
+        # MP3. Nothing is ever sought here, so it need not know that it could.
+        self._file.seekable = lambda: False
         self._stopped, self._frames_read, self._fault = False, 0, None
         file_rate_hz, frames = self._file.samplerate, self._file.frames
         read = self._read_frames
