@@ -1,0 +1,152 @@
+"""The framer: the same windows however the samples come, padded as the native client does."""
+
+from __future__ import annotations
+
+from typing import Any, List
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streamer.features import DeepSpeechFrontEnd, Framer, PythonSpeechFeaturesFrontEnd, Window
+
+FRONT_ENDS = {"deepspeech": DeepSpeechFrontEnd(), "psf": PythonSpeechFeaturesFrontEnd()}
+
+
+def speech_like(seed: int, samples: int) -> Any:
+    random = np.random.default_rng(seed)
+    return (0.2 * random.standard_normal(samples)).astype(np.float32)
+
+
+def run(framer: Framer, blocks: List[Any]) -> List[Window]:
+    framer.reset()
+    windows: List[Window] = []
+    for block in blocks:
+        windows += framer.feed(block)
+    return windows + framer.finish()
+
+
+def same(one: List[Window], other: List[Window]) -> bool:
+    return [w.n for w in one] == [w.n for w in other] and all(
+        a.features.tobytes() == b.features.tobytes() for a, b in zip(one, other)
+    )
+
+
+def native_client_steps(front_end: Any, samples: Any, n_context: int) -> Any:
+    """All steps of a stream by the rules of DeepSpeech's native client, in one go.
+
+    n_context zero vectors before; a vector for each full window; what is left
+    over, zero-padded to one more window; n_context zero vectors after.
+    """
+    vectors, history, position = [], np.zeros(0, np.float32), 0
+    while len(samples) - position >= front_end.window_samples:
+        window = samples[position : position + front_end.window_samples]
+        vectors.append(front_end.coefficients(window, history))
+        position += front_end.step_samples
+        history = samples[position - front_end.history_samples : position]
+    rest = samples[position:]
+    if len(rest):
+        padded = np.zeros(front_end.window_samples, np.float32)
+        padded[: len(rest)] = rest
+        vectors.append(front_end.coefficients(padded, history))
+    zeros = [np.zeros(front_end.n_coefficients, np.float32)] * n_context
+    vectors = zeros + vectors + zeros
+    width = 2 * n_context + 1
+    return np.stack([np.stack(vectors[i : i + width]) for i in range(len(vectors) - width + 1)])
+
+
+@pytest.mark.parametrize("kind", FRONT_ENDS)
+@settings(max_examples=30, deadline=None)
+@given(
+    seed=st.integers(0, 1000),
+    total=st.integers(0, 20_000),
+    cuts=st.lists(st.integers(0, 20_000), max_size=12),
+    n_steps=st.sampled_from([1, 4, 16]),
+)
+def test_every_way_of_cutting_gives_the_same_bits(
+    kind: str, seed: int, total: int, cuts: List[int], n_steps: int
+) -> None:
+    samples = speech_like(seed, total)
+    framer = Framer(FRONT_ENDS[kind], n_steps, 9)
+    whole = run(framer, [samples])
+    pieces = np.split(samples, sorted(min(c, total) for c in cuts))
+    assert same(run(framer, pieces), whole)
+
+
+@pytest.mark.parametrize("kind", FRONT_ENDS)
+@pytest.mark.parametrize("block", [1, 7, 160, 320, 511, 512, 513])
+def test_blocks_of_one_size_give_the_same_bits(kind: str, block: int) -> None:
+    samples = speech_like(3, 6000)
+    framer = Framer(FRONT_ENDS[kind], 16, 9)
+    pieces = [samples[i : i + block] for i in range(0, len(samples), block)]
+    assert same(run(framer, pieces), run(framer, [samples]))
+
+
+@pytest.mark.parametrize("kind", FRONT_ENDS)
+@settings(max_examples=30, deadline=None)
+@given(
+    seed=st.integers(0, 1000),
+    total=st.integers(1, 20_000),
+    n_steps=st.sampled_from([1, 3, 16]),
+    n_context=st.sampled_from([0, 5, 9]),
+)
+def test_the_steps_are_those_of_the_native_client(
+    kind: str, seed: int, total: int, n_steps: int, n_context: int
+) -> None:
+    samples = speech_like(seed, total)
+    windows = run(Framer(FRONT_ENDS[kind], n_steps, n_context), [samples])
+    expected = native_client_steps(FRONT_ENDS[kind], samples, n_context)
+    ours = np.concatenate([w.features[0, : w.n] for w in windows])
+    np.testing.assert_array_equal(ours, expected)
+    assert all(w.n == n_steps for w in windows[:-1])
+    assert all(not w.features[0, w.n :].any() for w in windows)
+
+
+def test_the_first_window_comes_after_8192_samples() -> None:
+    framer = Framer(DeepSpeechFrontEnd(), 16, 9)
+    # Step 15 looks 9 vectors ahead, to vector 24, which is complete 512 samples after it begins.
+    assert framer.feed(speech_like(0, 24 * 320 + 511)) == []
+    assert len(framer.feed(speech_like(1, 1))) == 1
+    assert 24 * 320 + 512 == 8192
+
+
+def test_a_stream_fed_nothing_has_no_windows() -> None:
+    framer = Framer(DeepSpeechFrontEnd(), 16, 9)
+    assert framer.finish() == []
+    framer.reset()
+    assert framer.feed(np.zeros(0, np.float32)) == []
+    assert framer.finish() == []
+
+
+def test_a_single_sample_is_a_stream_of_one_step() -> None:
+    framer = Framer(DeepSpeechFrontEnd(), 16, 9)
+    windows = run(framer, [np.array([0.5], np.float32)])
+    assert [w.n for w in windows] == [1]
+    # Nine zero vectors, the padded window, nine zero vectors.
+    assert not windows[0].features[0, 0, :9].any()
+    assert windows[0].features[0, 0, 9].any()
+    assert not windows[0].features[0, 0, 10:].any()
+
+
+def test_the_beginning_is_padded_with_zero_vectors_not_with_silence() -> None:
+    windows = run(Framer(DeepSpeechFrontEnd(), 1, 9), [np.zeros(512, np.float32)])
+    assert not windows[0].features[0, 0, :9].any()
+    assert windows[0].features[0, 0, 9, 0] == pytest.approx(-247.1, abs=0.05)
+
+
+def test_reset_begins_anew() -> None:
+    framer = Framer(PythonSpeechFeaturesFrontEnd(), 4, 2)
+    samples = speech_like(5, 5000)
+    first = run(framer, [samples])
+    framer.feed(speech_like(6, 1234))
+    assert same(run(framer, [samples]), first)
+
+
+def test_windows_that_were_given_out_do_not_change_later() -> None:
+    framer = Framer(DeepSpeechFrontEnd(), 4, 2)
+    early = framer.feed(speech_like(1, 8000))
+    before = [w.features.copy() for w in early]
+    framer.feed(speech_like(2, 8000))
+    framer.finish()
+    assert all((w.features == b).all() for w, b in zip(early, before))
