@@ -3,13 +3,21 @@
 Every option of every command can be set in three places; the first that has it
 counts: the command line, the environment (``STREAMER_BEAM=64``), the config
 file. The file is TOML: keys are options without their dashes; those at the top
-hold for every command that has them, those in a table for that command only::
+hold for every command that turns speech into text, those in a table for that
+command only::
 
     model = "english"
     beam = 64
 
     [transcribe]
     format = "srt"
+
+    [train]
+    steps = 1000
+
+Other commands (``train``, ``convert`` and so on) have options of the same names
+that mean other things. So theirs stand in tables only, and the command is part
+of their variable: ``STREAMER_TRAIN_STEPS``.
 
 The commands are looked at as Typer built them and never imported by type:
 Typer carries its own Click in newer versions and uses the public one in older.
@@ -38,6 +46,11 @@ else:
 #: Names another config file than the one in the user's config folder.
 PATH_VARIABLE = "STREAMER_CONFIG"
 _PREFIX = "STREAMER_"
+#: The commands that turn speech into text, or look whether that would work: they
+#: share the plain names.
+_SPEECH = ("listen", "transcribe", "demo", "doctor", "bench")
+#: Options that say what to do now, not how.
+_AT_ONCE = ("help", "version", "install-completion", "show-completion")
 #: Commands that must work while the config file is broken: they help to mend it.
 _ALWAYS = ("config", "--help", "--version", "--install-completion", "--show-completion")
 _SOURCES = {
@@ -63,15 +76,18 @@ def config_folder() -> Path:
 
 
 def bind_environment(command: Any) -> None:
-    """Give every option of a command tree that has none its variable ``STREAMER_<NAME>``.
+    """Give every option of a command tree its variable of the environment.
+
+    That is ``STREAMER_<NAME>`` for the commands that turn speech into text and
+    ``STREAMER_<COMMAND>_<NAME>`` for the others.
 
     Args:
         command: as `typer.main.get_command` returns it.
     """
-    for _, each in _walk(command):
+    for names, each in _walk(command):
         for param in _options(each):
-            if not param.envvar:
-                param.envvar = _PREFIX + _key(param).upper().replace("-", "_")
+            parts = (_key(param),) if _is_speech(names) else (*names, _key(param))
+            param.envvar = _PREFIX + "_".join(parts).upper().replace("-", "_")
 
 
 def defaults_for(command: Any, arguments: Sequence[str]) -> Dict[str, Any]:
@@ -142,10 +158,11 @@ class _ConfigFile:
                 (names, param)
                 for names, each in commands.items()
                 for param in _options(each)
-                if _key(param) == key
+                if _key(param) == key and _is_speech(names)
             ]
             if not found:
-                raise self._error((), key, f"there is no option --{key}")
+                what = f"no command that turns speech into text has an option --{key}"
+                raise self._error((), key, what)
             for names, param in found:
                 maps[names][param.name] = self._checked((), key, commands[names], param, value)
         self._tables(commands, (), {k: v for k, v in entries.items() if k not in shared}, maps)
@@ -268,17 +285,20 @@ def template(command: Any) -> str:
     """Return a config file in which every option stands, commented out, with its default."""
     lines = [
         "# streamer's config file. Take away the # before what you want to set.",
-        "# Entries here at the top hold for every command, those below [command] for that one.",
+        "# Entries here at the top hold for every command that turns speech into text,",
+        "# those below [command] for that command only.",
     ]
     seen: List[str] = []
     for names, each in _commands_with_options(command):
-        fresh = [param for param in _options(each) if _key(param) not in seen]
+        speech = _is_speech(names)
+        fresh = [param for param in _options(each) if not speech or _key(param) not in seen]
         if not fresh:
             continue
         if names != ("listen",):
             lines += ["", f"[{'.'.join(names)}]"]
         for param in fresh:
-            seen.append(_key(param))
+            if speech:
+                seen.append(_key(param))
             about = " ".join((param.help or "").split())
             lines += ["", f"# {about}"] if about else [""]
             default = param.default if not callable(param.default) else None
@@ -301,12 +321,17 @@ def _commands_with_options(command: Any) -> Iterator[Tuple[Tuple[str, ...], Any]
     return iter(sorted(tree, key=lambda entry: entry[0] != ("listen",)))
 
 
+def _is_speech(names: Tuple[str, ...]) -> bool:
+    """Whether a command is one of those that share the plain names."""
+    return names[:1] != () and names[0] in _SPEECH
+
+
 def _options(command: Any) -> Iterator[Any]:
     """Go through the options of a command that a config file may set."""
     if command.name == "config":
-        return  # its options say what to do now, not how
+        return
     for param in command.params:
-        if param.param_type_name == "option" and not param.is_eager and _key(param) != "help":
+        if param.param_type_name == "option" and _key(param) not in _AT_ONCE:
             yield param
 
 
@@ -392,14 +417,15 @@ def _print_settings(root: Any, file: Path, arguments: Sequence[str]) -> None:
         for name in names[:-1]:  # a group's own context lies between
             group = context.command.commands[name]
             context = group.make_context(name, [], parent=context, resilient_parsing=True)
-        fresh = [s for s in settings(command, context) if s not in shown]
+        speech = _is_speech(names)
+        fresh = [s for s in settings(command, context) if not speech or s not in shown]
         if not fresh:
             continue
         if names != ("listen",):
             print(f"\n[{'.'.join(names)}]")
         for setting in fresh:
             print(setting)
-        shown += fresh
+        shown += fresh if speech else []
 
 
 def _write_template(file: Path, command: Any) -> None:
