@@ -197,12 +197,22 @@ def load_bundle(name_or_folder: Union[str, Path] = BUNDLED) -> Bundle:
 def find_bundle(name_or_folder: Union[str, Path]) -> Path:
     """Return the folder of a bundle; see `load_bundle`."""
     text = os.fspath(name_or_folder)
+    try:
+        return _look_for(text, may_be_name=isinstance(name_or_folder, str))
+    # A home of nobody, a zero byte, a name that no file system takes.
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ModelError(
+            f"{text[:80]!r} is not a model", f"take a folder or a name such as {BUNDLED}"
+        ) from error
+
+
+def _look_for(text: str, may_be_name: bool) -> Path:
+    if not text:
+        raise ValueError("no name at all")
     folder = Path(text).expanduser()
     if folder.name == DESCRIPTION_FILE and folder.is_file():
         return folder.parent
-    if not text or "\0" in text:
-        raise ModelError(f"{text!r} is not a model", f"take a folder or a name such as {BUNDLED}")
-    is_name = isinstance(name_or_folder, str) and folder.name == text
+    is_name = may_be_name and folder.name == text
     if is_name:
         if text == BUNDLED and (bundled_folder() / DESCRIPTION_FILE).is_file():
             return bundled_folder()
@@ -327,11 +337,12 @@ class _Reader:
         path = self._folder / name
         try:
             resolved = path.resolve()
+            exists = path.exists()
         except (OSError, RuntimeError) as error:  # a loop of links, a name that is too long
-            raise self._wrong(f"{key}: {name}: {error}") from error
+            raise self._wrong(f"{key}: no file can have the name {name[:80]!r}") from error
         if self._root not in resolved.parents:
             raise self._wrong(f"{key}: {name} lies outside the bundle")
-        if not path.exists():
+        if not exists:
             raise self._wrong(f"{key}: there is no file {name}")
         return path
 

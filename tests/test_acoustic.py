@@ -18,9 +18,7 @@ from streamer.acoustic.onnx_model import OnnxAcousticModel
 from streamer.errors import ModelError
 from tests.bundles import random_weights
 
-onnx_writer = pytest.importorskip(
-    "streamer.convert.writers.onnx", reason="needs the package onnx"
-)
+onnx_writer = pytest.importorskip("streamer.convert.writers.onnx", reason="needs the package onnx")
 pytest.importorskip("onnx")
 
 
@@ -66,9 +64,7 @@ def test_the_float64_model_is_the_textbook_network(forget_bias: float) -> None:
 
 @pytest.mark.parametrize("steps", [1, 4, 16, 64])
 @pytest.mark.parametrize("lengths", [True, False])
-def test_onnx_equals_numpy_over_several_windows(
-    tmp_path: Path, steps: int, lengths: bool
-) -> None:
+def test_onnx_equals_numpy_over_several_windows(tmp_path: Path, steps: int, lengths: bool) -> None:
     weights = random_weights(16, description={"forget_bias": 0.7, "relu_clip": 5.0})
     onnx_writer.write_onnx(weights, tmp_path / "a.onnx", steps, lengths)
     model = OnnxAcousticModel(tmp_path / "a.onnx")
