@@ -1,11 +1,4 @@
-"""A streaming, real-time microphone transcriber::
-
-from streamer import Transcriber
-
-with Transcriber() as t:
-for event in t.listen():
-print(event)
-"""
+"""A streaming, real-time microphone transcriber; see `Transcriber` for how to use it."""
 
 from streamer.errors import StreamerError
 from streamer.events import Event, Final, Gap, Partial, Stats, Warning, Word

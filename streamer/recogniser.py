@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, List, Optional, Sequence, Tuple
 import numpy as np
 import numpy.typing as npt
 
-from streamer.endpointing.endpointer import Endpointer, EndpointSettings
+from streamer.endpointing.endpointer import Endpointer
 from streamer.endpointing.history import History
 from streamer.endpointing.level import Meter
 from streamer.endpointing.rules import CAP
+from streamer.endpointing.settings import EndpointSettings
 from streamer.endpointing.voice_activity import RATE_HZ, Chunk, VoiceActivity
 from streamer.errors import ModelError
 from streamer.events import Event, Final, Gap, Partial, Stats, Warning, Word

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from streamer.audio.capture import Capture, CapturedBlock
     from streamer.audio.sources import Source
     from streamer.decoding import UserWord
-    from streamer.endpointing.endpointer import EndpointSettings
+    from streamer.endpointing.settings import EndpointSettings
     from streamer.recogniser import Recogniser
 
     FloatArray = npt.NDArray[np.float32]

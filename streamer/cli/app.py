@@ -117,12 +117,12 @@ def command_first(command: Any, arguments: Sequence[str]) -> List[str]:
     Without one, the default command is put there: ``streamer --beam 10`` listens.
     """
     commands = command.commands
-    default = commands[DEFAULT_COMMAND]
     takes_value = {
         name: not param.is_flag
-        for param in default.params
-        for name in (*param.opts, *param.secondary_opts)
+        for each in commands.values()
+        for param in each.params
         if param.param_type_name == "option"
+        for name in (*param.opts, *param.secondary_opts)
     }
     root = {name for param in command.params for name in param.opts} | {"-h", "--help"}
     position = 0
@@ -135,6 +135,8 @@ def command_first(command: Any, arguments: Sequence[str]) -> List[str]:
             return list(arguments)
         if not argument.startswith("-"):
             return list(arguments[position:])  # no such command: Click says so, and what is close
+        if argument.partition("=")[0] not in takes_value:
+            break  # no such option: the default command says so
         position += 1
         if takes_value.get(argument):
             position += 1

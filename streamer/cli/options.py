@@ -25,6 +25,9 @@ from streamer.endpointing import rules as defaults
 
 if TYPE_CHECKING:
     from streamer.cli.outputs import OutputOptions
+    from streamer.decoding import UserWord
+    from streamer.endpointing.settings import EndpointSettings
+    from streamer.loading import ModelChoice
     from streamer.transcriber import Transcriber
 
 _MODEL = "Model and decoder"
@@ -102,29 +105,54 @@ class EngineOptions:
         Raises:
             UsageError: values that make no sense.
         """
-        from streamer.decoding.words import parse_user_word, read_user_words
-        from streamer.endpointing.endpointer import EndpointSettings
         from streamer.transcriber import Transcriber
 
-        user_words = list(read_user_words(self.words)) if self.words else []
-        user_words += [parse_user_word(text) for text in self.word or []]
-        long_s = min(defaults.LONG_UTTERANCE_S, 0.6 * self.longest)
-        rules = defaults.make_rules(
-            silence_after_words_s=self.silence,
-            breath_s=min(defaults.BREATH_S, self.silence),
-            long_utterance_s=long_s,
-            longest_utterance_s=self.longest,
-        )
+        choice = self.choice()
         return Transcriber(
+            choice.model,
+            choice.backend,
+            choice.decoder,
+            choice.beam,
+            compute_units=choice.compute_units,
+            user_words=choice.user_words,
+            endpoints=self.endpoints(),
+            **more,
+        )
+
+    def choice(self) -> ModelChoice:
+        """Which model, and how it is run.
+
+        Raises:
+            UsageError: user words that are none.
+        """
+        from streamer.loading import ModelChoice
+
+        return ModelChoice(
             self.model,
             self.backend,
             self.decoder,
             self.beam,
-            compute_units=self.compute_units,
-            user_words=user_words,
-            endpoints=EndpointSettings(rules=rules),
-            **more,
+            self.compute_units,
+            self._user_words() if self.word or self.words else (),
         )
+
+    def endpoints(self) -> EndpointSettings:
+        """Where utterances begin and end."""
+        from streamer.endpointing.settings import EndpointSettings
+
+        rules = defaults.make_rules(
+            silence_after_words_s=self.silence,
+            breath_s=min(defaults.BREATH_S, self.silence),
+            long_utterance_s=min(defaults.LONG_UTTERANCE_S, 0.6 * self.longest),
+            longest_utterance_s=self.longest,
+        )
+        return EndpointSettings(rules=rules)
+
+    def _user_words(self) -> List[UserWord]:
+        from streamer.decoding.words import parse_user_word, read_user_words
+
+        from_file = list(read_user_words(self.words)) if self.words else []
+        return from_file + [parse_user_word(text) for text in self.word or []]
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Callable, Iterator, Optional, Sequence, TextIO
 
+from streamer.audio.quiet import native_messages_hidden
 from streamer.cli.outputs import Outputs
 from streamer.cli.signals import GracefulEnd, drop_standard_output
 from streamer.errors import OutputError
@@ -75,7 +76,7 @@ class Listening:
         transcriber = self._transcriber
         stream = data_stream() if self._choice.writer_prints else None
         outputs = Outputs(self._results.output_options(), stream, self._warn, inputs)
-        with GracefulEnd(transcriber.stop):
+        with native_messages_hidden(), GracefulEnd(transcriber.stop):
             try:
                 with outputs:
                     for event in start(lambda source: self._open(source, opened)):

@@ -146,12 +146,13 @@ class _Batch:
             StreamerError: what ends everything: no model, no place to write to.
             typer.Exit: with code 1, where recordings were bad.
         """
+        from streamer.audio.quiet import native_messages_hidden
         from streamer.cli.progress import Progress
         from streamer.cli.session import data_stream
         from streamer.cli.signals import GracefulEnd, drop_standard_output
 
         targets = self._targets()
-        with GracefulEnd(self._transcriber.stop) as end:
+        with native_messages_hidden(), GracefulEnd(self._transcriber.stop) as end:
             try:
                 with ExitStack() as stack:
                     progress = stack.enter_context(Progress(len(self._files)))

@@ -7,65 +7,11 @@ chunk that woke it, never before the speech of the one before it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Optional, Tuple
+from typing import Optional
 
-from streamer.endpointing.rules import DEFAULT_RULES, Rule, first_rule
+from streamer.endpointing.rules import Rule, first_rule
+from streamer.endpointing.settings import EndpointSettings
 from streamer.endpointing.voice_activity import CHUNK_SAMPLES, RATE_HZ, Chunk
-
-#: An utterance begins with a chunk of this probability. Silero's own default is
-#: 0.5; a lower one wakes earlier and hears single letters. What wakes it
-#: without being speech costs a second of computing and brings no words.
-ONSET_PROBABILITY = 0.35
-
-#: A chunk of at least this probability is no silence.
-OFFSET_PROBABILITY = 0.2
-
-#: A chunk of at least this probability is evidence of a voice ...
-VOICE_PROBABILITY = 0.5
-
-#: ... and an utterance with less than this much of it is none, whatever the
-#: acoustic model makes of the noise: a single spoken letter has 100 ms and more.
-LEAST_VOICE_S = 0.064
-
-#: How much is heard from before the chunk that woke the utterance: breath,
-#: a soft first consonant, and the network's own delay.
-PRE_ROLL_S = 0.48
-
-#: After the last speech of an utterance its word may still fade away; the next
-#: utterance never begins before that.
-FADE_S = 0.2
-
-
-#: A sound in which the acoustic model has heard no word for so long counts as
-#: silence, even if the voice activity takes it for a voice: music, a machine.
-LONGEST_NOISE_S = 3.0
-
-
-@dataclass(frozen=True)
-class EndpointSettings:
-    """The adjustable values of endpointing; each default says why where it is named.
-
-    Attributes:
-        onset_probability: an utterance begins at this.
-        offset_probability: less than this is silence.
-        voice_probability: at least this is evidence of a voice.
-        least_voice_s: an utterance with less evidence has no words.
-        pre_roll_s: heard from before the onset; 0.3 and more.
-        fade_s: kept with an utterance after its last speech.
-        longest_noise_s: a sound without words for so long is silence.
-        rules: when an utterance is over.
-    """
-
-    onset_probability: float = ONSET_PROBABILITY
-    offset_probability: float = OFFSET_PROBABILITY
-    voice_probability: float = VOICE_PROBABILITY
-    least_voice_s: float = LEAST_VOICE_S
-    pre_roll_s: float = PRE_ROLL_S
-    fade_s: float = FADE_S
-    longest_noise_s: float = LONGEST_NOISE_S
-    rules: Tuple[Rule, ...] = DEFAULT_RULES
-
 
 class Endpointer:
     """Decides, chunk by chunk, where utterances begin and end; reads no clock.

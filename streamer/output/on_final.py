@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 from typing import Callable, List, Optional, Union
 
 from streamer.errors import UsageError
@@ -58,11 +59,14 @@ class CommandPerFinal:
             self._warn(f"--on-final {self._name} was not done after {limit_s:g} s: {left} left out")
 
     def _run(self, text: str) -> None:
+        # Where Python's standard error leads; number 2 may be hidden (streamer.audio.quiet).
+        errors = standard_error()
         try:
             self._process = subprocess.Popen(
                 self._arguments,
                 stdin=subprocess.PIPE,
-                stdout=2,  # standard error
+                stdout=errors,
+                stderr=errors,
                 # Ctrl-C is for streamer, which then lets the commands finish.
                 start_new_session=True,
             )
@@ -106,3 +110,11 @@ def split_command(command: str) -> List[str]:
             "install it or name it with its path; for pipes and variables use sh -c '...'",
         )
     return arguments
+
+
+def standard_error() -> int:
+    """Return the descriptor of standard error; that of the null device where there is none."""
+    try:
+        return sys.stderr.fileno()
+    except (AttributeError, OSError, ValueError):
+        return subprocess.DEVNULL
