@@ -162,6 +162,11 @@ class Driver:
         """Return a condition: a key has done this."""
         return lambda: what in self.log.read_text(encoding="utf-8").splitlines()
 
+    def logged(self, word: str) -> str:
+        """Return what stands after a word in the log."""
+        lines = self.log.read_text(encoding="utf-8").splitlines()
+        return next(line[len(word) + 1 :] for line in lines if line.startswith(word + " "))
+
     def close(self) -> None:
         """Close the pipe of orders."""
         os.close(self._orders)

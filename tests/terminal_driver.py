@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
 import queue
 import sys
 import threading
+import time
 import warnings
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional
@@ -27,6 +29,7 @@ from streamer.terminal import (
     save_transcript,
     stderr_console,
 )
+from streamer.terminal.live import FRAMES_PER_S
 
 INFO = ViewInfo(
     device="built-in microphone",
@@ -115,11 +118,13 @@ def main() -> None:
             prints_finals=choice.view_prints_finals,
         )
         view.start()
+    print("pid", os.getpid(), file=log)
     print("started", file=log)
+    began = time.monotonic()
     try:
         while True:
             order = orders.get()
-            if order is None:
+            if order is None or "stop" in order:
                 break
             if "crash" in order:
                 raise RuntimeError("as ordered")
@@ -136,6 +141,8 @@ def main() -> None:
     finally:
         if view is not None:
             view.close()
+            frames_allowed = (time.monotonic() - began) * FRAMES_PER_S + 2
+            print("frames", "many" if view.frames > frames_allowed else view.frames, file=log)
     print("ended", file=log)
 
 

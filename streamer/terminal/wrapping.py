@@ -31,10 +31,10 @@ def wrap(text: str, width: int) -> List[Tuple[int, int]]:
         first, last = word.span()
         cells = cell_len(word.group())
         gap = cell_len(text[end:first])
-        if used and used + gap + cells <= width:
+        if end > start and used + gap + cells <= width:
             end, used = last, used + gap + cells
             continue
-        if used:
+        if end > start:
             rows.append((start, end))
         start, used = first, cells
         if cells > width:
@@ -43,7 +43,7 @@ def wrap(text: str, width: int) -> List[Tuple[int, int]]:
             start = pieces[-1][0]
             used = cell_len(text[start:last])
         end = last
-    if used:
+    if end > start:
         rows.append((start, end))
     return rows
 
