@@ -19,7 +19,8 @@ def babble(seconds: float = 1.0, rate_hz: int = 16000, channels: int = 1) -> Flo
     for channel in range(channels):
         for _ in range(6):
             pitch, beat, phase = rng.uniform(100, 3000), rng.uniform(0.5, 4), rng.uniform(0, 6)
-            sound[:, channel] += np.sin(2 * np.pi * pitch * t) * np.sin(2 * np.pi * beat * t + phase)
+            envelope = np.sin(2 * np.pi * beat * t + phase)
+            sound[:, channel] += np.sin(2 * np.pi * pitch * t) * envelope
     return (np.round(sound / 8 * 32767) / 32768).astype(np.float32)
 
 
