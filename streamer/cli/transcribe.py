@@ -126,9 +126,11 @@ class _Batch:
     ) -> None:
         if folder is not None and results.output is not None:
             raise UsageError("--output and --output-dir do not go together", "leave one out")
-        if len(files) > 1 and folder is None and results.stream_format in ("srt", "vtt"):
+        formats = [results.stream_format, results.output_options().file_format]
+        timed = [name for name in formats if name in ("srt", "vtt")]
+        if len(files) > 1 and folder is None and timed:
             raise UsageError(
-                f"{len(files)} recordings do not fit into one {results.stream_format} file",
+                f"{len(files)} recordings do not fit into one {timed[0]} file",
                 "give --output-dir FOLDER",
             )
         self._transcriber = transcriber
