@@ -23,9 +23,7 @@ NOTHING = np.zeros(0, np.float32)
 def all_windows(front_end, samples):
     """Coefficients of every full window of a signal."""
     rows, history = [], NOTHING
-    for start in range(
-        0, len(samples) - front_end.window_samples + 1, front_end.step_samples
-    ):
+    for start in range(0, len(samples) - front_end.window_samples + 1, front_end.step_samples):
         rows.append(
             front_end.coefficients(samples[start : start + front_end.window_samples], history)
         )

@@ -196,6 +196,7 @@ class staging:  # noqa: N801 - reads as what it does: with staging(folder) as pl
         self._folder = Path(folder)
 
     def __enter__(self) -> Path:
+        self._is_new = not self._folder.exists()
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._place = Path(tempfile.mkdtemp(dir=self._folder, prefix=".new-"))
@@ -215,6 +216,8 @@ class staging:  # noqa: N801 - reads as what it does: with staging(folder) as pl
                     os.replace(entry, target)
         finally:
             shutil.rmtree(self._place, ignore_errors=True)
+            if kind is not None and self._is_new:
+                shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _check_arguments(

@@ -23,7 +23,7 @@ def checkpoint_prefix(path: Path) -> Path | None:
     """Return the prefix of a checkpoint's files, None if there is no checkpoint."""
     if path.suffix == ".index" and path.is_file():
         return path.with_suffix("")
-    if path.with_name(path.name + ".index").is_file():
+    if path.name and path.with_name(path.name + ".index").is_file():
         return path
     if path.is_dir():
         # The newest: DeepSpeech keeps several, and the file "checkpoint" may name absolute paths.

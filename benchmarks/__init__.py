@@ -1,0 +1,1 @@
+"""Measurements and long runs that are no tests."""
