@@ -223,3 +223,17 @@ def test_the_template_is_valid_as_it_is_and_with_its_defaults_set(command, tmp_p
     file.write_text(uncommented)
     defaults = load_defaults(command, file)
     assert defaults["listen"]["model"] == "english"
+
+
+def test_the_shell_can_complete_commands_and_options(tmp_path):
+    def completed(line: str) -> List[str]:
+        done = streamer(
+            file=tmp_path / "none",
+            _STREAMER_COMPLETE="complete_bash",
+            COMP_WORDS=line,
+            COMP_CWORD=str(len(line.split()) - 1),
+        )
+        return done.stdout.split()
+
+    assert completed("streamer transc") == ["transcribe"]
+    assert completed("streamer transcribe --dicta") == ["--dictation"]
