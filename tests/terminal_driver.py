@@ -134,10 +134,12 @@ def main() -> None:
                 warnings.warn(order["complain"], stacklevel=1)
                 continue
             event = event_of(order)
-            if view is not None:
-                view.write(event)
+            if view is not None and isinstance(event, events.Final):
+                view.make_room()
             if writer is not None:
                 writer.write(event)
+            if view is not None:
+                view.write(event)
     finally:
         if view is not None:
             view.close()

@@ -71,7 +71,7 @@ def test_nothing_is_erased_before_it_is_written_anew() -> None:
     painter = Painter(terminal.write)
     painter.paint([], ["one", "two", "three"])
     painter.paint([], ["one", "two more", "three"])
-    assert terminal.written[-1] == "\r\r\ntwo more\x1b[K\r\n\x1b[2A\r"
+    assert terminal.written[-1] == "\r\x1b7\x1b[?7l\r\x1b[Btwo more\x1b[K\r\x1b[B\x1b8\x1b[?7h"
     painter.paint(["final"], ["", "two", "three"])
     before_text = terminal.written[-1].partition("final")[0]
     assert "\x1b[K" not in before_text and "\x1b[J" not in before_text
@@ -95,6 +95,15 @@ def test_a_narrower_terminal_keeps_no_copy_of_the_region() -> None:
     painter.forget()
     painter.paint([], ["a" * 19, "b" * 19])
     assert terminal.lines() == ["final", "a" * 19, "b" * 19]
+
+
+def test_a_frame_for_a_width_that_is_gone_does_not_lose_the_place() -> None:
+    terminal = Emulator(columns=20)
+    painter = Painter(terminal.write)
+    painter.paint(["a final of more than twenty columns"], ["a" * 55, "b" * 55])
+    painter.forget()
+    painter.paint([], ["a" * 19, "b" * 19])
+    assert terminal.lines() == ["a final of more than", " twenty columns", "a" * 19, "b" * 19]
 
 
 def test_clearing_twice_writes_once() -> None:

@@ -50,7 +50,7 @@ def test_what_is_copied_is_the_text_in_base64(text: str) -> None:
 def test_more_than_terminals_take_is_refused_and_not_cut() -> None:
     longest = MAX_BASE64 // 4 * 3
     assert copy_sequence("x" * longest, {})
-    with pytest.raises(OutputError, match="too long .* - save it with s"):
+    with pytest.raises(OutputError, match=r"too long .* - save it with s"):
         copy_sequence("x" * (longest + 3), {})
 
 
@@ -63,7 +63,7 @@ def test_saving_twice_in_a_second_writes_over_nothing(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="cannot write .*missing"):
+    with pytest.raises(OutputError, match=r"cannot write .*missing"):
         save_transcript("one", tmp_path / "missing", lambda: NOON)
 
 

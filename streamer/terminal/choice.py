@@ -16,9 +16,9 @@ file or /dev/null     terminal             The writer fills the file; the live v
 pipe or socket        terminal             The writer feeds the pipe. What reads it
                                            (``| tee``, ``| jq``) may print to the same
                                            terminal, so the live view draws only its
-                                           region and no finals. For a final, the view
-                                           is told first (`LiveView.write` wipes the
-                                           region), then the writer.
+                                           region and no finals. Before a final goes
+                                           down the pipe, `LiveView.make_room` takes the
+                                           region away for a moment.
 anything              file or pipe         No live view. The writer prints to standard
                                            output; warnings and gaps stand as plain
                                            lines on standard error.

@@ -2,7 +2,7 @@
 
 `LiveView.write` only takes in an event; it does not wait for the terminal, so a
 terminal that is slow or stopped (Ctrl-S) does not hold up recognition (but for
-finals that go down a pipe, which may come out on the same terminal). The
+`LiveView.make_room`, for finals that go down a pipe). The
 drawing thread takes an immutable snapshot and draws it, at most 15 times a
 second. Who prints finals where is said in `streamer.terminal.choice`.
 """
@@ -117,7 +117,6 @@ class LiveView:
         self._latencies = LatencyLog()
         self._dirty = True
         self._message_until = 0.0
-        self._hold_until = 0.0
         self._failure: Optional[BaseException] = None
 
         # Who holds this one may write to the terminal. It can be taken twice,
@@ -126,6 +125,7 @@ class LiveView:
         self._scroll: List[str] = []  # rows for the scrollback, not written yet
         self._size = (0, 0)
         self._refreshed = 0.0
+        self._hold_until = 0.0
         self._suspended = False
         self._away = True
         self._gone = False
@@ -230,13 +230,11 @@ class LiveView:
         """
         self._raise_failure()
         now = self._clock()
-        piped_final = isinstance(event, Final) and not self._prints_finals
         with self._changed:
             state = update(self._state, event)
-            if piped_final:
+            if not self._prints_finals:
                 pending = tuple(item for item in state.pending if not isinstance(item, Final))
                 state = replace(state, pending=pending)
-                self._hold_until = now + PIPE_HOLD_S
             if isinstance(event, (Partial, Final)):
                 self._latencies.received(event.latency_ms, now)
             if isinstance(event, Stats):
@@ -246,8 +244,24 @@ class LiveView:
                     screen_p95_ms=self._latencies.percentile(95),
                 )
             self._set(state)
-        if piped_final:
-            self._wipe()
+
+    def make_room(self) -> None:
+        """Take the region away for a moment: a final goes down the pipe now.
+
+        To be called before it is written to standard output. What reads the pipe may
+        print it on this terminal; then it should stand on rows that are free. Does
+        nothing where the view prints the finals itself.
+        """
+        if self._prints_finals:
+            return
+        with self._terminal:
+            self._hold_until = self._clock() + PIPE_HOLD_S
+            if self._suspended or self._away or self._gone:
+                return
+            try:
+                self._painter.wipe()
+            except OSError:
+                self._gone = True
 
     @property
     def state(self) -> ViewState:
@@ -297,7 +311,7 @@ class LiveView:
         self._scroll += self._scrolled(state, width)
         rows = self._encode([render(state, width, height, self._theme)])
         with self._terminal:
-            if self._suspended or self._gone:
+            if self._suspended or self._gone or self._clock() < self._hold_until:
                 return
             if size != self._size:
                 self._size = size
@@ -342,14 +356,6 @@ class LiveView:
                 end = "" if number == len(texts) - 1 else "\n"
                 self._console.print(text, soft_wrap=True, highlight=False, end=end)
         return captured.get().split("\n")
-
-    def _wipe(self) -> None:
-        with self._terminal:
-            if not self._gone and not self._suspended and not self._away:
-                try:
-                    self._painter.wipe()
-                except OSError:
-                    self._gone = True
 
     def _put(self, text: str) -> None:
         self._file.write(text)
@@ -500,7 +506,10 @@ class LiveView:
             return
         sequence = copy_sequence(transcript(state))
         with self._terminal:
-            self._put(sequence)
+            try:
+                self._put(sequence)
+            except OSError:
+                self._gone = True
         self.say(f"{_lines(state)} sent to the clipboard")
 
     def _save(self) -> None:

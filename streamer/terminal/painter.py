@@ -17,6 +17,15 @@ _ERASE_BELOW = "\x1b[J"
 _ERASE_TO_END = "\x1b[K"
 _HIDE_CURSOR = "\x1b[?25l"
 _SHOW_CURSOR = "\x1b[?25h"
+# A terminal may have become smaller before we hear of it (tmux tells a quarter of a
+# second later). So rows of the region neither wrap nor scroll, and the way back is to
+# a place that the terminal remembers; rows for the scrollback wrap, so that nothing of
+# them is lost.
+_WRAP_OFF = "\x1b[?7l"
+_WRAP_ON = "\x1b[?7h"
+_ROW_DOWN = "\r\x1b[B"
+_SAVE_PLACE = "\x1b7"
+_BACK_TO_PLACE = "\x1b8"
 
 
 class Painter:
@@ -52,17 +61,18 @@ class Painter:
             out.append(_ERASE_BELOW)
         before = [] if self._unknown or scrolled else self._rows
         out += [row + _ERASE_TO_END + "\r\n" for row in scrolled]
+        if len(rows) > max(len(before), 1):  # make room, by scrolling where there is none
+            out.append("\n" * (len(rows) - 1) + f"\x1b[{len(rows) - 1}A")
+        out.append(_SAVE_PLACE + _WRAP_OFF)
         for number, row in enumerate(rows):
             if number:
-                out.append("\r\n")
+                out.append(_ROW_DOWN)
             last = number == len(rows) - 1
             if last and (scrolled or len(rows) < len(before)):
                 out.append(row + _ERASE_BELOW)
             elif number >= len(before) or before[number] != row:
                 out.append(row + _ERASE_TO_END)
-        if len(rows) > 1:
-            out.append(f"\x1b[{len(rows) - 1}A")
-        out.append("\r")
+        out.append(_BACK_TO_PLACE + _WRAP_ON)
         self._rows, self._unknown = list(rows), False
         self._write("".join(out))
         return True

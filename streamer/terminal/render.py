@@ -144,8 +144,11 @@ def status_facts(state: ViewState, theme: Theme) -> List[Fact]:
     if stats is not None:
         facts.append(Text(f"RTF {stats.real_time_factor:.3f}", theme.quiet))
     named = [f"{info.device} {rate(info.rate_hz)}", info.model]
-    named += [f"{info.backend} {info.compute_unit}", *info.notes]
+    named += [f"{info.backend} {info.compute_unit}"]
     facts += [Text(printable(fact), theme.quiet) for fact in named if fact.strip()]
+    if info.network_timing and stats is not None and stats.chunk_p50_ms is not None:
+        network = f"network {stats.chunk_p50_ms:.1f} ms a chunk"
+        facts.append(Text(network, theme.quiet))
     return facts
 
 

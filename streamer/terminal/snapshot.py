@@ -27,7 +27,7 @@ class ViewInfo:
         model: name of the bundle.
         backend: "coreml", "onnx" or "numpy".
         compute_unit: where the network runs, as "CPU" or "CPU_AND_NE".
-        notes: further facts for the status line, as "network 3.1 ms".
+        network_timing: whether the status line says how long the network takes.
     """
 
     device: str
@@ -35,7 +35,7 @@ class ViewInfo:
     model: str
     backend: str
     compute_unit: str
-    notes: Tuple[str, ...] = ()
+    network_timing: bool = False
 
 
 @dataclass(frozen=True)
