@@ -1,0 +1,86 @@
+"""Time and memory of converting a network of the public releases' size, without TensorFlow.
+
+    python -m benchmarks.convert [--units 2048] [--graph small.pb]
+
+A graph with random weights is made first: of the small original graph if one
+is given, else of the parts that the readers look at. Each conversion runs in a
+process of its own, so that its memory is its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, Dict, List
+
+from tests.bundles import random_weights
+from tests.graphs import graph_bytes, memory_mapped, packaged_graph, resized_graph
+
+#: What has to hold for each conversion.
+MAX_SECONDS, MAX_MEGABYTES = 30.0, 1500.0
+
+_CHILD = """
+import json, resource, sys, time
+from pathlib import Path
+started = time.monotonic()
+from streamer.convert import convert_to_bundle
+source, target, form, precision = sys.argv[1:]
+convert_to_bundle(Path(source), Path(target), formats=[form], precision=precision or None)
+print(json.dumps({
+    "seconds": round(time.monotonic() - started, 1),
+    "megabytes": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+}))
+"""
+
+
+def convert(source: Path, target: Path, form: str, precision: str) -> Dict[str, Any]:
+    """Convert in a process of its own and return its figures."""
+    command = [sys.executable, "-c", _CHILD, str(source), str(target), form, precision]
+    result = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return dict(json.loads(result.stdout.strip().splitlines()[-1]))
+
+
+def main() -> int:
+    """Convert to every form and print a line for each."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--units", type=int, default=2048)
+    parser.add_argument("--graph", type=Path, help="an original graph of 64 units")
+    parser.add_argument("--precision", action="append", help="for Core ML; fp16 if not given")
+    arguments = parser.parse_args()
+    forms: List[Any] = [("onnx", ""), ("onnx", "int8"), ("safetensors", "")]
+    forms += [("mlprogram", precision) for precision in arguments.precision or ["fp16"]]
+    failed = False
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if arguments.graph:
+            raw = resized_graph(arguments.graph.read_bytes(), arguments.units)
+            package = packaged_graph(raw)
+        else:
+            weights = random_weights(arguments.units)
+            raw, package = graph_bytes(weights), memory_mapped(weights)
+        sources = {"pb": raw, "pbmm": package}
+        for kind, data in sources.items():
+            (folder / f"model.{kind}").write_bytes(data)
+        for kind in sources:
+            for form, precision in forms if kind == "pbmm" else forms[:1]:
+                source, target = folder / f"model.{kind}", folder / "bundle"
+                figures = convert(source, target, form, precision)
+                written = sum(f.stat().st_size for f in target.rglob("*") if f.is_file())
+                print(
+                    f"{kind:5} -> {form:12} {precision or 'fp32':9}"
+                    f" {figures['seconds']:6.1f} s {figures['megabytes']:6.0f} MB at most,"
+                    f" {written / 1e6:6.1f} MB written",
+                    flush=True,
+                )
+                subprocess.run(["rm", "-rf", str(target)], check=True)
+                slow = figures["seconds"] > MAX_SECONDS
+                failed = failed or slow or figures["megabytes"] > MAX_MEGABYTES
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
