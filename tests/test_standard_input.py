@@ -243,6 +243,22 @@ def test_a_keyboard_is_no_pipe() -> None:
         StandardInputSource(Keyboard()).open(16000)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs a pipe that can be waited for")
+def test_a_silent_pipe_can_be_left() -> None:
+    reader, writer = os.pipe()
+    source = StandardInputSource(os.fdopen(reader, "rb"))
+    os.write(writer, raw(babble(0.01)))
+    source.open(16000)
+    assert source.read() is not None
+    ends: List[object] = []
+    thread = threading.Thread(target=lambda: ends.append(source.read()), daemon=True)
+    thread.start()
+    source.stop()
+    thread.join(60)
+    assert ends == [None]
+    os.close(writer)
+
+
 def test_samples_come_as_soon_as_they_are_in_the_pipe() -> None:
     """A real pipe that stays open: nothing waits for a block to become full."""
     reader, writer = os.pipe()

@@ -48,21 +48,24 @@ class Resampler:
     def __init__(self, from_rate_hz: float, to_rate_hz: int) -> None:
         self.from_rate_hz = from_rate_hz
         self.to_rate_hz = to_rate_hz
+        self._begin()
+
+    def _begin(self) -> None:
+        self._frames_in = self._samples_out = 0
         self._stream: Any = None
-        if from_rate_hz != to_rate_hz:
+        if self.from_rate_hz != self.to_rate_hz:
             # Imported here: who only ever hears 16 kHz needs no soxr in memory.
             import soxr
 
             self._stream = soxr.ResampleStream(
-                from_rate_hz, to_rate_hz, 1, dtype="float32", quality=QUALITY
+                self.from_rate_hz, self.to_rate_hz, 1, dtype="float32", quality=QUALITY
             )
 
     @property
     def delay_s(self) -> float:
         """How far what came out lies behind what went in, in seconds."""
-        if self._stream is None:
-            return 0.0
-        return float(self._stream.delay()) / self.to_rate_hz
+        behind_s = self._frames_in / self.from_rate_hz - self._samples_out / self.to_rate_hz
+        return max(0.0, behind_s)
 
     def feed(self, frames: FloatArray) -> FloatArray:
         """Take frames and return the samples they complete, which may be none.
@@ -87,9 +90,11 @@ class Resampler:
         if self._stream is None:
             return np.zeros(0, np.float32)
         rest = self._process(np.zeros(0, np.float32), last=True)
-        self._stream.clear()
+        self._begin()
         return rest
 
     def _process(self, mono: FloatArray, last: bool) -> FloatArray:
         samples: FloatArray = self._stream.resample_chunk(np.ascontiguousarray(mono), last)
+        self._frames_in += len(mono)
+        self._samples_out += len(samples)
         return samples

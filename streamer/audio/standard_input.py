@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import sys
 from typing import Any, BinaryIO, Optional
 
@@ -12,6 +14,8 @@ from streamer.errors import AudioError, UsageError
 
 #: Bytes asked for at once; a pipe gives what it has, and holds no more than this.
 BLOCK_BYTES = 65536
+
+_POLL_SECONDS = 0.1
 
 #: How files begin that are clearly no raw samples.
 _KNOWN_FILES = {
@@ -63,6 +67,7 @@ class StandardInputSource:
         self._format = PcmFormat("s16", rate_hz, channels)
         self._stream: Optional[FrameStream] = None
         self._bytes: Any = None
+        self._fd: Optional[int] = None
         self._pending = b""  # read, but not yet given out
         self._promised: Optional[int] = None  # bytes of samples still to come
         self._frames_read = 0
@@ -82,6 +87,7 @@ class StandardInputSource:
         if stream is None or stream.closed or stream.isatty():
             raise AudioError(f"{self.name} is no pipe", _PIPE)
         self._bytes = getattr(stream, "raw", stream)
+        self._fd = _pollable(self._bytes)
         self._fill(4)
         if not self._pending:
             raise AudioError(f"{self.name} is empty", _PIPE)
@@ -106,7 +112,10 @@ class StandardInputSource:
         return self._stream.read()
 
     def stop(self) -> None:
-        """Let `read` come to its end, as far as the pipe lets it; called by any thread."""
+        """Let `read` come to its end; may be called by any thread.
+
+        On Windows a pipe that nobody writes to cannot be left.
+        """
         self._stopped = True
 
     def close(self) -> None:
@@ -114,8 +123,12 @@ class StandardInputSource:
         self._stream = None
 
     def _read_some(self) -> bytes:
-        """What the stream has, at least one byte; none at its end."""
+        """What the stream has, at least one byte; none at its end, or when stopped."""
         try:
+            if self._fd is not None:
+                while not select.select([self._fd], [], [], _POLL_SECONDS)[0]:
+                    if self._stopped:
+                        return b""
             return self._bytes.read(BLOCK_BYTES) or b""
         except (OSError, ValueError) as error:
             raise AudioError(
@@ -142,6 +155,8 @@ class StandardInputSource:
         if self._promised is not None and self._promised < frame_bytes:
             return None  # what follows the samples of a WAV file is none of our business
         self._fill(frame_bytes)
+        if self._stopped:
+            return None
         frames = len(self._pending) // frame_bytes
         if self._promised is not None:
             frames = min(frames, self._promised // frame_bytes)
@@ -171,3 +186,13 @@ class StandardInputSource:
             )
         if not self._frames_read:
             raise AudioError(f"{self.name} holds no samples", _PIPE)
+
+
+def _pollable(stream: Any) -> Optional[int]:
+    """The descriptor of a stream that can be waited for with a time limit."""
+    if os.name != "posix":
+        return None
+    try:
+        return int(stream.fileno())
+    except (AttributeError, OSError, ValueError):  # bytes in memory have none
+        return None
