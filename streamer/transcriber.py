@@ -73,6 +73,7 @@ class About:
         backend: ``coreml``, ``onnx`` or ``numpy``.
         compute_unit: where the network runs.
         decoder: name of the decoder.
+        compiled: folder of the compiled network that Core ML runs, None elsewhere.
     """
 
     device: str
@@ -81,6 +82,7 @@ class About:
     backend: str
     compute_unit: str
     decoder: str
+    compiled: Optional[Path] = None
 
 
 class Transcriber:
@@ -175,6 +177,7 @@ class Transcriber:
             backend=loaded.stages.model.backend,
             compute_unit=loaded.stages.model.compute_unit,
             decoder=loaded.stages.decoder.name,
+            compiled=getattr(loaded.stages.model, "compiled_path", None),
         )
 
     @property

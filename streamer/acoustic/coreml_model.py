@@ -284,10 +284,12 @@ class CoreMLAcousticModel:
         units = getattr(self._runtime.ComputeUnit, self.compute_unit)
         with self._explained("cannot be loaded by Core ML"):
             if self._path.suffix == ".mlmodelc":
+                self.compiled_path = self._path
                 return self._runtime.CompiledMLModel(str(self._path), units)
             compiled = cache / f"{content_key(self._path)}.mlmodelc"
             if not compiled.is_dir():
                 self._compile(compiled)
+            self.compiled_path = compiled
             return self._runtime.CompiledMLModel(str(compiled), units)
 
     def _compile(self, compiled: Path) -> None:

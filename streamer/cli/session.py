@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Callable, Iterator, Optional, Sequence, TextIO
+from typing import TYPE_CHECKING, Callable, Iterator, Optional, Sequence, TextIO, Tuple
 
 from streamer.audio.quiet import native_messages_hidden
 from streamer.cli.outputs import Outputs
 from streamer.cli.signals import GracefulEnd, drop_standard_output
 from streamer.errors import OutputError
-from streamer.events import Event, Gap, Warning
+from streamer.events import Event, Final, Gap, Warning
 from streamer.output import standard_output
 
 if TYPE_CHECKING:
@@ -45,16 +45,28 @@ class Listening:
         transcriber: hears.
         results: what comes out where.
         choice: who prints what.
+        network_timing: whether the live view says how long the network takes.
+
+    Attributes:
+        last: the last event.
+        on_screen_ms: p50 and p95 of the time from the last sample of a chunk to
+            its words on the screen; None where nothing was drawn.
     """
 
     def __init__(
-        self, transcriber: Transcriber, results: ResultOptions, choice: ViewChoice
+        self,
+        transcriber: Transcriber,
+        results: ResultOptions,
+        choice: ViewChoice,
+        network_timing: bool = False,
     ) -> None:
         self._transcriber = transcriber
         self._results = results
         self._choice = choice
+        self._network_timing = network_timing
         self._view: Optional[LiveView] = None
         self.last: Optional[Event] = None
+        self.on_screen_ms: Optional[Tuple[float, float]] = None
 
     def run(
         self,
@@ -87,6 +99,7 @@ class Listening:
                 transcriber.close()
                 if self._view is not None:
                     self._view.close()
+                    self.on_screen_ms = self._view.on_screen_ms
 
     def _open(self, source: Source, opened: str) -> None:
         """The microphone records: say so, or begin to draw."""
@@ -97,13 +110,21 @@ class Listening:
 
         transcriber = self._transcriber
         about = transcriber.about
-        info = ViewInfo(about.device, about.rate_hz, about.model, about.backend, about.compute_unit)
+        info = ViewInfo(
+            about.device,
+            about.rate_hz,
+            about.model,
+            about.backend,
+            about.compute_unit,
+            self._network_timing,
+        )
         live = source.live and hasattr(source, "pause")
         actions = ViewActions(
             pause=transcriber.pause if live else None,
             resume=transcriber.resume if live else None,
             end_utterance=transcriber.end_utterance,
             quit=transcriber.stop,
+            undo=self._undone,
             save=_save,
         )
         self._view = LiveView(
@@ -118,6 +139,8 @@ class Listening:
 
     def _take(self, outputs: Outputs, event: Event) -> None:
         self.last = event
+        if self._view is not None and isinstance(event, Final):
+            self._view.make_room()
         for shown in outputs.write(event):
             if self._view is not None:
                 self._view.write(shown)
@@ -125,6 +148,12 @@ class Listening:
                 say_event(shown)
         if outputs.stop_requested:
             self._transcriber.stop()
+
+    def _undone(self, final: Final) -> None:
+        """What was written elsewhere stays there, and that is said."""
+        assert self._view is not None
+        if self._results.output is not None or self._choice.writer_prints:
+            self._view.say("undone here; what was written elsewhere stays")
 
     def _warn(self, line: str) -> None:
         say(f"warning: {line}")

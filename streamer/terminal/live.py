@@ -269,6 +269,13 @@ class LiveView:
         with self._changed:
             return self._state
 
+    @property
+    def on_screen_ms(self) -> Optional[Tuple[float, float]]:
+        """p50 and p95 from the last sample of a chunk to its words on the screen, in ms."""
+        with self._changed:
+            p50, p95 = self._latencies.percentile(50), self._latencies.percentile(95)
+        return None if p50 is None or p95 is None else (p50, p95)
+
     def say(self, message: str) -> None:
         """Show a short message for a few seconds."""
         with self._changed:

@@ -1,0 +1,66 @@
+"""Where Core ML means to run each layer of a network: macOS 14.4 and later tell."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any, Dict, Iterator, Tuple
+
+#: What coremltools calls its devices, and what people call them.
+DEVICES = {
+    "MLCPUComputeDevice": "CPU",
+    "MLGPUComputeDevice": "GPU",
+    "MLNeuralEngineComputeDevice": "Neural Engine",
+}
+
+
+def planned_devices(compiled: Path, compute_units: str) -> str:
+    """Say which layers Core ML runs on which device.
+
+    Args:
+        compiled: the folder of the compiled network, ``.mlmodelc``.
+        compute_units: what Core ML may compute on, as coremltools spells it.
+
+    Returns:
+        As "Neural Engine 12 (linear 5, relu 4, ...), CPU 1 (lstm)"; why it is not
+        known where this macOS or coremltools does not tell.
+    """
+    try:
+        import coremltools
+        from coremltools.models.compute_plan import MLComputePlan
+
+        units = getattr(coremltools.ComputeUnit, compute_units)
+        return describe_plan(MLComputePlan.load_from_path(str(compiled), units))
+    except Exception as error:  # coremltools raises plain exceptions where macOS is too old
+        return f"not told by this macOS or coremltools ({error})"
+
+
+def describe_plan(plan: Any) -> str:
+    """Put a plan into words; see `planned_devices`.
+
+    Args:
+        plan: a ``coremltools.models.compute_plan.MLComputePlan``.
+    """
+    by_device: Dict[str, Counter[str]] = {}
+    for layer, usage in _layers(plan):
+        if usage is None:  # constants run nowhere
+            continue
+        device = type(usage.preferred_compute_device).__name__
+        by_device.setdefault(DEVICES.get(device, device), Counter())[layer] += 1
+    parts = []
+    for device, layers in by_device.items():
+        kinds = ", ".join(f"{name} {n}" if n > 1 else name for name, n in layers.most_common())
+        parts.append(f"{device} {sum(layers.values())} ({kinds})")
+    return ", ".join(parts) if parts else "not told by this macOS"
+
+
+def _layers(plan: Any) -> Iterator[Tuple[str, Any]]:
+    """Yield the kind and the planned use of every layer."""
+    structure = plan.model_structure
+    if structure.program is not None:
+        for operation in structure.program.functions["main"].block.operations:
+            kind = operation.operator_name.rpartition(".")[2]  # "ios16.linear"
+            yield kind, plan.get_compute_device_usage_for_mlprogram_operation(operation)
+    elif structure.neuralnetwork is not None:
+        for layer in structure.neuralnetwork.layers:
+            yield layer.type, plan.get_compute_device_usage_for_neuralnetwork_layer(layer)
