@@ -6,7 +6,7 @@ without any trained model: what was said is known, and so is when.
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -104,5 +104,5 @@ def make_stages() -> Stages:
     return Stages(LoudnessFrontEnd(), LoudnessModel(), decoder)
 
 
-def make_recogniser(settings: RecogniserSettings = RecogniserSettings()) -> Recogniser:
+def make_recogniser(settings: Optional[RecogniserSettings] = None) -> Recogniser:
     return Recogniser(make_stages(), settings, VoiceActivity(LoudnessDetector()))

@@ -15,6 +15,7 @@ import dataclasses
 import functools
 import inspect
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, List, Optional, get_type_hints
 
@@ -29,6 +30,25 @@ if TYPE_CHECKING:
     from streamer.endpointing.settings import EndpointSettings
     from streamer.loading import ModelChoice
     from streamer.transcriber import Transcriber
+
+
+class DecoderKind(str, Enum):
+    """Decoders by the names that ``--decoder`` takes: `streamer.decoding.KINDS`."""
+
+    AUTO = "auto"
+    BEAM = "beam"
+    DS = "ds"
+    GREEDY = "greedy"
+
+
+class Format(str, Enum):
+    """Formats by the names that ``--format`` takes: `streamer.output.FORMATS`."""
+
+    TEXT = "text"
+    JSONL = "jsonl"
+    SRT = "srt"
+    VTT = "vtt"
+
 
 _MODEL = "Model and decoder"
 _UTTERANCES = "Utterances"
@@ -57,9 +77,9 @@ class EngineOptions:
         ),
     ] = None
     decoder: Annotated[
-        str,
-        typer.Option(help="auto, beam, ds or greedy.", rich_help_panel=_MODEL),
-    ] = "auto"
+        DecoderKind,
+        typer.Option(help="What makes words of letters.", rich_help_panel=_MODEL),
+    ] = DecoderKind.AUTO
     beam: Annotated[
         Optional[int],
         typer.Option(
@@ -130,7 +150,7 @@ class EngineOptions:
         return ModelChoice(
             self.model,
             self.backend,
-            self.decoder,
+            self.decoder.value,
             self.beam,
             self.compute_units,
             self._user_words() if self.word or self.words else (),
@@ -160,8 +180,8 @@ class ResultOptions:
     """What comes out, in which form and where."""
 
     format: Annotated[
-        Optional[str],
-        typer.Option(help="text, jsonl, srt or vtt.", rich_help_panel=_RESULTS),
+        Optional[Format],
+        typer.Option(help="Text if not given.", rich_help_panel=_RESULTS),
     ] = None
     partials: Annotated[
         Optional[bool],
@@ -210,7 +230,7 @@ class ResultOptions:
     @property
     def stream_format(self) -> str:
         """The format of standard output."""
-        return self.format or "text"
+        return Format.TEXT.value if self.format is None else self.format.value
 
     def wants_partials(self, live_view: bool) -> bool:
         """Whether anybody looks at utterances that are still being said."""
@@ -222,6 +242,7 @@ class ResultOptions:
 
         names = {field.name for field in dataclasses.fields(OutputOptions)}
         values = {name: getattr(self, name) for name in names}
+        values["format"] = None if self.format is None else self.format.value
         return OutputOptions(**values)
 
 
