@@ -9,7 +9,7 @@ from streamer.errors import DeviceError
 
 def main() -> None:
     """Listen to the default microphone; without one say so and transcribe the sample."""
-    from streamer.audio import input_devices
+    from streamer.audio.devices import input_devices
     from streamer.cli.app import main as streamer
 
     try:

@@ -95,7 +95,7 @@ class Framer:
 
     def _take_windows(self, flush: bool) -> List[Window]:
         width = 2 * self.n_context + 1
-        windows = []
+        windows: List[Window] = []
         while True:
             n = min(len(self._vectors) - width + 1, self.n_steps)
             if n < 1 or (n < self.n_steps and not flush):

@@ -112,6 +112,11 @@ def decode(
     return Outcome(errors, words, seconds, windows)
 
 
+def _moved(settings: DecodingSettings, name: str, value: float) -> DecodingSettings:
+    changes: Dict[str, Any] = {name: value}
+    return replace(settings, **changes)
+
+
 def _decode(arguments: Tuple[Bundle, Sequence[Utterance], DecodingSettings]) -> Outcome:
     return decode(*arguments)
 
@@ -156,7 +161,7 @@ def main() -> None:
                     range(len(values)), key=lambda i: abs(values[i] - (now if now else 1.0))
                 )
                 near = values[max(0, centre - 2) : centre + 3]
-                candidates = [replace(best, **{name: value}) for value in near]
+                candidates = [_moved(best, name, value) for value in near]
                 measure(candidates)
                 winner = min([best, *candidates], key=lambda c: seen[c].errors)
                 if seen[winner].errors < seen[best].errors:
