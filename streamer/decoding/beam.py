@@ -106,6 +106,7 @@ class BeamSearch:
             log_add=True,
             criterion_type=flashlight.CriterionType.CTC,
         )
+        self._trie = trie
         self._model = model  # flashlight keeps no hold on one that is written in Python
         self._decoder = flashlight.LexiconDecoder(
             options, trie, model, space, alphabet.blank, len(words), [], False
@@ -146,6 +147,11 @@ class BeamSearch:
                 if len(found) == n:
                     break
         return list(found.values()) or [Path(0.0, "", ())]
+
+    def is_word(self, letters: str) -> bool:
+        """Whether the lexicon has a word of these letters."""
+        spelled = [*self._alphabet.encode(letters), self._alphabet.space]
+        return self._trie.search(spelled) is not None
 
 
 def _boosts(user_words: Sequence[UserWord], alphabet: Alphabet) -> Dict[str, float]:

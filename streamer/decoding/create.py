@@ -11,9 +11,16 @@ from streamer.decoding.greedy import GreedySearch
 from streamer.decoding.scorer import read_scorer
 from streamer.decoding.search import Search
 from streamer.decoding.settings import DecodingSettings
+from streamer.decoding.stability import StabilityTracker
 from streamer.decoding.streaming import StreamingDecoder
 from streamer.decoding.words import UserWord
 from streamer.errors import DecoderError, UsageError
+
+#: DeepSpeech's decoder keeps all of half a minute, and what it shows as stable
+#: must have stood for a second: then it says what the native client says.
+DS_WINDOW_FRAMES = 1500
+DS_HOLD_FRAMES = 50
+DS_MIN_SHARE = 0.95
 
 #: Decoders to choose from. "auto" is "beam" with a scorer and "greedy" without.
 KINDS = ("auto", "beam", "ds", "greedy")
@@ -65,5 +72,17 @@ def create_decoder(
 
         search = BeamSearch(alphabet, read_scorer(scorer_path), settings, user_words)
     else:
-        raise DecoderError("not yet", "not yet")
+        from streamer.decoding.ds import DsSearch
+
+        scorer = None if scorer_path is None else read_scorer(scorer_path)
+        search = DsSearch(alphabet, scorer, settings, user_words)
+        # Meant for comparison with the original: interfere as little as can be.
+        return StreamingDecoder(
+            search,
+            alphabet,
+            settings.n_best,
+            tracker=StabilityTracker(DS_HOLD_FRAMES, DS_MIN_SHARE),
+            window_frames=DS_WINDOW_FRAMES,
+            longest_frames=2 * DS_WINDOW_FRAMES,
+        )
     return StreamingDecoder(search, alphabet, settings.n_best)

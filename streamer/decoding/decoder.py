@@ -35,7 +35,7 @@ class Hypothesis:
     """What an utterance seems to be.
 
     Attributes:
-        text: words with single spaces; the last may be unfinished.
+        text: words with single spaces; the last may still grow.
         stable: whole words that ``text`` begins with and that no later
             hypothesis of this utterance will change.
         words: the words of ``text``.

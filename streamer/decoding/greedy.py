@@ -46,3 +46,7 @@ class GreedySearch:
         """Return the one hypothesis there is."""
         text, frames = collapse(self._labels, self._alphabet)
         return [Path(self._score, text, frames)]
+
+    def is_word(self, letters: str) -> bool:
+        """Any letters are a word to a search without a lexicon."""
+        return True

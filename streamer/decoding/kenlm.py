@@ -3,8 +3,8 @@
 A ``.scorer`` package is a KenLM binary with more behind it, and only KenLM's
 header tells where the rest begins. The sizes follow KenLM's file format 5 (its
 ``lm/binary_format.cc``, ``lm/trie.cc``, ``lm/bhiksha.cc``, ``lm/quantize.hh``).
-Nothing but headers is read here: the tables stay on the disk until they are
-mapped by whoever asks for probabilities.
+Big tables are not read here: they stay on the disk until they are mapped by
+whoever asks for probabilities.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from typing import Tuple
+
+import numpy as np
+import numpy.typing as npt
 
 from streamer.errors import ScorerError
 
@@ -32,7 +35,13 @@ _MAX_ORDER = 6
 #: More n-grams than a file can hold on any disk that this runs on.
 _MAX_COUNT = 1 << 40
 
-_PROBING, _TRIE, _QUANT_TRIE, _ARRAY_TRIE, _QUANT_ARRAY_TRIE = 0, 2, 3, 4, 5
+#: Tables up to this size are checked to the last pointer: it takes a second or less.
+MAX_CHECKED_BYTES = 64 << 20
+
+#: Pointers checked at once: few enough to stay in the processor's cache.
+_BLOCK = 1 << 16
+
+_TRIE, _QUANT_TRIE, _ARRAY_TRIE, _QUANT_ARRAY_TRIE = 2, 3, 4, 5
 
 _TODO = "copy or download the scorer again, or build it anew"
 
@@ -44,12 +53,16 @@ class KenlmHeader:
     Attributes:
         order: longest n-gram.
         counts: n-grams of each length; the first counts the words.
+        kind: number of the kind of model in KenLM's code.
+        start: where the tables begin.
         size: bytes of header and tables, without the words that may follow.
         has_words: whether the words follow the tables.
     """
 
     order: int
     counts: Tuple[int, ...]
+    kind: int
+    start: int
     size: int
     has_words: bool
 
@@ -66,7 +79,7 @@ def read_kenlm_header(data: memoryview) -> KenlmHeader:
     start = len(_SANITY) + _FIXED.size
     if len(data) < start + 16 or bytes(data[: len(_SANITY)]) != _SANITY:
         raise ScorerError("It does not begin with a KenLM language model", _TODO)
-    order, multiplier, kind, has_words, _ = _FIXED.unpack_from(data, len(_SANITY))
+    order, _, kind, has_words, _ = _FIXED.unpack_from(data, len(_SANITY))
     if not 2 <= order <= _MAX_ORDER:
         raise ScorerError(f"Its language model claims to be of order {order}", _TODO)
     header = -(-(start + 8 * order) // 8) * 8
@@ -75,61 +88,148 @@ def read_kenlm_header(data: memoryview) -> KenlmHeader:
     counts = struct.unpack_from(f"<{order}Q", data, start)
     if max(counts) > _MAX_COUNT or min(counts[:2]) < 1:
         raise ScorerError("Its language model claims an impossible number of words", _TODO)
+    if kind not in (_TRIE, _QUANT_TRIE, _ARRAY_TRIE, _QUANT_ARRAY_TRIE):
+        # Hash tables (kinds 0 and 1) cannot be checked without reading all of them.
+        raise ScorerError(
+            f"Its language model is of KenLM's kind {kind}, not a trie",
+            "build it with build_binary trie, as DeepSpeech's scorers are",
+        )
     try:
-        if kind == _PROBING:
-            tables = _probing_size(counts, multiplier)
-        elif kind in (_TRIE, _QUANT_TRIE, _ARRAY_TRIE, _QUANT_ARRAY_TRIE):
-            tables = _trie_size(data, header, counts, kind)
-        else:
-            raise ScorerError(f"Its language model is of the unknown kind {kind}", _TODO)
+        size = _trie_layout(data, header, counts, kind).end
     except (struct.error, OverflowError, ValueError):
         raise ScorerError("Its language model is cut off or damaged", _TODO) from None
-    if header + tables > len(data):
-        raise ScorerError(
-            f"Its language model needs {header + tables} bytes, the file has {len(data)}", _TODO
+    if size > len(data):
+        raise ScorerError(f"Its language model needs {size} bytes, the file has {len(data)}", _TODO)
+    return KenlmHeader(order, counts, kind, header, size, has_words)
+
+
+def check_kenlm_tables(data: memoryview, header: KenlmHeader) -> None:
+    """Check that no pointer of a language model leads outside its tables.
+
+    KenLM trusts its files: it would read elsewhere in memory, or search for ever.
+    The pointers of tables beyond `MAX_CHECKED_BYTES` are not looked at, because
+    that would read what is only to be mapped; their ends are.
+
+    Raises:
+        ScorerError: a damaged table.
+    """
+    layout = _trie_layout(data, header.start, header.counts, header.kind)
+    words = header.counts[0]
+    (listed,) = struct.unpack_from("<Q", data, layout.vocabulary)
+    unigrams = np.frombuffer(
+        data, [("weights", "<f4", 2), ("next", "<u8")], words + 1, layout.unigrams
+    )
+    quantiser = np.frombuffer(data, "<f4", layout.quantiser_floats, layout.quantiser + 8)
+    sound = (
+        listed <= words
+        and _are_ranges(unigrams["next"], header.counts[1])
+        and not (
+            np.isnan(quantiser).any()
+            or np.isposinf(quantiser).any()
+            or not np.isfinite(unigrams["weights"]).all()
         )
-    return KenlmHeader(order, counts, header + tables, has_words)
+    )
+    for middle in layout.middles if header.size <= MAX_CHECKED_BYTES else ():
+        sound = sound and all(
+            _are_ranges(_pointers(data, middle, start), middle.following)
+            for start in range(0, middle.entries, _BLOCK)
+        )
+    if not sound:
+        raise ScorerError("Its language model is damaged", _TODO)
 
 
-def _probing_size(counts: Tuple[int, ...], multiplier: float) -> int:
-    """Bytes of a model of hash tables."""
-    if not 1.0 <= multiplier <= 100.0:
-        raise ValueError("probing multiplier")
+def _pointers(data: memoryview, middle: _Middle, start: int) -> npt.NDArray[np.uint64]:
+    """Unpack a block of the pointers of n-grams, and the one behind the block."""
+    index = np.arange(start, min(start + _BLOCK, middle.entries) + 1, dtype=np.uint64)
+    bit = index * np.uint64(middle.bits) + np.uint64(middle.bits - middle.pointer_bits)
+    length = _packed_size(middle.entries, middle.bits)
+    # A window of 8 bytes at every byte: KenLM reads unaligned too.
+    windows: npt.NDArray[np.uint64] = np.ndarray(
+        (length - 7,), "<u8", data[middle.packed : middle.packed + length], strides=(1,)
+    )
+    low: npt.NDArray[np.uint64] = windows[bit >> np.uint64(3)] >> (bit & np.uint64(7))
+    low &= np.uint64((1 << middle.pointer_bits) - 1)
+    if not middle.array:
+        return low
+    array = np.frombuffer(data, "<u8", middle.array_entries, middle.array)
+    if array[0] != 0 or (array[1:] < array[:-1]).any():
+        raise ScorerError("Its language model is damaged", _TODO)
+    high = np.searchsorted(array, index, side="right").astype(np.uint64) - np.uint64(1)
+    pointers: npt.NDArray[np.uint64] = (high << np.uint64(middle.pointer_bits)) | low
+    return pointers
 
-    def buckets(entries: int) -> int:
-        return max(entries + 1, int(multiplier * entries))
 
-    size = 8 + 12 * buckets(counts[0]) + 8 * (counts[0] + 1)
-    size += sum(16 * buckets(count) for count in counts[1:-1])
-    return size + 12 * buckets(counts[-1])
+def _are_ranges(pointers: npt.NDArray[np.uint64], end: int) -> bool:
+    """Whether each pointer and the next one bound a range within a table."""
+    return bool((pointers[1:] >= pointers[:-1]).all() and pointers[-1] <= end)
 
 
-def _trie_size(data: memoryview, header: int, counts: Tuple[int, ...], kind: int) -> int:
-    """Bytes of a model of sorted tables, quantised or not, pointers compressed or not."""
-    vocabulary = 8 + 8 * counts[0]
-    unigrams = 16 * (counts[0] + 2)
+@dataclass(frozen=True)
+class _Middle:
+    """Where the n-grams of one length stand that longer ones continue.
+
+    Attributes:
+        entries: how many there are.
+        following: how many n-grams are one longer.
+        array: offset of the table of high bits of pointers, 0 without one.
+        array_entries: length of that table.
+        packed: offset of the bit-packed entries.
+        bits: of an entry.
+        pointer_bits: low bits of a pointer, at the end of an entry.
+    """
+
+    entries: int
+    following: int
+    array: int
+    array_entries: int
+    packed: int
+    bits: int
+    pointer_bits: int
+
+
+@dataclass(frozen=True)
+class _TrieLayout:
+    """Offsets in a model of sorted tables; ``end`` is one past the last."""
+
+    vocabulary: int
+    quantiser: int
+    quantiser_floats: int
+    unigrams: int
+    middles: Tuple[_Middle, ...]
+    end: int
+
+
+def _trie_layout(data: memoryview, header: int, counts: Tuple[int, ...], kind: int) -> _TrieLayout:
+    """Work out a model of sorted tables, quantised or not, pointers compressed or not."""
+    at = quantiser = header + 8 + 8 * counts[0]
+    floats = 0
+    middle_bits, longest_bits = 63, 31
     if kind in (_QUANT_TRIE, _QUANT_ARRAY_TRIE):
-        _, prob_bits, backoff_bits = struct.unpack_from("<3B", data, header + vocabulary)
+        _, prob_bits, backoff_bits = struct.unpack_from("<3B", data, at)
         if not (1 <= prob_bits <= 25 and 1 <= backoff_bits <= 25):
             raise ValueError("quantisation bits")
-        longest = 4 << prob_bits
-        quantiser = (len(counts) - 2) * (longest + (4 << backoff_bits)) + longest + 8
         middle_bits, longest_bits = prob_bits + backoff_bits, prob_bits
-    else:
-        quantiser, middle_bits, longest_bits = 0, 63, 31
-    size: int = vocabulary + quantiser + unigrams
-    array_bits = 0
-    if kind in (_ARRAY_TRIE, _QUANT_ARRAY_TRIE) and len(counts) > 2:
-        _, array_bits = struct.unpack_from("<2B", data, header + size)
+        floats = (len(counts) - 2) * ((1 << prob_bits) + (1 << backoff_bits)) + (1 << prob_bits)
+        at += 8 + 4 * floats
+    unigrams = at
+    at += 16 * (counts[0] + 2)
+    arrays = kind in (_ARRAY_TRIE, _QUANT_ARRAY_TRIE) and len(counts) > 2
+    most_chopped = struct.unpack_from("<2B", data, at)[1] if arrays else 0
     word_bits = counts[0].bit_length()
-    for count, following in zip(counts[1:-1], counts[2:]):
+    middles = []
+    for entries, following in zip(counts[1:-1], counts[2:]):
         pointer_bits = following.bit_length()
-        if kind in (_ARRAY_TRIE, _QUANT_ARRAY_TRIE):
-            chopped = _chopped_bits(count + 1, following, array_bits)
-            pointer_bits -= chopped
-            size += 8 * (1 + (following >> pointer_bits) + 1) + 7
-        size += _packed_size(count, word_bits + middle_bits + pointer_bits)
-    return size + _packed_size(counts[-1], word_bits + longest_bits)
+        array = array_entries = 0
+        if arrays:
+            pointer_bits -= _chopped_bits(entries + 1, following, most_chopped)
+            array_entries = (following >> pointer_bits) + 1
+            array = -(-at // 8) * 8 + 8
+            at += 8 * (1 + array_entries) + 7
+        bits = word_bits + middle_bits + pointer_bits
+        middles.append(_Middle(entries, following, array, array_entries, at, bits, pointer_bits))
+        at += _packed_size(entries, bits)
+    at += _packed_size(counts[-1], word_bits + longest_bits)
+    return _TrieLayout(header, quantiser, floats, unigrams, tuple(middles), at)
 
 
 def _packed_size(entries: int, bits: int) -> int:

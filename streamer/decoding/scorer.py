@@ -20,7 +20,7 @@ import numpy as np
 
 from streamer.decoding.alphabet import Alphabet
 from streamer.decoding.fst import read_words, write_fst
-from streamer.decoding.kenlm import HAS_WORDS_OFFSET, read_kenlm_header
+from streamer.decoding.kenlm import HAS_WORDS_OFFSET, check_kenlm_tables, read_kenlm_header
 from streamer.errors import ScorerError
 
 _MAGIC = 0x54524945
@@ -89,7 +89,7 @@ class Scorer:
 
 
 def read_scorer(path: Union[str, Path]) -> Scorer:
-    """Look at a scorer package: its headers are read and its sizes checked.
+    """Look at a scorer package: its headers are read, its sizes and tables checked.
 
     Raises:
         ScorerError: no such file, not a scorer, cut off or damaged.
@@ -117,6 +117,7 @@ def read_scorer(path: Union[str, Path]) -> Scorer:
             )
         if not (np.isfinite(alpha) and np.isfinite(beta)):
             raise ScorerError("Its weights are no numbers", _TODO)
+        check_kenlm_tables(data, header)
         return Scorer(path, header.size, header.order, header.counts[0], alpha, beta, utf8)
 
 

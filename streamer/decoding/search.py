@@ -57,6 +57,10 @@ class Search(Protocol):
         """Return up to n hypotheses of distinct text, likeliest first; at least one."""
         ...
 
+    def is_word(self, letters: str) -> bool:
+        """Whether letters that no space has followed yet are a word as they stand."""
+        ...
+
 
 def spell(alphabet: Alphabet, text: str) -> FloatArray:
     """Return frames, float32 (n, n_labels), that spell a text beyond doubt.

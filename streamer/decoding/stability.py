@@ -15,12 +15,10 @@ from typing import List, Sequence, Tuple
 #: windows of 16 steps, two hypotheses after the first.
 HOLD_FRAMES = 25
 
-#: Share of the hypotheses' weight that must agree.
-MIN_SHARE = 0.9
-
-#: The scores of hypotheses are divided by this before they are made weights:
-#: frames are not independent, so a search is surer of itself than it should be.
-TEMPERATURE = 2.0
+#: Share of the hypotheses' weight that must agree. Measured with noisy letters:
+#: one half settles words sooner than more would, and makes fewer mistakes, because
+#: a search that is held to what is settled spends its beam on what is not.
+MIN_SHARE = 0.5
 
 
 class StabilityTracker:
@@ -55,10 +53,7 @@ class StabilityTracker:
         while kept < min(len(best), len(self._seen)) and self._seen[kept][0] == best[kept]:
             kept += 1
         self._seen[kept:] = [(word, now) for word in best[kept:]]
-        weights = [
-            (math.exp((score - hypotheses[0][0]) / TEMPERATURE), words)
-            for score, words in hypotheses
-        ]
+        weights = [(math.exp(score - hypotheses[0][0]), words) for score, words in hypotheses]
         total = sum(weight for weight, _ in weights)
         while settled < len(best) and now - self._seen[settled][1] >= self._hold_frames:
             prefix = list(best[: settled + 1])
