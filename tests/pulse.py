@@ -147,15 +147,19 @@ class VirtualMicrophone:
         return listed.stdout.splitlines()
 
     def wait_for_listener(self, timeout_s: float = START_SECONDS) -> None:
-        """Return when a process records from the microphone.
+        """Return when a process records from the microphone; see `wait_for_listeners`."""
+        self.wait_for_listeners(1, timeout_s)
+
+    def wait_for_listeners(self, n: int, timeout_s: float = START_SECONDS) -> None:
+        """Return when so many streams record from the microphone.
 
         Raises:
-            TimeoutError: none does.
+            TimeoutError: they do not.
         """
         deadline = time.monotonic() + timeout_s
-        while not self.listeners():
+        while len(self.listeners()) != n:
             if time.monotonic() > deadline:
-                raise TimeoutError("nobody listens to the virtual microphone")
+                raise TimeoutError(f"there are not {n} listeners at the virtual microphone")
             time.sleep(0.05)
 
     def unplug(self) -> None:

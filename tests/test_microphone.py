@@ -321,7 +321,7 @@ def test_delay_is_the_time_since_the_callback(fake: FakePortAudio) -> None:
 # The whole way: paplay -> PulseAudio -> ALSA -> PortAudio -> here
 
 RECORDER = """
-import json, sys
+import json, sys, threading
 import numpy as np
 from streamer.audio.capture import Capture
 from streamer.audio.microphone import MicrophoneSource
@@ -338,6 +338,12 @@ if refuse:  # as a real device might, that knows neither 16 kHz nor mono
     sounddevice.check_input_settings = check
 
 source = MicrophoneSource(device, give_up_s=None)
+
+def obey(capture):
+    for line in sys.stdin:
+        getattr(source, line.strip())()
+    capture.stop()
+
 heard, error, began = [], "", False
 try:
     with Capture(source) as capture:
@@ -347,8 +353,7 @@ try:
             if not began:
                 began = True
                 print("hearing", flush=True)
-                import threading
-                threading.Thread(target=lambda: (sys.stdin.read(), capture.stop())).start()
+                threading.Thread(target=obey, args=(capture,), daemon=True).start()
 except DeviceError as caught:
     error = str(caught)
 np.save(target, np.concatenate([np.zeros(0, np.float32), *heard]))
@@ -372,9 +377,15 @@ class Recorder:
         assert self._process.stdout.readline() == "open\n"
         assert self._process.stdout.readline() == "hearing\n"
 
+    def tell(self, word: str) -> None:
+        """Call a method of the microphone."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(word + "\n")
+        self._process.stdin.flush()
+
     def finish(self) -> Any:
         """Stop it; returns its samples and what it says about them."""
-        out, _ = self._process.communicate("", timeout=120)
+        out, _ = self._process.communicate(timeout=120)
         return np.load(self._target), json.loads(out.splitlines()[-1])
 
 
@@ -392,10 +403,12 @@ def similarity(heard: FloatArray, said: FloatArray) -> float:
 def sentence(path: Path, rate: int, channels: int) -> FloatArray:
     """Write two seconds of sound, the same on all channels; returns it at 16 kHz.
 
-    A second of silence follows in the file: what is late is still recorded.
+    There is silence before it in the file, for a recorder that is just
+    starting, and after it, so that what is late is still recorded.
     """
     frames = np.repeat(babble(2.0, rate), channels, axis=1)
-    soundfile.write(path, np.concatenate([frames, np.zeros((rate, channels))]), rate)
+    silence = np.zeros((rate, channels))
+    soundfile.write(path, np.concatenate([silence[: rate // 2], frames, silence]), rate)
     resampler = Resampler(rate, 16000)
     return np.concatenate([resampler.feed(frames), resampler.finish()])
 
@@ -415,6 +428,22 @@ def test_what_is_spoken_into_a_real_microphone_is_heard(
     assert report["error"] == "" and report["lost"] == 0
     assert (report["rate"] == 16000 and report["channels"] == 1) == (not refuse)
     # PulseAudio's resampler may delay by a part of a sample.
+    assert similarity(heard, said) > 0.9
+
+
+@needs_pulse
+def test_a_pause_really_lets_go_of_a_real_microphone(tmp_path: Path) -> None:
+    said = sentence(tmp_path / "said.wav", 16000, 1)
+    with virtual_microphone(16000, 1) as microphone:
+        recorder = Recorder(microphone, tmp_path / "heard.npy")
+        assert microphone.listeners()
+        recorder.tell("pause")
+        microphone.wait_for_listeners(0)
+        recorder.tell("resume")
+        microphone.wait_for_listeners(1)
+        microphone.speak(tmp_path / "said.wav")
+        heard, report = recorder.finish()
+    assert report["error"] == "" and report["lost"] == 0
     assert similarity(heard, said) > 0.9
 
 

@@ -21,6 +21,14 @@ def test_16_bit_integers_are_divided_by_32768_exactly() -> None:
     np.testing.assert_array_equal(heard.samples, values / np.float32(32768))
 
 
+@pytest.mark.parametrize("samples", [
+    np.zeros((10, 0)), np.zeros((2, 2, 2)), np.zeros(10, np.int32), np.array(["a"]), np.zeros(()),
+])  # fmt: skip
+def test_what_are_no_samples_is_refused(samples: np.ndarray) -> None:
+    with pytest.raises(AudioError):
+        ArraySource(samples, 16000)
+
+
 @settings(max_examples=25, deadline=None)
 @given(block=st.integers(1, 700), rate=st.sampled_from([8000, 16000, 44100]))
 def test_the_size_of_the_blocks_changes_no_sample(block: int, rate: int) -> None:

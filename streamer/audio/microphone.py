@@ -17,6 +17,7 @@ from collections import deque
 from typing import Any, Callable, Deque, List, NamedTuple, Optional, Tuple, Union
 
 from streamer.audio import portaudio
+from streamer.audio.bell import Bell
 from streamer.audio.devices import Device, find_device, input_devices
 from streamer.audio.resampling import Resampler
 from streamer.audio.ring import RingBuffer
@@ -51,6 +52,8 @@ GIVE_UP_SECONDS = 15.0
 _CLOSE_SECONDS = 2.0
 
 _POLL_SECONDS = 0.1
+
+_PAUSE_POLL_SECONDS = 1.0
 
 
 class _Piece(NamedTuple):
@@ -106,7 +109,7 @@ class MicrophoneSource:
         self._ended = False
         self._stopped = False
         self._paused = False
-        self._told = threading.Event()  # rung by stop, pause and resume
+        self._told = Bell()  # rung by stop, pause and resume
 
     @property
     def name(self) -> str:
@@ -190,7 +193,7 @@ class MicrophoneSource:
     def stop(self) -> None:
         """Let `read` return what was recorded until now, and then None."""
         self._stopped = True
-        self._told.set()
+        self._told.ring()
 
     def pause(self) -> None:
         """Give the device back until `resume`, so that other programs may use it.
@@ -198,12 +201,12 @@ class MicrophoneSource:
         The time that passes until then is no part of the stream.
         """
         self._paused = True
-        self._told.set()
+        self._told.ring()
 
     def resume(self) -> None:
         """Open the device again; should that fail, `read` says so."""
         self._paused = False
-        self._told.set()
+        self._told.ring()
 
     # The reading thread, inside
 
@@ -224,11 +227,10 @@ class MicrophoneSource:
                 self._end_session()
 
     def _sit_out_pause(self) -> None:
-        self._told.clear()
         if self._stopped:
             self._ended = True
         elif self._paused:
-            self._told.wait()
+            self._told.sleep(_PAUSE_POLL_SECONDS)
         else:
             # Devices may have come and gone meanwhile.
             portaudio.refresh()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import Callable, Optional
 
+from streamer.audio.bell import Bell
 from streamer.audio.samples import FloatArray
 from streamer.audio.sources import Source
 
@@ -38,8 +38,9 @@ class Paced:
     ) -> None:
         self._source = source
         self._clock = clock
-        self._stopped = threading.Event()
-        self._sleep = self._stopped.wait if sleep is None else sleep
+        self._stopped = False
+        self._bell = Bell()
+        self._sleep = self._bell.sleep if sleep is None else sleep
         self._rate_hz = 0
         self._began: Optional[float] = None
         self._block: Optional[FloatArray] = None
@@ -61,11 +62,11 @@ class Paced:
         self._source.open(rate_hz)
         self._rate_hz = rate_hz
         self._began, self._block, self._handed_out = None, None, 0
-        self._stopped.clear()
+        self._stopped = False
 
     def read(self) -> Optional[FloatArray]:
         """The next 20 ms, when their last sample would have been said; None at the end."""
-        if self._stopped.is_set():
+        if self._stopped:
             return None
         if self._began is None:
             self._began = self._clock()
@@ -80,7 +81,7 @@ class Paced:
         early_s = due - self._clock()
         if early_s > 0:
             self._sleep(early_s)
-            if self._stopped.is_set():
+            if self._stopped:
                 return None  # not said yet
         # What comes late had arrived in time, as far as latency is concerned.
         self.delay_s = max(0.0, self._clock() - due)
@@ -88,7 +89,8 @@ class Paced:
 
     def stop(self) -> None:
         """Let `read` come to its end at once; may be called by any thread."""
-        self._stopped.set()
+        self._stopped = True
+        self._bell.ring()
         self._source.stop()
 
     def close(self) -> None:

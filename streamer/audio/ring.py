@@ -9,14 +9,13 @@ reported with the block that follows, so that positions stay true.
 
 from __future__ import annotations
 
-import contextlib
-import threading
 import time
 from collections import deque
 from typing import Deque, NamedTuple, Tuple
 
 import numpy as np
 
+from streamer.audio.bell import Bell
 from streamer.audio.samples import FloatArray
 
 
@@ -33,29 +32,6 @@ class Block(NamedTuple):
     position: int
     samples: FloatArray
     lost: int
-
-
-class _Bell:
-    """Wakes one sleeping thread; ringing it never waits for anybody.
-
-    A raw lock serves as a binary semaphore: its release is one step in C,
-    where an Event takes a lock that the sleeper may hold just then.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._lock.acquire()
-
-    def ring(self) -> None:
-        """Let the next (or the present) `sleep` return at once."""
-        if self._lock.locked():
-            # Should another thread ring between the two lines: just as well.
-            with contextlib.suppress(RuntimeError):
-                self._lock.release()
-
-    def sleep(self, timeout_s: float) -> None:
-        """Return when the bell has been rung since the last sleep, or after the time."""
-        self._lock.acquire(timeout=max(timeout_s, 0.0))
 
 
 class RingBuffer:
@@ -85,8 +61,8 @@ class RingBuffer:
         self._position = 0
         self._lost = 0
         self._closed = False
-        self._filled = _Bell()
-        self._emptied = _Bell()
+        self._filled = Bell()
+        self._emptied = Bell()
 
     @property
     def written(self) -> int:

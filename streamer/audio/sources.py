@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Callable, Optional, Protocol
+from typing import Any, Callable, Optional, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from streamer.audio.resampling import Resampler
 from streamer.audio.samples import FloatArray, first_bad_frame
@@ -164,6 +165,9 @@ class ArraySource:
         rate_hz: their rate.
         name: for people.
         block_samples: how many are handed out at once.
+
+    Raises:
+        AudioError: samples of another shape or type.
     """
 
     live = False
@@ -172,16 +176,13 @@ class ArraySource:
 
     def __init__(
         self,
-        samples: np.ndarray,  # type: ignore[type-arg]
+        samples: npt.NDArray[Any],
         rate_hz: float,
         name: str = "samples",
         block_samples: int = BLOCK_SAMPLES,
     ) -> None:
-        array = np.asarray(samples)
-        if array.dtype == np.int16:
-            array = array.astype(np.float32) / np.float32(32768)
-        frames: FloatArray = array.astype(np.float32, copy=False)
-        self._frames = frames.reshape(len(frames), -1)
+        frames = as_frames(samples)
+        self._frames = frames
         self._block_samples = block_samples
         self._rate_hz = rate_hz
         self._position = 0
@@ -212,3 +213,37 @@ class ArraySource:
         frames = self._frames[self._position : self._position + self._block_samples]
         self._position += len(frames)
         return frames
+
+
+def as_frames(samples: npt.NDArray[Any]) -> FloatArray:
+    """Samples of the kinds that people have in memory, as frames.
+
+    Args:
+        samples: (n,) mono or (n, channels); floats with full scale 1, or
+            16-bit integers, which are divided by 32768.
+
+    Returns:
+        float32 (n, channels); shares memory with ``samples`` where it can.
+
+    Raises:
+        AudioError: another shape or type.
+    """
+    array = np.asarray(samples)
+    if array.ndim not in (1, 2):
+        raise AudioError(
+            f"samples of shape {array.shape} are no recording", "give (n,) or (n, channels)"
+        )
+    if array.ndim == 2 and array.shape[1] == 0:
+        raise AudioError("the samples have 0 channels", "give (n,) or (n, channels)")
+    frames: FloatArray
+    if array.dtype == np.int16:
+        frames = array.astype(np.float32) / np.float32(32768)
+    elif np.issubdtype(array.dtype, np.floating):
+        with np.errstate(over="ignore"):  # infinite then, which `read` complains about
+            frames = array.astype(np.float32, copy=False)
+    else:
+        raise AudioError(
+            f"samples of type {array.dtype} are not known",
+            "give floats with full scale 1, or 16-bit integers",
+        )
+    return frames[:, None] if array.ndim == 1 else frames
