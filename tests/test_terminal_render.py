@@ -210,3 +210,10 @@ def test_times_are_written_as_clocks() -> None:
     assert [clock(s) for s in (0, 59.9, 60, 3600, 36_061)] == [
         "0:00", "0:59", "1:00", "1:00:00", "10:01:01",
     ]  # fmt: skip
+
+
+def test_a_fact_does_not_take_the_colour_of_the_one_before_it() -> None:
+    text = render(SPEAKING, 200, 24, NEUTRAL)
+    assert "green" in " ".join(styles_at(text, "speech"))
+    assert not any("green" in style for style in styles_at(text, "lost 0"))
+    assert "green" not in str(text.style)

@@ -195,7 +195,7 @@ def pack(facts: Sequence[Fact], columns: int, theme: Theme) -> List[Text]:
             rows[-1].append(separator, theme.quiet).append_text(fact)
             continue
         for start, end in wrap(fact.plain, columns):
-            rows.append(fact[start:end])
+            rows.append(Text("").append_text(fact[start:end]))
     return rows
 
 
