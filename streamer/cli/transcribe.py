@@ -46,16 +46,15 @@ def transcribe(
     ] = None,
 ) -> None:
     """Transcribe recordings, or what comes through a pipe (raw s16le, or WAV)."""
-    from streamer.terminal.choice import choose_for_streams
-
     files = _expand(inputs)
+    shown = False
     if realtime:
+        from streamer.terminal.choice import choose_for_streams
+
         if output_dir is not None:
             raise UsageError("--realtime and --output-dir do not go together", "leave one out")
         choice = choose_for_streams(results.stream_format, results.stdout)
         shown = choice.live
-    else:
-        shown = False
     transcriber = engine.transcriber(one_utterance=one_shot, partials=results.wants_partials(shown))
     with transcriber:
         if realtime:
