@@ -18,14 +18,14 @@ from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.terminal_theme import DEFAULT_TERMINAL_THEME, DIMMED_MONOKAI, TerminalTheme
 
-FOLDER = Path(__file__).resolve().parent
-sys.path.insert(0, str(FOLDER.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from streamer.events import Event, Final, Gap, Partial, Stats, Word
 from streamer.terminal.render import render, scrolled_lines
 from streamer.terminal.snapshot import ViewInfo, ViewState, update
 from streamer.terminal.theme import DARK, LIGHT, Theme
 
+FOLDER = Path(__file__).resolve().parent
 INFO = ViewInfo("MacBook Pro Microphone", 48_000, "english", "coreml", "CPU_AND_NE")
 
 
