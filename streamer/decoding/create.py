@@ -17,10 +17,10 @@ from streamer.decoding.words import UserWord
 from streamer.errors import DecoderError, UsageError
 
 #: DeepSpeech's decoder keeps all of half a minute, and what it shows as stable
-#: must have stood for a second: then it says what the native client says.
+#: must have stood for a second and a half, when the next words have been heard and
+#: the language model looks elsewhere: so it says what the native client says.
 DS_WINDOW_FRAMES = 1500
-DS_HOLD_FRAMES = 50
-DS_MIN_SHARE = 0.95
+DS_HOLD_FRAMES = 75
 
 #: Decoders to choose from. "auto" is "beam" with a scorer and "greedy" without.
 KINDS = ("auto", "beam", "ds", "greedy")
@@ -81,7 +81,7 @@ def create_decoder(
             search,
             alphabet,
             settings.n_best,
-            tracker=StabilityTracker(DS_HOLD_FRAMES, DS_MIN_SHARE),
+            tracker=StabilityTracker(DS_HOLD_FRAMES),
             window_frames=DS_WINDOW_FRAMES,
             longest_frames=2 * DS_WINDOW_FRAMES,
         )

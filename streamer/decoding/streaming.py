@@ -12,7 +12,7 @@ in the first.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import List, Optional, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -73,10 +73,9 @@ class _Candidate:
     spans: Tuple[_Span, ...]
     finished: int
 
-    @property
-    def words(self) -> Tuple[str, ...]:
-        """All its words, the unfinished one too."""
-        return tuple(span.word for span in self.spans)
+    def without(self, count: int) -> _Candidate:
+        """Leave out its first words."""
+        return replace(self, spans=self.spans[count:], finished=self.finished - count)
 
 
 class StreamingDecoder:
@@ -179,12 +178,15 @@ class StreamingDecoder:
         found = self._read(ending)
         if not self._agrees(found[0], ending):
             # The search has changed its mind about what was declared stable.
+            told = self._told_words
             self._restart(self._boundary)
             if ending:
                 self._search.end()
             found = self._read(ending)
+            self._candidates = [c.without(self._told_words - told) for c in self._candidates]
         agreeing = [candidate for candidate in found if self._agrees(candidate, ending)]
-        # A search that cannot be held to the settled words leaves what was there before.
+        # Of a search that even so cannot be held to the settled words, what it
+        # thought before stays.
         self._candidates = agreeing or self._candidates
 
     def _read(self, ending: bool) -> List[_Candidate]:
@@ -244,7 +246,7 @@ class StreamingDecoder:
         best = self._candidates[0]
         open_from = self._open_from()
         for span in best.spans[open_from : open_from + count - len(self._settled)]:
-            self._settled.append(self._word(span))
+            self._settled.append(self._word(span, self._settled))
         settled = self._open_from()
         behind = best.spans[settled - 1].end if settled else self._origin
         following = best.spans[settled].frames[0] if settled < len(best.spans) else self._now
@@ -290,14 +292,16 @@ class StreamingDecoder:
         """Make the hypothesis of the moment."""
         open_from = self._open_from()
         best = self._candidates[0]
-        words = (*self._settled, *(self._word(span) for span in self._shown(best)[open_from:]))
+        words = list(self._settled)
+        for span in self._shown(best)[open_from:]:
+            words.append(self._word(span, words))
         stable = " ".join(word.word for word in self._settled)
         texts = {" ".join(word.word for word in words): None}
         for candidate in self._candidates[1:]:
             tail = [span.word for span in self._shown(candidate)[open_from:]]
             texts[" ".join([*([stable] if stable else []), *tail])] = None
         text, *alternatives = list(texts)[: self._n_best]
-        return Hypothesis(text, stable, words, tuple(alternatives), best.score)
+        return Hypothesis(text, stable, tuple(words), tuple(alternatives), best.score)
 
     def _shown(self, candidate: _Candidate) -> Tuple[_Span, ...]:
         """Leave out a last word that is not a word yet: it would only flicker."""
@@ -306,14 +310,16 @@ class StreamingDecoder:
             return spans[:-1]
         return spans
 
-    def _word(self, span: _Span) -> DecodedWord:
-        """Give a word its times and its confidence."""
+    def _word(self, span: _Span, before: Sequence[DecodedWord]) -> DecodedWord:
+        """Give a word its times, never before the end of the last one, and its confidence."""
         rows = self._rows[0] if len(self._rows) == 1 else np.concatenate(self._rows)
         self._rows = [rows]
         bounds = [*span.frames, span.end]
-        peaks = [
-            float(rows[start - self._origin : max(stop, start + 1) - self._origin, label].max())
-            for start, stop, label in zip(bounds, bounds[1:], self._alphabet.encode(span.word))
-        ]
+        peaks = []
+        for start, stop, label in zip(bounds, bounds[1:], self._alphabet.encode(span.word)):
+            first = max(start - self._origin, 0)
+            held = rows[first : max(stop - self._origin, first + 1), label]
+            peaks.append(float(held.max(initial=0.0)))
         mean = float(np.exp(np.mean(np.log(np.maximum(peaks, 1e-10)))))
-        return DecodedWord(span.word, span.frames[0], span.frames[-1] + 1, min(mean, 1.0))
+        start = max(span.frames[0], before[-1].end_frame if before else 0)
+        return DecodedWord(span.word, start, max(span.frames[-1], start) + 1, min(mean, 1.0))
