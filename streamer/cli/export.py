@@ -1,0 +1,68 @@
+"""``streamer export``: a trained network becomes a bundle that streamer runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import List, Optional
+
+import typer
+
+
+def export(
+    checkpoint: Path = typer.Argument(..., help="Checkpoint of streamer train (last.pt)."),
+    output: Path = typer.Option(..., "--output", "-o", help="Folder of the bundle."),
+    name: str = typer.Option("", "--name", help="Name of the model; else that of the folder."),
+    version: str = typer.Option("0.1.0", "--version", help="Version of the model."),
+    licence: str = typer.Option("", "--licence", help="Licence of the model."),
+    summary: str = typer.Option("", "--summary", help="One sentence about the model."),
+    data: str = typer.Option("", "--data", help="What it was trained on, in words."),
+    scorer: Optional[Path] = typer.Option(None, "--scorer", help="Language model to put in."),
+    steps: int = typer.Option(
+        16, "--steps", min=1, max=64, help="Steps in a window: fewer, less delay."
+    ),
+    form: Optional[List[str]] = typer.Option(
+        None,
+        "--format",
+        help="onnx, onnx-int8, mlprogram or safetensors; may be given more than once. "
+        "All of them if not given.",
+    ),
+) -> None:
+    """Write a bundle: ONNX in float32 and int8, Core ML, plain weights, model.json."""
+    from streamer.cli.train import _need_torch
+    from streamer.errors import UsageError
+
+    known = {
+        "onnx": ("onnx", "fp32"),
+        "onnx-int8": ("onnx", "int8"),
+        "mlprogram": ("mlprogram", "fp16"),
+        "safetensors": ("safetensors", "fp32"),
+    }
+    for wanted in form or []:
+        if wanted not in known:
+            raise UsageError(
+                f"--format {wanted} is not known", f"use one of {', '.join(known)}"
+            )
+    _need_torch()
+    from streamer.training.export import export as run
+
+    bundle = run(
+        checkpoint,
+        output,
+        name=name or output.resolve().name,
+        version=version,
+        licence=licence,
+        summary=summary,
+        data=data,
+        scorer=scorer,
+        steps=steps,
+        forms=[known[wanted] for wanted in form] if form else list(known.values()),
+        progress=lambda what: typer.echo(what, err=True),
+    )
+    for kind, path in bundle.networks.items():
+        typer.echo(f"{kind}\t{path}")
+    typer.echo(f"use it with: streamer --model {output}", err=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``streamer export`` to the command line."""
+    app.command("export")(export)

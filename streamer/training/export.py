@@ -1,0 +1,148 @@
+"""From a checkpoint to a bundle: networks in every form, alphabet and ``model.json``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence
+
+from streamer.acoustic.weights import Weights
+from streamer.bundle import Bundle, write_bundle
+from streamer.convert.to_bundle import staging, write_networks
+from streamer.decoding.alphabet import Alphabet, write_alphabet
+from streamer.decoding.scorer import read_scorer
+from streamer.training.loop import read_checkpoint
+from streamer.training.network import RELU_CLIP, NetworkShape, TrainingNetwork, plain_layers
+
+#: What is written when nothing else is asked for: form and how its weights are stored.
+FORMS: Sequence[Sequence[str]] = (
+    ("onnx", "fp32"),
+    ("onnx", "int8"),
+    ("mlprogram", "fp16"),
+    ("safetensors", "fp32"),
+)
+
+
+def checkpoint_weights(checkpoint: Mapping[str, Any], about: Mapping[str, Any]) -> Weights:
+    """Return the plain network of a checkpoint, its averaged weights.
+
+    Args:
+        checkpoint: see `read_checkpoint`.
+        about: more for the description: licence, version and the like.
+    """
+    shape = NetworkShape(**checkpoint["shape"])
+    network = TrainingNetwork(shape)
+    network.load_state_dict(
+        {
+            name: value.float() if value.is_floating_point() else value
+            for name, value in checkpoint["average"].items()
+        }
+    )
+    description = {
+        "n_input": shape.n_input,
+        "n_context": shape.n_context,
+        "relu_clip": RELU_CLIP,
+        "forget_bias": 0.0,
+        "sample_rate_hz": int(checkpoint["front_end"]["sample_rate_hz"]),
+        "front_end": dict(checkpoint["front_end"]),
+        "alphabet": list(checkpoint["letters"]),
+        "language": "en",
+        **about,
+    }
+    return Weights(plain_layers(network), description)
+
+
+def export(
+    checkpoint_path: Path,
+    folder: Path,
+    *,
+    name: str = "english",
+    version: str = "0.1.0",
+    licence: str = "",
+    summary: str = "",
+    data: str = "",
+    scorer: Optional[Path] = None,
+    decoding: Optional[Mapping[str, Any]] = None,
+    measured: Optional[Mapping[str, Any]] = None,
+    steps: int = 16,
+    forms: Sequence[Sequence[str]] = FORMS,
+    progress: Callable[[str], None] = lambda what: None,
+) -> Bundle:
+    """Write a bundle.
+
+    Args:
+        checkpoint_path: what `streamer train` wrote.
+        folder: where the bundle goes; made if it is not there.
+        name: of the model and its files.
+        version: of the model.
+        licence: of the model.
+        summary: one sentence about it.
+        data: what it was trained on, in words.
+        scorer: a language model to put in.
+        decoding: defaults of the decoder.
+        measured: its measured accuracy; that of the last epoch if None.
+        steps: steps in a window.
+        forms: pairs of a form and a precision of `streamer.convert`.
+        progress: takes a line about each file.
+
+    Returns:
+        The bundle, read back.
+
+    Raises:
+        StreamerError: the checkpoint cannot be read or a form cannot be written.
+    """
+    checkpoint = read_checkpoint(checkpoint_path)
+    about = {"licence": licence, "version": version, "description": summary}
+    weights = checkpoint_weights(checkpoint, about)
+    networks: Dict[str, str] = {}
+    with staging(folder) as place:
+        for form, precision in forms:
+            networks.update(
+                write_networks(weights, place, name, steps, [form], "lstm", precision, progress)
+            )
+        write_alphabet(place / "alphabet.txt", Alphabet(list(checkpoint["letters"])))
+        if scorer is not None:
+            read_scorer(scorer)
+            (place / f"{name}.scorer").write_bytes(scorer.read_bytes())
+        bundle = write_bundle(
+            place,
+            name=name,
+            version=version,
+            language="en",
+            licence=licence,
+            summary=summary,
+            front_end=checkpoint["front_end"],
+            n_context=weights.n_context,
+            n_steps=steps,
+            n_input=weights.n_input,
+            n_hidden=weights.n_hidden,
+            n_labels=weights.n_labels,
+            networks=networks,
+            scorer=f"{name}.scorer" if scorer is not None else None,
+            decoding=decoding,
+            training=_training(checkpoint, data),
+            measured=measured if measured is not None else _measured(checkpoint),
+        )
+        bundle.front_end()
+    from streamer.bundle import read_bundle
+
+    return read_bundle(folder)
+
+
+def _training(checkpoint: Mapping[str, Any], data: str) -> Dict[str, Any]:
+    progress = checkpoint["progress"]
+    entry: Dict[str, Any] = {
+        "hours": round(checkpoint["hours"], 2),
+        "epochs": progress["epoch"],
+        "steps": progress["step"],
+        "trained_minutes": round(progress["seconds"] / 60, 1),
+        "loss_per_letter": round(progress["loss"], 4),
+    }
+    return {"data": data, **entry} if data else entry
+
+
+def _measured(checkpoint: Mapping[str, Any]) -> Dict[str, float]:
+    history = checkpoint["progress"]["history"]
+    last = history[-1] if history else {}
+    return {
+        f"dev_{key}_greedy": round(last[key], 4) for key in ("wer", "cer") if key in last
+    }

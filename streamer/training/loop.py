@@ -1,0 +1,533 @@
+"""The training itself: steps, epochs, checkpoints, and a log a person can read."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from streamer.errors import StreamerError
+from streamer.training.augmentation import AugmentationSettings, FeatureAugmentation
+from streamer.training.batches import LETTERS, Batch, DataSet, evaluation_batches
+from streamer.training.network import NetworkShape, Outputs, TrainingNetwork
+from streamer.training.optimiser import Optimisers
+from streamer.training.scoring import Errors, errors, greedy_text, total
+from streamer.training.workers import Workers
+
+#: Version of the checkpoint's layout.
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How to train.
+
+    Attributes:
+        n_hidden: units of each layer.
+        epochs: how many passes over the data, where no time is given.
+        minutes: how long to train, by the clock; the learning rate comes down to
+            zero at its end however many steps that is. 0 for none.
+        batch_s: seconds of speech in a batch.
+        first_batch_s: the same before ``warm`` is over: small batches leave the plateau sooner.
+        muon_lr: learning rate of Muon; 0 trains everything with AdamW.
+        adam_lr: learning rate of AdamW.
+        weight_decay: of both.
+        warm_up_steps: over which the learning rate rises.
+        hold: share of the training before the learning rate begins to fall.
+        dropout: share of units that are silenced.
+        clean_until: no augmentation before the loss per letter has come below this.
+        ramp_steps: over which augmentation and dropout then grow to full strength.
+        strength: full strength of the augmentation.
+        phoneme_weight: of the phoneme task's loss.
+        teacher_weight: of the teacher's loss.
+        average: decay of the running average of the weights.
+        clip: gradients of a greater norm are scaled to it.
+        seed: of everything that is drawn.
+        bf16: whether matrix products are in bfloat16.
+    """
+
+    n_hidden: int = 512
+    epochs: int = 30
+    minutes: float = 0.0
+    batch_s: float = 120.0
+    first_batch_s: float = 60.0
+    muon_lr: float = 0.02
+    adam_lr: float = 2e-3
+    weight_decay: float = 0.01
+    warm_up_steps: int = 100
+    hold: float = 0.3
+    dropout: float = 0.1
+    clean_until: float = 1.0
+    ramp_steps: int = 1000
+    strength: float = 1.0
+    phoneme_weight: float = 0.3
+    teacher_weight: float = 1.0
+    average: float = 0.998
+    clip: float = 5.0
+    seed: int = 1
+    bf16: bool = True
+    augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
+
+
+@dataclass
+class Progress:
+    """Where a training stands; all of it is in the checkpoint.
+
+    Attributes:
+        epoch: passes begun, from 0.
+        batch: batches done of this epoch.
+        step: steps taken in all.
+        seconds: time trained.
+        loss: running loss per letter.
+        clean_step: the step at which the loss came below ``clean_until``; -1 before.
+        history: one entry an epoch.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    loss: float = float("nan")
+    clean_step: int = -1
+    history: List[Dict[str, float]] = field(default_factory=list)
+
+
+class Average:
+    """A running average of a network's weights, which spells better than the last weights.
+
+    Args:
+        network: whose weights are averaged.
+        decay: how much of the average stays at each step; less in the beginning.
+    """
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.steps = 0
+        self.state = {name: value.clone() for name, value in network.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, network: nn.Module) -> None:
+        """Take in the weights of one more step."""
+        self.steps += 1
+        keep = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        for name, value in network.state_dict().items():
+            mine = self.state[name]
+            if mine.is_floating_point():
+                mine.lerp_(value, 1 - keep)
+            else:
+                mine.copy_(value)
+
+
+def ctc_per_letter(
+    log_probabilities: Tensor, n_frames: Tensor, labels: Tensor, n_labels: Tensor
+) -> Tensor:
+    """Return the CTC loss per label of the clips that have labels.
+
+    Args:
+        log_probabilities: float32 (time, batch, labels), blank last.
+        n_frames: int64 (batch,).
+        labels: int64, all targets one after the other.
+        n_labels: int64 (batch,).
+    """
+    blank = log_probabilities.shape[2] - 1
+    losses = nn.functional.ctc_loss(
+        log_probabilities, labels, n_frames, n_labels, blank, reduction="none", zero_infinity=True
+    )
+    known = n_labels > 0
+    return (losses * known).sum() / n_labels.sum().clamp(min=1)
+
+
+def teacher_loss(predicted: List[Tensor], wanted: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
+    """Return the mean squared distance to the teacher's normalised vectors.
+
+    Args:
+        predicted: float32 (frames, width), one for each head.
+        wanted: float32 (frames, width); frames that are all zero have no target.
+        mean: float32 (width,) of the teacher's vectors.
+        scale: float32 (width,), one over their deviation.
+    """
+    known = wanted.abs().amax(dim=1) > 0
+    target = ((wanted - mean) * scale)[known].clamp(-5.0, 5.0)
+    if not len(target):
+        return wanted.sum() * 0.0
+    parts = [nn.functional.smooth_l1_loss(guess[known], target) for guess in predicted]
+    return torch.stack(parts).mean() * 2.0
+
+
+class Trainer:
+    """One training.
+
+    Args:
+        settings: how.
+        train: what is learned from.
+        dev: what each epoch is judged by; None to go without.
+        folder: where checkpoints, log and plot go.
+        say: takes one line of the log.
+        start_from: a checkpoint whose weights to begin with.
+        clock: seconds, for the schedule by time.
+        workers: this process among those that train together.
+    """
+
+    def __init__(
+        self,
+        settings: TrainingSettings,
+        train: DataSet,
+        dev: Optional[DataSet],
+        folder: Path,
+        say: Callable[[str], None] = print,
+        start_from: Optional[Path] = None,
+        clock: Callable[[], float] = time.monotonic,
+        workers: Workers = Workers(),
+    ) -> None:
+        self.workers = workers
+        self.settings = settings
+        self.train = train
+        self.dev = dev
+        self.folder = folder
+        self._say = say if workers.rank == 0 else lambda line: None
+        self._clock = clock
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        torch.manual_seed(settings.seed)
+        shape = NetworkShape(
+            n_input=int(train.front_end["n_coefficients"]),
+            n_context=train.n_context,
+            n_hidden=settings.n_hidden,
+            n_labels=len(LETTERS) + 1,
+            n_phonemes=train.n_phonemes if settings.phoneme_weight else 0,
+            n_teacher=train.n_teacher if settings.teacher_weight else 0,
+        )
+        self.network = TrainingNetwork(shape).to(self.device)
+        self.network.set_normalisation(*train.statistics())
+        self.progress = Progress()
+        self._augmentation = FeatureAugmentation(train.front_end, settings.augmentation)
+        self._teacher_mean, self._teacher_scale = self._teacher_statistics()
+        if start_from is not None:
+            load_weights(self.network, read_checkpoint(start_from))
+        self.average = Average(self.network, settings.average)
+        self.optimisers = Optimisers(
+            self.network, self.network.matrices(), settings.muon_lr, settings.adam_lr,
+            settings.weight_decay, workers,
+        )  # fmt: skip
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def _teacher_statistics(self) -> Tuple[Tensor, Tensor]:
+        width = self.train.n_teacher
+        total_, square, count = np.zeros(width), np.zeros(width), 0
+        for cache in self.train.caches:
+            if cache.teacher is None or not width:
+                continue
+            rows = cache.teacher[:: max(1, len(cache.teacher) // 20000)].astype(np.float64)
+            rows = rows[np.abs(rows).max(axis=1) > 0]
+            total_, square = total_ + rows.sum(axis=0), square + (rows**2).sum(axis=0)
+            count += len(rows)
+        mean = total_ / max(1, count)
+        deviation = np.sqrt(np.maximum(square / max(1, count) - mean**2, 1e-4))
+        return (
+            torch.tensor(mean, dtype=torch.float32, device=self.device),
+            torch.tensor(1 / deviation, dtype=torch.float32, device=self.device),
+        )
+
+    @property
+    def strength(self) -> float:
+        """How strong augmentation and dropout are now, 0 to 1."""
+        progress = self.progress
+        if progress.clean_step < 0:
+            return 0.0
+        return min(1.0, (progress.step - progress.clean_step) / max(1, self.settings.ramp_steps))
+
+    def done_share(self) -> float:
+        """Return how much of the training is over, 0 to 1."""
+        settings, progress = self.settings, self.progress
+        if settings.minutes:
+            return min(1.0, progress.seconds / (60 * settings.minutes))
+        inside = progress.batch / max(1, len(self._order()))
+        return min(1.0, (progress.epoch + inside) / settings.epochs)
+
+    def rate(self) -> float:
+        """Return the factor of the learning rates now."""
+        settings = self.settings
+        rise = min(1.0, (self.progress.step + 1) / max(1, settings.warm_up_steps))
+        left = (1 - self.done_share()) / (1 - settings.hold)
+        return rise * max(0.0, min(1.0, left))
+
+    def _order(self) -> List[List[Any]]:
+        settings, progress = self.settings, self.progress
+        batch_s = settings.batch_s if progress.epoch else settings.first_batch_s
+        key = (progress.epoch, batch_s)
+        if getattr(self, "_ordered", None) is None or self._ordered[0] != key:
+            order = self.train.order(batch_s, progress.epoch, settings.seed)
+            self._ordered: Any = (key, order)
+        return self._ordered[1]  # type: ignore[no-any-return]
+
+    def run(self, save_every_s: float = 300.0, stop_after_steps: int = 0) -> None:
+        """Train to the end.
+
+        Args:
+            save_every_s: seconds between checkpoints.
+            stop_after_steps: stop early, with a checkpoint, as an interruption would; 0 for never.
+        """
+        progress = self.progress
+        saved = said = self._last_exchange = self._clock()
+        parts: List[Tuple[float, ...]] = []
+        first_step = progress.step
+        while self.done_share() < 1.0:
+            order = self._order()
+            if progress.batch >= len(order):
+                self._end_of_epoch()
+                self._last_exchange = self._clock()
+                continue
+            parts.append(self._step(order[progress.batch]))
+            progress.batch += 1
+            now = self._clock()
+            if now - said > 20 or progress.step % 100 == 0:
+                self._say_step(parts, len(order))
+                parts, said = [], now
+            if now - saved > save_every_s:
+                self.save(self.folder / "last.pt")
+                saved = now
+            if stop_after_steps and progress.step - first_step >= stop_after_steps:
+                self.save(self.folder / "last.pt")
+                return
+        if progress.batch or not progress.history:
+            self._end_of_epoch()
+
+    def _step(self, examples: List[Any]) -> Tuple[float, ...]:
+        settings, progress, workers = self.settings, self.progress, self.workers
+        strength = self.strength
+        # A batch with fewer clips than there are workers is learned by all of them.
+        share = examples[workers.rank :: workers.count] or examples
+        batch = self.train.batch(
+            share, self._augmentation, settings.strength * strength,
+            (settings.seed, progress.epoch, progress.batch, workers.rank),
+            self.network.shape.n_teacher > 0,
+        ).to(self.device)  # fmt: skip
+        self.network.train()
+        self.network.dropout = settings.dropout * strength
+        losses = self._losses(self._forward(batch), batch)
+        weights = (1.0, settings.phoneme_weight, settings.teacher_weight)
+        loss = sum((w * part for w, part in zip(weights, losses)), torch.zeros(()))
+        loss.backward()  # type: ignore[no-untyped-call]
+        values = self._exchange([part.detach() for part in losses])
+        norm = float(nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip))
+        if math.isfinite(norm):
+            self.optimisers.step(self.rate())
+            self.average.update(self.network)
+        else:
+            self.network.zero_grad(set_to_none=True)
+        self._count_step(values[0])
+        return (*values, norm)
+
+    def _losses(self, outputs: Outputs, batch: Batch) -> List[Tensor]:
+        """Return the losses of letters, phonemes and teacher."""
+        nothing = torch.zeros((), device=self.device)
+        losses = [
+            ctc_per_letter(outputs.letters, batch.n_frames, batch.letters, batch.n_letters),
+            nothing,
+            nothing,
+        ]
+        if outputs.phonemes is not None:
+            losses[1] = ctc_per_letter(
+                outputs.phonemes, batch.n_frames, batch.phonemes, batch.n_phonemes
+            )
+        if outputs.teacher and batch.teacher is not None:
+            losses[2] = teacher_loss(
+                outputs.teacher, batch.teacher, self._teacher_mean, self._teacher_scale
+            )
+        return losses
+
+    def _exchange(self, losses: List[Tensor]) -> List[float]:
+        """Average gradients, losses and time over the workers; all go on with the same."""
+        now = self._clock()
+        elapsed = torch.tensor([now - self._last_exchange], device=self.device)
+        self._last_exchange = now
+        parameters = list(self.network.parameters())
+        # A worker whose clips have no teacher has no gradient for its heads, others may.
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+        numbers = torch.cat([torch.stack(losses), elapsed])
+        *shared, numbers = self.workers.add_up([*gradients, numbers])
+        count = self.workers.count
+        for parameter, gradient in zip(parameters, shared):
+            parameter.grad = gradient / count if count > 1 else gradient
+        *values, seconds = (numbers / count).tolist()
+        self.progress.seconds += seconds
+        return values
+
+    def _count_step(self, loss: float) -> None:
+        settings, progress = self.settings, self.progress
+        progress.step += 1
+        if math.isfinite(loss):
+            old = progress.loss
+            progress.loss = loss if math.isnan(old) else 0.98 * old + 0.02 * loss
+        enough = progress.step > 50 and progress.loss < settings.clean_until
+        if progress.clean_step < 0 and enough:
+            progress.clean_step = progress.step
+            self._say(
+                f"step {progress.step}: the loss is below {settings.clean_until}, "
+                "augmentation begins"
+            )
+
+    def _forward(self, batch: Batch) -> Outputs:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.bf16):
+            return self.network(batch.vectors, batch.n_frames)  # type: ignore[no-any-return]
+
+    def _say_step(self, parts: List[Tuple[float, ...]], n_batches: int) -> None:
+        progress = self.progress
+        mean = np.mean(parts, axis=0)
+        self._say(
+            f"{progress.seconds / 60:6.1f} min  epoch {progress.epoch + 1} "
+            f"batch {progress.batch}/{n_batches}  step {progress.step}  loss {mean[0]:.3f}  "
+            f"phonemes {mean[1]:.3f}  teacher {mean[2]:.3f}  norm {mean[3]:.2f}  "
+            f"rate {self.rate():.2f}  augmentation {self.strength * self.settings.strength:.2f}"
+        )
+
+    def _end_of_epoch(self) -> None:
+        progress = self.progress
+        entry = {"epoch": progress.epoch + 1.0, "step": float(progress.step),
+                 "minutes": progress.seconds / 60, "loss": progress.loss}  # fmt: skip
+        if self.dev is not None and not self.workers.rank:
+            found, shown = self.judge(self.dev)
+            entry.update(wer=found.wer, cer=found.cer)
+            self._say(
+                f"epoch {progress.epoch + 1} is over: loss {progress.loss:.3f}, dev, greedy: "
+                f"WER {found.wer:.1%} CER {found.cer:.1%}"
+            )
+            for wanted, got in shown[:3]:
+                self._say(f"    said: {wanted}\n   heard: {got}")
+        progress.history.append(entry)
+        progress.epoch += 1
+        progress.batch = 0
+        self.save(self.folder / "last.pt")
+        if not self.workers.rank:
+            plot(progress.history, self.folder / "training.png")
+
+    @torch.no_grad()
+    def judge(self, data: DataSet) -> Tuple[Errors, List[Tuple[str, str]]]:
+        """Return errors of the averaged weights without a language model, and the texts."""
+        kept = {name: value.clone() for name, value in self.network.state_dict().items()}
+        self.network.load_state_dict(self.average.state)
+        self.network.eval()
+        parts: List[Errors] = []
+        texts: List[Tuple[str, str]] = []
+        for examples, batch in evaluation_batches(data, self.settings.batch_s):
+            outputs = self._forward(batch.to(self.device))
+            letters = outputs.letters.float().cpu().numpy()
+            for i, example in enumerate(examples):
+                heard = greedy_text(letters[: int(batch.n_frames[i]), i], LETTERS)
+                parts.append(errors(example.entry.transcript, heard))
+                texts.append((example.entry.transcript, heard))
+        self.network.load_state_dict(kept)
+        return total(parts), texts
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint from which `resume` continues as if nothing had been."""
+        if self.workers.rank:
+            return
+        checkpoint = {
+            "format": FORMAT,
+            "shape": self.network.shape.as_dict(),
+            "front_end": self.train.front_end,
+            "letters": LETTERS,
+            "settings": asdict(self.settings),
+            "progress": asdict(self.progress),
+            "network": self.network.state_dict(),
+            "average": self.average.state,
+            "average_steps": self.average.steps,
+            "optimisers": self.optimisers.state_dict(),
+            "random": torch.get_rng_state(),
+            "hours": self.train.hours,
+        }
+        part = path.with_suffix(".part")
+        torch.save(checkpoint, part)
+        part.replace(path)
+
+    def resume(self, path: Path) -> None:
+        """Continue from a checkpoint of the same settings and data.
+
+        Raises:
+            StreamerError: it does not fit.
+        """
+        checkpoint = read_checkpoint(path)
+        if checkpoint["shape"] != self.network.shape.as_dict():
+            raise StreamerError(
+                f"{path}: was trained with another shape of network",
+                "resume with the same options, or begin in another folder",
+            )
+        self.network.load_state_dict(checkpoint["network"])
+        self.average.state = checkpoint["average"]
+        self.average.steps = checkpoint["average_steps"]
+        self.optimisers.load_state_dict(checkpoint["optimisers"])
+        self.progress = Progress(**checkpoint["progress"])
+        torch.set_rng_state(checkpoint["random"])
+
+
+def read_checkpoint(path: Path) -> Dict[str, Any]:
+    """Read a checkpoint.
+
+    Raises:
+        StreamerError: it is not there or not one of ours.
+    """
+    if not path.is_file():
+        raise StreamerError(f"{path}: no such checkpoint", "check the name, or train first")
+    try:
+        checkpoint: Dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        known = checkpoint["format"] == FORMAT
+    except Exception as error:
+        raise StreamerError(
+            f"{path}: not a checkpoint ({type(error).__name__})", "name a .pt file of streamer train"
+        ) from error
+    if not known:
+        raise StreamerError(f"{path}: a checkpoint of another version", "train it anew")
+    return checkpoint
+
+
+def load_weights(network: TrainingNetwork, checkpoint: Dict[str, Any]) -> None:
+    """Load the averaged weights of a checkpoint, heads it does not have aside.
+
+    Raises:
+        StreamerError: the hidden layers have other sizes.
+    """
+    own = network.state_dict()
+    taken = {
+        name: value
+        for name, value in checkpoint["average"].items()
+        if name in own and own[name].shape == value.shape
+    }
+    missing = [n for n in own if n not in taken and not n.startswith(("phoneme_", "teacher_"))]
+    if missing:
+        raise StreamerError(
+            f"the checkpoint's {missing[0]} has another shape",
+            "choose the width it was trained with (--width)",
+        )
+    network.load_state_dict({**own, **{name: value.float() if value.is_floating_point() else value
+                                       for name, value in taken.items()}})  # fmt: skip
+
+
+def plot(history: List[Dict[str, float]], path: Path) -> None:
+    """Draw loss and error rates over the epochs as a PNG."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4))
+    epochs = [entry["epoch"] for entry in history]
+    left.plot(epochs, [entry["loss"] for entry in history], marker="o")
+    left.set(xlabel="epoch", ylabel="CTC loss per letter", title="training loss")
+    judged = [entry for entry in history if "wer" in entry]
+    for key in ("wer", "cer"):
+        values = [100 * entry[key] for entry in judged]
+        right.plot([entry["epoch"] for entry in judged], values, marker="o", label=key.upper())
+    right.set(xlabel="epoch", ylabel="%", title="dev, no language model")
+    if judged:
+        right.legend()
+    figure.tight_layout()
+    figure.savefig(path, dpi=100)
+    pyplot.close(figure)
+    path.with_suffix(".json").write_text(json.dumps(history, indent=1), encoding="utf-8")

@@ -1,0 +1,204 @@
+"""The network while it is trained: DeepSpeech's shape plus what falls away at export.
+
+Three things are here only in training: batch normalisation after the dense
+layers (it folds into their weights), the heads for phonemes and for the
+teacher's vectors, and dropout. What is left is a plain DeepSpeech network:
+dense, dense, dense, LSTM, dense, dense, softmax.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+FloatArray = npt.NDArray[np.float32]
+
+#: DeepSpeech clips its rectified units here.
+RELU_CLIP = 20.0
+#: Added to a variance before its root is taken, as torch does.
+_EPSILON = 1e-5
+
+
+@dataclass(frozen=True)
+class NetworkShape:
+    """Sizes of a network.
+
+    Attributes:
+        n_input: coefficients in a vector.
+        n_context: vectors before and after the one in the middle.
+        n_hidden: units of every hidden layer.
+        n_labels: letters and the blank, which is last.
+        n_phonemes: phonemes and their blank, which is last; 0 for no such head.
+        n_teacher: width of the teacher's vectors; 0 for no such heads.
+    """
+
+    n_input: int = 26
+    n_context: int = 9
+    n_hidden: int = 512
+    n_labels: int = 29
+    n_phonemes: int = 0
+    n_teacher: int = 0
+
+    def as_dict(self) -> Dict[str, int]:
+        """Return the fields by name."""
+        return asdict(self)
+
+
+class Outputs(NamedTuple):
+    """What the network says about a batch.
+
+    Attributes:
+        letters: log probabilities, float32 (time, batch, n_labels).
+        phonemes: the same for phonemes, or None.
+        teacher: float32 (frames, n_teacher) for each of its heads, all real frames of
+            the batch one clip after the other.
+    """
+
+    letters: Tensor
+    phonemes: Optional[Tensor]
+    teacher: List[Tensor]
+
+
+class TrainingNetwork(nn.Module):
+    """DeepSpeech with batch normalisation, dropout and further heads.
+
+    Args:
+        shape: sizes.
+        dropout: share of the units of each layer that are silenced while training.
+    """
+
+    def __init__(self, shape: NetworkShape, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.shape = shape
+        self.dropout = dropout
+        n = shape.n_hidden
+        width = (2 * shape.n_context + 1) * shape.n_input
+        self.register_buffer("mean", torch.zeros(shape.n_input))
+        self.register_buffer("scale", torch.ones(shape.n_input))
+        # Biases of the dense layers come from the normalisation that follows them.
+        self.layer_1 = nn.Linear(width, n, bias=False)
+        self.layer_2 = nn.Linear(n, n, bias=False)
+        self.layer_3 = nn.Linear(n, n, bias=False)
+        self.layer_5 = nn.Linear(n, n, bias=False)
+        self.norms = nn.ModuleList([nn.BatchNorm1d(n, eps=_EPSILON) for _ in range(4)])
+        self.lstm = nn.LSTM(n, n)
+        self.layer_6 = nn.Linear(n, shape.n_labels)
+        self.phoneme_head = nn.Linear(n, shape.n_phonemes) if shape.n_phonemes else None
+        self.teacher_heads = nn.ModuleList(
+            [nn.Linear(n, shape.n_teacher) for _ in range(2)] if shape.n_teacher else []
+        )
+        self._initialise()
+
+    def _initialise(self) -> None:
+        n = self.shape.n_hidden
+        for layer in (self.layer_1, self.layer_2, self.layer_3, self.layer_5):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        for gate in range(4):
+            rows = slice(gate * n, (gate + 1) * n)
+            nn.init.orthogonal_(self.lstm.weight_ih_l0.data[rows])
+            nn.init.orthogonal_(self.lstm.weight_hh_l0.data[rows])
+        nn.init.zeros_(self.lstm.bias_ih_l0)
+        nn.init.zeros_(self.lstm.bias_hh_l0)
+        # Torch orders the gates i, f, g, o: begin by remembering.
+        self.lstm.bias_ih_l0.data[n : 2 * n] = 1.0
+
+    def set_normalisation(self, mean: FloatArray, deviation: FloatArray) -> None:
+        """Set what brings coefficients to mean 0 and deviation 1; it folds into layer 1."""
+        self.mean.copy_(torch.from_numpy(mean))
+        self.scale.copy_(torch.from_numpy(1.0 / deviation))
+
+    def _dense(self, x: Tensor, layer: nn.Linear, norm: nn.Module) -> Tensor:
+        x = norm(layer(x).float()).clamp(0.0, RELU_CLIP)
+        return nn.functional.dropout(x, self.dropout, self.training)
+
+    def forward(self, vectors: Tensor, n_frames: Tensor) -> Outputs:
+        """Return log probabilities and more.
+
+        Args:
+            vectors: float32 (batch, time + 2 n_context, n_input): clips between vectors
+                of zeros, as the framer puts them.
+            n_frames: int64 (batch,): real frames of each.
+        """
+        width = 2 * self.shape.n_context + 1
+        normal = (vectors - self.mean) * self.scale
+        windows = normal.unfold(1, width, 1).transpose(2, 3)
+        batch, time = windows.shape[:2]
+        real = torch.arange(time, device=vectors.device)[None] < n_frames[:, None]
+        # Only real frames go through the dense layers, so padding costs nothing and
+        # does not disturb the statistics of the normalisation.
+        x = windows[real].flatten(1)
+        x = self._dense(x, self.layer_1, self.norms[0])
+        x = self._dense(x, self.layer_2, self.norms[1])
+        x = third = self._dense(x, self.layer_3, self.norms[2])
+        padded = self._unflatten(x, real, time)
+        hidden, _ = self.lstm(padded)
+        recurrent = hidden.transpose(0, 1)[real]
+        x = nn.functional.dropout(recurrent, self.dropout, self.training)
+        x = self._dense(x, self.layer_5, self.norms[3])
+        letters = self._log_probabilities(self.layer_6(x), real, time)
+        phonemes = None
+        if self.phoneme_head is not None and self.training:
+            phonemes = self._log_probabilities(self.phoneme_head(third), real, time)
+        teacher: List[Tensor] = []
+        if len(self.teacher_heads) and self.training:
+            heads = zip(self.teacher_heads, (third, recurrent))
+            teacher = [head(layer).float() for head, layer in heads]
+        return Outputs(letters, phonemes, teacher)
+
+    @staticmethod
+    def _unflatten(x: Tensor, real: Tensor, time: int) -> Tensor:
+        padded = x.new_zeros((real.shape[0], time, x.shape[1]))
+        padded[real] = x
+        return padded.transpose(0, 1)
+
+    def _log_probabilities(self, x: Tensor, real: Tensor, time: int) -> Tensor:
+        return self._unflatten(nn.functional.log_softmax(x.float(), dim=-1), real, time)
+
+    def matrices(self) -> List[Tuple[nn.Parameter, int]]:
+        """Return the hidden matrices and how many stand on top of each other in each."""
+        dense = [self.layer_1, self.layer_2, self.layer_3, self.layer_5]
+        single = [(cast(nn.Parameter, layer.weight), 1) for layer in dense]
+        return [*single, (self.lstm.weight_ih_l0, 4), (self.lstm.weight_hh_l0, 4)]
+
+
+def plain_layers(network: TrainingNetwork) -> Dict[str, FloatArray]:
+    """Return the plain DeepSpeech network that a trained one amounts to.
+
+    Batch normalisation and the normalisation of the input are folded in, in
+    float64; torch's gates i, f, g, o become TensorFlow's i, j, f, o.
+
+    Returns:
+        float32 arrays by the names of ``streamer.acoustic.weights.Weights``.
+    """
+    shape = network.shape
+    state: Dict[str, Any] = {
+        name: value.detach().cpu().double().numpy() for name, value in network.state_dict().items()
+    }
+    layers: Dict[str, npt.NDArray[np.float64]] = {}
+    for index, name in enumerate(("layer_1", "layer_2", "layer_3", "layer_5")):
+        norm = {
+            key: state[f"norms.{index}.{key}"]
+            for key in ("weight", "bias", "running_mean", "running_var")
+        }
+        factor = norm["weight"] / np.sqrt(norm["running_var"] + _EPSILON)
+        layers[f"{name}/weights"] = state[f"{name}.weight"].T * factor
+        layers[f"{name}/bias"] = norm["bias"] - norm["running_mean"] * factor
+    repeat = 2 * shape.n_context + 1
+    mean, scale = np.tile(state["mean"], repeat), np.tile(state["scale"], repeat)
+    first = layers["layer_1/weights"] * scale[:, None]
+    layers["layer_1/weights"] = first
+    layers["layer_1/bias"] = layers["layer_1/bias"] - mean @ first
+    n = shape.n_hidden
+    kernel = np.concatenate([state["lstm.weight_ih_l0"].T, state["lstm.weight_hh_l0"].T])
+    bias = state["lstm.bias_ih_l0"] + state["lstm.bias_hh_l0"]
+    order = np.concatenate([np.arange(gate * n, (gate + 1) * n) for gate in (0, 2, 1, 3)])
+    layers["lstm/kernel"] = kernel[:, order]
+    layers["lstm/bias"] = bias[order]
+    layers["layer_6/weights"] = state["layer_6.weight"].T
+    layers["layer_6/bias"] = state["layer_6.bias"]
+    return {name: np.ascontiguousarray(value, np.float32) for name, value in layers.items()}

