@@ -30,15 +30,20 @@ def cluster(
         The values, float16 (2**bits,) in rising order, and for each weight the index
         of its value, uint8 (weights.size,).
     """
-    flat = np.asarray(weights).astype(np.float16).ravel()
-    values, where, counts = np.unique(flat, return_inverse=True, return_counts=True)
-    values = values.astype(np.float64)
+    codes = np.ascontiguousarray(weights, np.float16).view(np.uint16).ravel()
+    # Whatever the size of the matrix, float16 has 65,536 values to sort.
+    histogram = np.bincount(codes, minlength=1 << 16)
+    present = np.flatnonzero(histogram).astype(np.uint16)
+    present = present[np.argsort(present.view(np.float16), kind="stable")]
+    values = present.view(np.float16).astype(np.float64)
+    counts = histogram[present]
     n = 1 << bits
     cumulative_count = np.concatenate([[0], np.cumsum(counts)])
     cumulative_sum = np.concatenate([[0.0], np.cumsum(values * counts)])
     # Half evenly spaced, half by frequency: the tails of the distribution matter too.
     even = np.linspace(values[0], values[-1], n)
-    quantiles = np.quantile(flat.astype(np.float64), (np.arange(n) + 0.5) / n)
+    ranks = (np.arange(n) + 0.5) / n * codes.size
+    quantiles = values[np.searchsorted(cumulative_count[1:], ranks, side="right")]
     centres = np.sort((even + quantiles) / 2)
     for _ in range(_MAX_ROUNDS):
         edges = np.searchsorted(values, (centres[1:] + centres[:-1]) / 2)
@@ -53,5 +58,6 @@ def cluster(
     # What is stored is float16: give each weight the nearest value that is really there.
     table = centres.astype(np.float16)
     centres = table.astype(np.float64)
-    nearest = np.searchsorted((centres[1:] + centres[:-1]) / 2, values).astype(np.uint8)
-    return table, nearest[where.ravel()]
+    nearest = np.zeros(1 << 16, np.uint8)
+    nearest[present] = np.searchsorted((centres[1:] + centres[:-1]) / 2, values)
+    return table, nearest[codes]
