@@ -1,0 +1,61 @@
+"""When a word counts as settled."""
+
+from __future__ import annotations
+
+from typing import List, Sequence, Tuple
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streamer.decoding.stability import StabilityTracker
+
+Hypotheses = List[Tuple[float, Sequence[str]]]
+
+
+def test_a_word_settles_when_it_has_stood_for_a_while() -> None:
+    tracker = StabilityTracker(hold_frames=25, min_share=0.5)
+    alone: Hypotheses = [(0.0, ["one", "two"])]
+    assert tracker.update(16, alone, 0) == 0
+    assert tracker.update(32, alone, 0) == 0
+    assert tracker.update(48, alone, 0) == 2
+
+
+def test_a_word_that_changes_begins_anew_and_those_behind_it_too() -> None:
+    tracker = StabilityTracker(hold_frames=25, min_share=0.5)
+    tracker.update(16, [(0.0, ["one", "two", "three"])], 0)
+    tracker.update(32, [(0.0, ["one", "too", "three"])], 0)
+    assert tracker.update(48, [(0.0, ["one", "too", "three"])], 0) == 1
+    assert tracker.update(64, [(0.0, ["one", "too", "three"])], 1) == 3
+
+
+def test_a_word_that_others_speak_against_does_not_settle() -> None:
+    tracker = StabilityTracker(hold_frames=0, min_share=0.5)
+    equal: Hypotheses = [(0.0, ["one", "two"]), (-0.01, ["one", "too"]), (-0.01, ["one", "to"])]
+    assert tracker.update(16, equal, 0) == 1
+    unlikely: Hypotheses = [(0.0, ["one", "two"]), (-9.0, ["one", "too"])]
+    assert tracker.update(32, unlikely, 1) == 2
+
+
+def test_reset_forgets() -> None:
+    tracker = StabilityTracker(hold_frames=25, min_share=0.5)
+    tracker.update(0, [(0.0, ["one"])], 0)
+    tracker.reset()
+    assert tracker.update(100, [(0.0, ["one"])], 0) == 0
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(
+        st.lists(st.lists(st.sampled_from("ab"), max_size=5), min_size=1, max_size=4), max_size=20
+    )
+)
+def test_what_is_settled_never_shrinks_and_is_never_more_than_there_is(
+    moments: List[List[List[str]]],
+) -> None:
+    tracker = StabilityTracker(hold_frames=20, min_share=0.5)
+    settled = 0
+    for number, texts in enumerate(moments):
+        hypotheses: Hypotheses = [(-float(i), words) for i, words in enumerate(texts)]
+        now = tracker.update(16 * number, hypotheses, settled)
+        assert settled <= now <= max(settled, len(texts[0]))
+        settled = now if now <= len(texts[0]) else settled
