@@ -14,7 +14,12 @@ def convert(
     ),
     output: Path = typer.Option(..., "--output", "-o", help="Folder of the bundle."),
     name: str = typer.Option("", "--name", help="Name of the model; else that of the file."),
-    steps: int = typer.Option(16, "--steps", help="Steps in a window, 1 to 64: fewer, less delay."),
+    steps: Optional[int] = typer.Option(
+        None,
+        "--steps",
+        help="Steps in a window, 1 to 64: fewer, less delay. Else 16, or with --via tensorflow "
+        "what the graph has.",
+    ),
     formats: Optional[List[str]] = typer.Option(
         None,
         "--format",
@@ -39,26 +44,40 @@ def convert(
 ) -> None:
     """Convert a DeepSpeech network into a bundle that streamer runs."""
     from streamer.convert import convert_to_bundle
+    from streamer.convert.to_bundle import DEFAULT_STEPS
     from streamer.errors import UsageError
 
     if via not in (None, "tensorflow"):
         raise UsageError(f"--via {via} is not known", "use --via tensorflow, or leave it out")
     if via == "tensorflow":
-        _via_tensorflow(network, output, name, steps, formats)
-        return
-    bundle = convert_to_bundle(
-        network,
-        output,
-        name=name,
-        scorer=scorer,
-        alphabet=alphabet,
-        licence=licence,
-        steps=steps,
-        formats=formats,
-        shape=shape,
-        precision=precision,
-        progress=lambda what: typer.echo(what, err=True),
-    )
+        from streamer.convert.tensorflow_route import convert_to_bundle_with_tensorflow
+
+        bundle = convert_to_bundle_with_tensorflow(
+            network,
+            output,
+            name=name,
+            steps=steps,
+            formats=formats,
+            precision=precision,
+            alphabet=alphabet,
+            scorer=scorer,
+            licence=licence,
+            progress=lambda what: typer.echo(what, err=True),
+        )
+    else:
+        bundle = convert_to_bundle(
+            network,
+            output,
+            name=name,
+            scorer=scorer,
+            alphabet=alphabet,
+            licence=licence,
+            steps=DEFAULT_STEPS if steps is None else steps,
+            formats=formats,
+            shape=shape,
+            precision=precision,
+            progress=lambda what: typer.echo(what, err=True),
+        )
     for kind, path in bundle.networks.items():
         typer.echo(f"{kind}\t{path}\t{_megabytes(path):.1f} MB")
     typer.echo(f"use it with: streamer --model {output}", err=True)

@@ -1,0 +1,58 @@
+"""``streamer inspect``: what is in a model's file, or in two side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Dict, List, Optional, Tuple
+
+import typer
+
+#: Names and values longer than this go on in the next line.
+_WIDEST = 60
+
+
+def inspect(
+    model: Path = typer.Argument(
+        ..., help="A .pb, .pbmm, .tflite, .onnx, .mlmodel or .mlpackage."
+    ),
+    other: Optional[Path] = typer.Argument(None, help="Another one, to be shown beside it."),
+    compute_units: str = typer.Option(
+        "ALL", "--compute-units", help="On macOS: what the plan of a Core ML model may use."
+    ),
+) -> None:
+    """Show inputs, outputs, operations and metadata of a model; on macOS also Core ML's plan."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from streamer.convert.inspect import compute_plan, inspect_model, rows
+
+    paths = [model] if other is None else [model, other]
+    columns: List[Dict[Tuple[str, str], str]] = []
+    for path in paths:
+        found = {(heading, key): value for heading, key, value in rows(inspect_model(path))}
+        if path.suffix in (".mlmodel", ".mlpackage"):
+            plan = compute_plan(path, compute_units)
+            if plan is not None:
+                found[("compute plan", compute_units)] = plan
+        columns.append(found)
+    order = list(dict.fromkeys(heading for column in columns for heading, _ in column))
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ["", "", *(path.name for path in paths)]:
+        table.add_column(heading, overflow="fold", max_width=_WIDEST)
+    for heading in order:
+        keys = list(dict.fromkeys(key for column in columns for h, key in column if h == heading))
+        for k, key in enumerate(keys):
+            cells = [column.get((heading, key), "-") for column in columns]
+            # Text, not str: names of tensors may look like Rich's markup.
+            table.add_row(heading if k == 0 else "", *(Text(cell) for cell in [key, *cells]))
+    console = Console()
+    if not console.is_terminal:
+        # What goes into a file or a pipe need not fit a window.
+        console = Console(width=(len(paths) + 2) * (_WIDEST + 2))
+    console.print(table)
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``streamer inspect`` to the command line."""
+    app.command("inspect")(inspect)
