@@ -237,9 +237,18 @@ class Transcriber:
         return self.run(make_source(source, realtime, rate_hz, channels))
 
     def run(
-        self, source: Source, on_open: Optional[Callable[[Source], Any]] = None
+        self,
+        source: Source,
+        on_open: Optional[Callable[[Source], Any]] = None,
+        stats: Optional[bool] = None,
     ) -> Iterator[Event]:
-        """Transcribe any source, from its first sample to its last; see `listen`."""
+        """Transcribe any source, from its first sample to its last; see `listen`.
+
+        Args:
+            source: where samples come from.
+            on_open: called when the source is open, perhaps before the model is there.
+            stats: whether `Stats` come four times a second; None for live sources only.
+        """
         from streamer.audio.capture import Capture
 
         self.load()
@@ -253,7 +262,8 @@ class Transcriber:
                     capture.stop()
                 if on_open is not None:
                     on_open(source)
-                recogniser = self._begin_stream(stats=self._stats and source.live)
+                wanted = source.live if stats is None else stats
+                recogniser = self._begin_stream(stats=self._stats and wanted)
                 yield from self._follow(capture, recogniser)
         finally:
             if self._capture is capture:

@@ -159,6 +159,31 @@ def test_enter_ends_an_utterance_and_u_takes_it_back(
     screen.wait_for("status 0")
 
 
+def test_sound_from_a_pipe_is_shown_without_keys(
+    clip: Path, said: List[str], tmp_path: Path
+) -> None:
+    """The sound waits at the end, as a person would, so that its words stand there."""
+    samples, rate = soundfile.read(clip, dtype="int16")
+    raw, end = tmp_path / "clip.raw", tmp_path / "end"
+    raw.write_bytes(samples.tobytes())
+    os.mkfifo(end)
+    script = 'sound=$1; end=$2; shift 2; { cat "$sound" "$end"; } | "$@"; echo "status $?"; read _'
+    words = ["transcribe", "-", "--rate", str(rate)]
+    screen = Screen(["/bin/sh", "-c", script, "sh", str(raw), str(end), *PROGRAM, *words])
+    try:
+        before = screen.settings()
+        first = said[0].split()[0]
+        screen.wait_for("● speech")
+        screen.wait_for(lambda: any(line.startswith(first) for line in screen.lines()))
+        assert screen.settings() == before  # no keyboard was taken
+        end.write_bytes(b"")
+        screen.wait_for("status 0")
+        assert " ".join(said) in joined(screen) and "speech" not in joined(screen)
+        assert not screen.cursor_hidden
+    finally:
+        screen.close()
+
+
 @needs_pulse
 def test_space_really_releases_the_microphone_and_takes_it_again(
     open_screen: Callable[..., Screen], clip: Path, said: List[str]

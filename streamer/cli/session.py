@@ -9,7 +9,7 @@ from streamer.audio.quiet import native_messages_hidden
 from streamer.cli.outputs import Outputs
 from streamer.cli.signals import GracefulEnd, drop_standard_output
 from streamer.errors import OutputError
-from streamer.events import Event, Final, Gap, Warning
+from streamer.events import Event, Final, Gap, Partial, Warning
 from streamer.output import standard_output
 
 if TYPE_CHECKING:
@@ -139,7 +139,8 @@ class Listening:
 
     def _take(self, outputs: Outputs, event: Event) -> None:
         self.last = event
-        if self._view is not None and isinstance(event, Final):
+        written = (Final, Partial) if self._results.partials else (Final,)
+        if self._view is not None and isinstance(event, written):
             self._view.make_room()
         for shown in outputs.write(event):
             if self._view is not None:

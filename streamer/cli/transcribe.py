@@ -16,6 +16,7 @@ from streamer.errors import AudioError, UsageError
 if TYPE_CHECKING:
     from streamer.cli.outputs import Outputs
     from streamer.cli.progress import Progress
+    from streamer.terminal import ViewChoice
     from streamer.transcriber import Transcriber
 
 STANDARD_INPUT = "-"
@@ -47,18 +48,23 @@ def transcribe(
 ) -> None:
     """Transcribe recordings, or what comes through a pipe (raw s16le, or WAV)."""
     files = _expand(inputs)
-    shown = False
-    if realtime:
+    choice: Optional[ViewChoice] = None
+    if realtime or files == [STANDARD_INPUT]:
         from streamer.terminal.choice import choose_for_streams
 
-        if output_dir is not None:
+        if realtime and output_dir is not None:
             raise UsageError("--realtime and --output-dir do not go together", "leave one out")
         choice = choose_for_streams(results.stream_format, results.stdout)
-        shown = choice.live
+        # What comes through a pipe may be spoken just now. Where nothing is written but
+        # to the screen it is followed there; data never depend on a terminal.
+        written = choice.writer_prints or results.output is not None or output_dir is not None
+        if not realtime and (written or not choice.live):
+            choice = None
+    shown = choice is not None and choice.live
     transcriber = engine.transcriber(one_utterance=one_shot, partials=results.wants_partials(shown))
     with transcriber:
-        if realtime:
-            _paced(transcriber, files, results, rate, channels)
+        if choice is not None:
+            _follow(transcriber, files, results, choice, realtime, rate, channels)
         else:
             _Batch(transcriber, files, results, output_dir, rate, channels).run()
 
@@ -82,20 +88,27 @@ def _paths(files: Sequence[str]) -> List[Path]:
     return [Path(name) for name in files if name != STANDARD_INPUT]
 
 
-def _paced(
-    transcriber: Transcriber, files: Sequence[str], results: ResultOptions, rate: int, channels: int
+def _follow(
+    transcriber: Transcriber,
+    files: Sequence[str],
+    results: ResultOptions,
+    choice: ViewChoice,
+    realtime: bool,
+    rate: int,
+    channels: int,
 ) -> None:
-    """A recording as a microphone would bring it, with the live view where there is a terminal."""
+    """One recording or pipe as a microphone would bring it, with the live view on a terminal."""
     from streamer.cli.session import Listening
-    from streamer.terminal.choice import choose_for_streams
     from streamer.transcriber import make_source
 
     if len(files) > 1:
         raise UsageError("--realtime plays one recording", "give one file")
-    source = make_source(files[0], True, rate, channels)
-    choice = choose_for_streams(results.stream_format, results.stdout)
+    source = make_source(files[0], realtime, rate, channels)
+    opened = "playing:" if realtime else "listening:"
     Listening(transcriber, results, choice).run(
-        lambda on_open: transcriber.run(source, on_open), "playing:", _paths(files)
+        lambda on_open: transcriber.run(source, on_open, stats=choice.live or None),
+        opened,
+        _paths(files),
     )
 
 
