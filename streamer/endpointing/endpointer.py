@@ -38,8 +38,15 @@ class Endpointer:
 
     @property
     def has_voice(self) -> bool:
-        """Whether the utterance holds enough evidence of a voice to have words."""
-        return self._voiced >= self._voice_samples
+        """Whether the utterance holds enough evidence of a voice to have words.
+
+        Single words are short, but sure of themselves; melodies and machines
+        resemble a voice for moments, and hardly ever quite.
+        """
+        if self._voiced < self._voice_samples:
+            return False
+        sure = self._surest >= self.settings.sure_probability
+        return sure or self._voiced >= self.settings.voice_share * self._span
 
     def reset(self, position: int = 0) -> None:
         """Begin anew; no utterance may begin before ``position``."""
@@ -48,14 +55,14 @@ class Endpointer:
         self._floor = position
         self._begin = position
         self._last_speech = position
-        self._voiced = 0
+        self._forget_evidence()
 
     def begin(self, position: int) -> None:
         """Begin an utterance here, whatever the voice activity says."""
         self._in_utterance = True
         self._begin = position
         self._last_speech = position
-        self._voiced = 0
+        self._forget_evidence()
 
     def go_on(self, position: int) -> None:
         """Begin an utterance here that goes on with the speech of the one before it."""
@@ -77,8 +84,8 @@ class Endpointer:
         )
         if self._speaking:
             self._last_speech = chunk.position + CHUNK_SAMPLES
-        if self._in_utterance and chunk.probability >= settings.voice_probability:
-            self._voiced += CHUNK_SAMPLES
+        if self._in_utterance:
+            self._add_evidence(chunk)
         return self._begin if begins else None
 
     def rule(self, position: int, last_word_end: Optional[int]) -> Optional[Rule]:
@@ -114,4 +121,18 @@ class Endpointer:
         self._floor = min(position, spoken + self._fade_samples)
         self._in_utterance = False
         self._speaking = False
-        self._voiced = 0
+        self._forget_evidence()
+
+    def _forget_evidence(self) -> None:
+        self._heard = 0  # samples since the onset
+        self._span = 0  # the same up to the last speech
+        self._voiced = 0  # samples of chunks that are evidence of a voice
+        self._surest = 0.0  # the highest probability of a chunk
+
+    def _add_evidence(self, chunk: Chunk) -> None:
+        self._heard += CHUNK_SAMPLES
+        if self._speaking:
+            self._span = self._heard
+        if chunk.probability >= self.settings.voice_probability:
+            self._voiced += CHUNK_SAMPLES
+        self._surest = max(self._surest, chunk.probability)

@@ -23,7 +23,15 @@ VOICE_PROBABILITY = 0.5
 
 #: ... and an utterance with less than this much of it is none, whatever the
 #: acoustic model makes of the noise: a single spoken letter has 100 ms and more.
-LEAST_VOICE_S = 0.064
+LEAST_VOICE_S = 0.096
+
+#: Besides, one chunk has to be this sure ...
+SURE_PROBABILITY = 0.95
+
+#: ... or so much of the utterance has to be evidence. Read sentences, single
+#: letters and children all reach 0.97 somewhere; melodies of synthetic tones
+#: reach 0.93, and are evidence for 0.57 of their time at most.
+VOICE_SHARE = 0.7
 
 #: How much is heard from before the chunk that woke the utterance: breath,
 #: a soft first consonant, and the network's own delay.
@@ -48,6 +56,8 @@ class EndpointSettings:
         offset_probability: less than this is silence.
         voice_probability: at least this is evidence of a voice.
         least_voice_s: an utterance with less evidence has no words.
+        sure_probability: a chunk of it makes enough evidence certain.
+        voice_share: share of evidence that makes up for no chunk being sure.
         pre_roll_s: heard from before the onset; 0.3 and more.
         fade_s: kept with an utterance after its last speech.
         longest_noise_s: a sound without words for so long is silence.
@@ -58,6 +68,8 @@ class EndpointSettings:
     offset_probability: float = OFFSET_PROBABILITY
     voice_probability: float = VOICE_PROBABILITY
     least_voice_s: float = LEAST_VOICE_S
+    sure_probability: float = SURE_PROBABILITY
+    voice_share: float = VOICE_SHARE
     pre_roll_s: float = PRE_ROLL_S
     fade_s: float = FADE_S
     longest_noise_s: float = LONGEST_NOISE_S
