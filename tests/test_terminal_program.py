@@ -63,7 +63,8 @@ def open_screen(tmp_path: Path) -> Iterator[Callable[..., Screen]]:
     ) -> Screen:
         """Start the program from a shell that waits before and after."""
         script = 'ulimit -c 0; echo ready; read _; "$@"; echo "status $?"; read _'
-        argv = ["/bin/sh", "-c", script, "sh", *PROGRAM, *words]
+        note_pid = ["/bin/sh", "-c", 'echo $$ > "$0"; exec "$@"', str(tmp_path / "pid")]
+        argv = ["/bin/sh", "-c", script, "sh", *note_pid, *PROGRAM, *words]
         screens.append(Screen(argv, columns, rows, environment))
         return screens[-1]
 
@@ -124,17 +125,14 @@ def test_the_demo_ends_with_a_table_and_q_ends_it_early_with_the_last_words(
 
 @pytest.mark.parametrize("way", ["SIGTERM", "SIGKILL"])
 def test_a_signal_leaves_the_terminal_as_it_was(
-    open_screen: Callable[..., Screen], clip: Path, way: str
+    open_screen: Callable[..., Screen], clip: Path, way: str, tmp_path: Path
 ) -> None:
     """The other signals are sent in test_terminal_live, to the view alone."""
     screen = open_screen("transcribe", "--realtime", str(clip))
     before = screen.settings()
     begin(screen)
     screen.wait_for("● speech")
-    children = subprocess.run(
-        ["pgrep", "-P", str(screen.child.pid)], stdout=subprocess.PIPE, check=True, encoding="utf-8"
-    ).stdout.split()
-    os.kill(int(children[0]), signal.Signals[way])
+    os.kill(int((tmp_path / "pid").read_text()), signal.Signals[way])
     screen.wait_for(lambda: "status" in joined(screen))
     graceful = way == "SIGTERM"
     screen.wait_for(lambda: screen.settings() == before)
