@@ -6,6 +6,8 @@ command line prints it as the single line ``error: what - what to do``.
 
 from __future__ import annotations
 
+from typing import Tuple, Type
+
 
 class StreamerError(Exception):
     """Something a user can mend.
@@ -21,6 +23,10 @@ class StreamerError(Exception):
         super().__init__(f"{what} - {todo}")
         self.what = what
         self.todo = todo
+
+    def __reduce__(self) -> Tuple[Type[StreamerError], Tuple[str, str]]:
+        """Pickle by the two parts, so that it comes whole out of another process."""
+        return type(self), (self.what, self.todo)
 
 
 class UsageError(StreamerError):

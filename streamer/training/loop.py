@@ -86,6 +86,7 @@ class Progress:
         step: steps taken in all.
         seconds: time trained.
         loss: running loss per letter.
+        epoch_loss: sum of the losses per letter of this epoch's batches.
         clean_step: the step at which the loss came below ``clean_until``; -1 before.
         history: one entry an epoch.
     """
@@ -95,6 +96,7 @@ class Progress:
     step: int = 0
     seconds: float = 0.0
     loss: float = float("nan")
+    epoch_loss: float = 0.0
     clean_step: int = -1
     history: List[Dict[str, float]] = field(default_factory=list)
 
@@ -365,6 +367,7 @@ class Trainer:
         if math.isfinite(loss):
             old = progress.loss
             progress.loss = loss if math.isnan(old) else 0.98 * old + 0.02 * loss
+            progress.epoch_loss += loss
         enough = progress.step > 50 and progress.loss < settings.clean_until
         if progress.clean_step < 0 and enough:
             progress.clean_step = progress.step
@@ -389,13 +392,14 @@ class Trainer:
 
     def _end_of_epoch(self) -> None:
         progress = self.progress
+        loss = progress.epoch_loss / max(1, progress.batch)
         entry = {"epoch": progress.epoch + 1.0, "step": float(progress.step),
-                 "minutes": progress.seconds / 60, "loss": progress.loss}  # fmt: skip
+                 "minutes": progress.seconds / 60, "loss": loss}  # fmt: skip
         if self.dev is not None and not self.workers.rank:
             found, shown = self.judge(self.dev)
             entry.update(wer=found.wer, cer=found.cer)
             self._say(
-                f"epoch {progress.epoch + 1} is over: loss {progress.loss:.3f}, dev, greedy: "
+                f"epoch {progress.epoch + 1} is over: loss {loss:.3f}, dev, greedy: "
                 f"WER {found.wer:.1%} CER {found.cer:.1%}"
             )
             for wanted, got in shown[:3]:
@@ -403,6 +407,7 @@ class Trainer:
         progress.history.append(entry)
         progress.epoch += 1
         progress.batch = 0
+        progress.epoch_loss = 0.0
         self.save(self.folder / "last.pt")
         if not self.workers.rank:
             plot(progress.history, self.folder / "training.png")
