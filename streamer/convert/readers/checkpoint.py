@@ -8,7 +8,7 @@ from typing import Any, Dict
 import numpy as np
 
 from streamer.acoustic.weights import Weights
-from streamer.convert.readers.files import DamagedError, damaged
+from streamer.convert.readers.files import damaged
 from streamer.convert.readers.graphdef import layers_by_name
 from streamer.errors import ConversionError, ModelError
 from streamer.features import DeepSpeechFrontEnd
@@ -62,7 +62,10 @@ def read_checkpoint(path: Path) -> Weights:
             for ours, name in layers_by_name(names).items()
         }
         return Weights(layers, {"front_end": DeepSpeechFrontEnd().describe()})
-    except (DamagedError, ModelError, ValueError, tensorflow.errors.OpError) as error:
+    except ConversionError:
+        raise
+    # TensorFlow says "cut short" with an IndexError, "damaged" with a RuntimeError, and so on.
+    except Exception as error:
         reason = error.what if isinstance(error, ModelError) else error
         first = (str(reason).splitlines() or ["?"])[0]
         raise damaged(prefix, "a checkpoint of DeepSpeech", first) from error
