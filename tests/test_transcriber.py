@@ -1,0 +1,314 @@
+"""The Python API, with the bundled model where it is there and a random one where it is not."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import Any, Iterable, List, Tuple
+
+import numpy as np
+import pytest
+
+from streamer import Final, Gap, Partial, Stats, StreamerError, Transcriber, Warning
+from streamer.audio.sources import ArraySource
+from streamer.bundle import bundled_folder
+from streamer.errors import AudioError, DeviceError, ModelError, UsageError
+from streamer.events import Event
+from tests.bundles import make_tiny_bundle
+
+ENGLISH = bundled_folder()
+SAMPLE = ENGLISH / "sample.flac"
+needs_english = pytest.mark.skipif(
+    not ((ENGLISH / "model.json").is_file() and SAMPLE.is_file()),
+    reason="needs the bundled model and its sample in assets/english",
+)
+RATE_HZ = 16000
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Transcriber:
+    folder = tmp_path_factory.mktemp("bundle") / "tiny"
+    make_tiny_bundle(folder)
+    return Transcriber(folder, backend="numpy", one_utterance=True)
+
+
+@pytest.fixture(scope="module")
+def english() -> Transcriber:
+    return Transcriber()
+
+
+@pytest.fixture(scope="module")
+def sample() -> Any:
+    import soundfile
+
+    samples, rate_hz = soundfile.read(SAMPLE, dtype="float32")
+    assert rate_hz == RATE_HZ
+    return samples
+
+
+def sound(seconds: float) -> Any:
+    random = np.random.default_rng(5)
+    slow = np.repeat(random.uniform(0, 0.5, round(seconds * 20)), RATE_HZ // 20)
+    return (slow * random.uniform(-1, 1, len(slow))).astype(np.float32)
+
+
+def texts(events: Iterable[Event]) -> List[str]:
+    return [event.text for event in events if isinstance(event, Final)]
+
+
+def finals(events: Iterable[Event]) -> List[Final]:
+    """Finals without their number among the events, which statistics are counted with."""
+    return [replace(event, seq=0) for event in events if isinstance(event, Final)]
+
+
+def timeless(events: Iterable[Event]) -> List[Event]:
+    """Events without what only a clock can tell."""
+    return [event for event in events if not isinstance(event, Stats)]
+
+
+def test_importing_it_is_quick_because_nothing_heavy_comes_along() -> None:
+    import subprocess
+    import sys
+
+    program = "import sys, streamer; print([m for m in sys.modules if '.' not in m])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    for module in (b"numpy", b"scipy", b"onnxruntime", b"sounddevice", b"rich", b"torch"):
+        assert b"'" + module + b"'" not in done.stdout
+
+
+def test_samples_can_be_fed_in_blocks_of_any_size(tiny: Transcriber) -> None:
+    samples = sound(3.0)
+    whole = timeless(tiny.feed(samples) + tiny.finish())
+    assert texts(whole)
+    for size in (1, 160, 7919):
+        events: List[Event] = []
+        count = 4000 if size == 1 else len(samples)
+        for start in range(0, count, size):
+            events += tiny.feed(samples[start : start + size])
+        events += tiny.feed(samples[count:])
+        assert timeless(events + tiny.finish()) == whole
+
+
+def test_a_stream_that_was_never_fed_has_no_events(tiny: Transcriber) -> None:
+    assert tiny.finish() == []
+
+
+def test_sixteen_bit_samples_are_taken_as_they_are(tiny: Transcriber) -> None:
+    integers = (sound(2.0) * 32767).astype(np.int16)
+    floats = integers.astype(np.float32) / 32768
+    by_integers = timeless(tiny.feed(integers) + tiny.finish())
+    assert by_integers == timeless(tiny.feed(floats) + tiny.finish())
+    assert texts(tiny.transcribe(integers)) == texts(by_integers)
+
+
+def test_samples_that_are_no_sound_are_refused_and_the_stream_goes_on(tiny: Transcriber) -> None:
+    expected = timeless(tiny.feed(sound(2.0)) + tiny.finish())
+    events = tiny.feed(sound(2.0))
+    with pytest.raises(AudioError, match="NaN"):
+        tiny.feed(np.array([0.0, np.nan], np.float32))
+    with pytest.raises(UsageError, match="mono"):
+        tiny.feed(np.zeros((4, 2), np.float32))
+    assert timeless(events + tiny.finish()) == expected
+
+
+def test_a_model_that_is_none_is_told_by_the_first_use() -> None:
+    with Transcriber("klingon") as transcriber, pytest.raises(ModelError, match="klingon"):
+        transcriber.feed(sound(0.1))
+
+
+def test_a_recording_that_fails_gives_everything_before_the_fault(tiny: Transcriber) -> None:
+    samples = sound(4.0)
+    bad = samples.copy()
+    bad[2 * RATE_HZ :] = np.nan
+    events: List[Event] = []
+    with pytest.raises(AudioError, match="NaN"):
+        for event in tiny.transcribe(bad):
+            events.append(event)
+    assert texts(events) == texts(tiny.transcribe(samples[: 2 * RATE_HZ]))
+    assert isinstance(events[-1], Stats)
+
+
+class LiveSource(ArraySource):
+    """Samples as from a microphone: live, with holes, and perhaps with an end of its own."""
+
+    live = True
+
+    def __init__(self, samples: Any, holes: Tuple[int, ...] = (), fails: bool = False) -> None:
+        super().__init__(samples, RATE_HZ, "a live source", 1600)
+        self._holes = list(holes)
+        self._fails = fails
+        self.stopped = threading.Event()
+
+    def read(self) -> Any:
+        block = super().read()
+        if block is None and self._fails:
+            raise DeviceError("the microphone is gone", "connect it")
+        if block is None:
+            self.stopped.wait(60)
+        if block is not None and self._holes:
+            self.lost += self._holes.pop(0)
+        return block
+
+    def stop(self) -> None:
+        self.stopped.set()
+
+
+def test_a_live_stream_tells_latencies_and_figures_and_ends_when_told(tiny: Transcriber) -> None:
+    events: List[Event] = []
+    for event in tiny.run(LiveSource(sound(3.0))):
+        events.append(event)
+        if isinstance(event, Stats) and event.time >= 2.8:
+            tiny.stop()
+    assert texts(events)
+    for event in events:
+        if isinstance(event, (Partial, Final)):
+            assert event.latency_ms is not None
+            assert event.latency_ms >= 0
+    last = events[-1]
+    assert isinstance(last, Stats)
+    assert last.time == 3.0
+    assert last.real_time_factor > 0
+    assert last.latency_p95_ms is not None and last.latency_p50_ms is not None
+    assert last.latency_p50_ms <= last.latency_p95_ms
+    assert last.chunk_p50_ms is not None
+    assert last.chunks > 0
+
+
+def test_lost_samples_are_told_where_they_are_missing(tiny: Transcriber) -> None:
+    source = LiveSource(sound(2.0), holes=(0, 0, 0, 0, 0, 8000), fails=True)
+    events: List[Event] = []
+    with pytest.raises(DeviceError, match="gone"):
+        for event in tiny.run(source):
+            events.append(event)
+    (gap,) = [event for event in events if isinstance(event, Gap)]
+    assert gap.samples == 8000
+    assert gap.start == pytest.approx(5 * 0.1)
+    assert gap.end == pytest.approx(gap.start + 0.5)
+    assert [event.seq for event in events] == list(range(len(events)))
+    last = events[-1]
+    assert isinstance(last, Stats)
+    assert last.lost_samples == 8000
+    assert last.time == 2.5
+
+
+def test_a_muted_microphone_is_warned_about_once(tiny: Transcriber) -> None:
+    source = LiveSource(np.zeros(RATE_HZ, np.float32), fails=True)
+    source.silent_device = True  # type: ignore[attr-defined]
+    events: List[Event] = []
+    with pytest.raises(DeviceError):
+        for event in tiny.run(source):
+            events.append(event)
+    (warning,) = [event for event in events if isinstance(event, Warning)]
+    assert "zeros" in warning.what
+
+
+def test_a_person_can_end_the_utterance(tiny: Transcriber) -> None:
+    events: List[Event] = []
+    for event in tiny.run(LiveSource(sound(3.0))):
+        events.append(event)
+        if isinstance(event, Stats) and event.time < 1.2:
+            tiny.end_utterance()
+        if isinstance(event, Stats) and event.time >= 2.8:
+            tiny.stop()
+    finals = [event for event in events if isinstance(event, Final)]
+    assert len(finals) > 1
+    assert [final.segment for final in finals] == list(range(len(finals)))
+
+
+def test_a_loop_that_is_left_lets_go_of_the_source(tiny: Transcriber) -> None:
+    source = LiveSource(sound(3.0))
+    events = tiny.run(source)
+    next(events)
+    events.close()  # type: ignore[attr-defined]
+    assert source.stopped.is_set()
+    assert tiny.source is None
+    assert texts(tiny.transcribe(sound(2.0)))
+
+
+def test_no_such_file_is_an_error_of_its_own(tiny: Transcriber) -> None:
+    with pytest.raises(StreamerError, match="no file"):
+        list(tiny.transcribe("/no/such/file.wav"))
+
+
+# With real words
+
+
+@needs_english
+def test_a_transcript_is_the_same_by_file_by_array_and_by_blocks_of_any_size(
+    english: Transcriber, sample: Any
+) -> None:
+    by_file = finals(english.transcribe(SAMPLE))
+    assert by_file
+    assert finals(english.transcribe(sample)) == by_file
+    for size in (320, 5000):
+        events: List[Event] = []
+        for start in range(0, len(sample), size):
+            events += english.feed(sample[start : start + size])
+        assert finals(events + english.finish()) == by_file
+
+
+@needs_english
+def test_what_was_promised_stays(english: Transcriber) -> None:
+    promised = ""
+    for event in english.transcribe(SAMPLE):
+        if isinstance(event, (Partial, Final)):
+            assert event.text.startswith(promised)
+            promised = event.stable if isinstance(event, Partial) else ""
+
+
+@needs_english
+def test_silence_around_speech_changes_little(english: Transcriber, sample: Any) -> None:
+    plain = " ".join(texts(english.transcribe(sample))).split()
+    silence = np.zeros(2 * RATE_HZ, np.float32)
+    padded = finals(english.transcribe(np.concatenate([silence, sample, silence])))
+    words = [word.word for final in padded for word in final.words]
+    assert len([word for word in plain if word in words]) >= 0.3 * len(plain)
+    assert padded[0].start >= 1.5
+    assert padded[-1].words[-1].end <= 2.0 + len(sample) / RATE_HZ + 0.3
+
+
+@needs_english
+def test_soft_speech_is_heard_from_end_to_end(english: Transcriber, sample: Any) -> None:
+    loud = finals(english.transcribe(sample))
+    soft = finals(english.transcribe(sample * np.float32(0.03)))
+    heard_s = sum(final.end - final.start for final in soft)
+    assert heard_s >= 0.7 * sum(final.end - final.start for final in loud)
+
+
+def melody(seconds: float) -> Any:
+    """Notes with harmonics that fade, as of a piano."""
+    random = np.random.default_rng(2)
+    notes = []
+    while sum(map(len, notes)) < seconds * RATE_HZ:
+        hz = random.choice([147, 196, 220, 262, 330, 392, 440])
+        time = np.arange(round(RATE_HZ * random.choice([0.125, 0.25, 0.5]))) / RATE_HZ
+        tone = sum(np.sin(2 * np.pi * hz * k * time) / k for k in range(1, 9))
+        notes.append(0.3 * tone * np.exp(-5 * time))
+    return np.concatenate(notes).astype(np.float32)
+
+
+@needs_english
+@pytest.mark.parametrize("kind", ["silence", "white noise", "hum", "melody"])
+def test_what_is_no_speech_brings_no_words(kind: str, english: Transcriber) -> None:
+    seconds = 30.0
+    time = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
+    samples = {
+        "silence": np.zeros(len(time)),
+        "white noise": 0.1 * np.random.default_rng(0).standard_normal(len(time)),
+        "hum": 0.2 * np.sin(2 * np.pi * 50 * time) + 0.1 * np.sin(2 * np.pi * 150 * time),
+        "melody": melody(seconds),
+    }[kind].astype(np.float32)
+    events = list(english.transcribe(samples))
+    assert not [event for event in events if isinstance(event, (Partial, Final))]
+    if kind != "melody":
+        last = events[-1]
+        assert isinstance(last, Stats)
+        assert last.chunks == 0
+
+
+@needs_english
+def test_one_utterance_hears_the_same_words(english: Transcriber) -> None:
+    whole = Transcriber(one_utterance=True)
+    (text,) = texts(whole.transcribe(SAMPLE))
+    parts = " ".join(texts(english.transcribe(SAMPLE))).split()
+    assert len([word for word in parts if word in text.split()]) >= 0.3 * len(parts)
