@@ -3,6 +3,8 @@
 Two streams are run through both: real audio, window after window with the
 states carried, the short one at the end included; and one window of it made so
 loud that the hidden layers reach their upper bound, which speech seldom does.
+Models with palettes are compared a second time, with a reference that has
+their very matrices; see `streamer.convert.coreml.stored_matrices`.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from streamer.acoustic.weights import Weights
 from streamer.convert.coreml.evaluator import Evaluator, create_evaluator
 from streamer.convert.coreml.model_file import Feature, ModelFile, broken, open_model
 from streamer.convert.coreml.rounding import RoundedReference
+from streamer.convert.coreml.stored_matrices import match_matrices
 from streamer.convert.coreml.stored_precision import stored_precision
 from streamer.errors import ConversionError
 from streamer.features import Framer, create_front_end
@@ -56,7 +59,8 @@ class Difference:
     """How far one output is from the reference.
 
     Attributes:
-        stream: ``audio``, ``loud`` or ``one call``.
+        stream: ``audio``, ``loud`` or ``one call``, with a star where the reference has the
+            model's own matrices; ``stored`` for those matrices themselves.
         output: its name.
         error: largest absolute difference.
         tolerance: largest one that is allowed.
@@ -130,6 +134,17 @@ def check_model(path: Union[str, Path], reference: Weights, samples: FloatArray)
     differences: List[Difference] = []
     for name, stream in streams.items():
         differences.extend(_compare(name, stream, contract, evaluator, references))
+    if precision.startswith("palette"):
+        errors, stored = match_matrices(file, evaluator, reference, precision)
+        differences.extend(Difference("stored", e.name, e.error, e.tolerance, 1.0) for e in errors)
+        if stored is not None:
+            references = (
+                NumpyAcousticModel(stored, dtype=np.float64),
+                RoundedReference(stored, "fp16"),
+            )
+            for name, stream in streams.items():
+                found = _compare(f"{name}*", stream, contract, evaluator, references)
+                differences.extend(found)
     return Report(file.kind, precision, contract.steps, len(windows), tuple(differences))
 
 

@@ -99,6 +99,11 @@ class MilProgram:
         results = self._run(self._block, values, {} if state is None else state)
         return dict(zip(self._block.outputs, results))
 
+    def matrices(self) -> List[Array]:
+        """Return the constant matrices, without axes of one, as they are computed with."""
+        arrays = [np.squeeze(a) for a in self._constants.values() if isinstance(a, np.ndarray)]
+        return [a for a in arrays if a.ndim == 2 and a.dtype == np.float32]
+
     # ------------------------------------------------------------------ running
 
     def _run(self, block: Any, values: Dict[str, Any], state: States) -> List[Array]:
@@ -201,10 +206,10 @@ class MilProgram:
                 given.update(self._arguments_of_constant(operation))
                 if kind == "const":
                     result = given["val"]
-                elif kind in OPERATIONS:
-                    result = self._declared(operation.outputs[0], OPERATIONS[kind](given)[0])
                 else:
-                    raise unsupported(f"the operation {kind}")
+                    if kind not in OPERATIONS:
+                        raise unsupported(f"the operation {kind}")
+                    result = self._declared(operation.outputs[0], OPERATIONS[kind](given)[0])
                 self._constants[operation.outputs[0].name] = result
             except _MISFITS as error:
                 raise broken(

@@ -215,14 +215,31 @@ def _as_neural_network(ct: Any, program: Any, precision: str) -> Any:
             return layer.WhichOneof("layer") in kinds and weight_param != "bias"
 
     selector = MatricesOnly()
+    exact = model.get_spec()
     if precision == "int8":
-        return quantization_utils.quantize_weights(
+        model = quantization_utils.quantize_weights(
             model, 8, "linear_symmetric", selector=selector
         )
-    bits = int(precision[len("palette") :])
-    return quantization_utils.quantize_weights(
-        model, bits, "custom_lut", lut_function=_palette_of_floats, selector=selector
-    )
+    else:
+        bits = int(precision[len("palette") :])
+        model = quantization_utils.quantize_weights(
+            model, bits, "custom_lut", lut_function=_palette_of_floats, selector=selector
+        )
+    return _with_lstm_biases(ct, model, exact)
+
+
+def _with_lstm_biases(ct: Any, model: Any, exact: Any) -> Any:
+    """Put an LSTM's biases back, which coremltools compresses without asking the selector."""
+    spec = model.get_spec()
+    before = {layer.name: layer for layer in exact.neuralNetwork.layers}
+    for layer in spec.neuralNetwork.layers:
+        if layer.WhichOneof("layer") == "uniDirectionalLSTM":
+            for gate in ("inputGate", "forgetGate", "outputGate", "blockInput"):
+                name = f"{gate}BiasVector"
+                original = before[layer.name].uniDirectionalLSTM.weightParams
+                compressed = layer.uniDirectionalLSTM.weightParams
+                getattr(compressed, name).CopyFrom(getattr(original, name))
+    return ct.models.MLModel(spec, skip_model_load=True)
 
 
 def _palette_of_floats(bits: int, weights: Any) -> Any:
