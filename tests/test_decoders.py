@@ -282,7 +282,7 @@ def test_a_chunk_costs_the_same_however_long_the_utterance(kind: str) -> None:
     # Counted, not timed: frames that the search hears for each chunk, and the length of its paths.
     template = made(kind)
     assert isinstance(template, StreamingDecoder)
-    search = template._search
+    search = template.search
     decoder = StreamingDecoder(search, ENGLISH, 4, window_frames=200, longest_frames=500)
     sentence = posteriors(" ".join([SENTENCE] * 4), confusion=0.1)
     stepped: List[int] = []
@@ -436,9 +436,9 @@ def test_the_lexicon_can_be_cut_to_the_likeliest_words() -> None:
     few = create_decoder(
         "beam", ENGLISH, TINY, DecodingSettings(max_words=200), [UserWord("mother")]
     )
-    assert isinstance(few, StreamingDecoder) and isinstance(few._search, BeamSearch)
+    assert isinstance(few, StreamingDecoder) and isinstance(few.search, BeamSearch)
     words = read_scorer(TINY).words(ENGLISH)
-    kept = [word for word in words if few._search.is_word(word)]
+    kept = [word for word in words if few.search.is_word(word)]
     assert len(kept) in (200, 201)
     assert {"the", "a", "mother"} <= set(kept) and "microphone" not in kept
 

@@ -88,6 +88,9 @@ class StreamingDecoder:
         tracker: says what is settled; None takes one for this search.
         window_frames: see `WINDOW_FRAMES`.
         longest_frames: see `LONGEST_FRAMES`.
+
+    Attributes:
+        search: the search, for measurements.
     """
 
     def __init__(
@@ -99,7 +102,7 @@ class StreamingDecoder:
         window_frames: int = WINDOW_FRAMES,
         longest_frames: int = LONGEST_FRAMES,
     ) -> None:
-        self._search = search
+        self.search = search
         self._alphabet = alphabet
         self._n_best = n_best
         self._window_frames = window_frames
@@ -110,7 +113,7 @@ class StreamingDecoder:
     @property
     def name(self) -> str:
         """Which search this is."""
-        return self._search.name
+        return self.search.name
 
     def reset(self) -> None:
         """Begin a new utterance."""
@@ -126,7 +129,7 @@ class StreamingDecoder:
         self._told_frames = 0  # how long that took
         self._said: Optional[Hypothesis] = None
         self._tracker.reset()
-        self._search.begin()
+        self.search.begin()
 
     def feed(self, probabilities: FloatArray) -> None:
         """Take the next frames: float32 (n, n_labels), the blank last.
@@ -145,7 +148,7 @@ class StreamingDecoder:
         self._said = None
         self._rows.append(rows)
         self._now += len(rows)
-        self._search.step(rows)
+        self.search.step(rows)
         self._look(ending=False)
         self._settle()
         if self._now - self._origin > self._window_frames:
@@ -162,7 +165,7 @@ class StreamingDecoder:
         if not self._finished:
             self._said = None
             if self._now:
-                self._search.end()
+                self.search.end()
                 self._look(ending=True)
             said = self._say()
             best = self._candidates[0]
@@ -181,7 +184,7 @@ class StreamingDecoder:
             told = self._told_words
             self._restart(self._boundary)
             if ending:
-                self._search.end()
+                self.search.end()
             found = self._read(ending)
             self._candidates = [c.without(self._told_words - told) for c in self._candidates]
         agreeing = [candidate for candidate in found if self._agrees(candidate, ending)]
@@ -191,7 +194,7 @@ class StreamingDecoder:
 
     def _read(self, ending: bool) -> List[_Candidate]:
         """Cut the search's hypotheses into words."""
-        return [self._cut(path, ending) for path in self._search.paths(_LOOKED_AT)]
+        return [self._cut(path, ending) for path in self.search.paths(_LOOKED_AT)]
 
     def _cut(self, path: Path, ending: bool) -> _Candidate:
         """Cut a path into words, those that the search was told left out."""
@@ -280,11 +283,11 @@ class StreamingDecoder:
         self._told = "".join(word.word + " " for word in context)
         told = spell(self._alphabet, self._told)
         self._told_frames = len(told)
-        self._search.begin()
+        self.search.begin()
         if len(told):
-            self._search.step(told)
+            self.search.step(told)
         if len(rows):
-            self._search.step(np.ascontiguousarray(rows))
+            self.search.step(np.ascontiguousarray(rows))
 
     # -- what is said --------------------------------------------------------------------
 
@@ -306,7 +309,7 @@ class StreamingDecoder:
     def _shown(self, candidate: _Candidate) -> Tuple[_Span, ...]:
         """Leave out a last word that is not a word yet: it would only flicker."""
         spans = candidate.spans
-        if candidate.finished < len(spans) and not self._search.is_word(spans[-1].word):
+        if candidate.finished < len(spans) and not self.search.is_word(spans[-1].word):
             return spans[:-1]
         return spans
 
