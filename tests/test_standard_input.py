@@ -246,7 +246,8 @@ def test_a_keyboard_is_no_pipe() -> None:
 @pytest.mark.skipif(os.name != "posix", reason="needs a pipe that can be waited for")
 def test_a_silent_pipe_can_be_left() -> None:
     reader, writer = os.pipe()
-    source = StandardInputSource(os.fdopen(reader, "rb"))
+    stream = os.fdopen(reader, "rb")
+    source = StandardInputSource(stream)
     os.write(writer, raw(babble(0.01)))
     source.open(16000)
     assert source.read() is not None
@@ -257,12 +258,14 @@ def test_a_silent_pipe_can_be_left() -> None:
     thread.join(60)
     assert ends == [None]
     os.close(writer)
+    stream.close()
 
 
 def test_samples_come_as_soon_as_they_are_in_the_pipe() -> None:
     """A real pipe that stays open: nothing waits for a block to become full."""
     reader, writer = os.pipe()
-    source = StandardInputSource(os.fdopen(reader, "rb"))
+    stream = os.fdopen(reader, "rb")
+    source = StandardInputSource(stream)
     first = raw(babble(0.01))
     os.write(writer, first)
     source.open(16000)
@@ -274,3 +277,4 @@ def test_samples_come_as_soon_as_they_are_in_the_pipe() -> None:
     np.testing.assert_array_equal(samples[0], babble(0.01)[:, 0])
     os.close(writer)
     assert source.read() is None
+    stream.close()

@@ -16,6 +16,8 @@ import time
 from collections import deque
 from typing import Any, Callable, Deque, List, NamedTuple, Optional, Tuple, Union
 
+import numpy as np
+
 from streamer.audio import portaudio
 from streamer.audio.bell import Bell
 from streamer.audio.devices import Device, find_device, input_devices
@@ -59,7 +61,7 @@ _PAUSE_POLL_SECONDS = 1.0
 class _Piece(NamedTuple):
     """Samples that wait to be read."""
 
-    samples: FloatArray
+    samples: FloatArray  # none where only a loss is to be told
     lost: int  # samples missing just before them
 
 
@@ -175,12 +177,14 @@ class MicrophoneSource:
             if self._pieces:
                 piece = self._pieces.popleft()
                 self.lost += piece.lost
-                return piece.samples
-            if self._ended:
+                if len(piece.samples):
+                    return piece.samples
+            elif self._ended:
                 if self._error is not None:
                     raise self._error
                 return None
-            self._record()
+            else:
+                self._record()
 
     def close(self) -> None:
         """Give the device back; may be called twice."""
@@ -357,8 +361,8 @@ class _Session:
         return pieces
 
     def finish(self) -> List[_Piece]:
-        """What is left in the resampler."""
-        return self._give(self._resampler.finish())
+        """What is left in the resampler, and a loss that nothing followed."""
+        return [*self._give(self._resampler.finish()), *self._give_loss()]
 
     def is_gone(self) -> bool:
         """Whether the device has left: its stream ended, or sends nothing any more."""
@@ -386,7 +390,7 @@ class _Session:
 
         The count is made from totals, so that roundings never add up.
         """
-        pieces = self.finish()
+        pieces = self._give(self._resampler.finish())
         self._frames_in += lost_frames
         position = round(self._frames_in * self._resampler.to_rate_hz / self.rate_hz)
         lost = position - self._samples_out
@@ -402,6 +406,10 @@ class _Session:
         self._carried = 0
         self._samples_out += len(samples)
         return [piece]
+
+    def _give_loss(self) -> List[_Piece]:
+        lost, self._carried = self._carried, 0
+        return [_Piece(np.zeros(0, np.float32), lost)] if lost else []
 
     def _open(self, device: Device, wanted_rate_hz: int) -> Tuple[Any, float, int]:
         """The stream, its rate and its channels: the first way that the device takes."""

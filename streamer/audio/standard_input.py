@@ -179,9 +179,8 @@ class StandardInputSource:
             )
         if self._pending:
             raise AudioError(
-                f"{self.name} ends within a sample: {len(self._pending)} of"
-                f" {frame_bytes} bytes are there ({self._format.channels} channels of"
-                f" {frame_bytes // self._format.channels} bytes)",
+                f"{self.name} ends within a sample: {len(self._pending)} of the {frame_bytes}"
+                " bytes of a frame are there",
                 "check that it is 16-bit little-endian, as --rate and --channels say",
             )
         if not self._frames_read:
