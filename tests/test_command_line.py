@@ -292,14 +292,12 @@ def test_one_signal_lets_it_print_what_was_said_and_leave(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 def test_a_second_signal_ends_it_at_once(tiny: Path, tmp_path: Path) -> None:
-    # A pipe that nobody writes to: the first Ctrl-C waits for it.
+    # A pipe that nobody writes to: after the first Ctrl-C it is waited for, a while.
     child = start("transcribe", "-", "--model", tiny, stdin=subprocess.PIPE)
     assert child.stdin is not None
     child.stdin.write(noise(3.0).tobytes())
     child.stdin.flush()
     wait_for_handler(child)
-    child.send_signal(signal.SIGINT)
-    child.send_signal(signal.SIGINT)
     while child.poll() is None:
         child.send_signal(signal.SIGINT)
         try:
@@ -307,7 +305,7 @@ def test_a_second_signal_ends_it_at_once(tiny: Path, tmp_path: Path) -> None:
         except subprocess.TimeoutExpired:
             continue
     err = child.stderr.read() if child.stderr else b""
-    assert child.returncode in (0, 130)
+    assert child.returncode == 130
     assert b"Traceback" not in err
 
 
