@@ -130,33 +130,40 @@ def check_kenlm_tables(data: memoryview, header: KenlmHeader) -> None:
         )
     )
     for middle in layout.middles if header.size <= MAX_CHECKED_BYTES else ():
-        sound = sound and all(
-            _are_ranges(_pointers(data, middle, start), middle.following)
-            for start in range(0, middle.entries, _BLOCK)
-        )
+        sound = sound and _are_middle_pointers_sound(data, middle)
     if not sound:
         raise ScorerError("Its language model is damaged", _TODO)
 
 
-def _pointers(data: memoryview, middle: _Middle, start: int) -> npt.NDArray[np.uint64]:
-    """Unpack a block of the pointers of n-grams, and the one behind the block."""
-    index = np.arange(start, min(start + _BLOCK, middle.entries) + 1, dtype=np.uint64)
-    bit = index * np.uint64(middle.bits) + np.uint64(middle.bits - middle.pointer_bits)
+def _are_middle_pointers_sound(data: memoryview, middle: _Middle) -> bool:
+    """Whether the pointers of the n-grams of one length bound ranges of the longer ones."""
+    # High bits: entry i of the array is the first n-gram whose pointer has them equal to i.
+    array = np.frombuffer(data, "<u8", middle.array_entries, middle.array)
+    if len(array) and (array[0] != 0 or (array[1:] < array[:-1]).any()):
+        return False
     length = _packed_size(middle.entries, middle.bits)
     # A window of 8 bytes at every byte: KenLM reads unaligned too.
     windows: npt.NDArray[np.uint64] = np.ndarray(
         (length - 7,), "<u8", data[middle.packed : middle.packed + length], strides=(1,)
     )
-    low: npt.NDArray[np.uint64] = windows[bit >> np.uint64(3)] >> (bit & np.uint64(7))
-    low &= np.uint64((1 << middle.pointer_bits) - 1)
-    if not middle.array:
-        return low
-    array = np.frombuffer(data, "<u8", middle.array_entries, middle.array)
-    if array[0] != 0 or (array[1:] < array[:-1]).any():
-        raise ScorerError("Its language model is damaged", _TODO)
-    high = np.searchsorted(array, index, side="right").astype(np.uint64) - np.uint64(1)
-    pointers: npt.NDArray[np.uint64] = (high << np.uint64(middle.pointer_bits)) | low
-    return pointers
+    mask = np.uint64((1 << middle.pointer_bits) - 1)
+    for start in range(0, middle.entries, _BLOCK):
+        # One more than the block: each pointer ends where the next one begins.
+        stop = min(start + _BLOCK, middle.entries) + 1
+        bit = np.arange(start, stop, dtype=np.uint64) * np.uint64(middle.bits)
+        bit += np.uint64(middle.bits - middle.pointer_bits)
+        pointers = windows[bit >> np.uint64(3)] >> (bit & np.uint64(7))
+        pointers &= mask
+        if len(array):
+            first, last = np.searchsorted(array, (start, stop - 1), side="right").tolist()
+            steps = np.bincount((array[first:last] - np.uint64(start)).astype(np.int64))
+            high = np.full(stop - start, first - 1, np.uint64)
+            high[: len(steps)] += np.cumsum(steps).astype(np.uint64)
+            high[len(steps) :] += np.uint64(last - first)
+            pointers |= high << np.uint64(middle.pointer_bits)
+        if not _are_ranges(pointers, middle.following):
+            return False
+    return True
 
 
 def _are_ranges(pointers: npt.NDArray[np.uint64], end: int) -> bool:
