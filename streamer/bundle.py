@@ -25,6 +25,18 @@ MAX_DESCRIPTION_BYTES = 1 << 20
 #: Core ML's default: the GPU is slower to wake than these networks are to run.
 DEFAULT_COMPUTE_UNITS = "CPU_AND_NE"
 
+#: No front end comes near these; `FrontEnd` says what they are.
+_LARGEST_FRONT_END: Mapping[str, int] = MappingProxyType(
+    {
+        "sample_rate_hz": 192_000,
+        "window_samples": 16_384,
+        "step_samples": 16_384,
+        "n_fft": 16_384,
+        "n_coefficients": 1024,
+        "n_filters": 1024,
+    }
+)
+
 _BACKENDS = ("coreml", "onnx", "numpy")
 _MEND = f"mend {DESCRIPTION_FILE}, or convert or install the model again"
 
@@ -281,10 +293,10 @@ class _Reader:
             language=self._text("language", ""),
             licence=self._text("licence", ""),
             summary=self._text("description", ""),
-            front_end_description=self._mapping("front_end", required=True),
-            n_context=self._number("n_context", low=0),
-            n_steps=self._number("n_steps"),
-            n_input=self._number("n_input"),
+            front_end_description=self._front_end(),
+            n_context=self._number("n_context", low=0, high=256),
+            n_steps=self._number("n_steps", high=4096),
+            n_input=self._number("n_input", high=4096),
             n_hidden=self._number("n_hidden"),
             n_labels=self._number("n_labels", low=2),
             alphabet_path=self._file("alphabet", self._contents.get("alphabet")),
@@ -304,7 +316,16 @@ class _Reader:
             raise self._wrong(f"{key} is {value!r}, not a text")
         return value
 
-    def _number(self, key: str, low: int = 1, high: int = 1 << 20) -> int:
+    def _front_end(self) -> Mapping[str, Any]:
+        """Return the entry, its numbers within reason: matrices are made of these sizes."""
+        entry = self._mapping("front_end", required=True)
+        for key, high in _LARGEST_FRONT_END.items():
+            value = entry.get(key, 1)
+            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= high:
+                raise self._wrong(f"front_end: {key} is {value!r}, not a number from 1 to {high}")
+        return entry
+
+    def _number(self, key: str, low: int = 1, high: int = 1 << 16) -> int:
         value = self._contents.get(key)
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise self._wrong(f"{key} is {value!r}, not a number from {low} to {high}")

@@ -1,24 +1,38 @@
-"""The weights back out of the ONNX files that `streamer.convert.writers.onnx` writes."""
+"""The weights back out of the ONNX files that `streamer.convert.writers.onnx` writes.
+
+Read without the package ``onnx``: that decodes a whole file into objects, and
+a hostile one can make them a hundred times as large as itself. Field numbers
+are those of onnx.proto.
+"""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 
 from streamer.acoustic.weights import FloatArray, Weights
-from streamer.convert.readers.files import DamagedError, damaged, map_file
-from streamer.convert.writers.onnx import (
-    DESCRIPTION_KEY,
-    TENSORFLOW_TO_ONNX,
-    import_onnx,
-)
+from streamer.convert.readers.files import Budget, DamagedError, damaged, map_file
+from streamer.convert.readers.protobuf import as_bytes, as_int, as_text, fields, varints
+from streamer.convert.writers.onnx import DESCRIPTION_KEY, TENSORFLOW_TO_ONNX
 from streamer.errors import ConversionError, ModelError
 
-#: More than the largest network of the family, twice over; ONNX itself ends at 2 GB.
-MAX_BYTES = 1 << 30
+#: ONNX's number for float32.
+_FLOAT = 1
+#: A description is a page or two.
+_MAX_DESCRIPTION_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class _Tensor:
+    """A constant of the graph, its values still in the mapped file."""
+
+    kind: int
+    shape: Tuple[int, ...]
+    data: Optional[memoryview]
 
 
 def read_onnx(path: Path) -> Weights:
@@ -28,71 +42,104 @@ def read_onnx(path: Path) -> Weights:
         path: the file.
 
     Raises:
-        ConversionError: it is missing or damaged, comes from elsewhere, is
-            quantised, or the package ``onnx`` is not installed.
+        ConversionError: it is missing or damaged, comes from elsewhere, or is
+            quantised.
     """
-    onnx = import_onnx()
-    data = map_file(path)
-    if len(data) > MAX_BYTES:
-        raise damaged(path, "an ONNX network of streamer", f"it has {len(data)} bytes")
     try:
-        # From bytes, not from a path: a hostile file could name others to be loaded with it.
-        model = onnx.load_model_from_string(bytes(data))
-    except Exception as error:  # protobuf's DecodeError, which its versions keep in other places
-        raise damaged(path, "an ONNX network", "it cannot be decoded") from error
-    try:
-        return _weights(onnx, model)
-    except (DamagedError, ModelError, ValueError, TypeError) as error:
+        return _weights(*_read_model(map_file(path), Budget()))
+    except (DamagedError, ModelError) as error:
         reason = error.what if isinstance(error, ModelError) else error
         raise damaged(path, "an ONNX network of streamer", reason) from error
 
 
-def _weights(onnx: Any, model: Any) -> Weights:
-    found = {entry.name: entry for entry in model.graph.initializer}
-    if any(name.endswith("_quantized") for name in found):
+def _read_model(data: memoryview, budget: Budget) -> Tuple[Dict[str, _Tensor], Dict[str, Any]]:
+    tensors: Dict[str, _Tensor] = {}
+    description: Optional[Dict[str, Any]] = None
+    for number, _, value in fields(data, budget):
+        if number == 7:
+            for inner, _, inner_value in fields(as_bytes(value), budget):
+                if inner == 5:
+                    name, tensor = _read_tensor(as_bytes(inner_value), budget)
+                    tensors[name] = tensor
+        elif number == 14:
+            entry = {n: v for n, _, v in fields(as_bytes(value), budget)}
+            if 1 in entry and 2 in entry and as_text(entry[1]) == DESCRIPTION_KEY:
+                description = _read_description(as_bytes(entry[2]))
+    if description is None:
+        raise DamagedError("streamer has not written it")
+    return tensors, description
+
+
+def _read_tensor(data: memoryview, budget: Budget) -> Tuple[str, _Tensor]:
+    name, kind = "", 0
+    shape: Tuple[int, ...] = ()
+    content: Optional[memoryview] = None
+    for number, wire_type, value in fields(data, budget):
+        if number == 1:
+            shape += tuple(varints(value, wire_type, budget))
+            if len(shape) > 8:
+                raise DamagedError("a tensor has an impossible shape")
+        elif number == 2:
+            kind = as_int(value)
+        elif number == 8:
+            name = as_text(value)
+        elif number == 9:
+            content = as_bytes(value)
+    return name, _Tensor(kind, shape, content)
+
+
+def _read_description(data: memoryview) -> Dict[str, Any]:
+    if len(data) > _MAX_DESCRIPTION_BYTES:
+        raise DamagedError("its description is longer than any")
+    try:
+        description = json.loads(bytes(data).decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise DamagedError("its description cannot be decoded") from error
+    if not isinstance(description, dict):
+        raise DamagedError("its description is not a JSON object")
+    return description
+
+
+def _array(tensors: Dict[str, _Tensor], name: str, dimensions: int) -> FloatArray:
+    tensor = tensors.get(name)
+    if tensor is None:
+        raise DamagedError(f"there is no {name}")
+    if tensor.kind != _FLOAT or tensor.data is None:
+        raise DamagedError(f"{name} is not float32, or lies in another file")
+    count = 1
+    for size in tensor.shape:
+        count *= size
+    if len(tensor.shape) != dimensions or min(tensor.shape) < 1 or len(tensor.data) != 4 * count:
+        raise DamagedError(f"{name} has {len(tensor.data)} bytes for shape {tensor.shape}")
+    return np.frombuffer(tensor.data, "<f4").astype(np.float32).reshape(tensor.shape)
+
+
+def _weights(tensors: Dict[str, _Tensor], description: Dict[str, Any]) -> Weights:
+    if any(name.endswith("_quantized") for name in tensors):
         raise ConversionError(
             "an 8-bit ONNX network has lost what other forms need",
             "convert from the float32 one or from the original model",
         )
-
-    def array(name: str) -> FloatArray:
-        if name not in found:
-            raise DamagedError(f"there is no {name}")
-        entry = found[name]
-        if entry.external_data or entry.data_type != onnx.TensorProto.FLOAT:
-            raise DamagedError(f"{name} is not float32 or lies in another file")
-        count = 1
-        for size in entry.dims:
-            count *= size
-        if count < 0 or (len(entry.raw_data) or 4 * len(entry.float_data)) != 4 * count:
-            raise DamagedError(f"{name} does not have the values of its shape")
-        return np.array(onnx.numpy_helper.to_array(entry), np.float32)
-
-    description = _description(model)
     layers: Dict[str, FloatArray] = {}
     for layer in (1, 2, 3, 5, 6):
-        for part in ("weights", "bias"):
-            layers[f"layer_{layer}/{part}"] = array(f"layer_{layer}/{part}")
-    inputs, recurrent, bias = (array(f"lstm/{part}") for part in ("inputs", "recurrent", "bias"))
-    if inputs.ndim != 3 or recurrent.ndim != 3 or bias.ndim != 2:
+        for part, dimensions in (("weights", 2), ("bias", 1)):
+            name = f"layer_{layer}/{part}"
+            layers[name] = _array(tensors, name, dimensions)
+    inputs, recurrent = (_array(tensors, f"lstm/{part}", 3) for part in ("inputs", "recurrent"))
+    bias = _array(tensors, "lstm/bias", 2)
+    size = recurrent.shape[2]
+    if inputs.shape != recurrent.shape or recurrent.shape[:2] != (1, 4 * size):
         raise DamagedError("its LSTM has another form")
+    if bias.shape != (1, 8 * size):
+        raise DamagedError("its LSTM has another bias")
     layers["lstm/kernel"] = np.concatenate([_back(inputs[0].T), _back(recurrent[0].T)])
-    half = bias.shape[1] // 2
-    joined = _back(bias[0, :half] + bias[0, half:])
-    # The writer adds the forget bias to the gate's own; take it out again.
-    size = half // 4
-    joined[2 * size : 3 * size] -= np.float32(description.get("forget_bias", 0.0))
+    joined = _back(bias[0, : 4 * size] + bias[0, 4 * size :])
+    # The writer adds the forget bias to the gate's own; Weights checks that it is a number.
+    forget_bias = description.get("forget_bias", 0.0)
+    if isinstance(forget_bias, (int, float)):
+        joined[2 * size : 3 * size] -= np.float32(forget_bias)
     layers["lstm/bias"] = joined
     return Weights(layers, description)
-
-
-def _description(model: Any) -> Dict[str, Any]:
-    for entry in model.metadata_props:
-        if entry.key == DESCRIPTION_KEY:
-            description = json.loads(entry.value)
-            if isinstance(description, dict):
-                return description
-    raise DamagedError("streamer has not written it")
 
 
 def _back(columns: FloatArray) -> FloatArray:
