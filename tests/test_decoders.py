@@ -179,6 +179,16 @@ def test_wrong_shapes_and_late_frames_are_refused(kind: str) -> None:
         decoder.feed(np.zeros((1, 29), np.float32))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_numbers_that_are_none_do_no_harm(kind: str) -> None:
+    rows = posteriors(SENTENCE)
+    rows[20:24] = np.nan
+    rows[30, 3] = np.inf
+    rows[31, 3] = -np.inf
+    rows[32] = 0.0
+    check_promises(*hear(made(kind), rows))
+
+
 # -- promises, whatever is heard ---------------------------------------------------------------
 
 noise = st.tuples(

@@ -145,6 +145,9 @@ class StreamingDecoder:
             raise ValueError(f"expected (n, {len(self._alphabet) + 1}), got {rows.shape}")
         if not len(rows):
             return
+        if not np.isfinite(rows).all():
+            # A network that has gone astray must not take the C++ below with it.
+            rows = np.nan_to_num(rows, nan=0.0, posinf=1.0, neginf=0.0)
         self._said = None
         self._rows.append(rows)
         self._now += len(rows)
