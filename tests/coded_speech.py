@@ -93,7 +93,7 @@ class LoudnessDetector:
     """Whatever is not silent is a voice."""
 
     def process_array(self, audio_array: FloatArray) -> float:
-        return 0.9 if float(np.max(np.abs(audio_array))) > HUM / 2 else 0.01
+        return 0.99 if float(np.max(np.abs(audio_array))) > HUM / 2 else 0.01
 
     def reset(self) -> None:
         pass

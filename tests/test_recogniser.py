@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from streamer.endpointing.rules import make_rules
 from streamer.endpointing.settings import EndpointSettings
+from streamer.endpointing.voice_activity import VoiceActivity
 from streamer.events import Event, Final, Gap, Partial, Stats
 from streamer.recogniser import Recogniser, RecogniserSettings
 from tests.coded_speech import (
@@ -18,6 +19,7 @@ from tests.coded_speech import (
     RATE_HZ,
     LoudnessModel,
     make_recogniser,
+    make_stages,
     silence,
     speech,
 )
@@ -145,6 +147,27 @@ def test_a_click_brings_no_words_even_if_the_network_hears_letters() -> None:
     click = speech("q")[:500]  # loud for one chunk: less than any voice is
     samples = join(np.zeros(5120, np.float32), click, silence(3.0))
     events = transcribe(make_recogniser(), samples)
+    assert not [e for e in events if isinstance(e, (Partial, Final))]
+
+
+class Moody:
+    """A detector that takes sound for a voice now and then, and is never sure."""
+
+    def __init__(self) -> None:
+        self._chunks = 0
+
+    def process_array(self, audio_array: Any) -> float:
+        self._chunks += 1
+        return 0.8 if float(np.max(np.abs(audio_array))) > 0 and self._chunks % 3 == 0 else 0.1
+
+    def reset(self) -> None:
+        pass
+
+
+def test_a_sound_that_resembles_a_voice_for_moments_brings_no_words() -> None:
+    recogniser = Recogniser(make_stages(), None, VoiceActivity(Moody()))
+    events = transcribe(recogniser, join(speech("la la la"), silence(2.0)))
+    assert model_of(recogniser).calls > 0
     assert not [e for e in events if isinstance(e, (Partial, Final))]
 
 
