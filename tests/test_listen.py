@@ -27,8 +27,9 @@ needs_english = pytest.mark.skipif(
 )
 
 #: How alike two transcripts of the same speech have to be, word by word: the
-#: way through the sound server is not exact on a machine that is busy.
-ALIKE = 0.6
+#: way through the sound server is not exact on a machine that is busy, and a
+#: small model changes its mind for little. Unrelated sentences reach 0.1.
+ALIKE = 0.4
 
 
 @pytest.fixture(scope="module")
