@@ -23,6 +23,7 @@ MODULES = (
     "convert",
     "inspect",
     "check",
+    "precisions",
     "train",
     "export",
     "scorer",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Optional, Tuple
+from typing import List, Optional, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,8 @@ FloatArray = npt.NDArray[np.float32]
 
 #: Forms of a network that are read exactly, in the order in which they are looked for.
 _REFERENCES = (".safetensors", ".pbmm", ".pb", ".onnx", ".tflite")
+#: Longer recordings are cut: one test sentence has seconds.
+_LONGEST_SECONDS = 600.0
 _SOUNDS = (".wav", ".flac", ".ogg", ".opus")
 
 
@@ -104,3 +106,23 @@ def read_samples(path: Path, rate_hz: int, seconds: float) -> FloatArray:
     finally:
         source.close()
     return np.concatenate([*blocks, np.zeros(0, np.float32)])[:wanted].astype(np.float32)
+
+
+def read_texts(folder: Path, rate_hz: int) -> List[Tuple[FloatArray, str]]:
+    """Read the recordings of a folder that have their text beside them in a ``.txt``.
+
+    Raises:
+        ConversionError: there are none.
+        AudioError: one cannot be read.
+    """
+    found = []
+    for file in sorted(folder.iterdir()) if folder.is_dir() else []:
+        text = file.with_suffix(".txt")
+        if file.suffix in _SOUNDS and text.is_file():
+            words = text.read_text(encoding="utf-8").lower()
+            found.append((read_samples(file, rate_hz, _LONGEST_SECONDS), words))
+    if not found:
+        raise ConversionError(
+            f"{folder} has no recordings with their texts", "put talk.txt beside talk.flac"
+        )
+    return found
