@@ -85,7 +85,7 @@ def test_orthogonalise_brings_singular_values_near_one_and_keeps_vectors(size: o
     assert result.shape == matrices.shape
     # The smallest are left behind by five iterations; most are between 0.7 and 1.2.
     assert float(values.max()) < 1.4
-    assert 0.6 < float(values.quantile(0.1))
+    assert float(values.quantile(0.1)) > 0.6
     left, _, right = torch.linalg.svd(matrices, full_matrices=False)
     inner = (left.transpose(1, 2) @ result @ right.transpose(1, 2)).diagonal(dim1=1, dim2=2)
     assert float(inner.quantile(0.1)) > 0.6

@@ -21,9 +21,9 @@ from streamer.features import Framer, create_front_end  # noqa: E402
 from streamer.training.cache import Cache, build_cache, clip_features, read_audio  # noqa: E402
 from streamer.training.data import Clip, read_data_set  # noqa: E402
 from streamer.training.export import checkpoint_weights, export  # noqa: E402
+from streamer.training.loop import Trainer as RecipeTrainer  # noqa: E402
 from streamer.training.loop import TrainingSettings, read_checkpoint  # noqa: E402
 from streamer.training.recipe import Log, Recipe, prepare, train  # noqa: E402
-from streamer.training.loop import Trainer as RecipeTrainer  # noqa: E402
 
 RATE_HZ = 16000
 WORDS = ["ab", "ba", "aba", "bab", "aab"]
@@ -173,7 +173,7 @@ def test_a_training_by_the_clock_ends_when_its_time_is_over(manifest: Path, tmp_
 
 def test_two_workers_end_with_the_same_weights(manifest: Path, tmp_path: Path) -> None:
     recipe = _recipe(manifest, tmp_path, settings={"epochs": 1})
-    data, _ = prepare(recipe, Kept())
+    prepare(recipe, Kept())
     context = torch.multiprocessing.get_context("spawn")
     meeting = tmp_path / "meet"
     others = [
@@ -189,6 +189,13 @@ def test_two_workers_end_with_the_same_weights(manifest: Path, tmp_path: Path) -
     assert one["step"] == two["step"] > 0
     for name, value in one["weights"].items():
         torch.testing.assert_close(two["weights"][name], value, rtol=0, atol=0)
+
+
+def test_workers_train_the_recipe_together(manifest: Path, tmp_path: Path) -> None:
+    recipe = _recipe(manifest, tmp_path, settings={"epochs": 2}, workers=2)
+    history = read_checkpoint(train(recipe, Kept()))["progress"]["history"]
+    assert history[1]["loss"] < history[0]["loss"]
+    assert not torch.distributed.is_initialized()
 
 
 def _work(rank: int, recipe: Recipe, meeting: str, result: Path) -> None:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float32]
 
-#: Spread of a Gaussian that is cut at two deviations covers this share of it.
+#: The softest share of a clip's frames is taken for its silence.
 _QUIET_SHARE = 0.1
 
 
@@ -51,10 +51,10 @@ class Cepstrum:
     def energies(self, vectors: FloatArray) -> FloatArray:
         """Return log filter energies, float32 (n, n_filters)."""
         if not self.energy_first:
-            return vectors @ self._inverse.T
+            return cast(FloatArray, vectors @ self._inverse.T)
         shape = vectors[:, 1:] @ self._inverse.T[1:]
         # c0 was replaced by the log of the total energy: shift the filters to add up to it.
-        return shape + (vectors[:, :1] - _log_sum(shape))
+        return cast(FloatArray, shape + (vectors[:, :1] - _log_sum(shape)))
 
     def vectors(self, energies: FloatArray) -> FloatArray:
         """Return coefficients of log filter energies, float32 (n, n_coefficients)."""
@@ -132,16 +132,18 @@ class FeatureAugmentation:
         if strength <= 0:
             return vectors, position
         before = self._cepstrum.energies(vectors)
-        factor = 1 + bounds.stretch * strength * random.uniform(-1, 1)
+        # Frames between frames are a little blurred: not in every clip while strength is low.
+        stretch = bounds.stretch if random.random() < strength else 0.0
+        factor = 1 + stretch * random.uniform(-1, 1)
         position = self._stretched(before, position, factor, strength, random)
-        vectors, before = _at(vectors, position), _at(before, position)
+        vectors, before = interpolated(vectors, position), interpolated(before, position)
         after = self._warp(before, strength, random)
         after = after + self._colour(after.shape[1], strength, random)
         if random.random() < bounds.reverberation * strength:
             after = self._reverberate(after, random)
         if random.random() < bounds.noise * strength:
             after = self._noise(after, random)
-        after = self._mask(after, before, strength, random)
+        after = self._mask(after, strength, random)
         change = self._cepstrum.vectors(after) - self._cepstrum.vectors(before)
         return vectors + change, position
 
@@ -161,7 +163,7 @@ class FeatureAugmentation:
         ends = [
             random.choice(quiet, random.integers(0, most + 1)).astype(np.float32) for _ in range(2)
         ]
-        return np.concatenate([ends[0], stretched, ends[1]])
+        return cast(FloatArray, np.concatenate([ends[0], stretched, ends[1]]))
 
     def _warp(
         self, energies: FloatArray, strength: float, random: np.random.Generator
@@ -172,7 +174,7 @@ class FeatureAugmentation:
         knots = np.array([0.0, 0.75 * (n - 1), n - 1.0])
         moved = np.array([0.0, min(0.75 * (n - 1) * factor, n - 1.5), n - 1.0])
         source = np.interp(np.arange(n), knots, moved).astype(np.float32)
-        return _at(energies.T, source).T
+        return cast(FloatArray, interpolated(energies.T, source).T)
 
     def _colour(
         self, n_filters: int, strength: float, random: np.random.Generator
@@ -216,7 +218,6 @@ class FeatureAugmentation:
     def _mask(
         self,
         energies: FloatArray,
-        original: FloatArray,
         strength: float,
         random: np.random.Generator,
     ) -> FloatArray:
@@ -232,10 +233,10 @@ class FeatureAugmentation:
             width = int(random.integers(1, bounds.frequency_mask_filters + 1))
             low = int(random.integers(0, n_filters - width + 1))
             masked[:, low : low + width] = mean[low : low + width]
-        return masked
+        return cast(FloatArray, masked)
 
 
-def _at(rows: FloatArray, position: FloatArray) -> FloatArray:
+def interpolated(rows: FloatArray, position: FloatArray) -> FloatArray:
     """Return rows at fractional positions, between neighbours in proportion."""
     low = np.clip(np.floor(position).astype(np.int64), 0, len(rows) - 1)
     high = np.minimum(low + 1, len(rows) - 1)

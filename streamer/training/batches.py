@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from streamer.errors import StreamerError
-from streamer.training.augmentation import FeatureAugmentation, _at
+from streamer.training.augmentation import FeatureAugmentation, interpolated
 from streamer.training.cache import Cache, Entry
 from streamer.training.phonemes import PHONEMES, Pronunciations
 
@@ -56,7 +56,7 @@ class Batch(NamedTuple):
     n_phonemes: Tensor
     teacher: Optional[Tensor]
 
-    def to(self, device: torch.device) -> "Batch":
+    def to(self, device: torch.device) -> Batch:
         """Return it on another device."""
         return Batch(*(None if part is None else part.to(device) for part in self))
 
@@ -98,7 +98,7 @@ class DataSet:
                 "the data sets were prepared with different front ends",
                 "prepare them again with one",
             )
-        self.frames_per_s = self.front_end["sample_rate_hz"] / self.front_end["step_samples"]
+        self.frames_per_s: float = self.front_end["sample_rate_hz"] / self.front_end["step_samples"]
         number = {letter: i for i, letter in enumerate(LETTERS)}
         self.examples: List[Example] = []
         self.left_out = 0
@@ -233,7 +233,7 @@ class DataSet:
                 target = np.zeros((len(vectors), self.n_teacher), np.float32)
             else:
                 rows = cache.teacher[first : first + example.entry.n_frames].astype(np.float32)
-                target = _at(rows, position)
+                target = interpolated(rows, position)
         return vectors, target
 
 

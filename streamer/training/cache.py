@@ -103,7 +103,7 @@ def build_cache(
     change: Optional[Change] = None,
     seed: int = 0,
     progress: Callable[[Iterable[_Done], int], Iterable[_Done]] = lambda items, total: items,
-) -> "Cache":
+) -> Cache:
     """Decode every clip, compute its features and write the cache.
 
     Args:
@@ -181,4 +181,4 @@ class Cache:
         """Return the samples of a clip, float32 (n_samples,), full scale is 1."""
         first = entry.first_sample
         pcm = self.audio[first : first + entry.n_samples]
-        return pcm.astype(np.float32) / np.float32(32768)
+        return cast(FloatArray, pcm.astype(np.float32) / np.float32(32768))

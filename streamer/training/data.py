@@ -84,12 +84,11 @@ def _read_table(where: Path, root: Path) -> Iterator[Clip]:
                 "add the names of the columns as first line",
             )
         # Common Voice's sentences hold quotation marks that quote nothing.
-        quoting = csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL
-        rows = csv.DictReader(
-            file, fieldnames=columns, delimiter="\t" if tabs else ",", quoting=quoting
-        )
-        for number, row in enumerate(rows, 2):
-            if row[path_column] is None or row[text_column] is None:
+        plain = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        rows = plain if tabs else csv.reader(file)
+        for number, values in enumerate(rows, 2):
+            row = dict(zip(columns, values))
+            if path_column not in row or text_column not in row:
                 raise StreamerError(
                     f"{where}: line {number} has too few columns", "mend or remove that line"
                 )

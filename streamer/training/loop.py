@@ -19,7 +19,7 @@ from streamer.training.batches import LETTERS, Batch, DataSet, evaluation_batche
 from streamer.training.network import NetworkShape, Outputs, TrainingNetwork
 from streamer.training.optimiser import Optimisers
 from streamer.training.scoring import Errors, errors, greedy_text, total
-from streamer.training.workers import Workers
+from streamer.training.workers import ALONE, Workers
 
 #: Version of the checkpoint's layout.
 FORMAT = 1
@@ -186,7 +186,7 @@ class Trainer:
         say: Callable[[str], None] = print,
         start_from: Optional[Path] = None,
         clock: Callable[[], float] = time.monotonic,
-        workers: Workers = Workers(),
+        workers: Workers = ALONE,
     ) -> None:
         self.workers = workers
         self.settings = settings
@@ -357,8 +357,8 @@ class Trainer:
         count = self.workers.count
         for parameter, gradient in zip(parameters, shared):
             parameter.grad = gradient / count if count > 1 else gradient
-        *values, seconds = (numbers / count).tolist()
-        self.progress.seconds += seconds
+        values = [float(number) for number in numbers / count]
+        self.progress.seconds += values.pop()
         return values
 
     def _count_step(self, loss: float) -> None:
@@ -485,7 +485,8 @@ def read_checkpoint(path: Path) -> Dict[str, Any]:
         known = checkpoint["format"] == FORMAT
     except Exception as error:
         raise StreamerError(
-            f"{path}: not a checkpoint ({type(error).__name__})", "name a .pt file of streamer train"
+            f"{path}: not a checkpoint ({type(error).__name__})",
+            "name a .pt file of streamer train",
         ) from error
     if not known:
         raise StreamerError(f"{path}: a checkpoint of another version", "train it anew")

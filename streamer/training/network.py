@@ -127,7 +127,7 @@ class TrainingNetwork(nn.Module):
         width = 2 * self.shape.n_context + 1
         normal = (vectors - self.mean) * self.scale
         windows = normal.unfold(1, width, 1).transpose(2, 3)
-        batch, time = windows.shape[:2]
+        time = windows.shape[1]
         real = torch.arange(time, device=vectors.device)[None] < n_frames[:, None]
         # Only real frames go through the dense layers, so padding costs nothing and
         # does not disturb the statistics of the normalisation.

@@ -13,7 +13,7 @@ from typing import Any, Dict, Iterable, List, Tuple
 import torch
 from torch import Tensor, nn
 
-from streamer.training.workers import Workers
+from streamer.training.workers import ALONE, Workers
 
 #: Coefficients of the Newton-Schulz iteration (Jordan and others): singular values end near 1.
 _A, _B, _C = 3.4445, -4.7750, 2.0315
@@ -54,7 +54,7 @@ class Muon(torch.optim.Optimizer):
         lr: float = 0.02,
         momentum: float = 0.95,
         weight_decay: float = 0.0,
-        workers: Workers = Workers(),
+        workers: Workers = ALONE,
     ) -> None:
         self._workers = workers
         groups = [{"params": [parameter], "stacked": count} for parameter, count in matrices]
@@ -106,7 +106,7 @@ class Optimisers:
         muon_lr: float,
         adam_lr: float,
         weight_decay: float,
-        workers: Workers = Workers(),
+        workers: Workers = ALONE,
     ) -> None:
         taken = {id(parameter) for parameter, _ in matrices} if muon_lr else set()
         rest = [p for p in network.parameters() if id(p) not in taken]

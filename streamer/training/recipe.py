@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Iterable, List, Mapping, Optional, Sequence, Tuple, TypeVar
+from typing import (
+    Any,
+    Callable,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    TypeVar,
+)
 
 from streamer.errors import StreamerError
 from streamer.features import PythonSpeechFeaturesFrontEnd
@@ -15,6 +28,7 @@ from streamer.training.data import Clip, read_data_set
 from streamer.training.loop import Trainer, TrainingSettings
 from streamer.training.phonemes import Pronunciations
 from streamer.training.waveform import WaveformAugmentation
+from streamer.training.workers import ALONE, Workers, join_workers
 
 Item = TypeVar("Item")
 
@@ -47,6 +61,7 @@ class Recipe:
         teacher: a Whisper model in CTranslate2's format, or None.
         processes: how many processes read and change the speech.
         start_from: a checkpoint to begin with, or None.
+        workers: how many processes train together, each on its share of every batch.
     """
 
     train: Sequence[Path]
@@ -62,6 +77,7 @@ class Recipe:
     teacher: Optional[Path] = None
     processes: int = 2
     start_from: Optional[Path] = None
+    workers: int = 1
 
 
 #: The checkpoint that a training leaves, and resumes from.
@@ -108,13 +124,71 @@ def train(recipe: Recipe, log: Log, save_every_s: float = 300.0) -> Path:
         StreamerError: something cannot be read, or an interrupted training had other settings.
     """
     data, dev = prepare(recipe, log)
-    trainer = Trainer(recipe.settings, data, dev, recipe.folder, log.say, recipe.start_from)
+    with _others(recipe) as workers:
+        _train(recipe, data, dev, log, save_every_s, workers)
+    return recipe.folder / CHECKPOINT
+
+
+def _train(
+    recipe: Recipe,
+    data: DataSet,
+    dev: Optional[DataSet],
+    log: Log,
+    save_every_s: float,
+    workers: Workers,
+) -> None:
+    trainer = Trainer(
+        recipe.settings, data, dev, recipe.folder, log.say, recipe.start_from, workers=workers
+    )
     checkpoint = recipe.folder / CHECKPOINT
     if checkpoint.is_file():
         trainer.resume(checkpoint)
         log.say(f"resumed at step {trainer.progress.step}, epoch {trainer.progress.epoch + 1}")
     trainer.run(save_every_s)
-    return checkpoint
+
+
+@contextmanager
+def _others(recipe: Recipe) -> Iterator[Workers]:
+    """Start the other workers, meet them, and see them off at the end."""
+    if recipe.workers == 1:
+        yield ALONE
+        return
+    import torch.multiprocessing
+
+    context = torch.multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as folder:
+        meeting = str(Path(folder) / "meeting")
+        others = [
+            context.Process(target=_work, args=(recipe, rank, meeting), daemon=True)
+            for rank in range(1, recipe.workers)
+        ]
+        for other in others:
+            other.start()
+        try:
+            yield join_workers(0, recipe.workers, meeting)
+            for other in others:
+                other.join()
+        finally:
+            for other in others:
+                other.terminate()
+            if torch.distributed.is_initialized():
+                torch.distributed.destroy_process_group()
+
+
+def _work(recipe: Recipe, rank: int, meeting: str) -> None:
+    """Train with the others; this process neither speaks nor saves."""
+    import torch
+
+    torch.set_num_threads(max(1, recipe.processes // recipe.workers))
+    torch.set_flush_denormal(True)
+    data, _ = prepare(recipe, _Silent())
+    workers = join_workers(rank, recipe.workers, meeting)
+    _train(recipe, data, None, _Silent(), 1e9, workers)
+
+
+class _Silent(Log):
+    def say(self, line: str) -> None:
+        """Take one line and keep it to itself."""
 
 
 def _read(places: Sequence[Path], root: Optional[Path]) -> List[Clip]:

@@ -139,7 +139,7 @@ class WhisperTeacher:
         """
         mel = np.ascontiguousarray(log_mel(samples)[None])
         encoded = self._model.encode(self._storage.from_array(mel), to_cpu=True)
-        return np.asarray(encoded, np.float32)[0]
+        return cast(FloatArray, np.asarray(encoded, np.float32)[0])
 
 
 def _window_samples(cache: Cache, pieces: List[Piece]) -> FloatArray:
@@ -149,7 +149,7 @@ def _window_samples(cache: Cache, pieces: List[Piece]) -> FloatArray:
         level = float(np.sqrt(np.mean(samples**2))) if len(samples) else 0.0
         gain = _LEVEL / max(level, 1e-4)
         window[at * STEP : at * STEP + len(samples)] = samples * gain
-    return np.clip(window, -1.0, 1.0)
+    return cast(FloatArray, np.clip(window, -1.0, 1.0))
 
 
 def teach(

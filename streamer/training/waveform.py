@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import Tuple, cast
+from typing import Optional, Tuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -54,12 +54,12 @@ class WaveformAugmentation:
 
     Args:
         rate_hz: samples a second.
-        settings: see `WaveformSettings`.
+        settings: see `WaveformSettings`; its defaults if None.
     """
 
-    def __init__(self, rate_hz: int, settings: WaveformSettings = WaveformSettings()) -> None:
+    def __init__(self, rate_hz: int, settings: Optional[WaveformSettings] = None) -> None:
         self.rate_hz = rate_hz
-        self.settings = settings
+        self.settings = settings or WaveformSettings()
 
     def __call__(self, samples: FloatArray, random: np.random.Generator) -> FloatArray:
         """Return changed samples, float32 (m,), within full scale.
@@ -153,7 +153,8 @@ def coloured_noise(n: int, random: np.random.Generator) -> FloatArray:
 def add_noise(samples: FloatArray, noise: FloatArray, snr_db: float) -> FloatArray:
     """Return samples with noise, as far below the mean power as ``snr_db`` says."""
     power = float(np.mean(samples**2)) if len(samples) else 0.0
-    return samples + noise * np.float32(np.sqrt(power * 10 ** (-snr_db / 10)))
+    factor = np.float32(np.sqrt(power * 10 ** (-snr_db / 10)))
+    return cast(FloatArray, samples + noise * factor)
 
 
 def clip_peaks(samples: FloatArray, share: float) -> FloatArray:

@@ -35,8 +35,12 @@ class Workers:
         return [part.view_as(tensor) for part, tensor in zip(parts, tensors)]
 
 
+#: One process by itself.
+ALONE = Workers()
+
+
 def join_workers(rank: int, count: int, meeting_point: str) -> Workers:
-    """Meet the other processes.
+    """Meet the other processes; waits until all are there.
 
     Args:
         rank: number of this one, from 0.
