@@ -125,7 +125,7 @@ def test_half_a_million_words_are_read() -> None:
     arcs = [(letter + 2, i + 1) for i in range(4) for letter in range(26)] + [(1, 5)]
     (block,) = read_words(memoryview(fst(states, arcs)), 0, len(ENGLISH))
     assert block.shape == (26**4, 5)
-    assert len(np.unique(block[:, :4] @ 27 ** np.arange(4))) == 26**4
+    assert len(np.unique(block[:, :4].astype(int) @ 27 ** np.arange(4))) == 26**4
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ import numpy as np
 
 from streamer.decoding.alphabet import Alphabet
 from streamer.decoding.decoder import FloatArray
+from streamer.decoding.mapped import Context
 from streamer.decoding.scorer import Scorer
 from streamer.decoding.search import Path, collapse
 from streamer.decoding.settings import BEAM, CUTOFF_TOP_N, DecodingSettings
@@ -31,6 +32,10 @@ from streamer.errors import DecoderError, ScorerError
 _FLOOR = 1e-30
 
 _UNKNOWN = "<unk>"
+
+#: Language models beyond this are looked up in the mapped file, which is slower, but
+#: takes no memory to speak of.
+MAPPED_BYTES = 256 << 20
 
 #: Linux: these pages are not needed now.
 _MADV_DONTNEED = 4
@@ -74,7 +79,10 @@ class BeamSearch:
         words = scorer.words(alphabet)
         boosts = _boosts(user_words, alphabet)
         words += sorted(set(boosts) - set(words))
-        model, unigrams = _open_model(scorer, words)
+        if scorer.kenlm_size > MAPPED_BYTES:
+            model, unigrams = _map_model(flashlight, scorer, words)
+        else:
+            model, unigrams = _open_model(scorer, words)
         if len(words) > settings.max_words:
             likeliest = np.argsort(-unigrams, kind="stable")[: settings.max_words]
             kept = set(likeliest.tolist()) | {i for i, w in enumerate(words) if w in boosts}
@@ -182,6 +190,34 @@ def _open_model(scorer: Scorer, words: Sequence[str]) -> Tuple[Any, FloatArray]:
     unigrams = np.array([model.score(state, i)[1] for i in range(len(words))], np.float32)
     _let_go_of_pages(scorer)
     return model, unigrams
+
+
+def _map_model(flashlight: Any, scorer: Scorer, words: Sequence[str]) -> Tuple[Any, FloatArray]:
+    """Do what `_open_model` does for a language model that is too big for it."""
+    mapped = scorer.open_mapped()
+    indices = mapped.indices([*words, _UNKNOWN, "</s>"])
+    numbers = indices.tolist()
+    #: The score of the last word and the context behind it, for each state.
+    known: Dict[Any, Tuple[float, Context]] = {}
+
+    class Model(flashlight.LM):  # type: ignore[misc]
+        def start(self, start_with_nothing: bool) -> Any:
+            known.clear()  # a state lives as long as the search that made it
+            state = flashlight.LMState()
+            known[state] = (0.0, Context((), ()) if start_with_nothing else mapped.begin())
+            return state
+
+        def score(self, state: Any, word: int) -> Tuple[Any, float]:
+            following = state.child(word)
+            found = known.get(following)
+            if found is None:
+                found = known[following] = mapped.score(known[state][1], numbers[word])
+            return following, found[0]
+
+        def finish(self, state: Any) -> Tuple[Any, float]:
+            return self.score(state, len(words) + 1)
+
+    return Model(), mapped.unigrams(indices[: len(words)]).copy()
 
 
 def _boosting(flashlight: Any, model: Any, boosts: Dict[int, float]) -> Any:

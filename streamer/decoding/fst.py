@@ -9,7 +9,7 @@ word with the label of the space.
 from __future__ import annotations
 
 import struct
-from typing import Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ import numpy.typing as npt
 from streamer.errors import ScorerError
 
 Records = npt.NDArray[np.void]
+Letters = npt.NDArray[np.unsignedinteger[Any]]
 
 _MAGIC = 2125659606
 _ALIGNED_VERSION = 1
@@ -42,14 +43,21 @@ _ARC = np.dtype([("input", "<i4"), ("output", "<i4"), ("weight", "<f4"), ("next"
 #: Longer than any word; an FST with a longer path has a cycle or is not a word list.
 MAX_WORD_LETTERS = 120
 
-#: Bytes that a list of words may take while it is made; the largest public
-#: scorer (half a million words) needs 10 MB.
-_MAX_EXPANSION_BYTES = 192 << 20
+#: Twice as many words as the largest public scorer has; no more beginnings of words
+#: of one length either, because each leads to a word.
+MAX_WORDS = 1 << 20
+
+#: Beginnings of words of any length: half a million words have a million and a half.
+_MAX_BEGINNINGS = 6 << 20
+
+#: Letters of the beginnings of one length, and of all words: half a million words have
+#: five million.
+_MAX_LETTERS = 16 << 20
 
 _TODO = "copy or download the scorer again, or build it anew"
 
 
-def read_words(data: memoryview, offset: int, n_labels: int) -> List[npt.NDArray[np.int64]]:
+def read_words(data: memoryview, offset: int, n_labels: int) -> List[Letters]:
     """List the words of an aligned ConstFst.
 
     Args:
@@ -58,8 +66,8 @@ def read_words(data: memoryview, offset: int, n_labels: int) -> List[npt.NDArray
         n_labels: letters of the alphabet.
 
     Returns:
-        For each length of word an array (words, letters) of letter numbers,
-        without the space at the end.
+        For each length of word an array (words, letters) of letter numbers, the
+        space at the end included.
 
     Raises:
         ScorerError: not such an FST, cut off, cyclic, or labels beyond the alphabet.
@@ -116,7 +124,7 @@ def _expand(
     states: Records,
     arcs: Records,
     letter: npt.DTypeLike,
-) -> List[npt.NDArray[np.int64]]:
+) -> List[Letters]:
     """Follow all paths at once, a letter at a time, and keep those that end a word."""
     final = np.isfinite(states["weight"])
     first = states["first_arc"].astype(np.int64)
@@ -124,15 +132,22 @@ def _expand(
     at = np.array([start], np.int64)
     letters = np.zeros((1, 0), letter)
     words = []
+    seen = kept = 0
     for depth in range(MAX_WORD_LETTERS + 1):
         ends = final[at]
         if depth and ends.any():
             words.append(letters[ends])
+            kept += words[-1].size
         fan_out = count[at]
         total = int(fan_out.sum())
         if not total:
-            return [block.astype(np.int64) - 1 for block in words]
-        if total * (depth + 1 + 32) > _MAX_EXPANSION_BYTES:
+            return [block - block.dtype.type(1) for block in words]
+        seen += total
+        if (
+            total > MAX_WORDS
+            or seen > _MAX_BEGINNINGS
+            or max(total * (depth + 1), kept) > _MAX_LETTERS
+        ):
             raise ScorerError("Its word list has too many words", _TODO)
         source = np.repeat(np.arange(len(at)), fan_out)
         nth = np.arange(total) - np.repeat(np.cumsum(fan_out) - fan_out, fan_out)

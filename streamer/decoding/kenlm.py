@@ -95,7 +95,7 @@ def read_kenlm_header(data: memoryview) -> KenlmHeader:
             "build it with build_binary trie, as DeepSpeech's scorers are",
         )
     try:
-        size = _trie_layout(data, header, counts, kind).end
+        size = trie_layout(data, header, counts, kind).end
     except (struct.error, OverflowError, ValueError):
         raise ScorerError("Its language model is cut off or damaged", _TODO) from None
     if size > len(data):
@@ -113,7 +113,7 @@ def check_kenlm_tables(data: memoryview, header: KenlmHeader) -> None:
     Raises:
         ScorerError: a damaged table.
     """
-    layout = _trie_layout(data, header.start, header.counts, header.kind)
+    layout = trie_layout(data, header.start, header.counts, header.kind)
     words = header.counts[0]
     (listed,) = struct.unpack_from("<Q", data, layout.vocabulary)
     unigrams = np.frombuffer(
@@ -135,7 +135,7 @@ def check_kenlm_tables(data: memoryview, header: KenlmHeader) -> None:
         raise ScorerError("Its language model is damaged", _TODO)
 
 
-def _are_middle_pointers_sound(data: memoryview, middle: _Middle) -> bool:
+def _are_middle_pointers_sound(data: memoryview, middle: Middle) -> bool:
     """Whether the pointers of the n-grams of one length bound ranges of the longer ones."""
     # High bits: entry i of the array is the first n-gram whose pointer has them equal to i.
     array = np.frombuffer(data, "<u8", middle.array_entries, middle.array)
@@ -172,7 +172,7 @@ def _are_ranges(pointers: npt.NDArray[np.uint64], end: int) -> bool:
 
 
 @dataclass(frozen=True)
-class _Middle:
+class Middle:
     """Where the n-grams of one length stand that longer ones continue.
 
     Attributes:
@@ -195,21 +195,25 @@ class _Middle:
 
 
 @dataclass(frozen=True)
-class _TrieLayout:
-    """Offsets in a model of sorted tables; ``end`` is one past the last."""
+class TrieLayout:
+    """Offsets and bits in a model of sorted tables; ``end`` is one past the last."""
 
     vocabulary: int
     quantiser: int
     quantiser_floats: int
+    prob_bits: int
+    backoff_bits: int
     unigrams: int
-    middles: Tuple[_Middle, ...]
+    middles: Tuple[Middle, ...]
+    longest: int
+    longest_bits: int
     end: int
 
 
-def _trie_layout(data: memoryview, header: int, counts: Tuple[int, ...], kind: int) -> _TrieLayout:
+def trie_layout(data: memoryview, header: int, counts: Tuple[int, ...], kind: int) -> TrieLayout:
     """Work out a model of sorted tables, quantised or not, pointers compressed or not."""
     at = quantiser = header + 8 + 8 * counts[0]
-    floats = 0
+    floats = prob_bits = backoff_bits = 0
     middle_bits, longest_bits = 63, 31
     if kind in (_QUANT_TRIE, _QUANT_ARRAY_TRIE):
         _, prob_bits, backoff_bits = struct.unpack_from("<3B", data, at)
@@ -233,10 +237,20 @@ def _trie_layout(data: memoryview, header: int, counts: Tuple[int, ...], kind: i
             array = -(-at // 8) * 8 + 8
             at += 8 * (1 + array_entries) + 7
         bits = word_bits + middle_bits + pointer_bits
-        middles.append(_Middle(entries, following, array, array_entries, at, bits, pointer_bits))
+        middles.append(Middle(entries, following, array, array_entries, at, bits, pointer_bits))
         at += _packed_size(entries, bits)
-    at += _packed_size(counts[-1], word_bits + longest_bits)
-    return _TrieLayout(header, quantiser, floats, unigrams, tuple(middles), at)
+    return TrieLayout(
+        vocabulary=header,
+        quantiser=quantiser,
+        quantiser_floats=floats,
+        prob_bits=prob_bits,
+        backoff_bits=backoff_bits,
+        unigrams=unigrams,
+        middles=tuple(middles),
+        longest=at,
+        longest_bits=word_bits + longest_bits,
+        end=at + _packed_size(counts[-1], word_bits + longest_bits),
+    )
 
 
 def _packed_size(entries: int, bits: int) -> int:
