@@ -1,10 +1,11 @@
 """The judge: DeepSpeech's own client and ours on the same graph and the same recordings.
 
-    python3.9 benchmarks/original_client.py GRAPH.pb SCORER RECORDING... \\
+    python3.9 benchmarks/original_client.py GRAPH.pb SCORER RECORDING...
         --client-python PYTHON_WITH_DEEPSPEECH [--tensorflow-python PYTHON_WITH_TENSORFLOW]
 
-Run it with a Python 3.9 that has ``streamer[ds]``. The client (deepspeech 0.9.3) runs under a Python of
-its own and hears each recording in blocks of 20 ms through its streaming calls.
+Run it with a Python 3.9 that has ``streamer[ds]``. The client (deepspeech 0.9.3)
+runs under a Python of its own and hears each recording in blocks of 20 ms
+through its streaming calls.
 Ours converts the graph without TensorFlow and decodes with ``--decoder ds`` at
 the same beam and with the same scorer: the transcripts have to be the same.
 With TensorFlow at hand its run of the graph, window by window with the state
@@ -188,7 +189,8 @@ def main() -> int:
         if not equal:
             print(f"      ours: {texts['ds'][number]}")
     print(f"\n{same} of {len(client)} transcripts equal the client's (beam {arguments.beam})")
-    print(f"default decoder (beam {arguments.default_beam}): {np.mean(near):.1%} of the words agree")
+    wide = arguments.default_beam
+    print(f"default decoder (beam {wide}): {np.mean(near):.1%} of the words agree")
     print(f"probabilities, ONNX against NumPy: {numpy_error:.2e}")
     if errors:
         print(f"probabilities, ONNX against TensorFlow: {max(errors):.2e} at most")

@@ -30,7 +30,8 @@ def hidden_activity(weights: Dict[str, Any], recordings: List[Path]) -> Any:
     """Return the fifth layer's outputs, float64 (frames, N)."""
 
     def dense(x: Any, layer: int) -> Any:
-        return np.clip(x @ weights[f"layer_{layer}/weights"] + weights[f"layer_{layer}/bias"], 0, 20)
+        name = f"layer_{layer}"
+        return np.clip(x @ weights[f"{name}/weights"] + weights[f"{name}/bias"], 0, 20)
 
     def sigmoid(x: Any) -> Any:
         return 1 / (1 + np.exp(-x))
@@ -65,7 +66,11 @@ def main() -> None:
     graph = tf.compat.v1.GraphDef()
     graph.ParseFromString(arguments.template.read_bytes())
     chance = np.random.default_rng(arguments.seed)
-    constants = {n.name: tf.make_ndarray(n.attr["value"].tensor) for n in graph.node if n.op == "Const"}
+    constants = {
+        node.name: tf.make_ndarray(node.attr["value"].tensor)
+        for node in graph.node
+        if node.op == "Const"
+    }
     old = constants["layer_1/bias"].shape[0]
     n = arguments.hidden or old
     if n != old:

@@ -8,7 +8,7 @@ how the stream was cut.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Mapping, Protocol, cast
+from typing import Any, Callable, ClassVar, Dict, Mapping, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -169,7 +169,7 @@ class PythonSpeechFeaturesFrontEnd:
         window: ``hamming``, ``hann`` or ``rectangular``.
     """
 
-    WINDOWS: Dict[str, Callable[[int], Any]] = {
+    WINDOWS: ClassVar[Dict[str, Callable[[int], Any]]] = {
         "hamming": np.hamming,
         "hann": np.hanning,
         "rectangular": np.ones,
