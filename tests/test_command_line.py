@@ -168,6 +168,37 @@ def test_every_recording_gets_a_transcript_of_its_own(
     assert all("-->" in path.read_text() for path in out.iterdir())
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_a_long_recording_shows_a_bar_on_standard_error_and_only_there(
+    tiny: Path, tmp_path: Path
+) -> None:
+    import os
+    import pty
+
+    recording = long_recording(tmp_path)
+    ours, theirs = pty.openpty()
+    child = start(
+        "transcribe", "--one-shot", "--model", tiny, recording,
+        stderr=theirs, env={"TERM": "xterm"},
+    )  # fmt: skip
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            block = os.read(ours, 65536)
+        except OSError:  # how Linux says that the other side has closed
+            break
+        if not block:
+            break
+        shown += block
+    os.close(ours)
+    assert child.stdout is not None
+    assert child.stdout.read() == words(tiny, recording)
+    assert child.wait(LIMIT_S) == 0
+    assert b"long.wav" in shown and b"%" in shown
+    assert shown.count(b"\x1b[?25h") >= shown.count(b"\x1b[?25l") > 0
+
+
 # Models that are none
 
 

@@ -9,6 +9,9 @@ import sys
 from types import FrameType, TracebackType
 from typing import Any, Callable, Dict, Optional, Type
 
+#: A progress bar hides the cursor, and is not asked when everything ends at once.
+SHOW_CURSOR = b"\x1b[?25h"
+
 #: What a shell expects of a program that was ended by a signal: 128 + its number.
 _SIGNALLED = 128
 
@@ -67,6 +70,9 @@ def leave_now(code: int) -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()
+    with contextlib.suppress(Exception):
+        if sys.stderr.isatty():
+            os.write(sys.stderr.fileno(), SHOW_CURSOR)
     os._exit(code)
 
 
