@@ -97,9 +97,15 @@ class BeamSearch:
         index = {label: i for i, label in enumerate(alphabet.labels)}
         space, insert = alphabet.space, trie.insert
         scores = unigrams.tolist()
-        for i, word in enumerate(words):  # sorted, which is kind to the cache
-            if i in kept:
-                insert([*[index[letter] for letter in word], space], i, scores[i])
+        try:
+            for i, word in enumerate(words):  # sorted, which is kind to the cache
+                if i in kept:
+                    insert([*[index[letter] for letter in word], space], i, scores[i])
+        except KeyError as error:
+            raise DecoderError(
+                f"The model's alphabet cannot spell the scorer's words: it has no label {error}",
+                "choose --decoder ds or --decoder greedy",
+            ) from None
         trie.smear(flashlight.SmearingMode.MAX)
         if boosted:
             model = _boosting(flashlight, model, boosted)
