@@ -20,7 +20,7 @@ from streamer.errors import StreamerError  # noqa: E402
 from streamer.features import Framer, create_front_end  # noqa: E402
 from streamer.training.cache import Cache, build_cache, clip_features, read_audio  # noqa: E402
 from streamer.training.data import Clip, read_data_set  # noqa: E402
-from streamer.training.export import checkpoint_weights, export  # noqa: E402
+from streamer.training.export import checkpoint_weights, export, write_slim  # noqa: E402
 from streamer.training.loop import Trainer as RecipeTrainer  # noqa: E402
 from streamer.training.loop import TrainingSettings, read_checkpoint  # noqa: E402
 from streamer.training.recipe import Log, Recipe, prepare, train  # noqa: E402
@@ -233,6 +233,23 @@ def test_training_may_begin_with_a_checkpoint(
     first = read_checkpoint(train(recipe, Kept()))["progress"]["history"][0]["loss"]
     from_nothing = read_checkpoint(trained)["progress"]["history"][0]["loss"]
     assert first < 0.7 * from_nothing
+
+
+def test_a_slim_checkpoint_exports_the_same_network_to_16_bits(
+    manifest: Path, trained: Path, tmp_path: Path
+) -> None:
+    slim = tmp_path / "slim.pt"
+    write_slim(trained, slim)
+    assert slim.stat().st_size < 0.3 * trained.stat().st_size
+    whole, small = (checkpoint_weights(read_checkpoint(p), {}) for p in (trained, slim))
+    for name, value in whole.layers.items():
+        np.testing.assert_allclose(small.layers[name], value, rtol=2e-3, atol=2e-2)
+    recipe = _recipe(manifest, tmp_path / "on", settings={"epochs": 1}, start_from=slim)
+    assert read_checkpoint(train(recipe, Kept()))["progress"]["step"] > 0
+    (tmp_path / "off").mkdir()
+    slim.rename(tmp_path / "off" / "last.pt")
+    with pytest.raises(StreamerError, match="cannot be resumed"):
+        train(_recipe(manifest, tmp_path / "off"), Kept())
 
 
 def test_a_cache_of_other_clips_is_not_taken(manifest: Path, trained: Path) -> None:

@@ -20,6 +20,9 @@ def export(
     steps: int = typer.Option(
         16, "--steps", min=1, max=64, help="Steps in a window: fewer, less delay."
     ),
+    slim: Optional[Path] = typer.Option(
+        None, "--slim", help="Also write a small checkpoint here, to begin with (train --from)."
+    ),
     form: Optional[List[str]] = typer.Option(
         None,
         "--format",
@@ -44,6 +47,7 @@ def export(
             )
     _need_torch()
     from streamer.training.export import export as run
+    from streamer.training.export import write_slim
 
     bundle = run(
         checkpoint,
@@ -58,6 +62,8 @@ def export(
         forms=[known[wanted] for wanted in form] if form else list(known.values()),
         progress=lambda what: typer.echo(what, err=True),
     )
+    if slim is not None:
+        write_slim(checkpoint, slim)
     for kind, path in bundle.networks.items():
         typer.echo(f"{kind}\t{path}")
     typer.echo(f"use it with: streamer --model {output}", err=True)

@@ -459,6 +459,10 @@ class Trainer:
             StreamerError: it does not fit.
         """
         checkpoint = read_checkpoint(path)
+        if "optimisers" not in checkpoint:
+            raise StreamerError(
+                f"{path}: a slim checkpoint, which cannot be resumed", "begin with it: --from"
+            )
         if checkpoint["shape"] != self.network.shape.as_dict():
             raise StreamerError(
                 f"{path}: was trained with another shape of network",

