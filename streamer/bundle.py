@@ -158,7 +158,8 @@ class Bundle:
                 shapes are not those of ``model.json``.
         """
         kind, path = self.choose_network(backend)
-        model = _load_network(kind, path, self.n_steps, compute_units or DEFAULT_COMPUTE_UNITS)
+        units = compute_units or _remembered_units(kind, path) or DEFAULT_COMPUTE_UNITS
+        model = _load_network(kind, path, self.n_steps, units)
         for name in ("n_steps", "n_context", "n_input", "n_hidden", "n_labels"):
             found, described = getattr(model, name), getattr(self, name)
             if found != described:
@@ -166,6 +167,15 @@ class Bundle:
                     f"{path.name} has {name} {found}, {DESCRIPTION_FILE} says {described}", _MEND
                 )
         return model
+
+
+def _remembered_units(kind: str, path: Path) -> Optional[str]:
+    """Return what ``streamer bench --compute-units`` found fastest for a network here."""
+    if kind.split("-")[0] != "coreml":
+        return None
+    from streamer.acoustic.compute_units import recall
+
+    return recall(path)
 
 
 def _load_network(kind: str, path: Path, n_steps: int, compute_units: str) -> AcousticModel:

@@ -158,7 +158,7 @@ def test_gates_exchanged_inside_the_file_are_found_out(tmp_path: Path) -> None:
     path = write(tmp_path, shape="unrolled", steps=2)
 
     def change(block: Any) -> None:
-        gates = [o for o in block.operations if o.type == "split" and len(o.outputs) == 4][0]
+        gates = next(o for o in block.operations if o.type == "split" and len(o.outputs) == 4)
         first, second = gates.outputs[0].name, gates.outputs[1].name
         gates.outputs[0].name, gates.outputs[1].name = second, first
 
@@ -185,7 +185,7 @@ def test_an_unknown_layer_is_an_error_and_never_a_pass(tmp_path: Path) -> None:
 
     spec = Model_pb2.Model()
     spec.ParseFromString(path.read_bytes())
-    layer = [x for x in spec.neuralNetwork.layers if x.WhichOneof("layer") == "softmaxND"][0]
+    layer = next(x for x in spec.neuralNetwork.layers if x.WhichOneof("layer") == "softmaxND")
     layer.erf.SetInParent()
     path.write_bytes(spec.SerializeToString())
     with pytest.raises(ConversionError, match="erf"):
@@ -247,7 +247,7 @@ def test_a_weight_file_outside_the_package_is_not_read(tmp_path: Path) -> None:
 
     edit_program(path, change)
     (tmp_path / "outside.bin").write_bytes(bytes(1 << 20))
-    with pytest.raises(ConversionError, match="out of the package|missing"):
+    with pytest.raises(ConversionError, match=r"out of the package|missing"):
         check_model(path, WEIGHTS, SPEECH)
 
 

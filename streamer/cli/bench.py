@@ -55,8 +55,22 @@ def bench(
         typer.Option(metavar="FILE", help="Another recording than the bundled one."),
     ] = None,
     runs: Annotated[int, typer.Option(min=1, metavar="N", help="Processes for each figure.")] = 3,
+    compute_units: Annotated[
+        Optional[str],
+        typer.Option(
+            "--compute-units",
+            metavar="UNITS",
+            help="On macOS: measure Core ML on CPU_ONLY, CPU_AND_GPU, CPU_AND_NE, ALL, or 'all' of "
+            "these, in each shape, and remember the fastest for this machine.",
+        ),
+    ] = None,
 ) -> None:
     """Measure real-time factor, memory and the time until it listens."""
+    if compute_units is not None:
+        from streamer.cli.bench_units import bench_compute_units
+
+        bench_compute_units(model, compute_units)
+        return
     from streamer.cli.demo import sample_path
 
     recording = file or sample_path()

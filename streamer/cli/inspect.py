@@ -12,9 +12,7 @@ _WIDEST = 60
 
 
 def inspect(
-    model: Path = typer.Argument(
-        ..., help="A .pb, .pbmm, .tflite, .onnx, .mlmodel or .mlpackage."
-    ),
+    model: Path = typer.Argument(..., help="A .pb, .pbmm, .tflite, .onnx, .mlmodel or .mlpackage."),
     other: Optional[Path] = typer.Argument(None, help="Another one, to be shown beside it."),
     compute_units: str = typer.Option(
         "ALL", "--compute-units", help="On macOS: what the plan of a Core ML model may use."

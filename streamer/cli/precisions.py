@@ -49,7 +49,12 @@ def precisions(
         f"{'WER':>6}"
     )
     rows = precision_table(
-        weights, recording, steps, shape, chosen or PRECISIONS, texts,
+        weights,
+        recording,
+        steps,
+        shape,
+        chosen or PRECISIONS,
+        texts,
         progress=lambda what: typer.echo(what, err=True),
     )
     for row in rows:

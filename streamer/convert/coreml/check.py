@@ -258,7 +258,7 @@ def _run_model(
 ) -> Iterator[Tuple[Array, Array, Array]]:
     states = evaluator.make_state()
     size = contract.states[0] if contract.states else contract.inputs[PREVIOUS_C]
-    c = h = np.zeros(size.shape, np.float32)  # type: ignore[arg-type]
+    c = h = np.zeros([int(n) for n in size.shape if not isinstance(n, tuple)], np.float32)
     for window, n in windows:
         inputs: Dict[str, Array] = {INPUT_NODE: window}
         if contract.has_lengths:

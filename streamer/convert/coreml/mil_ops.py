@@ -119,12 +119,12 @@ def _real_div(a: Arguments) -> Array:
 
 @_operation("clip")
 def _clip(a: Arguments) -> Array:
-    return np.minimum(np.maximum(a["x"], a["alpha"]), a["beta"])
+    return np.asarray(np.minimum(np.maximum(a["x"], a["alpha"]), a["beta"]))
 
 
 @_operation("select")
 def _select(a: Arguments) -> Array:
-    return np.where(a["cond"], a["a"], a["b"])
+    return np.asarray(np.where(a["cond"], a["a"], a["b"]))
 
 
 @_operation("cast")
@@ -163,7 +163,7 @@ def _reduce_max(a: Arguments) -> Array:
 @_operation("linear")
 def _linear(a: Arguments) -> Array:
     y = a["x"] @ a["weight"].T
-    return y if a.get("bias") is None else y + a["bias"]
+    return np.asarray(y if a.get("bias") is None else y + a["bias"])
 
 
 @_operation("matmul")
@@ -194,7 +194,7 @@ def pointwise(x: Array, matrix: Array, bias: Optional[Array]) -> Array:
     y = matrix @ x.reshape(x.shape[1], -1)
     if bias is not None:
         y = y + np.asarray(bias).reshape(-1, 1)
-    return np.asarray(y.reshape((1, matrix.shape[0]) + x.shape[2:]))
+    return np.asarray(y.reshape((1, matrix.shape[0], *x.shape[2:])))
 
 
 @_operation("lstm")
@@ -241,7 +241,7 @@ def lstm(
     from_inputs = x @ input_weights.T
     if bias is not None:
         from_inputs = from_inputs + bias
-    ys = np.empty(x.shape[:2] + (h.shape[1],), from_inputs.dtype)
+    ys = np.empty((*x.shape[:2], h.shape[1]), from_inputs.dtype)
     for step, inputs in enumerate(from_inputs):
         i, f, o, z = np.split(inputs + h @ recurrent_weights.T, 4, axis=1)
         c = sigmoid(f) * c + sigmoid(i) * np.tanh(z)
@@ -261,7 +261,7 @@ def _reshape(a: Arguments) -> Array:
 
 @_operation("transpose")
 def _transpose(a: Arguments) -> Array:
-    return np.transpose(a["x"], numbers(a, "perm"))
+    return np.asarray(np.transpose(a["x"], numbers(a, "perm")))
 
 
 @_operation("expand_dims")
@@ -272,7 +272,7 @@ def _expand_dims(a: Arguments) -> Array:
 @_operation("squeeze")
 def _squeeze(a: Arguments) -> Array:
     axes = tuple(numbers(a, "axes")) if a.get("axes") is not None else None
-    return np.squeeze(a["x"], axes)
+    return np.asarray(np.squeeze(a["x"], axes))
 
 
 @_operation("concat")
@@ -362,7 +362,7 @@ def _scatter(a: Arguments) -> Array:
 def scatter(data: Array, indices: Array, updates: Array, axis: int, mode: str) -> Array:
     """Return ``data`` with ``updates`` written (``update``) or added (``add``) at indices."""
     result = np.array(data)
-    where = (slice(None),) * (axis % result.ndim) + (np.asarray(indices).astype(np.int64),)
+    where: Any = (slice(None),) * (axis % result.ndim) + (np.asarray(indices).astype(np.int64),)
     if mode == "add":
         np.add.at(result, where, updates)
     elif mode == "update":
@@ -435,7 +435,7 @@ def _affine(a: Arguments) -> Array:
         value = np.asarray(value, np.float32)
         return value.reshape(shape) if value.ndim else value
 
-    return (data.astype(np.float32) - along(a["zero_point"])) * along(a["scale"])
+    return np.asarray((data.astype(np.float32) - along(a["zero_point"])) * along(a["scale"]))
 
 
 @_operation("constexpr_blockwise_shift_scale")
@@ -445,18 +445,18 @@ def _blockwise(a: Arguments) -> Array:
     def spread(value: Array) -> Array:
         for axis, n in enumerate(data.shape):
             value = np.repeat(value, n // value.shape[axis], axis=axis)
-        return value.astype(np.float32)
+        return np.asarray(value, np.float32)
 
     if a.get("offset") is not None:
         data = data - spread(a["offset"])
-    return data * spread(a["scale"])
+    return np.asarray(data * spread(a["scale"]))
 
 
 def unpack_bits(data: Array, bits: int, count: int) -> Array:
     """Return ``count`` unsigned values of ``bits`` bits, packed from the lowest bit on."""
     stream = np.unpackbits(np.asarray(data, np.uint8), bitorder="little")[: count * bits]
     weights = (1 << np.arange(bits)).astype(np.uint8)
-    return (stream.reshape(count, bits) * weights).sum(axis=1).astype(np.uint8)
+    return np.asarray((stream.reshape(count, bits) * weights).sum(axis=1), np.uint8)
 
 
 @_operation("constexpr_lut_to_dense")

@@ -65,9 +65,10 @@ class MilProgram:
         self._blobs: Dict[str, BlobFile] = {}
         functions = model.spec.mlProgram.functions
         name = model.spec.description.defaultFunctionName or "main"
-        if name not in functions or functions[name].opset not in functions[
-            name
-        ].block_specializations:
+        if (
+            name not in functions
+            or functions[name].opset not in functions[name].block_specializations
+        ):
             raise broken(model.path, f"its program has no function {name}")
         function = functions[name]
         self._block = function.block_specializations[function.opset]
@@ -179,8 +180,10 @@ class MilProgram:
         if output.type.WhichOneof("type") != "tensorType" or kind.dataType not in _TYPES:
             raise unsupported(f"the type of {output.name}")
         array = np.asarray(result)
-        dims = [d.constant.size if d.WhichOneof("dimension") == "constant" else None
-                for d in kind.dimensions]
+        dims = [
+            d.constant.size if d.WhichOneof("dimension") == "constant" else None
+            for d in kind.dimensions
+        ]
         fits = len(dims) == array.ndim and all(d in (None, n) for d, n in zip(dims, array.shape))
         if not fits:
             raise broken(

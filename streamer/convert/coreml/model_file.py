@@ -164,7 +164,8 @@ def _feature(feature: Any) -> Feature:
         shapes = [tuple(s.shape) for s in array.enumeratedShapes.shapes]
         columns = [(int(min(c)), int(max(c))) for c in zip(*shapes)]
         shape = [low if low == high else (low, high) for low, high in columns]
-    return Feature(feature.name, _ARRAY_TYPES.get(array.dataType, str(array.dataType)), tuple(shape))
+    dtype = _ARRAY_TYPES.get(array.dataType, str(array.dataType))
+    return Feature(feature.name, dtype, tuple(shape))
 
 
 class BlobFile:

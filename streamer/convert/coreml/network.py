@@ -20,6 +20,7 @@ differences, since comparisons and gathers would leave the accelerator.
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any, List, Sequence, Tuple
 
 import numpy as np
@@ -151,11 +152,11 @@ def build_program(
             mb.coreml_update_state(state=given[name], value=value)
         return (logits,)
 
-    # mb.program reads the names of the arguments from the function's signature.
-    namespace = {"network": network}
-    arguments = ", ".join(names)
-    exec(f"def named({arguments}):\n    return network({arguments})", namespace)
-    return mb.program(input_specs=specs, opset_version=target)(namespace["named"])
+    # mb.program takes the names of the inputs from the function's signature.
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    signature = inspect.Signature([inspect.Parameter(name, kind) for name in names])
+    network.__signature__ = signature  # type: ignore[attr-defined]
+    return mb.program(input_specs=specs, opset_version=target)(network)
 
 
 def deployment_target(ct: Any, shape: str, dtype: str) -> Any:
@@ -227,7 +228,8 @@ def _unrolled_body(
 
     def dense(x: Any, name: str) -> Any:
         matrix, bias = layers.dense[name]
-        return mb.clip(x=product(x, matrix, bias, name), alpha=layers.number(0), beta=layers.number(layers.clip))
+        x = product(x, matrix, bias, name)
+        return mb.clip(x=x, alpha=layers.number(0), beta=layers.number(layers.clip))
 
     x = mb.reshape(x=window, shape=(1, 1, n_steps, layers.width * layers.n_input))
     x = mb.transpose(x=x, perm=(0, 3, 1, 2))
@@ -243,9 +245,7 @@ def _unrolled_body(
     for step, from_input in enumerate(per_step):
         gates = mb.add(x=from_input, y=mb.conv(x=h, weight=recurrent, name=f"step_{step}"))
         i, f, o, z = _split(mb, gates, 4, axis=1)
-        c = mb.add(
-            x=mb.mul(x=mb.sigmoid(x=f), y=c), y=mb.mul(x=mb.sigmoid(x=i), y=mb.tanh(x=z))
-        )
+        c = mb.add(x=mb.mul(x=mb.sigmoid(x=f), y=c), y=mb.mul(x=mb.sigmoid(x=i), y=mb.tanh(x=z)))
         h = mb.mul(x=mb.sigmoid(x=o), y=mb.tanh(x=c))
         cells.append(c)
         hiddens.append(h)
@@ -256,9 +256,7 @@ def _unrolled_body(
         h = mb.reduce_sum(x=mb.mul(x=sequence, y=picked), axes=[3], keep_dims=True)
     y = dense(sequence, "layer_5")
     y = mb.softmax(x=product(y, *layers.dense["layer_6"], "layer_6"), axis=1)
-    logits = mb.reshape(
-        x=mb.transpose(x=y, perm=(3, 0, 1, 2)), shape=(n_steps, 1, layers.n_labels)
-    )
+    logits = mb.reshape(x=mb.transpose(x=y, perm=(3, 0, 1, 2)), shape=(n_steps, 1, layers.n_labels))
     return logits, c, h
 
 

@@ -299,7 +299,7 @@ def _inner_product(p: Any, x: Sequence[Array], unpack: Unpack) -> Array:
     if p.int8DynamicQuantize:
         raise unsupported("inner products in int8")
     y = x[0] @ unpack(p.weights, (int(p.outputChannels), int(p.inputChannels))).T
-    return y + unpack(p.bias, (int(p.outputChannels),)) if p.hasBias else y
+    return np.asarray(y + unpack(p.bias, (int(p.outputChannels),)) if p.hasBias else y)
 
 
 def _convolution(p: Any, x: Sequence[Array], unpack: Unpack) -> Array:
@@ -336,7 +336,7 @@ def _lstm(p: Any, x: Sequence[Array], unpack: Unpack) -> List[Array]:
     bias = joined("BiasVector", (n,)) if params.hasBiasVectors else np.zeros(4 * n, np.float32)
     if params.forgetBias:
         bias[n : 2 * n] += 1.0
-    steps = x[0].shape[:2] + (width,)
+    steps = (*x[0].shape[:2], width)
     states = [array.reshape(-1, n) for array in x[1:3]]
     ys, h, c = mil_ops.lstm(
         x[0].reshape(steps),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -107,9 +106,7 @@ class _Recogniser:
         steps: steps in a window.
     """
 
-    def __init__(
-        self, evaluator: Evaluator, inputs: Any, weights: Weights, steps: int
-    ) -> None:
+    def __init__(self, evaluator: Evaluator, inputs: Any, weights: Weights, steps: int) -> None:
         labels = weights.description.get("alphabet")
         if not labels:
             raise ConversionError(

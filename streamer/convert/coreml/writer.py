@@ -134,9 +134,7 @@ def save_model(
         ) from error
 
 
-def _check_arguments(
-    path: Path, steps: int, shape: str, precision: str, model_format: str
-) -> None:
+def _check_arguments(path: Path, steps: int, shape: str, precision: str, model_format: str) -> None:
     for what, value, known in (
         ("shape", shape, SHAPES),
         ("precision", precision, PRECISIONS),
@@ -217,9 +215,7 @@ def _as_neural_network(ct: Any, program: Any, precision: str) -> Any:
     selector = MatricesOnly()
     exact = model.get_spec()
     if precision == "int8":
-        model = quantization_utils.quantize_weights(
-            model, 8, "linear_symmetric", selector=selector
-        )
+        model = quantization_utils.quantize_weights(model, 8, "linear_symmetric", selector=selector)
     else:
         bits = int(precision[len("palette") :])
         model = quantization_utils.quantize_weights(

@@ -77,7 +77,8 @@ def measure(
     unknown = [name for name in compute_units if name not in COMPUTE_UNITS]
     if unknown:
         raise ModelError(
-            f"compute units {unknown[0]!r} are not known", f"choose among {', '.join(COMPUTE_UNITS)}"
+            f"compute units {unknown[0]!r} are not known",
+            f"choose among {', '.join(COMPUTE_UNITS)}",
         )
     if windows < 1:
         raise ModelError("there is nothing to measure", "measure at least one window")
