@@ -1,15 +1,19 @@
-"""The command line as a whole: the commands, and how errors and endings look from outside."""
+"""The command line as a whole: the commands, and how errors and endings look from outside.
+
+Typer is imported by `run`, which knows what to do about a Ctrl-C meanwhile.
+"""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
 import sys
-from typing import Any, List, Optional, Sequence
-
-import typer
+from typing import TYPE_CHECKING, Any, List, Optional, Sequence
 
 from streamer.errors import StreamerError
+
+if TYPE_CHECKING:
+    import typer
 
 #: A module a command, in the order in which help lists them; each has ``register(app)``.
 MODULES = (
@@ -36,6 +40,8 @@ DEFAULT_COMMAND = "listen"
 
 def build_app() -> typer.Typer:
     """Make the Typer app of all commands."""
+    import typer
+
     app = typer.Typer(
         name="streamer",
         help="Speech becomes text in the terminal. Alone, it listens to the microphone.",
@@ -61,6 +67,8 @@ def build_app() -> typer.Typer:
 
 def _print_version(wanted: Optional[bool]) -> None:
     if wanted:
+        import typer
+
         from streamer import __version__
 
         print(f"streamer {__version__}")
@@ -78,6 +86,15 @@ def run(arguments: List[str]) -> int:
     What a user can mend ends as one line ``error: what - what to do``, and
     with code 1, or 2 where the command line itself is at fault.
     """
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:  # before, or after, there was anything to bring to an end
+        return 130
+
+
+def _run(arguments: List[str]) -> int:
+    import typer
+
     from streamer.cli.config import bind_environment, defaults_for
     from streamer.cli.signals import drop_standard_output
 
@@ -97,8 +114,6 @@ def run(arguments: List[str]) -> int:
     except BrokenPipeError:
         drop_standard_output()
         return 0
-    except KeyboardInterrupt:
-        return 130
     except OSError as error:
         _say_error(f"{error.strerror or error} - see whether there is room, and permission")
         return 1
