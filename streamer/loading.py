@@ -63,6 +63,8 @@ class ModelChoice:
         beam: hypotheses that the decoder keeps; None for the model's default.
         compute_units: for Core ML; None for the default.
         user_words: words to add or to make likelier.
+        hints: the same for words that nobody insists on: a decoder that knows
+            no words, or an alphabet that cannot spell them, leaves them out.
     """
 
     model: Union[str, Path] = "english"
@@ -71,6 +73,7 @@ class ModelChoice:
     beam: Optional[int] = None
     compute_units: Optional[str] = None
     user_words: Sequence[UserWord] = ()
+    hints: Sequence[UserWord] = ()
 
 
 @dataclass(frozen=True)
@@ -129,4 +132,8 @@ def load_decoder(bundle: Bundle, choice: ModelChoice) -> Decoder:
     settings = DecodingSettings.from_mapping(bundle.decoding, kind)
     if choice.beam is not None:
         settings = replace(settings, beam=choice.beam)
-    return create_decoder(choice.decoder, alphabet, bundle.scorer_path, settings, choice.user_words)
+    words = list(choice.user_words)
+    if kind == "beam" and bundle.scorer_path is not None:
+        wanted = {word.word for word in words}
+        words += [h for h in choice.hints if h.word not in wanted and alphabet.can_spell(h.word)]
+    return create_decoder(choice.decoder, alphabet, bundle.scorer_path, settings, words)

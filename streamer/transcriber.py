@@ -100,6 +100,8 @@ class Transcriber:
         compute_units: for Core ML: ``CPU_ONLY``, ``CPU_AND_GPU``,
             ``CPU_AND_NE`` or ``ALL``; None for the default.
         user_words: words to add to the vocabulary or to make likelier.
+        hints: the same for words that the decoder may leave out where it cannot
+            take them.
         endpoints: where utterances begin and end; None for the defaults.
         one_utterance: every stream is one utterance, without voice activity.
         partials: whether utterances still being said are reported.
@@ -116,12 +118,13 @@ class Transcriber:
         *,
         compute_units: Optional[str] = None,
         user_words: Sequence[UserWord] = (),
+        hints: Sequence[UserWord] = (),
         endpoints: Optional[EndpointSettings] = None,
         one_utterance: bool = False,
         partials: bool = True,
         stats: bool = True,
     ) -> None:
-        self._choice = ModelChoice(model, backend, decoder, beam, compute_units, user_words)
+        self._choice = ModelChoice(model, backend, decoder, beam, compute_units, user_words, hints)
         self._device = device
         self._endpoints = endpoints
         self._one_utterance = one_utterance

@@ -52,6 +52,7 @@ class Program:
             "STREAMER_MODEL": str(folder / "tiny"),
             "STREAMER_ONE_SHOT": "1",
             "STREAMER_BACKEND": "numpy",
+            "STREAMER_DECODER": "greedy",  # letters tell recordings apart, a small lexicon does not
         }
 
     def run(self, line: str, check: bool = True, **environment: str):

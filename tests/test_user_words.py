@@ -73,3 +73,10 @@ def test_a_word_can_come_from_the_environment():
 
 def test_a_weight_below_zero_makes_a_word_unlikely():
     assert names_in(heard("--word", "matsumoto=-50")) == []
+
+
+def test_dictation_tells_the_decoder_to_expect_its_commands(tmp_path):
+    """A user's own command is heard, though its word is new to the language model."""
+    (tmp_path / "commands.toml").write_text('[punctuation]\n"matsumoto" = ";"\n', encoding="utf-8")
+    (line,) = heard("--dictation", STREAMER_CONFIG=str(tmp_path / "config.toml"))
+    assert ";" in line

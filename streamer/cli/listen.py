@@ -24,7 +24,9 @@ def listen(
     from streamer.terminal.choice import choose_for_streams
 
     choice = choose_for_streams(results.stream_format, results.stdout)
-    transcriber = engine.transcriber(device=device, partials=results.wants_partials(choice.live))
+    transcriber = engine.transcriber(
+        device=device, partials=results.wants_partials(choice.live), hints=results.hints()
+    )
     with transcriber:
         Listening(transcriber, results, choice).run(transcriber.listen, "listening:")
 

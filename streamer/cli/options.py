@@ -232,6 +232,21 @@ class ResultOptions:
         """The format of standard output."""
         return Format.TEXT.value if self.format is None else self.format.value
 
+    def hints(self) -> List[UserWord]:
+        """Words that the decoder should expect: those of the spoken commands.
+
+        Raises:
+            UsageError: the user's table of commands is not valid.
+        """
+        if not self.dictation:
+            return []
+        from streamer.cli.config import config_folder
+        from streamer.decoding.words import UserWord
+        from streamer.dictation import load_commands
+
+        weights = load_commands(config_folder()).weights()
+        return [UserWord(word, weight) for word, weight in weights.items()]
+
     def wants_partials(self, live_view: bool) -> bool:
         """Whether anybody looks at utterances that are still being said."""
         return live_view or bool(self.partials) or self.stream_format == "jsonl"

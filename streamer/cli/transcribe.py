@@ -61,7 +61,9 @@ def transcribe(
         if not realtime and (written or not choice.live):
             choice = None
     shown = choice is not None and choice.live
-    transcriber = engine.transcriber(one_utterance=one_shot, partials=results.wants_partials(shown))
+    transcriber = engine.transcriber(
+        one_utterance=one_shot, partials=results.wants_partials(shown), hints=results.hints()
+    )
     with transcriber:
         if choice is not None:
             _follow(transcriber, files, results, choice, realtime, rate, channels)
