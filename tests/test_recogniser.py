@@ -65,7 +65,7 @@ MIXED = join(
 )  # fmt: skip
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(0, 9000), min_size=1, max_size=40))
 def test_events_are_the_same_for_every_way_of_cutting_the_samples(cuts: List[int]) -> None:
     recogniser = make_recogniser()
@@ -198,7 +198,7 @@ def test_a_long_utterance_ends_at_a_breath() -> None:
     ]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_events_keep_their_promises(seed: int) -> None:
     random = np.random.default_rng(seed)
