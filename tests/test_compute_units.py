@@ -9,8 +9,8 @@ from typing import Any, Dict, List, Tuple
 import numpy as np
 import pytest
 
-from streamer.acoustic.coreml_model import COMPUTE_UNITS
 from streamer.acoustic import compute_units as units
+from streamer.acoustic.coreml_model import COMPUTE_UNITS
 from streamer.errors import ModelError
 
 

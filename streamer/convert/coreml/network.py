@@ -20,7 +20,6 @@ differences, since comparisons and gathers would leave the accelerator.
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING, Any, List, Sequence, Tuple
 
 import numpy as np
@@ -111,7 +110,7 @@ def build_program(
     """
     ct = coremltools()
     from coremltools.converters.mil.mil import Builder as mb  # noqa: N813
-    from coremltools.converters.mil.mil import types
+    from coremltools.converters.mil.mil import Function, Program, types
 
     layers = _Layers(weights, dtype)
     n = layers.n_hidden
@@ -152,11 +151,12 @@ def build_program(
             mb.coreml_update_state(state=given[name], value=value)
         return (logits,)
 
-    # mb.program takes the names of the inputs from the function's signature.
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    signature = inspect.Signature([inspect.Parameter(name, kind) for name in names])
-    network.__signature__ = signature  # type: ignore[attr-defined]
-    return mb.program(input_specs=specs, opset_version=target)(network)
+    # What mb.program does, which takes the names of the inputs from a function's source.
+    program = Program()
+    with Function(dict(zip(names, specs)), target) as function:
+        function.set_outputs(list(network(*(function.inputs[name] for name in names))))
+    program.add_function("main", function)
+    return program
 
 
 def deployment_target(ct: Any, shape: str, dtype: str) -> Any:
