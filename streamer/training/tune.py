@@ -17,7 +17,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -121,7 +121,7 @@ def _decode(arguments: Tuple[Bundle, Sequence[Utterance], DecodingSettings]) -> 
     return decode(*arguments)
 
 
-def main() -> None:
+def main(words: Optional[Sequence[str]] = None) -> None:
     """Tune, print, and with ``--write`` put the result into ``model.json``."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("model", help="bundle")
@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--beam", type=int, default=64, help="beam while the weights are tuned")
     parser.add_argument("--write", action="store_true", help="write the weights into the bundle")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     bundle = load_bundle(arguments.model)
     clips: List[Clip] = []
     for manifest in arguments.data:
