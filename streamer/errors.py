@@ -6,7 +6,16 @@ command line prints it as the single line ``error: what - what to do``.
 
 from __future__ import annotations
 
+import re
 from typing import Tuple, Type
+
+#: Characters that would break a line, or do worse to a terminal; names in files may hold them.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def _one_line(text: str) -> str:
+    return _CONTROL.sub(lambda found: repr(found.group())[1:-1], text)
+
 
 
 class StreamerError(Exception):
@@ -20,9 +29,9 @@ class StreamerError(Exception):
     exit_code = 1
 
     def __init__(self, what: str, todo: str) -> None:
-        super().__init__(f"{what} - {todo}")
-        self.what = what
-        self.todo = todo
+        self.what = _one_line(what)
+        self.todo = _one_line(todo)
+        super().__init__(f"{self.what} - {self.todo}")
 
     def __reduce__(self) -> Tuple[Type[StreamerError], Tuple[str, str]]:
         """Pickle by the two parts, so that it comes whole out of another process."""

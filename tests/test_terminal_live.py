@@ -243,6 +243,7 @@ def test_lines_that_others_write_to_standard_error_stand_above_the_region(
     driver.order(stats={})
     screen.wait_for("speech")
     driver.order(complain="something is deprecated")
+    screen.wait_for("something is deprecated")
     driver.order(warning={"what": "no sound", "todo": "unmute the microphone"})
     driver.order(gap={})
     driver.order(partial={"text": "hello"})
