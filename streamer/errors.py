@@ -17,7 +17,6 @@ def _one_line(text: str) -> str:
     return _CONTROL.sub(lambda found: repr(found.group())[1:-1], text)
 
 
-
 class StreamerError(Exception):
     """Something a user can mend.
 
