@@ -8,6 +8,7 @@ import signal
 import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
@@ -345,7 +346,9 @@ def wait_for_handler(child: subprocess.Popen[bytes]) -> None:
     status = Path(f"/proc/{child.pid}/status")
     if not status.exists():
         pytest.skip("needs /proc to see which signals a process catches")
+    deadline = time.monotonic() + LIMIT_S
     while True:
+        assert time.monotonic() < deadline, "no handler"
         fields = dict(
             line.split(":\t", 1) for line in status.read_text().splitlines() if ":\t" in line
         )
