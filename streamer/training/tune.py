@@ -117,8 +117,17 @@ def _moved(settings: DecodingSettings, name: str, value: float) -> DecodingSetti
     return replace(settings, **changes)
 
 
-def _decode(arguments: Tuple[Bundle, Sequence[Utterance], DecodingSettings]) -> Outcome:
-    return decode(*arguments)
+#: What a worker decodes; set when it starts, so that it travels once.
+_work: List[Tuple[Bundle, Sequence[Utterance]]] = []
+
+
+def _start_worker(folder: Path, utterances: Sequence[Utterance]) -> None:
+    _work[:] = [(load_bundle(folder), utterances)]
+
+
+def _decode(settings: DecodingSettings) -> Outcome:
+    bundle, utterances = _work[0]
+    return decode(bundle, utterances, settings)
 
 
 def main(words: Optional[Sequence[str]] = None) -> None:
@@ -140,13 +149,14 @@ def main(words: Optional[Sequence[str]] = None) -> None:
     utterances = posteriors(bundle, clips)
     known = DecodingSettings.from_mapping(bundle.decoding)
     best = replace(known, beam=arguments.beam)
-    with ProcessPoolExecutor(arguments.jobs) as pool:
+    with ProcessPoolExecutor(
+        arguments.jobs, initializer=_start_worker, initargs=(bundle.folder, utterances)
+    ) as pool:
         seen: Dict[DecodingSettings, Outcome] = {}
 
         def measure(candidates: Sequence[DecodingSettings]) -> None:
             new = [c for c in candidates if c not in seen]
-            work = [(bundle, utterances, c) for c in new]
-            for candidate, outcome in zip(new, pool.map(_decode, work)):
+            for candidate, outcome in zip(new, pool.map(_decode, new)):
                 seen[candidate] = outcome
                 shown = {name: getattr(candidate, name) for name in GRID}
                 print(f"{outcome.rate:7.2%}  {shown}", flush=True)
@@ -157,9 +167,9 @@ def main(words: Optional[Sequence[str]] = None) -> None:
             moved = False
             for name, values in GRID.items():
                 now = getattr(best, name)
-                centre = min(
-                    range(len(values)), key=lambda i: abs(values[i] - (now if now else 1.0))
-                )
+                known_value = 1.0 if now is None else now
+                distances = [abs(value - known_value) for value in values]
+                centre = distances.index(min(distances))
                 near = values[max(0, centre - 2) : centre + 3]
                 candidates = [_moved(best, name, value) for value in near]
                 measure(candidates)
