@@ -33,7 +33,7 @@ bench: $(VENV)/run.stamp
 DATA ?= ../shared/speech
 TEXT ?= ../shared/text
 english: $(VENV)/train.stamp
-	$(PY) -m streamer.training.english --data $(DATA) --text $(TEXT) --output assets/english
+	$(PY) -m streamer.cli.english --data $(DATA) --text $(TEXT) --output assets/english
 
 $(PY):
 	@sh .ci/find-python "$(PYTHON)" "$(VENV)"

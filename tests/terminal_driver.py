@@ -131,7 +131,8 @@ def main() -> None:
             if "fault" in order:
                 ctypes.string_at(0)
             if "complain" in order:
-                warnings.warn(order["complain"], stacklevel=1)
+                # As `warnings.warn`, less the path, whose length would fold the line.
+                warnings.warn_explicit(order["complain"], UserWarning, "driver.py", 1)
                 continue
             event = event_of(order)
             if view is not None and isinstance(event, events.Final):

@@ -1,27 +1,16 @@
-"""The whole recipe of the bundled model: from manifests and texts to a bundle.
-
-    python -m streamer.training.english --data SPEECH --text TEXT --output BUNDLE
-
-SPEECH holds ``train.tsv`` and ``dev.tsv``, TEXT any number of ``.txt`` and
-``.txt.xz`` files of normalised sentences, one a line; ``name=WEIGHT`` after
-``--weigh`` counts one of them more often. Interrupted, the same command goes on
-where it was. KenLM's programs have to be on the PATH.
-"""
+"""The texts and sizes of the bundled model's scorer."""
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections import Counter
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Iterator, List, Sequence
 
 from streamer.decoding import Alphabet
-from streamer.errors import StreamerError, UsageError
 from streamer.training.data import read_data_set
 from streamer.training.held_out import HeldOut
 from streamer.training.prompts import prompts
-from streamer.training.scorer import ScorerRecipe, build_scorer, open_text
+from streamer.training.scorer import ScorerRecipe, open_text
 
 ALPHABET = Alphabet(" abcdefghijklmnopqrstuvwxyz'")
 #: How often kinds of text count: spoken style is rarer than books and nearer to use.
@@ -73,61 +62,3 @@ def gather_texts(
     spoken = [f for f in files if f.stem in WEIGHTS] or files
     write("prompts", prompts(n_prompts, _words_to_spell(spoken)))
     return files
-
-
-def main(arguments: Optional[Sequence[str]] = None) -> int:
-    """Run the recipe; return the exit code."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of train.tsv, dev.tsv")
-    parser.add_argument("--text", type=Path, required=True, help="folder of texts")
-    parser.add_argument("--output", type=Path, required=True, help="bundle to write")
-    parser.add_argument("--work", type=Path, default=Path("work/english"), help="caches")
-    parser.add_argument("--weigh", action="append", default=[], metavar="NAME=WEIGHT")
-    parser.add_argument("--no-tuning", action="store_true", help="keep the decoder's defaults")
-    known, training = parser.parse_known_args(arguments)
-    try:
-        _run(known, training)
-    except StreamerError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
-
-
-def _run(known: argparse.Namespace, training: Sequence[str]) -> None:
-    from streamer.cli.app import build_app
-
-    weights: Dict[str, int] = dict(WEIGHTS)
-    for entry in known.weigh:
-        name, _, number = entry.partition("=")
-        if not number.isdigit() or int(number) < 1:
-            raise UsageError(f"--weigh {entry}", "write NAME=WEIGHT with a whole number from 1")
-        weights[name] = int(number)
-    sources = sorted([*known.text.glob("*.txt"), *known.text.glob("*.txt.xz")])
-    if not sources:
-        raise UsageError(f"{known.text}: no .txt or .txt.xz", "name a folder with texts")
-    scorer = known.work / "english.scorer"
-    if not scorer.exists():
-        files = gather_texts(sources, known.data, known.work / "text")
-        texts: List[Tuple[Path, int]] = [(file, weights.get(file.stem, 1)) for file in files]
-        n_words = build_scorer(texts, scorer, ALPHABET, SCORER, extra_words=ALPHABET.labels[1:27])
-        print(f"{scorer}: {n_words} words, {scorer.stat().st_size / 1e6:.1f} MB", file=sys.stderr)
-    app = build_app()
-    app(
-        ["train", str(known.data / "train.tsv"), "--dev", str(known.data / "dev.tsv"),
-         "--output", str(known.work / "training"), *training],
-        standalone_mode=False,
-    )  # fmt: skip
-    checkpoint = known.work / "training" / "last.pt"
-    app(
-        ["export", str(checkpoint), "--output", str(known.output), "--name", "english",
-         "--scorer", str(scorer)],
-        standalone_mode=False,
-    )  # fmt: skip
-    if not known.no_tuning:
-        from streamer.training import tune
-
-        tune.main([str(known.output), str(known.data / "dev.tsv"), "--write"])
-
-
-if __name__ == "__main__":
-    sys.exit(main())
