@@ -271,7 +271,8 @@ def test_never_more_than_15_frames_a_second(
 def test_into_a_pipe_go_the_finals_and_no_line_stands_twice_on_the_screen(
     driver: Driver, open_screen: Callable[..., Screen], tmp_path: Path
 ) -> None:
-    screen = open_screen(in_shell(driver.argv, f"| tee {tmp_path / 'notes'}"), 60)
+    notes = tmp_path / "notes"
+    screen = open_screen(in_shell(driver.argv, f"| tee {notes}"), 60)
     screen.wait_for("ready")
     screen.press("\r")
     driver.order(stats={})
@@ -280,13 +281,16 @@ def test_into_a_pipe_go_the_finals_and_no_line_stands_twice_on_the_screen(
         driver.order(partial={"text": text[:8], "segment": segment})
         screen.wait_for(text[:8])
         driver.order(final={"text": text, "segment": segment})
+        # tee writes to the terminal before it writes to the file; until then it is
+        # anybody's guess who writes first, the live region or tee.
+        screen.wait_for(lambda said=text: notes.exists() and said in notes.read_text())
         driver.order(stats={})
         screen.wait_for(text[:20])
     screen.press("q")
     screen.wait_for("status 0")
     shown = [line for line in screen.everything() if line]
     assert shown[-5:] == ["hello there", long[:60], long[60:], "the end", "status 0"]
-    assert (tmp_path / "notes").read_bytes() == f"hello there\n{long}\nthe end\n".encode()
+    assert notes.read_bytes() == f"hello there\n{long}\nthe end\n".encode()
 
 
 def test_into_a_file_go_the_finals_and_they_are_shown_too(
