@@ -22,7 +22,7 @@ from streamer.training.optimiser import Muon, Optimisers, orthogonalise  # noqa:
 @given(st.lists(st.integers(0, 4), max_size=6))
 def test_ctc_is_possible_with_just_the_frames_needed(labels: List[int]) -> None:
     n = frames_needed(labels)
-    flat = torch.full((max(1, n), 1, 6), math.log(1 / 6))
+    flat = torch.full((max(1, n), 6), math.log(1 / 6))
     target = torch.tensor(labels, dtype=torch.long)
     loss = ctc_per_letter(flat, torch.tensor([max(1, n)]), target, torch.tensor([len(labels)]))
     assert math.isfinite(float(loss))
@@ -95,7 +95,7 @@ def test_the_plain_network_says_the_same_as_the_trained_one() -> None:
     network.eval()
     vectors = _vectors(1, 32)
     with torch.no_grad():
-        wanted = network(vectors, torch.tensor([32])).letters.exp()[:, 0].numpy()
+        wanted = network(vectors, torch.tensor([32])).letters.softmax(-1).numpy()
     model = NumpyAcousticModel(Weights(plain_layers(network), {}), 16)
     windows = np.lib.stride_tricks.sliding_window_view(vectors[0].numpy(), 19, axis=0)
     windows = windows.transpose(0, 2, 1).reshape(2, 1, 16, 19, 26)
@@ -115,7 +115,7 @@ def test_padding_of_a_batch_changes_nothing() -> None:
     with torch.no_grad():
         together = network(both, torch.tensor([40, 15])).letters
         alone = network(short, torch.tensor([15])).letters
-    torch.testing.assert_close(together[:15, 1:2], alone, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(together[40:], alone, atol=1e-5, rtol=1e-5)
 
 
 def test_frames_without_a_teacher_teach_nothing() -> None:

@@ -66,7 +66,8 @@ def train(
         120.0, "--batch", min=1.0, help="Seconds of speech in a batch.", rich_help_panel=_NETWORK
     ),
     first_batch: float = typer.Option(
-        60.0, "--first-batch", min=1.0, help="The same in the first epoch.",
+        60.0, "--first-batch", min=1.0,
+        help="The same in the first epoch; it grows by as much in each one.",
         rich_help_panel=_NETWORK,
     ),
     muon: float = typer.Option(

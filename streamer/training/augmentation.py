@@ -13,6 +13,7 @@ from typing import Any, Mapping, Tuple, cast
 
 import numpy as np
 import numpy.typing as npt
+from scipy import signal
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -192,11 +193,9 @@ class FeatureAugmentation:
         # 60 dB in 0.2 to 0.7 s, at 50 steps a second.
         decay = np.float32(10 ** (-6 / (random.uniform(0.2, 0.7) * 50)))
         level = np.float32(random.uniform(0.05, 0.3))
-        tail = np.zeros_like(power[0])
-        result = np.empty_like(power)
-        for step, row in enumerate(power):
-            result[step] = row + level * tail
-            tail = decay * (tail + row)
+        # tail[t] = decay (tail[t - 1] + power[t - 1])
+        tail = signal.lfilter([0.0, decay], [1.0, -decay], power, axis=0)
+        result = (power + level * tail).astype(np.float32)
         return cast(FloatArray, np.log(np.maximum(result, 1e-12)))
 
     def _noise(self, energies: FloatArray, random: np.random.Generator) -> FloatArray:

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from streamer.errors import StreamerError
-from streamer.training.augmentation import FeatureAugmentation, interpolated
+from streamer.training.augmentation import FeatureAugmentation
 from streamer.training.cache import Cache, Entry
 from streamer.training.phonemes import PHONEMES, Pronunciations
+from streamer.training.teacher import STRIDE
 
 #: The labels of the English models of the DeepSpeech family, in order; the blank follows.
 LETTERS = " abcdefghijklmnopqrstuvwxyz'"
@@ -45,7 +46,8 @@ class Batch(NamedTuple):
         n_letters: int64 (batch,).
         phonemes: int64, likewise.
         n_phonemes: int64 (batch,); 0 where they are not known.
-        teacher: float32 (frames, width), rows of zeros where there is none; or None.
+        teacher: float32 (frames / STRIDE, width), see `teacher.STRIDE`, rows of zeros where there
+            is none; or None.
     """
 
     vectors: Tensor
@@ -186,7 +188,7 @@ class DataSet:
             with_teacher: whether the teacher's vectors are wanted.
         """
         random = np.random.default_rng(list(seed))
-        made = [self._example(e, augmentation, strength, random, with_teacher) for e in examples]
+        made = [self._example(e, augmentation, strength, random) for e in examples]
         n_frames = [len(vectors) for vectors, _ in made]
         width = made[0][0].shape[1]
         context = self.n_context
@@ -199,7 +201,12 @@ class DataSet:
         ]
         teacher = None
         if with_teacher:
-            teacher = torch.from_numpy(np.concatenate([target for _, target in made]))
+            first = np.cumsum([0, *n_frames])
+            targets = [
+                self._targets(e, position[-at % STRIDE :: STRIDE])
+                for e, (_, position), at in zip(examples, made, first)
+            ]
+            teacher = torch.from_numpy(np.concatenate(targets))
         return Batch(
             torch.from_numpy(padded),
             torch.tensor(n_frames),
@@ -216,25 +223,25 @@ class DataSet:
         augmentation: Optional[FeatureAugmentation],
         strength: float,
         random: np.random.Generator,
-        with_teacher: bool,
     ) -> Tuple[Any, Any]:
+        """Return the coefficients of a clip, and where each was in the recording."""
         cache = self.caches[example.cache]
         vectors = np.asarray(cache.vectors(example.entry))
-        position = np.arange(len(vectors), dtype=np.float32)
         if augmentation is not None and strength > 0:
             changed, moved = augmentation(vectors, strength, random)
             # A clip that became too short for its transcript stays as it was.
             if len(changed) >= frames_needed(example.letters):
-                vectors, position = changed, moved
-        target = None
-        if with_teacher:
-            first = example.entry.first_frame
-            if cache.teacher is None:
-                target = np.zeros((len(vectors), self.n_teacher), np.float32)
-            else:
-                rows = cache.teacher[first : first + example.entry.n_frames].astype(np.float32)
-                target = interpolated(rows, position)
-        return vectors, target
+                return changed, moved
+        return vectors, np.arange(len(vectors), dtype=np.float32)
+
+    def _targets(self, example: Example, position: Any) -> Any:
+        """Return the teacher's vectors at positions in a clip, zeros where there are none."""
+        teacher = self.caches[example.cache].teacher
+        if teacher is None:
+            return np.zeros((len(position), self.n_teacher), np.float32)
+        first = example.entry.first_frame
+        nearest = np.rint(position).astype(np.int64)
+        return teacher[first : first + example.entry.n_frames][nearest].astype(np.float32)
 
 
 def evaluation_batches(data: DataSet, batch_s: float) -> Iterator[Tuple[List[Example], Batch]]:

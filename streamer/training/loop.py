@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from streamer.errors import StreamerError
+from streamer.training import kernels
 from streamer.training.augmentation import AugmentationSettings, FeatureAugmentation
 from streamer.training.batches import LETTERS, Batch, DataSet, evaluation_batches
 from streamer.training.network import NetworkShape, Outputs, TrainingNetwork
@@ -22,7 +23,7 @@ from streamer.training.scoring import Errors, errors, greedy_text, total
 from streamer.training.workers import ALONE, Workers
 
 #: Version of the checkpoint's layout.
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class TrainingSettings:
         minutes: how long to train, by the clock; the learning rate comes down to
             zero at its end however many steps that is. 0 for none.
         batch_s: seconds of speech in a batch.
-        first_batch_s: the same before ``warm`` is over: small batches leave the plateau sooner.
+        first_batch_s: the same in the first epoch, twice that in the second and so on:
+            small batches leave the plateau sooner.
         muon_lr: learning rate of Muon; 0 trains everything with AdamW.
         adam_lr: learning rate of AdamW.
         weight_decay: of both.
@@ -46,7 +48,7 @@ class TrainingSettings:
         ramp_steps: over which augmentation and dropout then grow to full strength.
         strength: full strength of the augmentation.
         phoneme_weight: of the phoneme task's loss.
-        teacher_weight: of the teacher's loss.
+        teacher_weight: of the teacher's loss in the beginning; it falls to zero.
         average: decay of the running average of the weights.
         clip: gradients of a greater norm are scaled to it.
         seed: of everything that is drawn.
@@ -128,20 +130,26 @@ class Average:
 
 
 def ctc_per_letter(
-    log_probabilities: Tensor, n_frames: Tensor, labels: Tensor, n_labels: Tensor
+    logits: Tensor, n_frames: Tensor, labels: Tensor, n_labels: Tensor, fast: bool = False
 ) -> Tensor:
     """Return the CTC loss per label of the clips that have labels.
 
     Args:
-        log_probabilities: float32 (time, batch, labels), blank last.
+        logits: float32 (frames, labels) before the softmax, blank last, clip after clip.
         n_frames: int64 (batch,).
         labels: int64, all targets one after the other.
         n_labels: int64 (batch,).
+        fast: whether `streamer.training.kernels` computes it.
     """
-    blank = log_probabilities.shape[2] - 1
-    losses = nn.functional.ctc_loss(
-        log_probabilities, labels, n_frames, n_labels, blank, reduction="none", zero_infinity=True
-    )
+    if fast:
+        losses = kernels.ctc(logits, n_frames, labels, n_labels)
+    else:
+        log_probabilities = nn.functional.log_softmax(logits.float(), dim=-1)
+        padded = nn.utils.rnn.pad_sequence(list(log_probabilities.split(n_frames.tolist())))
+        blank = logits.shape[1] - 1
+        losses = nn.functional.ctc_loss(
+            padded, labels, n_frames, n_labels, blank, reduction="none", zero_infinity=True
+        )
     known = n_labels > 0
     return (losses * known).sum() / n_labels.sum().clamp(min=1)
 
@@ -159,7 +167,7 @@ def teacher_loss(predicted: List[Tensor], wanted: Tensor, mean: Tensor, scale: T
     target = ((wanted - mean) * scale)[known].clamp(-5.0, 5.0)
     if not len(target):
         return wanted.sum() * 0.0
-    parts = [nn.functional.smooth_l1_loss(guess[known], target) for guess in predicted]
+    parts = [nn.functional.smooth_l1_loss(guess[known].float(), target) for guess in predicted]
     return torch.stack(parts).mean() * 2.0
 
 
@@ -205,7 +213,8 @@ class Trainer:
             n_phonemes=train.n_phonemes if settings.phoneme_weight else 0,
             n_teacher=train.n_teacher if settings.teacher_weight else 0,
         )
-        self.network = TrainingNetwork(shape).to(self.device)
+        reason = self._why_not_fast()
+        self.network = TrainingNetwork(shape, fast=not reason).to(self.device)
         self.network.set_normalisation(*train.statistics())
         self.progress = Progress()
         self._augmentation = FeatureAugmentation(train.front_end, settings.augmentation)
@@ -218,6 +227,16 @@ class Trainer:
             settings.weight_decay, workers,
         )  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
+        self._say("training kernels: " + (f"PyTorch's own, {reason}" if reason else "AMX"))
+
+    def _why_not_fast(self) -> str:
+        if self.device.type != "cpu":
+            return f"on {self.device.type}"
+        if not self.settings.bf16:
+            return "in float32"
+        if self.settings.n_hidden % 32:
+            return "the width is not a multiple of 32"
+        return kernels.why_not()
 
     def _teacher_statistics(self) -> Tuple[Tensor, Tensor]:
         width = self.train.n_teacher
@@ -261,7 +280,7 @@ class Trainer:
 
     def _order(self) -> List[List[Any]]:
         settings, progress = self.settings, self.progress
-        batch_s = settings.batch_s if progress.epoch else settings.first_batch_s
+        batch_s = min(settings.batch_s, settings.first_batch_s * (1 + progress.epoch))
         key = (progress.epoch, batch_s)
         if getattr(self, "_ordered", None) is None or self._ordered[0] != key:
             order = self.train.order(batch_s, progress.epoch, settings.seed)
@@ -313,7 +332,9 @@ class Trainer:
         self.network.train()
         self.network.dropout = settings.dropout * strength
         losses = self._losses(self._forward(batch), batch)
-        weights = (1.0, settings.phoneme_weight, settings.teacher_weight)
+        # The teacher leads in the beginning; in the end only the transcript counts.
+        teacher_weight = settings.teacher_weight * (1 - self.done_share())
+        weights = (1.0, settings.phoneme_weight, teacher_weight)
         loss = sum((w * part for w, part in zip(weights, losses)), torch.zeros(()))
         loss.backward()  # type: ignore[no-untyped-call]
         values = self._exchange([part.detach() for part in losses])
@@ -329,15 +350,18 @@ class Trainer:
     def _losses(self, outputs: Outputs, batch: Batch) -> List[Tensor]:
         """Return the losses of letters, phonemes and teacher."""
         nothing = torch.zeros((), device=self.device)
+        fast = self.network.fast
         losses = [
-            ctc_per_letter(outputs.letters, batch.n_frames, batch.letters, batch.n_letters),
+            ctc_per_letter(outputs.letters, batch.n_frames, batch.letters, batch.n_letters, fast),
             nothing,
             nothing,
         ]
-        if outputs.phonemes is not None:
-            losses[1] = ctc_per_letter(
-                outputs.phonemes, batch.n_frames, batch.phonemes, batch.n_phonemes
-            )
+        if outputs.phonemes:
+            of_phonemes = [
+                ctc_per_letter(head, batch.n_frames, batch.phonemes, batch.n_phonemes, fast)
+                for head in outputs.phonemes
+            ]
+            losses[1] = torch.stack(of_phonemes).mean()
         if outputs.teacher and batch.teacher is not None:
             losses[2] = teacher_loss(
                 outputs.teacher, batch.teacher, self._teacher_mean, self._teacher_scale
@@ -422,9 +446,9 @@ class Trainer:
         texts: List[Tuple[str, str]] = []
         for examples, batch in evaluation_batches(data, self.settings.batch_s):
             outputs = self._forward(batch.to(self.device))
-            letters = outputs.letters.float().cpu().numpy()
-            for i, example in enumerate(examples):
-                heard = greedy_text(letters[: int(batch.n_frames[i]), i], LETTERS)
+            clips = outputs.letters.cpu().split(batch.n_frames.tolist())
+            for example, letters in zip(examples, clips):
+                heard = greedy_text(letters.numpy(), LETTERS)
                 parts.append(errors(example.entry.transcript, heard))
                 texts.append((example.entry.transcript, heard))
         self.network.load_state_dict(kept)

@@ -9,12 +9,15 @@ dense, dense, dense, LSTM, dense, dense, softmax.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple, cast
+from typing import Any, Dict, List, NamedTuple, Tuple, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+
+from streamer.training import kernels
+from streamer.training.teacher import STRIDE
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -50,17 +53,16 @@ class NetworkShape:
 
 
 class Outputs(NamedTuple):
-    """What the network says about a batch.
+    """What the network says about a batch: real frames only, clip after clip.
 
     Attributes:
-        letters: log probabilities, float32 (time, batch, n_labels).
-        phonemes: the same for phonemes, or None.
-        teacher: float32 (frames, n_teacher) for each of its heads, all real frames of
-            the batch one clip after the other.
+        letters: before the softmax, float32 (frames, n_labels).
+        phonemes: the same for phonemes, from below the LSTM and from above it; or nothing.
+        teacher: (frames / STRIDE, n_teacher) for each of its heads, see `teacher.STRIDE`.
     """
 
     letters: Tensor
-    phonemes: Optional[Tensor]
+    phonemes: List[Tensor]
     teacher: List[Tensor]
 
 
@@ -70,12 +72,14 @@ class TrainingNetwork(nn.Module):
     Args:
         shape: sizes.
         dropout: share of the units of each layer that are silenced while training.
+        fast: whether training steps go through `streamer.training.kernels`.
     """
 
-    def __init__(self, shape: NetworkShape, dropout: float = 0.0) -> None:
+    def __init__(self, shape: NetworkShape, dropout: float = 0.0, fast: bool = False) -> None:
         super().__init__()
         self.shape = shape
         self.dropout = dropout
+        self.fast = fast
         n = shape.n_hidden
         width = (2 * shape.n_context + 1) * shape.n_input
         self.register_buffer("mean", torch.zeros(shape.n_input))
@@ -88,7 +92,9 @@ class TrainingNetwork(nn.Module):
         self.norms = nn.ModuleList([nn.BatchNorm1d(n, eps=_EPSILON) for _ in range(4)])
         self.lstm = nn.LSTM(n, n)
         self.layer_6 = nn.Linear(n, shape.n_labels)
-        self.phoneme_head = nn.Linear(n, shape.n_phonemes) if shape.n_phonemes else None
+        self.phoneme_heads = nn.ModuleList(
+            [nn.Linear(n, shape.n_phonemes) for _ in range(2)] if shape.n_phonemes else []
+        )
         self.teacher_heads = nn.ModuleList(
             [nn.Linear(n, shape.n_teacher) for _ in range(2)] if shape.n_teacher else []
         )
@@ -113,57 +119,82 @@ class TrainingNetwork(nn.Module):
         self.scale.copy_(torch.from_numpy(1.0 / deviation))
 
     def _dense(self, x: Tensor, layer: nn.Linear, norm: nn.Module) -> Tensor:
-        x = norm(layer(x).float()).clamp(0.0, RELU_CLIP)
+        y = layer(x)
+        if self.fast and self.training:
+            return kernels.normalised(y, cast(nn.BatchNorm1d, norm), RELU_CLIP, self.dropout)
+        return self._drop(norm(y.float()).clamp(0.0, RELU_CLIP))
+
+    def _drop(self, x: Tensor) -> Tensor:
+        if self.fast and self.training:
+            return kernels.dropped(x, self.dropout) if self.dropout else x
         return nn.functional.dropout(x, self.dropout, self.training)
 
     def forward(self, vectors: Tensor, n_frames: Tensor) -> Outputs:
-        """Return log probabilities and more.
+        """Return what the network says of clips.
 
         Args:
             vectors: float32 (batch, time + 2 n_context, n_input): clips between vectors
                 of zeros, as the framer puts them.
             n_frames: int64 (batch,): real frames of each.
         """
-        width = 2 * self.shape.n_context + 1
-        normal = (vectors - self.mean) * self.scale
-        windows = normal.unfold(1, width, 1).transpose(2, 3)
-        time = windows.shape[1]
-        real = torch.arange(time, device=vectors.device)[None] < n_frames[:, None]
         # Only real frames go through the dense layers, so padding costs nothing and
         # does not disturb the statistics of the normalisation.
-        x = windows[real].flatten(1)
+        x = self._windows(vectors, n_frames)
         x = self._dense(x, self.layer_1, self.norms[0])
         x = self._dense(x, self.layer_2, self.norms[1])
         x = third = self._dense(x, self.layer_3, self.norms[2])
-        padded = self._unflatten(x, real, time)
-        hidden, _ = self.lstm(padded)
-        recurrent = hidden.transpose(0, 1)[real]
-        x = nn.functional.dropout(recurrent, self.dropout, self.training)
+        recurrent = self._recurrence(x, n_frames)
+        x = self._drop(recurrent)
         x = self._dense(x, self.layer_5, self.norms[3])
-        letters = self._log_probabilities(self.layer_6(x), real, time)
-        phonemes = None
-        if self.phoneme_head is not None and self.training:
-            phonemes = self._log_probabilities(self.phoneme_head(third), real, time)
+        letters = self.layer_6(x).float()
+        phonemes: List[Tensor] = []
         teacher: List[Tensor] = []
-        if len(self.teacher_heads) and self.training:
+        if self.training:
+            phonemes = [
+                head(layer).float() for head, layer in zip(self.phoneme_heads, (third, x))
+            ]
             heads = zip(self.teacher_heads, (third, recurrent))
-            teacher = [head(layer).float() for head, layer in heads]
+            teacher = [head(layer[::STRIDE]) for head, layer in heads]
         return Outputs(letters, phonemes, teacher)
 
-    @staticmethod
-    def _unflatten(x: Tensor, real: Tensor, time: int) -> Tensor:
-        padded = x.new_zeros((real.shape[0], time, x.shape[1]))
-        padded[real] = x
-        return padded.transpose(0, 1)
+    def _windows(self, vectors: Tensor, n_frames: Tensor) -> Tensor:
+        """Return the frames with their context, (frames, (2 n_context + 1) n_input)."""
+        normal = (vectors - self.mean) * self.scale
+        if torch.is_autocast_enabled(vectors.device.type):
+            normal = normal.to(torch.get_autocast_dtype(vectors.device.type))
+        clips, rows, size = normal.shape
+        width = 2 * self.shape.n_context + 1
+        # One row for each frame of all clips and the padding between them; they overlap.
+        flat = normal.contiguous().as_strided(
+            (clips * rows - width + 1, width * size), (size, 1)
+        )
+        return flat.index_select(0, _frame_rows(n_frames, rows))
 
-    def _log_probabilities(self, x: Tensor, real: Tensor, time: int) -> Tensor:
-        return self._unflatten(nn.functional.log_softmax(x.float(), dim=-1), real, time)
+    def _recurrence(self, x: Tensor, n_frames: Tensor) -> Tensor:
+        """Return the LSTM's outputs, (frames, n_hidden), each clip from a state of zeros."""
+        if self.fast and self.training:
+            lstm = self.lstm
+            gates = nn.functional.linear(x, lstm.weight_ih_l0, lstm.bias_ih_l0 + lstm.bias_hh_l0)
+            return kernels.recurrence(gates, n_frames, lstm.weight_hh_l0)
+        time = int(n_frames.max())
+        rows = _frame_rows(n_frames, time)
+        padded = x.new_zeros((len(n_frames) * time, x.shape[1])).index_copy(0, rows, x)
+        hidden, _ = self.lstm(padded.view(len(n_frames), time, -1).transpose(0, 1))
+        return cast(Tensor, hidden.transpose(0, 1).reshape(-1, x.shape[1])[rows])
 
     def matrices(self) -> List[Tuple[nn.Parameter, int]]:
         """Return the hidden matrices and how many stand on top of each other in each."""
         dense = [self.layer_1, self.layer_2, self.layer_3, self.layer_5]
         single = [(cast(nn.Parameter, layer.weight), 1) for layer in dense]
         return [*single, (self.lstm.weight_ih_l0, 4), (self.lstm.weight_hh_l0, 4)]
+
+
+def _frame_rows(n_frames: Tensor, stride: int) -> Tensor:
+    """Return where the real frames are if every clip has ``stride`` rows, int64 (frames,)."""
+    clip = torch.arange(len(n_frames), device=n_frames.device).repeat_interleave(n_frames)
+    within = torch.arange(len(clip), device=n_frames.device)
+    first = n_frames.cumsum(0) - n_frames
+    return clip * stride + within - first[clip]
 
 
 def plain_layers(network: TrainingNetwork) -> Dict[str, FloatArray]:

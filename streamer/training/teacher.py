@@ -26,6 +26,8 @@ FloatArray = npt.NDArray[np.float32]
 RATE_HZ = 16000
 #: Samples a step of the encoder, and of our front end.
 STEP = 320
+#: Every third frame of a batch is compared with the teacher: neighbours say nearly the same.
+STRIDE = 3
 #: Steps in the encoder's window of 30 s.
 WINDOW_STEPS = 1500
 #: Silence between two clips in one window: long enough that neither hears the other's edge.

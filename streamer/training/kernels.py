@@ -1,0 +1,185 @@
+"""The heavy parts of a training step, written for CPUs with matrix tiles (Intel AMX).
+
+PyTorch trains a network of this size at a tenth of what such a CPU can do: its
+LSTM goes back and forth between formats at every step of time, its batch
+normalisation passes over float32 many times, and its CTC takes logarithms of
+everything. `kernels.cpp` holds the three as one pass each. It is compiled at
+the first training on a machine that has the tiles and a C++ compiler; anywhere
+else PyTorch's own operations compute the same.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any, Optional, Tuple, cast
+
+import torch
+from torch import Tensor
+
+#: What /proc/cpuinfo has to list.
+CPU_FLAGS = ("amx_bf16", "amx_tile", "avx512_bf16")
+_COMPILER_FLAGS = ["-O3", "-march=sapphirerapids", "-fno-math-errno", "-std=c++20"]
+
+
+def why_not() -> str:
+    """Return why the kernels cannot be used here, "" if they can."""
+    try:
+        cpu = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return "not Linux"
+    flags = cpu.partition("\nflags")[2].partition("\n")[0].split()
+    missing = [flag for flag in CPU_FLAGS if flag not in flags]
+    if missing:
+        return f"the CPU has no {missing[0]}"
+    try:
+        _load()
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        return f"they could not be compiled ({lines[0]})"
+    return ""
+
+
+@functools.lru_cache(maxsize=None)
+def _load() -> Any:
+    """Compile `kernels.cpp` where that has not been done, and load it."""
+    from torch.utils import cpp_extension
+
+    source = Path(__file__).with_name("kernels.cpp")
+    module = cpp_extension.load(
+        "streamer_training_kernels", [str(source)], extra_cflags=_COMPILER_FLAGS
+    )
+    if not module.begin():
+        raise RuntimeError("the system does not hand out the tile unit")
+    return module
+
+
+class _Recurrence(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, gates: Tensor, n_frames: Tensor, weight: Tensor) -> Tensor:
+        small = weight.bfloat16()
+        h, c, acts = _load().lstm_forward(gates, n_frames, small)
+        ctx.save_for_backward(h, c, acts, n_frames, small)
+        return cast(Tensor, h)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tuple[Optional[Tensor], ...]:  # type: ignore[override]
+        h, c, acts, n_frames, small = ctx.saved_tensors
+        d_gates = _load().lstm_backward(grad.contiguous(), n_frames, c, acts, small)
+        # What each step remembered: the output of the step before, zeros at a clip's first.
+        before = torch.zeros_like(h)
+        before[1:] = h[:-1]
+        before[(n_frames.cumsum(0) - n_frames)[n_frames > 0]] = 0
+        return d_gates, None, (d_gates.t() @ before).float()
+
+
+def recurrence(gates: Tensor, n_frames: Tensor, weight: Tensor) -> Tensor:
+    """Return an LSTM's outputs, bfloat16 (frames, n), each clip from a state of zeros.
+
+    Args:
+        gates: bfloat16 (frames, 4 n): what the input adds to the gates i, f, g, o; the
+            frames of one clip after those of another.
+        n_frames: int64 (clips,).
+        weight: float32 (4 n, n), the recurrent matrix; n is a multiple of 32.
+    """
+    return cast(Tensor, _Recurrence.apply(gates, n_frames, weight))  # type: ignore[no-untyped-call]
+
+
+class _Normalisation(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, limit: float, epsilon: float,
+        dropout: float,
+    ) -> Tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+        seed = int(torch.randint(2**31, ())) if dropout else 0
+        result, *affine, mean, deviation = _load().norm_forward(
+            x, weight, bias, limit, epsilon, dropout, seed
+        )
+        ctx.save_for_backward(x, result, weight, *affine, mean, deviation)
+        ctx.limit, ctx.dropout = limit, dropout
+        ctx.mark_non_differentiable(mean, deviation)
+        return result, mean, deviation
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor, *_: Tensor) -> Tuple[Optional[Tensor], ...]:  # type: ignore[override]
+        d_x, d_weight, d_bias = _load().norm_backward(
+            grad.contiguous(), *ctx.saved_tensors, ctx.limit, ctx.dropout
+        )
+        return d_x, d_weight, d_bias, None, None, None
+
+
+def normalised(
+    x: Tensor, norm: torch.nn.BatchNorm1d, limit: float, dropout: float
+) -> Tensor:
+    """Return x normalised, clipped to 0 .. limit, and partly dropped, bfloat16 (frames, n).
+
+    Args:
+        x: bfloat16 (frames, n); n is a multiple of 16.
+        norm: whose weights are used and whose running statistics are moved.
+        limit: results are no larger.
+        dropout: share of the results that become 0; the others grow to make up for it.
+    """
+    result, mean, deviation = _Normalisation.apply(  # type: ignore[no-untyped-call]
+        x, norm.weight, norm.bias, limit, norm.eps, dropout
+    )
+    with torch.no_grad():
+        variance = (deviation**-2 - norm.eps) * (len(x) / max(1, len(x) - 1))
+        momentum = float(norm.momentum or 0.0)
+        cast(Tensor, norm.running_mean).lerp_(mean, momentum)
+        cast(Tensor, norm.running_var).lerp_(variance, momentum)
+        cast(Tensor, norm.num_batches_tracked).add_(1)
+    return cast(Tensor, result)
+
+
+class _Dropout(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, dropout: float, seed: int) -> Tensor:
+        ctx.dropout, ctx.seed = dropout, seed
+        return cast(Tensor, _load().drop(x, dropout, seed))
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tuple[Optional[Tensor], ...]:  # type: ignore[override]
+        # The same dice fall the same way again.
+        return _load().drop(grad.contiguous(), ctx.dropout, ctx.seed), None, None
+
+
+def dropped(x: Tensor, dropout: float) -> Tensor:
+    """Return x with a share of it zero, the rest larger to make up for it.
+
+    Args:
+        x: bfloat16 (frames, n); n is a multiple of 16.
+        dropout: the share.
+    """
+    seed = int(torch.randint(2**31, ()))
+    return cast(Tensor, _Dropout.apply(x, dropout, seed))  # type: ignore[no-untyped-call]
+
+
+class _CTC(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, logits: Tensor, n_frames: Tensor, labels: Tensor, n_labels: Tensor
+    ) -> Tensor:
+        losses, gradient = _load().ctc(logits.float().contiguous(), n_frames, labels, n_labels)
+        ctx.save_for_backward(gradient, n_frames)
+        ctx.kind = logits.dtype
+        return cast(Tensor, losses)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tuple[Optional[Tensor], ...]:  # type: ignore[override]
+        gradient, n_frames = ctx.saved_tensors
+        each = grad.repeat_interleave(n_frames)[:, None]
+        return (gradient * each).to(ctx.kind), None, None, None
+
+
+def ctc(logits: Tensor, n_frames: Tensor, labels: Tensor, n_labels: Tensor) -> Tensor:
+    """Return the CTC loss of each clip, float32 (clips,).
+
+    A clip without labels, or with too few frames for them, has loss 0.
+
+    Args:
+        logits: (frames, labels) before the softmax, blank last, clip after clip.
+        n_frames: int64 (clips,).
+        labels: int64, all targets one after the other.
+        n_labels: int64 (clips,).
+    """
+    return cast(Tensor, _CTC.apply(logits, n_frames, labels, n_labels))  # type: ignore[no-untyped-call]
