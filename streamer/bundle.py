@@ -70,11 +70,14 @@ class Bundle:
         n_steps: steps in a window.
         n_input: coefficients in a feature vector.
         n_hidden: units of the LSTM.
-        n_labels: labels and the blank.
+        n_labels: outputs of the network: labels and the blank, then phonemes and theirs.
+        n_phonemes: how many of the outputs are phonemes and their blank; 0 for none.
         alphabet_path: the labels, a line each.
         networks: files or packages by kind: ``onnx``, ``onnx-int8``,
             ``coreml``, ``numpy`` and the like.
         scorer_path: the language model package, if there is one.
+        lexicon_path: how words are spoken, for a network that hears phonemes; without it
+            such a network is used for its letters.
         decoding: defaults of the decoder.
         training: what the model was trained on.
         measured: its measured accuracy.
@@ -92,9 +95,11 @@ class Bundle:
     n_input: int
     n_hidden: int
     n_labels: int
+    n_phonemes: int
     alphabet_path: Path
     networks: Mapping[str, Path]
     scorer_path: Optional[Path]
+    lexicon_path: Optional[Path]
     decoding: Mapping[str, Any]
     training: Mapping[str, Any]
     measured: Mapping[str, Any]
@@ -309,9 +314,11 @@ class _Reader:
             n_input=self._number("n_input", high=4096),
             n_hidden=self._number("n_hidden"),
             n_labels=self._number("n_labels", low=2),
+            n_phonemes=self._phonemes(),
             alphabet_path=self._file("alphabet", self._contents.get("alphabet")),
             networks=self._networks(),
-            scorer_path=self._scorer(),
+            scorer_path=self._optional_file("scorer"),
+            lexicon_path=self._optional_file("lexicon"),
             decoding=self._mapping("decoding"),
             training=self._mapping("training"),
             measured=self._mapping("measured"),
@@ -358,9 +365,14 @@ class _Reader:
             {kind: self._file(f"networks: {kind}", name) for kind, name in entries.items()}
         )
 
-    def _scorer(self) -> Optional[Path]:
-        name = self._contents.get("scorer")
-        return None if name is None else self._file("scorer", name)
+    def _phonemes(self) -> int:
+        if "n_phonemes" not in self._contents:
+            return 0
+        return self._number("n_phonemes", low=2, high=self._number("n_labels", low=4) - 2)
+
+    def _optional_file(self, key: str) -> Optional[Path]:
+        name = self._contents.get(key)
+        return None if name is None else self._file(key, name)
 
     def _file(self, key: str, name: Any) -> Path:
         if not isinstance(name, str) or not name or "\0" in name:
@@ -391,6 +403,8 @@ def write_bundle(
     networks: Mapping[str, str],
     alphabet: str = "alphabet.txt",
     scorer: Optional[str] = None,
+    lexicon: Optional[str] = None,
+    n_phonemes: int = 0,
     version: str = "",
     language: str = "",
     licence: str = "",
@@ -415,6 +429,8 @@ def write_bundle(
         networks: names of files in the folder, by kind.
         alphabet: name of a file in the folder.
         scorer: name of a file in the folder.
+        lexicon: name of a file in the folder.
+        n_phonemes: see `Bundle`.
         version: see `Bundle`.
         language: see `Bundle`.
         licence: see `Bundle`.
@@ -445,6 +461,10 @@ def write_bundle(
     }
     if scorer is not None:
         contents["scorer"] = scorer
+    if n_phonemes:
+        contents["n_phonemes"] = n_phonemes
+    if lexicon is not None:
+        contents["lexicon"] = lexicon
     for key, value in (("decoding", decoding), ("training", training), ("measured", measured)):
         if value:
             contents[key] = dict(value)

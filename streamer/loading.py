@@ -122,10 +122,11 @@ def load_decoder(bundle: Bundle, choice: ModelChoice) -> Decoder:
     from streamer.errors import ModelError
 
     alphabet = read_alphabet(bundle.alphabet_path)
-    if len(alphabet) + 1 != bundle.n_labels:
+    n_letters = bundle.n_labels - bundle.n_phonemes
+    if len(alphabet) + 1 != n_letters:
         raise ModelError(
             f"{bundle.alphabet_path} has {len(alphabet)} labels, the network has"
-            f" {bundle.n_labels - 1} and the blank",
+            f" {n_letters - 1} and the blank",
             "put the alphabet there that the network was trained with",
         )
     kind = "beam" if choice.decoder == "auto" else choice.decoder
@@ -136,4 +137,7 @@ def load_decoder(bundle: Bundle, choice: ModelChoice) -> Decoder:
     if kind == "beam" and bundle.scorer_path is not None:
         wanted = {word.word for word in words}
         words += [h for h in choice.hints if h.word not in wanted and alphabet.can_spell(h.word)]
-    return create_decoder(choice.decoder, alphabet, bundle.scorer_path, settings, words)
+    return create_decoder(
+        choice.decoder, alphabet, bundle.scorer_path, settings, words,
+        bundle.lexicon_path, bundle.n_phonemes,
+    )  # fmt: skip

@@ -8,6 +8,7 @@ import numpy as np
 
 from streamer.decoding import Alphabet
 from streamer.decoding.decoder import FloatArray
+from streamer.decoding.letter_to_sound import PHONEMES
 
 #: Letters that sound alike, for confusions that a language model has to mend.
 _ALIKE = ["aeiou", "bdgpt", "mn", "sz", "ck", "fv", "iy", "uw", "lr"]
@@ -68,6 +69,26 @@ def posteriors(
     share = noise * random.uniform(0.2, 1.8, (len(rows), 1))
     rows = rows * (1 - share) + spread * share
     return np.ascontiguousarray(rows / rows.sum(axis=1, keepdims=True), np.float32)
+
+
+def letters_as_sounds(word: str) -> Tuple[int, ...]:
+    """Say a word as if every letter had a phoneme of its own."""
+    return tuple(label - 1 for label in ENGLISH.encode(word))
+
+
+def with_sounds(rows: FloatArray) -> FloatArray:
+    """Add what a network would hear of phonemes to what it hears of letters.
+
+    A letter's phoneme is `letters_as_sounds`; spaces are not heard.
+
+    Returns:
+        float32 (frames, labels + 1 + phonemes + 1).
+    """
+    n = len(ENGLISH) + 1
+    sounds = np.zeros((len(rows), len(PHONEMES) + 1), np.float32)
+    sounds[:, : n - 2] = rows[:, 1 : n - 1]
+    sounds[:, -1] = rows[:, ENGLISH.space] + rows[:, ENGLISH.blank]
+    return np.concatenate([rows, sounds], axis=1)
 
 
 def chunks(rows: FloatArray, size: int = 16) -> List[FloatArray]:

@@ -88,6 +88,17 @@ def test_without_input_lengths_the_probabilities_are_the_same(tmp_path: Path, sh
     assert check_model(path, WEIGHTS, SPEECH).passed
 
 
+@pytest.mark.parametrize("form", ["mlprogram", "neuralnetwork"])
+def test_letters_and_phonemes_are_heard_side_by_side(tmp_path: Path, form: str) -> None:
+    weights = random_weights(24, description={"n_phonemes": 9})
+    for shape in ("lstm", "unrolled"):
+        path = write(tmp_path, weights, shape=shape, format=form)
+        report = check_model(path, weights, SPEECH)
+        assert report.passed, report.differences
+        # The check would notice one softmax over all outputs.
+        assert not check_model(path, random_weights(24), SPEECH).passed
+
+
 def test_other_geometries_and_a_forget_bias_survive(tmp_path: Path) -> None:
     described = {"forget_bias": 1.0, "relu_clip": 6.0}
     weights = random_weights(24, n_labels=33, n_context=4, description=described)

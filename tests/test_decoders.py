@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import tempfile
 from pathlib import Path
-from typing import Dict, List, Tuple
+from typing import Dict, List, Sequence, Tuple
 
 import numpy as np
 import pytest
@@ -25,11 +26,14 @@ from streamer.decoding import (
 from streamer.decoding.beam import BeamSearch
 from streamer.decoding.decoder import FloatArray
 from streamer.decoding.ds import find_ds_package
+from streamer.decoding.letter_to_sound import PHONEMES, LetterToSound
+from streamer.decoding.lexicon import Lexicon, write_lexicon
+from streamer.decoding.search import tell_letters
 from streamer.decoding.streaming import StreamingDecoder
 from streamer.errors import DecoderError, ModelError, ScorerError, UsageError
 
 from .conftest import SHARED, needs_shared
-from .posteriors import ENGLISH, chunks, posteriors
+from .posteriors import ENGLISH, chunks, letters_as_sounds, posteriors, with_sounds
 
 TINY = Path(__file__).parent / "data" / "tiny.scorer"
 SENTENCE = "the microphone heard what elizabeth said to her mother"
@@ -37,6 +41,7 @@ SENTENCE = "the microphone heard what elizabeth said to her mother"
 KINDS = [
     "greedy",
     "beam",
+    "phonemes",
     pytest.param(
         "ds",
         marks=pytest.mark.skipif(
@@ -48,9 +53,31 @@ KINDS = [
 
 
 @functools.cache
+def _lexicon() -> Path:
+    """A lexicon of the tiny scorer's words, each letter a phoneme of its own."""
+    words = read_scorer(TINY).words(ENGLISH)
+    lexicon = Lexicon(
+        {word: [letters_as_sounds(word)] for word in words},
+        lambda: LetterToSound({letter: letters_as_sounds(letter) for letter in ENGLISH.labels[1:]}),
+    )
+    path = Path(tempfile.mkdtemp()) / "tiny.lexicon.gz"
+    write_lexicon(lexicon, path)
+    return path
+
+
+def n_columns(kind: str) -> int:
+    """How many probabilities a decoder takes at a frame."""
+    return 29 + (len(PHONEMES) + 1 if kind == "phonemes" else 0)
+
+
+@functools.cache
 def made(kind: str) -> Decoder:
     """A decoder of a kind; it is used again and again, so `reset` is tried too."""
     beam = DecodingSettings(beam=40) if kind == "ds" else None
+    if kind == "phonemes":
+        return create_decoder(
+            "beam", ENGLISH, TINY, lexicon_path=_lexicon(), n_phonemes=len(PHONEMES) + 1
+        )
     return create_decoder(kind, ENGLISH, None if kind == "greedy" else TINY, beam)
 
 
@@ -58,6 +85,8 @@ def hear(decoder: Decoder, rows: FloatArray, size: int = 16) -> Tuple[List[Hypot
     """Let a decoder hear an utterance; its hypotheses after each chunk and the last one."""
     decoder.reset()
     heard = []
+    if decoder is made("phonemes"):
+        rows = with_sounds(rows)
     for chunk in chunks(rows, size):
         decoder.feed(chunk)
         heard.append(decoder.hypothesis())
@@ -162,7 +191,7 @@ def test_silence_and_nothing_say_nothing(kind: str) -> None:
     _heard, final = hear(decoder, silence)
     assert final.text == "" and final.words == ()
     decoder.reset()
-    decoder.feed(np.zeros((0, 29), np.float32))
+    decoder.feed(np.zeros((0, n_columns(kind)), np.float32))
     assert decoder.hypothesis() == Hypothesis()
 
 
@@ -170,13 +199,14 @@ def test_silence_and_nothing_say_nothing(kind: str) -> None:
 def test_wrong_shapes_and_late_frames_are_refused(kind: str) -> None:
     decoder = made(kind)
     decoder.reset()
-    with pytest.raises(ValueError, match="29"):
-        decoder.feed(np.zeros((16, 30), np.float32))
+    n = n_columns(kind)
+    with pytest.raises(ValueError, match=str(n)):
+        decoder.feed(np.zeros((16, n + 1), np.float32))
     with pytest.raises(ValueError):
-        decoder.feed(np.zeros(29, np.float32))
+        decoder.feed(np.zeros(n, np.float32))
     decoder.finish()
     with pytest.raises(RuntimeError):
-        decoder.feed(np.zeros((1, 29), np.float32))
+        decoder.feed(np.zeros((1, n), np.float32))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -249,6 +279,9 @@ class Fickle:
     def end(self) -> None:
         self.turn += 1
 
+    def tell(self, words: Sequence[str]) -> int:
+        return tell_letters(self, ENGLISH, words)
+
     def is_word(self, letters: str) -> bool:
         return True
 
@@ -256,7 +289,8 @@ class Fickle:
         from streamer.decoding.search import Path as SearchPath
 
         text = self.texts[self.turn % len(self.texts)][: len(self.rows)]
-        return [SearchPath(0.0, text, tuple(range(len(text))))]
+        labels = tuple(ENGLISH.encode(text))
+        return [SearchPath(0.0, text, tuple(range(len(text))), labels)]
 
 
 @settings(max_examples=40, deadline=None)
@@ -269,7 +303,7 @@ def test_promises_hold_even_of_a_search_that_cannot_be_held_to_anything(
     texts: List[str], turns: int, hold: int
 ) -> None:
     steady = [text for text in texts for _ in range(hold)]
-    decoder = StreamingDecoder(Fickle(steady), ENGLISH, 4, window_frames=60, longest_frames=120)
+    decoder = StreamingDecoder(Fickle(steady), 29, 4, window_frames=60, longest_frames=120)
     check_promises(*hear(decoder, random_rows(1, 1.0, turns * 16)))
 
 
@@ -293,8 +327,12 @@ def test_a_chunk_costs_the_same_however_long_the_utterance(kind: str) -> None:
     template = made(kind)
     assert isinstance(template, StreamingDecoder)
     search = template.search
-    decoder = StreamingDecoder(search, ENGLISH, 4, window_frames=200, longest_frames=500)
+    decoder = StreamingDecoder(
+        search, n_columns(kind), 4, window_frames=200, longest_frames=500
+    )
     sentence = posteriors(" ".join([SENTENCE] * 4), confusion=0.1)
+    if kind == "phonemes":
+        sentence = with_sounds(sentence)
     stepped: List[int] = []
     longest = 0
     with pytest.MonkeyPatch.context() as patch:

@@ -32,7 +32,8 @@ class AcousticModel(Protocol):
         n_context: feature vectors before and after the one in the middle of a step.
         n_input: coefficients in a feature vector.
         n_hidden: units of the LSTM.
-        n_labels: labels and the blank, which is the last one.
+        n_labels: labels and the blank, which is the last one; phonemes and their blank
+            behind them, where it hears both (``n_phonemes`` in ``model.json``).
         backend: ``numpy``, ``onnx`` or ``coreml``.
         compute_unit: ``CPU``, or what Core ML was asked for.
         flexible_steps: whether `infer` takes windows of any length, not of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Tuple
+from typing import Any, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,12 @@ def softmax(x: Array) -> Array:
     """Return the softmax of each row."""
     e = np.exp(x - x.max(axis=-1, keepdims=True))
     return np.asarray(e / e.sum(axis=-1, keepdims=True))
+
+
+def softmax_in_groups(x: Array, groups: Sequence[int]) -> Array:
+    """Return the softmax of each row, for each group of columns by itself."""
+    parts = np.split(x, np.cumsum(groups)[:-1], axis=-1)
+    return np.concatenate([softmax(part) for part in parts], axis=-1)
 
 
 class NumpyAcousticModel:
@@ -53,6 +59,7 @@ class NumpyAcousticModel:
         self.n_labels = weights.n_labels
         described = int(weights.description.get("n_steps") or DEFAULT_STEPS)
         self.n_steps = described if n_steps is None else n_steps
+        self._groups = weights.groups
         self._clip = weights.relu_clip
         self._forget_bias = weights.forget_bias
         self._dtype = np.dtype(dtype)
@@ -81,7 +88,7 @@ class NumpyAcousticModel:
             x = self._hidden(layer, x)
         x, state = self._lstm(x, state)
         x = self._hidden("layer_5", x)
-        return softmax(self._dense("layer_6", x)), state
+        return softmax_in_groups(self._dense("layer_6", x), self._groups), state
 
     def _dense(self, layer: str, x: Array) -> Array:
         return np.asarray(x @ self._w[f"{layer}/weights"] + self._w[f"{layer}/bias"])

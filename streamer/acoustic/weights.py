@@ -23,6 +23,7 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "relu_clip": 20.0,
         "forget_bias": 0.0,
         "sample_rate_hz": 16000,
+        "n_phonemes": 0,
     }
 )
 
@@ -75,6 +76,8 @@ class Weights:
     ``min(relu(x), relu_clip)``. The LSTM's kernel has the rows [x; h] and the
     columns i, j (cell), f, o, as TensorFlow has them; ``forget_bias`` is added
     to f. Biases are part of the sum, there are no peepholes and no clipping.
+    A network may hear phonemes beside letters: its last ``n_phonemes`` outputs
+    have a softmax of their own, see `groups`.
 
     Attributes:
         layers: float32 arrays by the names of `LAYER_NAMES`:
@@ -82,7 +85,7 @@ class Weights:
             ``lstm/kernel`` (2N, 4N), ``layer_6/weights`` (N, n_labels) and so
             on, see `expected_shapes`.
         description: what else is known: n_input, n_context, relu_clip,
-            forget_bias, sample_rate_hz and, where known, front_end (an entry
+            forget_bias, sample_rate_hz, n_phonemes and, where known, front_end (an entry
             of ``model.json``), alphabet (list of labels without the blank),
             language, n_steps. Missing numbers are filled in from `DEFAULTS`.
 
@@ -102,9 +105,9 @@ class Weights:
         self._check_layers()
 
     def _check_description(self) -> None:
-        for name in ("n_input", "n_context", "sample_rate_hz"):
+        for name in ("n_input", "n_context", "sample_rate_hz", "n_phonemes"):
             value = self.description[name]
-            low = 0 if name == "n_context" else 1
+            low = 0 if name in ("n_context", "n_phonemes") else 1
             if not isinstance(value, int) or isinstance(value, bool) or value < low:
                 raise _broken(f"{name} is {value!r}")
         for name in ("relu_clip", "forget_bias"):
@@ -127,7 +130,7 @@ class Weights:
             if array.ndim != (1 if name.endswith("bias") else 2):
                 raise _broken(f"{name} has shape {array.shape}")
         shapes = expected_shapes(self.n_input, self.n_context, self.n_hidden, self.n_labels)
-        if self.n_hidden < 1 or self.n_labels < 2:
+        if self.n_hidden < 1 or min(self.groups) < 2:
             raise _broken(f"{self.n_hidden} units and {self.n_labels} labels")
         for name, shape in shapes.items():
             if self.layers[name].shape != shape:
@@ -150,8 +153,14 @@ class Weights:
 
     @property
     def n_labels(self) -> int:
-        """Labels and the blank, which is the last one."""
+        """All outputs: labels and the blank, then phonemes and theirs, where it hears them."""
         return int(self.layers["layer_6/weights"].shape[1])
+
+    @property
+    def groups(self) -> Tuple[int, ...]:
+        """Sizes of the groups of outputs that add up to 1 each, in order."""
+        n_phonemes = int(self.description["n_phonemes"])
+        return (self.n_labels - n_phonemes, n_phonemes) if n_phonemes else (self.n_labels,)
 
     @property
     def relu_clip(self) -> float:

@@ -178,6 +178,7 @@ def finish_bundle(
         n_input=weights.n_input,
         n_hidden=weights.n_hidden,
         n_labels=weights.n_labels,
+        n_phonemes=weights.n_labels - weights.groups[0],
         networks=networks,
         scorer=scorer_name,
     )
@@ -251,9 +252,9 @@ def _labels(weights: Weights, file: Optional[Path], source: Path) -> Alphabet:
             f"{source} does not say what its labels are",
             "give the model's alphabet.txt with --alphabet",
         )
-    if len(alphabet) + 1 != weights.n_labels:
+    if len(alphabet) + 1 != weights.groups[0]:
         raise ConversionError(
-            f"{source} has {weights.n_labels} outputs, its alphabet {len(alphabet)} labels "
+            f"{source} has {weights.groups[0]} outputs, its alphabet {len(alphabet)} labels "
             "and the blank",
             "give the alphabet.txt that belongs to it with --alphabet",
         )

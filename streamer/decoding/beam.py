@@ -2,9 +2,10 @@
 
 Scores are natural logarithms. KenLM gives common ones, so DeepSpeech's alpha is
 multiplied by ln 10 here and then means the same as there; its beta is
-flashlight's word score as it is. Each word of the lexicon is spelled with the
-space behind it: a word counts, and meets the language model, when its space is
-heard, as in DeepSpeech. Unlike DeepSpeech the search looks ahead: a node of the
+flashlight's word score as it is. Of letters each word of the lexicon is spelled with
+the space behind it: a word counts, and meets the language model, when its space is
+heard, as in DeepSpeech; of phonemes it counts with the last of them (see
+`streamer.decoding.spelling`). Unlike DeepSpeech the search looks ahead: a node of the
 lexicon's tree already pays for the likeliest word below it.
 """
 
@@ -15,7 +16,7 @@ import ctypes
 import math
 import os
 import sys
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
@@ -23,19 +24,20 @@ from streamer.decoding.alphabet import Alphabet
 from streamer.decoding.decoder import FloatArray
 from streamer.decoding.mapped import Context
 from streamer.decoding.scorer import Scorer
-from streamer.decoding.search import Path, collapse
+from streamer.decoding.search import Path
 from streamer.decoding.settings import BEAM, CUTOFF_TOP_N, DecodingSettings
+from streamer.decoding.spelling import Letters, Spelling
 from streamer.decoding.words import UserWord
 from streamer.errors import DecoderError, ScorerError
-
-#: Below this a probability counts as this much, so that its logarithm is finite.
-_FLOOR = 1e-30
 
 _UNKNOWN = "<unk>"
 
 #: Language models beyond this are looked up in the mapped file, which is slower, but
 #: takes no memory to speak of.
 MAPPED_BYTES = 256 << 20
+
+#: Words that flashlight's tree takes for one way to say them.
+_MOST_HOMOPHONES = 6
 
 #: Linux: these pages are not needed now.
 _MADV_DONTNEED = 4
@@ -49,6 +51,7 @@ class BeamSearch:
         scorer: language model and words.
         settings: how to search.
         user_words: words to add or to make likelier.
+        spelling: what words are made of; their letters if None.
 
     Raises:
         DecoderError: flashlight-text is not installed, or a user's word cannot be spelled.
@@ -64,6 +67,7 @@ class BeamSearch:
         scorer: Scorer,
         settings: DecodingSettings,
         user_words: Sequence[UserWord] = (),
+        spelling: Optional[Spelling] = None,
     ) -> None:
         try:
             from flashlight.lib.text import decoder as flashlight
@@ -72,7 +76,7 @@ class BeamSearch:
                 f"The beam decoder needs flashlight-text ({error})",
                 "pip install flashlight-text, or choose --decoder greedy",
             ) from None
-        self._alphabet = alphabet
+        spelling = spelling or Letters(alphabet)
         alpha = scorer.alpha if settings.lm_alpha is None else settings.lm_alpha
         beta = scorer.beta if settings.lm_beta is None else settings.lm_beta
         weight = alpha * math.log(10)
@@ -93,25 +97,18 @@ class BeamSearch:
         }
         for i, boost in boosted.items():
             unigrams[i] += boost
-        trie = flashlight.Trie(len(alphabet) + 1, alphabet.space)
-        index = {label: i for i, label in enumerate(alphabet.labels)}
-        space, insert = alphabet.space, trie.insert
-        scores = unigrams.tolist()
         try:
-            for i, word in enumerate(words):  # sorted, which is kind to the cache
-                if i in kept:
-                    insert([*[index[letter] for letter in word], space], i, scores[i])
+            trie = _tree(flashlight, spelling, words, kept, unigrams.tolist())
         except KeyError as error:
             raise DecoderError(
                 f"The model's alphabet cannot spell the scorer's words: it has no label {error}",
                 "choose --decoder ds or --decoder greedy",
             ) from None
-        trie.smear(flashlight.SmearingMode.MAX)
         if boosted:
             model = _boosting(flashlight, model, boosted)
         options = flashlight.LexiconDecoderOptions(
             beam_size=settings.beam or BEAM,
-            beam_size_token=min(settings.cutoff_top_n or CUTOFF_TOP_N, len(alphabet) + 1),
+            beam_size_token=min(settings.cutoff_top_n or CUTOFF_TOP_N, spelling.n_tokens),
             beam_threshold=settings.beam_threshold,
             lm_weight=weight,
             word_score=beta,
@@ -120,28 +117,36 @@ class BeamSearch:
             log_add=True,
             criterion_type=flashlight.CriterionType.CTC,
         )
-        self._trie = trie
+        self._spelling = spelling
+        self._words = words
+        self._lexicon = {words[i] for i in kept}
         self._model = model  # flashlight keeps no hold on one that is written in Python
         self._decoder = flashlight.LexiconDecoder(
-            options, trie, model, space, alphabet.blank, len(words), [], False
+            options, trie, model, spelling.silence, spelling.blank, len(words), [], False
         )
         self.begin()
 
     def begin(self) -> None:
         """Forget everything."""
         self._decoder.decode_begin()
+        self._spelling.tell(())
         self._ended = False
 
     def step(self, probabilities: FloatArray) -> None:
         """Take the next frames: float32 (n, n_labels)."""
-        emissions = np.log(np.maximum(probabilities, np.float32(_FLOOR)))
+        emissions = self._spelling.emissions(probabilities)
         self._decoder.decode_step(emissions.ctypes.data, *emissions.shape)
 
+    def tell(self, words: Sequence[str]) -> int:
+        """Stand where it would stand after words."""
+        frames = self._spelling.tell(words)
+        if len(frames):
+            self.step(frames)
+        return len(frames)
+
     def end(self) -> None:
-        """Hear one more frame that can only be a space, which completes the last words."""
-        frame = np.zeros((1, len(self._alphabet) + 1), np.float32)
-        frame[0, self._alphabet.space] = 1.0
-        self.step(frame)
+        """Complete the last words."""
+        self._spelling.end(self._decoder)
         self._ended = True
 
     def paths(self, n: int) -> List[Path]:
@@ -149,23 +154,38 @@ class BeamSearch:
         results = [(result.score, result) for result in self._decoder.get_all_final_hypothesis()]
         results.sort(key=lambda pair: -pair[0])
         found: Dict[str, Path] = {}
-        for score, result in results:
-            # The first token stands for the state before the first frame.
-            text, frames = collapse(result.tokens[1:], self._alphabet)
-            if self._ended and not text.endswith(" "):
-                # Half a word: nothing in the lexicon ends here.
-                cut = text.rfind(" ") + 1
-                text, frames = text[:cut], frames[:cut]
-            if text not in found:
-                found[text] = Path(score, text, frames)
+        for _, result in results:
+            path = self._spelling.path(result, self._words, self._ended)
+            if path is not None and path.text not in found:
+                found[path.text] = path
                 if len(found) == n:
                     break
-        return list(found.values()) or [Path(0.0, "", ())]
+        return list(found.values()) or [Path(0.0, "", (), ())]
 
     def is_word(self, letters: str) -> bool:
         """Whether the lexicon has a word of these letters."""
-        spelled = [*self._alphabet.encode(letters), self._alphabet.space]
-        return self._trie.search(spelled) is not None
+        return letters in self._lexicon
+
+
+def _tree(
+    flashlight: Any, spelling: Spelling, words: Sequence[str], kept: Set[int],
+    scores: Sequence[float],
+) -> Any:  # fmt: skip
+    """Return the tree of the words that are kept, each with its own score."""
+    ways: Dict[Tuple[int, ...], List[int]] = {}
+    for i in kept:
+        for tokens in spelling.ways(words[i]):
+            ways.setdefault(tuple(tokens), []).append(i)
+    trie = flashlight.Trie(spelling.n_tokens, spelling.silence)
+    insert = trie.insert
+    for way in sorted(ways):  # which is kind to the cache
+        same = ways[way]
+        if len(same) > _MOST_HOMOPHONES:
+            same = sorted(same, key=lambda i: -scores[i])[:_MOST_HOMOPHONES]
+        for i in same:
+            insert(list(way), i, scores[i])
+    trie.smear(flashlight.SmearingMode.MAX)
+    return trie
 
 
 def _boosts(user_words: Sequence[UserWord], alphabet: Alphabet) -> Dict[str, float]:

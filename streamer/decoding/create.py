@@ -32,6 +32,8 @@ def create_decoder(
     scorer_path: Optional[Union[str, Path]] = None,
     settings: Optional[DecodingSettings] = None,
     user_words: Sequence[UserWord] = (),
+    lexicon_path: Optional[Union[str, Path]] = None,
+    n_phonemes: int = 0,
 ) -> Decoder:
     """Make a decoder.
 
@@ -44,6 +46,9 @@ def create_decoder(
         settings: how to search; None takes the defaults.
         user_words: words to add or to make likelier; "greedy" knows no words
             and refuses them.
+        lexicon_path: how words are spoken, for a network whose last outputs are
+            phonemes: then "beam" goes by these; the others go by the letters.
+        n_phonemes: how many outputs these are, their blank among them.
 
     Raises:
         UsageError: a kind that does not exist.
@@ -56,6 +61,7 @@ def create_decoder(
         raise UsageError(f"There is no decoder {kind!r}", f"choose one of {', '.join(KINDS)}")
     if kind == "auto":
         kind = "greedy" if scorer_path is None else "beam"
+    n_columns = len(alphabet) + 1 + n_phonemes
     if kind == "greedy":
         if user_words:
             raise DecoderError(
@@ -69,8 +75,13 @@ def create_decoder(
                 "give a .scorer, or choose --decoder greedy",
             )
         from streamer.decoding.beam import BeamSearch
+        from streamer.decoding.lexicon import read_lexicon
+        from streamer.decoding.spelling import Phonemes
 
-        search = BeamSearch(alphabet, read_scorer(scorer_path), settings, user_words)
+        spelling = None
+        if lexicon_path is not None and n_phonemes:
+            spelling = Phonemes(alphabet, read_lexicon(lexicon_path), n_phonemes)
+        search = BeamSearch(alphabet, read_scorer(scorer_path), settings, user_words, spelling)
     else:
         from streamer.decoding.ds import DsSearch
 
@@ -79,10 +90,10 @@ def create_decoder(
         # Meant for comparison with the original: interfere as little as can be.
         return StreamingDecoder(
             search,
-            alphabet,
+            n_columns,
             settings.n_best,
             tracker=StabilityTracker(DS_HOLD_FRAMES),
             window_frames=DS_WINDOW_FRAMES,
             longest_frames=2 * DS_WINDOW_FRAMES,
         )
-    return StreamingDecoder(search, alphabet, settings.n_best)
+    return StreamingDecoder(search, n_columns, settings.n_best)

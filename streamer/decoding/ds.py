@@ -18,7 +18,7 @@ import numpy as np
 from streamer.decoding.alphabet import Alphabet, write_alphabet
 from streamer.decoding.decoder import FloatArray
 from streamer.decoding.scorer import Scorer
-from streamer.decoding.search import Path
+from streamer.decoding.search import Path, tell_letters
 from streamer.decoding.settings import DS_BEAM, DS_CUTOFF_TOP_N, DecodingSettings
 from streamer.decoding.words import UserWord
 from streamer.errors import DecoderError, ScorerError
@@ -109,7 +109,12 @@ class DsSearch:
 
     def step(self, probabilities: FloatArray) -> None:
         """Take the next frames: float32 (n, n_labels)."""
-        self._state.next(probabilities.astype(np.float64))
+        letters = probabilities[:, : len(self._alphabet) + 1]
+        self._state.next(letters.astype(np.float64))
+
+    def tell(self, words: Sequence[str]) -> int:
+        """Stand where it would stand after words."""
+        return tell_letters(self, self._alphabet, words)
 
     def end(self) -> None:
         """Nothing to do: this decoder counts the last word as finished at any time."""
@@ -121,9 +126,10 @@ class DsSearch:
                 float(output.confidence),
                 self._alphabet.decode(output.tokens),
                 tuple(output.timesteps),
+                tuple(output.tokens),
             )
             for output in self._state.decode(n)
-        ] or [Path(0.0, "", ())]
+        ] or [Path(0.0, "", (), ())]
 
     def is_word(self, letters: str) -> bool:
         """Show what the native client shows: the letters of an unfinished word too."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import List
+from typing import List, Sequence
 
 import numpy as np
 
 from streamer.decoding.alphabet import Alphabet
 from streamer.decoding.decoder import FloatArray
-from streamer.decoding.search import Path, collapse
+from streamer.decoding.search import Path, letter_path, tell_letters
 
 #: Below this a probability counts as this much, so that its logarithm is finite.
 _FLOOR = 1e-30
@@ -35,17 +35,21 @@ class GreedySearch:
 
     def step(self, probabilities: FloatArray) -> None:
         """Take the next frames: float32 (n, n_labels)."""
-        self._labels.extend(probabilities.argmax(axis=1).tolist())
-        best = probabilities.max(axis=1).astype(np.float64)
+        letters = probabilities[:, : len(self._alphabet) + 1]
+        self._labels.extend(letters.argmax(axis=1).tolist())
+        best = letters.max(axis=1).astype(np.float64)
         self._score += float(np.log(np.maximum(best, _FLOOR)).sum())
+
+    def tell(self, words: Sequence[str]) -> int:
+        """Stand where it would stand after words."""
+        return tell_letters(self, self._alphabet, words)
 
     def end(self) -> None:
         """Nothing is left to complete."""
 
     def paths(self, n: int) -> List[Path]:
         """Return the one hypothesis there is."""
-        text, frames = collapse(self._labels, self._alphabet)
-        return [Path(self._score, text, frames)]
+        return [letter_path(self._score, self._labels, self._alphabet)]
 
     def is_word(self, letters: str) -> bool:
         """Any letters are a word to a search without a lexicon."""

@@ -8,9 +8,10 @@ drives any of them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import List, Protocol, Sequence, Tuple
+from typing import Iterable, List, Protocol, Sequence, Tuple
 
 import numpy as np
+import numpy.typing as npt
 
 from streamer.decoding.alphabet import Alphabet
 from streamer.decoding.decoder import FloatArray
@@ -25,11 +26,13 @@ class Path:
         text: its characters, spaces as they were heard.
         frames: for each character the frame where it was first heard,
             counted since `Search.begin`.
+        labels: for each character the column of the probabilities that speaks for it.
     """
 
     score: float
     text: str
     frames: Tuple[int, ...]
+    labels: Tuple[int, ...]
 
 
 class Search(Protocol):
@@ -49,6 +52,16 @@ class Search(Protocol):
         """Take the next frames: float32 (n, n_labels), C-contiguous, n >= 1."""
         ...
 
+    def tell(self, words: Sequence[str]) -> int:
+        """Stand where the search would stand after words, right after `begin`.
+
+        Every hypothesis begins with them from then on, or is of no use.
+
+        Returns:
+            How many frames that took.
+        """
+        ...
+
     def end(self) -> None:
         """Complete the last words: nothing follows."""
         ...
@@ -62,29 +75,45 @@ class Search(Protocol):
         ...
 
 
-def spell(alphabet: Alphabet, text: str) -> FloatArray:
-    """Return frames, float32 (n, n_labels), that spell a text beyond doubt.
+def beyond_doubt(labels: Iterable[int], blank: int, width: int) -> FloatArray:
+    """Return frames, float32 (n, width), that can only be these labels.
 
-    A search that hears them stands where it would stand after the text, its
+    A search that hears them stands where it would stand after them, its
     language model included: so a search is started in the middle of a sentence.
     """
-    labels: List[int] = []
-    for label in alphabet.encode(text):
-        if labels and labels[-1] == label:
-            labels.append(alphabet.blank)
-        labels.append(label)
-    frames = np.zeros((len(labels), len(alphabet) + 1), np.float32)
-    frames[np.arange(len(labels)), labels] = 1.0
+    path: List[int] = []
+    for label in labels:
+        if path and path[-1] == label:
+            path.append(blank)
+        path.append(label)
+    frames = np.zeros((len(path), width), np.float32)
+    frames[np.arange(len(path)), path] = 1.0
     return frames
 
 
-def collapse(labels: Sequence[int], alphabet: Alphabet) -> Tuple[str, Tuple[int, ...]]:
-    """Apply CTC's rule to the labels of a path, one a frame: text and frames.
+def tell_letters(search: Search, alphabet: Alphabet, words: Sequence[str]) -> int:
+    """`Search.tell` of a search over letters: it hears each word and the space behind it."""
+    text = "".join(word + " " for word in words)
+    frames = beyond_doubt(alphabet.encode(text), alphabet.blank, len(alphabet) + 1)
+    if len(frames):
+        search.step(frames)
+    return len(frames)
 
-    Repeated labels are one character unless a blank stands between them.
+
+def collapse(labels: Sequence[int], blank: int) -> Tuple[npt.NDArray[np.int64], ...]:
+    """Apply CTC's rule to the labels of a path, one a frame: labels and frames.
+
+    Repeated labels are one unless a blank stands between them.
     """
     path = np.asarray(labels, np.int64)
-    heard = path != alphabet.blank
+    heard = path != blank
     heard[1:] &= path[1:] != path[:-1]
     frames = np.flatnonzero(heard)
-    return alphabet.decode(path[frames].tolist()), tuple(frames.tolist())
+    return path[frames], frames
+
+
+def letter_path(score: float, labels: Sequence[int], alphabet: Alphabet) -> Path:
+    """Return the hypothesis of a path over letters, one label a frame."""
+    heard, frames = collapse(labels, alphabet.blank)
+    letters = heard.tolist()
+    return Path(score, alphabet.decode(letters), tuple(frames.tolist()), tuple(letters))

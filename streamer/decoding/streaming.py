@@ -12,13 +12,13 @@ in the first.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from streamer.decoding.alphabet import Alphabet
 from streamer.decoding.decoder import DecodedWord, FloatArray, Hypothesis
-from streamer.decoding.search import Path, Search, spell
+from streamer.decoding.search import Path, Search
 from streamer.decoding.stability import StabilityTracker
 
 #: Hypotheses looked at: enough to see disagreement, few enough to cost little.
@@ -51,11 +51,13 @@ class _Span:
     Attributes:
         word: its letters.
         frames: frame of each letter, counted since the utterance began.
+        labels: the column of the probabilities that speaks for each letter.
         end: frame of the character after it, or where hearing ended.
     """
 
     word: str
     frames: Tuple[int, ...]
+    labels: Tuple[int, ...]
     end: int
 
 
@@ -83,7 +85,7 @@ class StreamingDecoder:
 
     Args:
         search: finds the characters.
-        alphabet: the labels.
+        n_columns: probabilities at a frame.
         n_best: texts given, the best one counted.
         tracker: says what is settled; None takes one for this search.
         window_frames: see `WINDOW_FRAMES`.
@@ -96,14 +98,14 @@ class StreamingDecoder:
     def __init__(
         self,
         search: Search,
-        alphabet: Alphabet,
+        n_columns: int,
         n_best: int,
         tracker: Optional[StabilityTracker] = None,
         window_frames: int = WINDOW_FRAMES,
         longest_frames: int = LONGEST_FRAMES,
     ) -> None:
         self.search = search
-        self._alphabet = alphabet
+        self._n_columns = n_columns
         self._n_best = n_best
         self._window_frames = window_frames
         self._longest_frames = longest_frames
@@ -141,8 +143,8 @@ class StreamingDecoder:
         if self._finished:
             raise RuntimeError("the utterance is finished; reset() begins another")
         rows = np.ascontiguousarray(probabilities, np.float32)
-        if rows.ndim != 2 or rows.shape[1] != len(self._alphabet) + 1:
-            raise ValueError(f"expected (n, {len(self._alphabet) + 1}), got {rows.shape}")
+        if rows.ndim != 2 or rows.shape[1] != self._n_columns:
+            raise ValueError(f"expected (n, {self._n_columns}), got {rows.shape}")
         if not len(rows):
             return
         if not np.isfinite(rows).all():
@@ -206,18 +208,22 @@ class StreamingDecoder:
             return _Candidate(path.score, (), -1)  # agrees with nothing
         shift = self._origin - self._told_frames
         spans: List[_Span] = []
-        word: List[str] = []
-        frames: List[int] = []
-        for character, heard in zip(path.text[skipped:], path.frames[skipped:]):
+        word: List[Tuple[str, int, int]] = []
+
+        def span(end: int) -> _Span:
+            letters, frames, labels = zip(*word)
+            return _Span("".join(letters), frames, labels, end)
+
+        characters = zip(path.text, path.frames, path.labels)
+        for character, heard, label in islice(characters, skipped, None):
             if character != " ":
-                word.append(character)
-                frames.append(heard + shift)
+                word.append((character, heard + shift, label))
             elif word:
-                spans.append(_Span("".join(word), tuple(frames), heard + shift))
-                word, frames = [], []
+                spans.append(span(heard + shift))
+                word = []
         finished = len(spans)
         if word:
-            spans.append(_Span("".join(word), tuple(frames), self._now))
+            spans.append(span(self._now))
             finished += ending
         return _Candidate(path.score, tuple(spans), finished)
 
@@ -284,11 +290,8 @@ class StreamingDecoder:
         self._told_words = len(self._settled)
         context = self._settled[-_CONTEXT_WORDS:]
         self._told = "".join(word.word + " " for word in context)
-        told = spell(self._alphabet, self._told)
-        self._told_frames = len(told)
         self.search.begin()
-        if len(told):
-            self.search.step(told)
+        self._told_frames = self.search.tell([word.word for word in context])
         if len(rows):
             self.search.step(np.ascontiguousarray(rows))
 
@@ -322,7 +325,7 @@ class StreamingDecoder:
         self._rows = [rows]
         bounds = [*span.frames, span.end]
         peaks = []
-        for start, stop, label in zip(bounds, bounds[1:], self._alphabet.encode(span.word)):
+        for start, stop, label in zip(bounds, bounds[1:], span.labels):
             first = max(start - self._origin, 0)
             held = rows[first : max(stop - self._origin, first + 1), label]
             peaks.append(float(held.max(initial=0.0)))

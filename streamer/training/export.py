@@ -11,10 +11,12 @@ from streamer.acoustic.weights import Weights
 from streamer.bundle import Bundle, read_bundle, write_bundle
 from streamer.convert.to_bundle import staging, write_networks
 from streamer.decoding.alphabet import Alphabet, write_alphabet
+from streamer.decoding.lexicon import Lexicon, write_lexicon
 from streamer.decoding.scorer import read_scorer
 from streamer.errors import StreamerError
 from streamer.training.loop import read_checkpoint
 from streamer.training.network import RELU_CLIP, NetworkShape, TrainingNetwork, plain_layers
+from streamer.training.phonemes import Pronunciations
 
 #: What is written when nothing else is asked for: form and how its weights are stored.
 FORMS: Sequence[Sequence[str]] = (
@@ -43,6 +45,7 @@ def checkpoint_weights(checkpoint: Mapping[str, Any], about: Mapping[str, Any]) 
     description = {
         "n_input": shape.n_input,
         "n_context": shape.n_context,
+        "n_phonemes": shape.n_phonemes,
         "relu_clip": RELU_CLIP,
         "forget_bias": 0.0,
         "sample_rate_hz": int(checkpoint["front_end"]["sample_rate_hz"]),
@@ -64,6 +67,7 @@ def export(
     summary: str = "",
     data: str = "",
     scorer: Optional[Path] = None,
+    lexicon: Optional[Path] = None,
     decoding: Optional[Mapping[str, Any]] = None,
     measured: Optional[Mapping[str, Any]] = None,
     steps: int = 16,
@@ -81,6 +85,8 @@ def export(
         summary: one sentence about it.
         data: what it was trained on, in words.
         scorer: a language model to put in.
+        lexicon: how words are spoken, for a network that hears phonemes and a scorer; what
+            the training left beside the checkpoint if None, or it is learned anew.
         decoding: defaults of the decoder.
         measured: its measured accuracy; that of the last epoch if None.
         steps: steps in a window.
@@ -97,6 +103,8 @@ def export(
     about = {"licence": licence, "version": version, "description": summary}
     weights = checkpoint_weights(checkpoint, about)
     networks: Dict[str, str] = {}
+    n_phonemes = int(weights.description["n_phonemes"])
+    with_lexicon = bool(n_phonemes) and scorer is not None
     with staging(folder) as place:
         for form, precision in forms:
             networks.update(
@@ -106,6 +114,11 @@ def export(
         if scorer is not None:
             read_scorer(scorer)
             (place / f"{name}.scorer").write_bytes(scorer.read_bytes())
+        if scorer is not None and with_lexicon:
+            progress("lexicon")
+            words = read_scorer(scorer).words(Alphabet(list(checkpoint["letters"])))
+            kept = lexicon or checkpoint_path.parent / "cache" / "pronunciations.gz"
+            write_lexicon(_lexicon_of(words, kept), place / f"{name}.lexicon.gz")
         bundle = write_bundle(
             place,
             name=name,
@@ -121,12 +134,21 @@ def export(
             n_labels=weights.n_labels,
             networks=networks,
             scorer=f"{name}.scorer" if scorer is not None else None,
+            lexicon=f"{name}.lexicon.gz" if with_lexicon else None,
+            n_phonemes=n_phonemes,
             decoding=decoding,
             training=_training(checkpoint, data),
             measured=measured if measured is not None else _measured(checkpoint),
         )
         bundle.front_end()
     return read_bundle(folder)
+
+
+def _lexicon_of(words: Sequence[str], kept: Path) -> Lexicon:
+    """Return how these words are spoken, with the rules for all others."""
+    whole = Pronunciations(kept).lexicon
+    said = {word: whole.pronunciations(word) for word in words}
+    return Lexicon({word: ways for word, ways in said.items() if ways}, lambda: whole.rules)
 
 
 def write_slim(checkpoint_path: Path, path: Path) -> None:

@@ -40,7 +40,7 @@ def why_not() -> str:
     return ""
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _load() -> Any:
     """Compile `kernels.cpp` where that has not been done, and load it."""
     from torch.utils import cpp_extension

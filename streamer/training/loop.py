@@ -25,6 +25,9 @@ from streamer.training.workers import ALONE, Workers
 #: Version of the checkpoint's layout.
 FORMAT = 2
 
+#: Augmentation and dropout fall in the last part of a training, to this share of themselves.
+FADE, FADED = 0.3, 0.3
+
 
 @dataclass(frozen=True)
 class TrainingSettings:
@@ -69,7 +72,7 @@ class TrainingSettings:
     clean_until: float = 1.0
     ramp_steps: int = 1000
     strength: float = 1.0
-    phoneme_weight: float = 0.3
+    phoneme_weight: float = 1.0
     teacher_weight: float = 1.0
     average: float = 0.998
     clip: float = 5.0
@@ -261,7 +264,10 @@ class Trainer:
         progress = self.progress
         if progress.clean_step < 0:
             return 0.0
-        return min(1.0, (progress.step - progress.clean_step) / max(1, self.settings.ramp_steps))
+        rise = (progress.step - progress.clean_step) / max(1, self.settings.ramp_steps)
+        # At the end, while the learning rate goes to zero, speech as it is.
+        fall = max(FADED, (1 - self.done_share()) / FADE)
+        return min(1.0, rise, fall)
 
     def done_share(self) -> float:
         """Return how much of the training is over, 0 to 1."""

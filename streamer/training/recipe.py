@@ -103,7 +103,8 @@ def prepare(recipe: Recipe, log: Log) -> Tuple[DataSet, Optional[DataSet]]:
         train[0] = Cache(train[0].where)
     for copy in range(1, recipe.copies + 1):
         train.append(_cache(recipe, f"copy-{copy}", train_clips, log, copy))
-    said = Pronunciations() if recipe.phonemes else None
+    kept = recipe.folder / "cache" / "pronunciations.gz"
+    said = Pronunciations(kept) if recipe.phonemes else None
     data = DataSet(train, pronunciations=said)
     log.say(f"training: {len(data.examples)} clips, {data.hours:.2f} h"
             + (f", {data.left_out} left out" if data.left_out else ""))  # fmt: skip

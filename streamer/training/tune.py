@@ -95,7 +95,10 @@ def decode(
 ) -> Outcome:
     """Decode utterances with the bundle's scorer and count the errors."""
     alphabet = read_alphabet(bundle.alphabet_path)
-    decoder = create_decoder("beam", alphabet, bundle.scorer_path, settings)
+    decoder = create_decoder(
+        "beam", alphabet, bundle.scorer_path, settings,
+        lexicon_path=bundle.lexicon_path, n_phonemes=bundle.n_phonemes,
+    )  # fmt: skip
     errors = words = windows = 0
     seconds = 0.0
     for utterance in utterances:

@@ -65,6 +65,7 @@ class _Layers:
         self.clip = weights.relu_clip
         self.n_hidden = weights.n_hidden
         self.n_labels = weights.n_labels
+        self.groups = weights.groups
         self.n_input = weights.n_input
         self.width = 2 * weights.n_context + 1
         self.dense = {
@@ -214,7 +215,7 @@ def _lstm_body(
         last_h = mb.reduce_sum(x=mb.mul(x=ys, y=picked), axes=[0], keep_dims=False)
     y = dense(ys, "layer_5")
     y = dense(y, "layer_6", clip=False)
-    return mb.softmax(x=y, axis=-1), last_c, last_h
+    return _probabilities(mb, layers, y, axis=-1), last_c, last_h
 
 
 def _unrolled_body(
@@ -255,9 +256,17 @@ def _unrolled_body(
         c = mb.reduce_sum(x=mb.mul(x=_concat(mb, cells), y=picked), axes=[3], keep_dims=True)
         h = mb.reduce_sum(x=mb.mul(x=sequence, y=picked), axes=[3], keep_dims=True)
     y = dense(sequence, "layer_5")
-    y = mb.softmax(x=product(y, *layers.dense["layer_6"], "layer_6"), axis=1)
+    y = _probabilities(mb, layers, product(y, *layers.dense["layer_6"], "layer_6"), axis=1)
     logits = mb.reshape(x=mb.transpose(x=y, perm=(3, 0, 1, 2)), shape=(n_steps, 1, layers.n_labels))
     return logits, c, h
+
+
+def _probabilities(mb: Any, layers: _Layers, x: Any, axis: int) -> Any:
+    """Return the softmax along an axis, of letters and phonemes by themselves."""
+    if len(layers.groups) == 1:
+        return mb.softmax(x=x, axis=axis)
+    parts = mb.split(x=x, split_sizes=list(layers.groups), axis=axis)
+    return mb.concat(values=[mb.softmax(x=part, axis=axis) for part in parts], axis=axis)
 
 
 def _split(mb: Any, x: Any, parts: int, axis: int) -> Sequence[Any]:

@@ -178,6 +178,12 @@ def _greater(p: Any, x: Sequence[Array]) -> Array:
     return np.asarray(_with_constant(np.greater, x, p.alpha), np.float32)
 
 
+def _concat_channels(p: Any, x: Sequence[Array]) -> Array:
+    if p.sequenceConcat:
+        raise unsupported("a concatenation of sequences")
+    return np.concatenate(list(x), axis=-3)
+
+
 def _reshape(p: Any, x: Sequence[Array]) -> Array:
     return mil_ops.OPERATIONS["reshape"]({"x": x[0], "shape": list(p.targetShape)})[0]
 
@@ -261,6 +267,7 @@ _LAYERS: Dict[str, Layer] = {
     "addBroadcastable": lambda p, x: x[0] + x[1],
     "batchedMatmul": _batched_matmul,
     "clip": lambda p, x: np.clip(x[0], np.float32(p.minVal), np.float32(p.maxVal)),
+    "concat": _concat_channels,
     "concatND": _concat,
     "copy": lambda p, x: x[0],
     "expandDims": lambda p, x: np.expand_dims(x[0], tuple(int(n) for n in p.axes)),

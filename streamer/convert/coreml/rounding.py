@@ -13,7 +13,7 @@ from typing import Any, Dict, Tuple
 import numpy as np
 import numpy.typing as npt
 
-from streamer.acoustic.numpy_model import sigmoid, softmax
+from streamer.acoustic.numpy_model import sigmoid, softmax_in_groups
 from streamer.acoustic.weights import Weights
 from streamer.convert.coreml.palette import cluster
 
@@ -51,6 +51,7 @@ class RoundedReference:
     def __init__(self, weights: Weights, precision: str) -> None:
         self._half = precision != "fp32"
         self._clip = weights.relu_clip
+        self._groups = weights.groups
         n = self.n_hidden = weights.n_hidden
         self._w: Dict[str, Array] = {}
         for name, array in weights.layers.items():
@@ -83,7 +84,7 @@ class RoundedReference:
             h = self._round(sigmoid(o) * np.tanh(c))
             outputs[step] = h[0]
         y = self._hidden("layer_5", outputs)
-        return self._round(softmax(self._dense("layer_6", y))), (c, h)
+        return self._round(softmax_in_groups(self._dense("layer_6", y), self._groups)), (c, h)
 
     def _dense(self, layer: str, x: Array) -> Array:
         return self._round(x @ self._w[f"{layer}/weights"] + self._w[f"{layer}/bias"])

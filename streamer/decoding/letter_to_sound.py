@@ -1,0 +1,60 @@
+"""How a word that no dictionary has is probably spoken: letter-to-sound rules.
+
+A rule is a letter with some of its neighbours, and the phonemes it stands for
+there. The neighbours are taken in the order of `NEIGHBOURS`; of all rules that
+fit a letter the one with the most neighbours counts, as in the IGTree of
+Daelemans and van den Bosch (1997). `streamer.training.letter_to_sound` learns
+them from a pronouncing dictionary.
+"""
+
+from __future__ import annotations
+
+from typing import Dict, Iterator, Mapping, Tuple
+
+#: The phonemes of the CMU pronouncing dictionary, without the digits that mark stress.
+PHONEMES: Tuple[str, ...] = tuple(
+    "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG "
+    "OW OY P R S SH T TH UH UW V W Y Z ZH".split()
+)
+
+#: Places of a letter's neighbours, the most telling first.
+NEIGHBOURS = (1, -1, 2, -2, 3, -3, 4, -4, 5)
+
+#: Stands for what is before the first letter and after the last.
+EDGE = "_"
+
+#: A way to say a word, by numbers in `PHONEMES`.
+Pronunciation = Tuple[int, ...]
+
+
+def contexts(word: str, index: int) -> Iterator[str]:
+    """Yield a letter alone, then with one neighbour more each time."""
+    reach = max(NEIGHBOURS)
+    padded = EDGE * reach + word + EDGE * reach
+    at = index + reach
+    key = padded[at]
+    yield key
+    for place in NEIGHBOURS:
+        key += padded[at + place]
+        yield key
+
+
+class LetterToSound:
+    """Letter-to-sound rules.
+
+    Args:
+        rules: the phonemes for a context as `contexts` gives it.
+    """
+
+    def __init__(self, rules: Mapping[str, Pronunciation]) -> None:
+        self.rules: Dict[str, Pronunciation] = dict(rules)
+
+    def pronounce(self, word: str) -> Pronunciation:
+        """Return how a word is probably spoken; letters without any rule are silent."""
+        said: Tuple[int, ...] = ()
+        for index in range(len(word)):
+            found: Pronunciation = ()
+            for context in contexts(word, index):
+                found = self.rules.get(context, found)
+            said += found
+        return said
