@@ -16,13 +16,16 @@ import soundfile
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install streamer[train]")
 
+from streamer.decoding.lexicon import read_lexicon  # noqa: E402
 from streamer.errors import StreamerError  # noqa: E402
 from streamer.features import Framer, create_front_end  # noqa: E402
+from streamer.loading import ModelChoice, load_decoder  # noqa: E402
 from streamer.training.cache import Cache, build_cache, clip_features, read_audio  # noqa: E402
 from streamer.training.data import Clip, read_data_set  # noqa: E402
 from streamer.training.export import checkpoint_weights, export, write_slim  # noqa: E402
 from streamer.training.loop import Trainer as RecipeTrainer  # noqa: E402
 from streamer.training.loop import TrainingSettings, read_checkpoint  # noqa: E402
+from streamer.training.network import NetworkShape, TrainingNetwork  # noqa: E402
 from streamer.training.recipe import Log, Recipe, prepare, train  # noqa: E402
 
 RATE_HZ = 16000
@@ -122,8 +125,6 @@ def test_exported_networks_agree_with_pytorch(
 
 
 def _torch_probabilities(checkpoint: Path, samples: Any, front_end: Any) -> Any:
-    from streamer.training.network import NetworkShape, TrainingNetwork
-
     saved = read_checkpoint(checkpoint)
     network = TrainingNetwork(NetworkShape(**saved["shape"])).eval()
     network.load_state_dict(saved["average"])
@@ -131,6 +132,48 @@ def _torch_probabilities(checkpoint: Path, samples: Any, front_end: Any) -> Any:
     with torch.no_grad():
         outputs = network(torch.from_numpy(vectors)[None], torch.tensor([len(vectors) - 18]))
     return outputs.letters.softmax(-1).numpy()
+
+
+def test_a_network_that_learned_phonemes_hears_them_in_its_bundle(
+    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from streamer.training import phonemes
+
+    spoken = {"a": (2,), "b": (6, 16), "ab": (2, 6), "ba": (6, 2), "the": (9, 2), "to": (31, 34)}
+    monkeypatch.setattr(phonemes, "dictionary", lambda: {w: [way] for w, way in spoken.items()})
+    recipe = dataclasses.replace(_recipe(manifest, tmp_path / "run"), phonemes=True)
+    checkpoint = train(recipe, Kept())
+    assert (checkpoint.parent / "cache" / "pronunciations.gz").is_file()
+    assert read_checkpoint(checkpoint)["shape"]["n_phonemes"] == 40
+    forms = [("safetensors", "fp32")]
+    bundle = export(
+        checkpoint, tmp_path / "tiny", name="tiny", forms=forms,
+        scorer=Path(__file__).parent / "data" / "tiny.scorer",
+    )  # fmt: skip
+    assert (bundle.n_labels, bundle.n_phonemes) == (69, 40)
+    assert bundle.lexicon_path is not None
+    lexicon = read_lexicon(bundle.lexicon_path)
+    assert lexicon.words["the"] == [(9, 2)]
+    samples = read_audio(read_data_set(manifest)[0].path, RATE_HZ)
+    saved = read_checkpoint(checkpoint)
+    network = TrainingNetwork(NetworkShape(**saved["shape"])).eval()
+    network.load_state_dict(saved["average"])
+    vectors = np.pad(clip_features(samples, bundle.front_end_description), ((9, 9), (0, 0)))
+    with torch.no_grad():
+        outputs = network(torch.from_numpy(vectors)[None], torch.tensor([len(vectors) - 18]))
+    model = bundle.acoustic_model("numpy")
+    framer = Framer(bundle.front_end(), bundle.n_steps, bundle.n_context)
+    state, heard = model.initial_state(), []
+    for window in framer.feed(samples) + framer.finish():
+        probabilities, state = model.infer(window.features, window.n, state)
+        heard.append(probabilities)
+    rows = np.concatenate(heard)
+    np.testing.assert_allclose(rows[:, :29], outputs.letters.softmax(-1).numpy(), atol=1e-5)
+    np.testing.assert_allclose(rows[:, 29:], outputs.phonemes[1].softmax(-1).numpy(), atol=1e-5)
+    decoder = load_decoder(bundle, ModelChoice())
+    decoder.feed(rows)
+    assert decoder.name == "beam"
+    assert set(decoder.finish().text.split()) <= set(lexicon.words)
 
 
 def test_core_ml_is_exported_where_coremltools_is_there(trained: Path, tmp_path: Path) -> None:

@@ -54,7 +54,23 @@ def test_phonemes_come_without_stress_and_unknown_words_are_owned_up_to() -> Non
     names = [PHONEMES[i] for i in said.sentence("hello world") or []]
     assert names == "HH AH L OW W ER L D".split()
     assert [PHONEMES[i] for i in said.sentence("mouse's") or []][-1] in ("Z", "S")
-    assert said.sentence("hello xqzzt") is None
+    assert said.sentence("hello xqzzt") is None  # no rules, no guess
+
+
+def test_learned_pronunciations_are_kept_and_guess_what_is_not_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from streamer.training import phonemes
+
+    spoken = {"ab": (2, 6), "ba": (6, 2), "cab": (19, 2, 6)}
+    monkeypatch.setattr(phonemes, "dictionary", lambda: {w: [way] for w, way in spoken.items()})
+    kept = tmp_path / "cache" / "said.gz"
+    learned = phonemes.Pronunciations(kept)
+    assert learned.sentence("ab back") == [2, 6, 6, 2, 19]
+    monkeypatch.setattr(phonemes, "dictionary", lambda: pytest.fail("it is learned already"))
+    assert phonemes.Pronunciations(kept).sentence("ab back") == [2, 6, 6, 2, 19] + [
+        *learned.lexicon.rules.pronounce("k")
+    ]
 
 
 @settings(max_examples=30, deadline=None)

@@ -17,6 +17,12 @@ def export(
     summary: str = typer.Option("", "--summary", help="One sentence about the model."),
     data: str = typer.Option("", "--data", help="What it was trained on, in words."),
     scorer: Optional[Path] = typer.Option(None, "--scorer", help="Language model to put in."),
+    lexicon: Optional[Path] = typer.Option(
+        None, "--lexicon",
+        help="How words are spoken (english.lexicon.gz of a model): for a network that hears "
+        "phonemes, with --scorer. Else what the training left beside the checkpoint, or it is "
+        "learned anew.",
+    ),
     steps: int = typer.Option(
         16, "--steps", min=1, max=64, help="Steps in a window: fewer, less delay."
     ),
@@ -58,6 +64,7 @@ def export(
         summary=summary,
         data=data,
         scorer=scorer,
+        lexicon=lexicon,
         steps=steps,
         forms=[known[wanted] for wanted in form] if form else list(known.values()),
         progress=lambda what: typer.echo(what, err=True),

@@ -115,10 +115,13 @@ def export(
             read_scorer(scorer)
             (place / f"{name}.scorer").write_bytes(scorer.read_bytes())
         if scorer is not None and with_lexicon:
-            progress("lexicon")
             words = read_scorer(scorer).words(Alphabet(list(checkpoint["letters"])))
             kept = lexicon or checkpoint_path.parent / "cache" / "pronunciations.gz"
+            if not kept.is_file():
+                progress("learning how words are spoken, which takes a minute or two")
+                kept = place / "pronunciations.part"
             write_lexicon(_lexicon_of(words, kept), place / f"{name}.lexicon.gz")
+            (place / "pronunciations.part").unlink(missing_ok=True)
         bundle = write_bundle(
             place,
             name=name,

@@ -25,10 +25,6 @@ from streamer.training.workers import ALONE, Workers
 #: Version of the checkpoint's layout.
 FORMAT = 2
 
-#: Augmentation and dropout fall in the last part of a training, to this share of themselves.
-FADE, FADED = 0.3, 0.3
-
-
 @dataclass(frozen=True)
 class TrainingSettings:
     """How to train.
@@ -265,9 +261,7 @@ class Trainer:
         if progress.clean_step < 0:
             return 0.0
         rise = (progress.step - progress.clean_step) / max(1, self.settings.ramp_steps)
-        # At the end, while the learning rate goes to zero, speech as it is.
-        fall = max(FADED, (1 - self.done_share()) / FADE)
-        return min(1.0, rise, fall)
+        return min(1.0, rise)
 
     def done_share(self) -> float:
         """Return how much of the training is over, 0 to 1."""

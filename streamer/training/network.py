@@ -147,12 +147,9 @@ class TrainingNetwork(nn.Module):
         x = self._drop(recurrent)
         x = self._dense(x, self.layer_5, self.norms[3])
         letters = self.layer_6(x).float()
-        phonemes: List[Tensor] = []
+        phonemes = [head(layer).float() for head, layer in zip(self.phoneme_heads, (third, x))]
         teacher: List[Tensor] = []
         if self.training:
-            phonemes = [
-                head(layer).float() for head, layer in zip(self.phoneme_heads, (third, x))
-            ]
             heads = zip(self.teacher_heads, (third, recurrent))
             teacher = [head(layer[::STRIDE]) for head, layer in heads]
         return Outputs(letters, phonemes, teacher)
