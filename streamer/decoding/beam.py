@@ -16,7 +16,8 @@ import ctypes
 import math
 import os
 import sys
-from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
+from pathlib import Path as FilePath
+from typing import Any, Dict, List, Optional, Sequence, Set, Tuple, Union
 
 import numpy as np
 
@@ -38,6 +39,7 @@ MAPPED_BYTES = 256 << 20
 
 #: Words that flashlight's tree takes for one way to say them.
 _MOST_HOMOPHONES = 6
+_FIRST_WORDS = 5000
 
 #: Linux: these pages are not needed now.
 _MADV_DONTNEED = 4
@@ -117,6 +119,8 @@ class BeamSearch:
             log_add=True,
             criterion_type=flashlight.CriterionType.CTC,
         )
+        self._pages = _Pages(scorer.path)
+        self._pages.trim()
         self._spelling = spelling
         self._words = words
         self._lexicon = {words[i] for i in kept}
@@ -129,6 +133,7 @@ class BeamSearch:
     def begin(self) -> None:
         """Forget everything."""
         self._decoder.decode_begin()
+        self._pages.let_go()
         self._spelling.tell(())
         self._ended = False
 
@@ -172,18 +177,20 @@ def _tree(
     scores: Sequence[float],
 ) -> Any:  # fmt: skip
     """Return the tree of the words that are kept, each with its own score."""
-    ways: Dict[Tuple[int, ...], List[int]] = {}
-    for i in kept:
-        for tokens in spelling.ways(words[i]):
-            ways.setdefault(tuple(tokens), []).append(i)
     trie = flashlight.Trie(spelling.n_tokens, spelling.silence)
     insert = trie.insert
-    for way in sorted(ways):  # which is kind to the cache
-        same = ways[way]
-        if len(same) > _MOST_HOMOPHONES:
-            same = sorted(same, key=lambda i: -scores[i])[:_MOST_HOMOPHONES]
-        for i in same:
-            insert(list(way), i, scores[i])
+    taken: Dict[int, int] = {}
+    # The likeliest first, in case too many sound the same; then in their order, which is
+    # kind to the cache.
+    likeliest = sorted(kept, key=lambda i: -scores[i])[:_FIRST_WORDS]
+    for i in [*likeliest, *sorted(kept.difference(likeliest))]:
+        for tokens in spelling.ways(words[i]):
+            # The numbers of the ways, not the ways: 60,000 of these are 30 MB.
+            number = hash(tuple(tokens))
+            count = taken.get(number, 0)
+            if count < _MOST_HOMOPHONES:
+                taken[number] = count + 1
+                insert(tokens, i, scores[i])
     trie.smear(flashlight.SmearingMode.MAX)
     return trie
 
@@ -214,7 +221,6 @@ def _open_model(scorer: Scorer, words: Sequence[str]) -> Tuple[Any, FloatArray]:
         ) from None
     state = model.start(True)
     unigrams = np.array([model.score(state, i)[1] for i in range(len(words))], np.float32)
-    _let_go_of_pages(scorer)
     return model, unigrams
 
 
@@ -263,22 +269,40 @@ def _boosting(flashlight: Any, model: Any, boosts: Dict[int, float]) -> Any:
     return BoostedModel()
 
 
-def _let_go_of_pages(scorer: Scorer) -> None:
-    """Give back the memory of a language model that was just mapped (Linux).
+class _Pages:
+    """The pages of a mapped language model, and of what loading it left behind (Linux).
 
-    KenLM asks for all pages of the file at once there. Those that are looked at
+    KenLM asks for all pages of its file at once there. Those that are looked at
     come back by themselves, from the page cache; the others need not count.
     Without it nothing but memory is lost, so whatever fails here is passed over.
+
+    Args:
+        path: the file.
     """
-    if not sys.platform.startswith("linux"):
-        return
-    name = os.path.realpath(scorer.path)
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        libc = ctypes.CDLL(None, use_errno=True)
-        with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps:
-            for line in maps:
-                fields = line.rstrip("\n").split(maxsplit=5)
-                if len(fields) == 6 and fields[5] == name and fields[1].startswith("r--"):
-                    start, end = (int(number, 16) for number in fields[0].split("-"))
-                    length = ctypes.c_size_t(end - start)
-                    libc.madvise(ctypes.c_void_p(start), length, _MADV_DONTNEED)
+
+    def __init__(self, path: Union[str, FilePath]) -> None:
+        self._ranges: List[Tuple[int, int]] = []
+        if not sys.platform.startswith("linux"):
+            return
+        name = os.path.realpath(path)
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            self._libc = ctypes.CDLL(None, use_errno=True)
+            with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps:
+                for line in maps:
+                    fields = line.rstrip("\n").split(maxsplit=5)
+                    if len(fields) == 6 and fields[5] == name and fields[1].startswith("r--"):
+                        start, end = (int(number, 16) for number in fields[0].split("-"))
+                        self._ranges.append((start, end - start))
+
+    def let_go(self) -> None:
+        """Give them back."""
+        for start, length in self._ranges:
+            self._libc.madvise(
+                ctypes.c_void_p(start), ctypes.c_size_t(length), _MADV_DONTNEED
+            )
+
+    def trim(self) -> None:
+        """Give back what was needed for a moment only (glibc)."""
+        if self._ranges:
+            with contextlib.suppress(AttributeError):
+                self._libc.malloc_trim(0)

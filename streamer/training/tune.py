@@ -150,6 +150,9 @@ def main(words: Optional[Sequence[str]] = None) -> None:
         random.Random(0).shuffle(found)
         clips += found[: arguments.most]
     utterances = posteriors(bundle, clips)
+    grid = dict(GRID)
+    if bundle.lexicon_path is not None:
+        del grid["silence_score"]  # between phonemes there is no silence
     known = DecodingSettings.from_mapping(bundle.decoding)
     best = replace(known, beam=arguments.beam)
     with ProcessPoolExecutor(
@@ -161,14 +164,14 @@ def main(words: Optional[Sequence[str]] = None) -> None:
             new = [c for c in candidates if c not in seen]
             for candidate, outcome in zip(new, pool.map(_decode, new)):
                 seen[candidate] = outcome
-                shown = {name: getattr(candidate, name) for name in GRID}
+                shown = {name: getattr(candidate, name) for name in grid}
                 print(f"{outcome.rate:7.2%}  {shown}", flush=True)
 
         measure([best])
         moved = True
         while moved:
             moved = False
-            for name, values in GRID.items():
+            for name, values in grid.items():
                 now = getattr(best, name)
                 known_value = 1.0 if now is None else now
                 distances = [abs(value - known_value) for value in values]
@@ -184,7 +187,7 @@ def main(words: Optional[Sequence[str]] = None) -> None:
         outcome = decode(bundle, utterances, replace(best, beam=beam))
         milliseconds = 1000 * outcome.seconds / max(outcome.windows, 1)
         print(f"{beam:4}  {outcome.rate:7.2%}  {milliseconds:6.2f}", flush=True)
-    chosen = {name: getattr(best, name) for name in GRID}
+    chosen = {name: getattr(best, name) for name in grid}
     print(f"\nbest: {chosen}, {seen[best].rate:.2%} of {seen[best].words} words")
     if arguments.write:
         path = bundle.folder / "model.json"
