@@ -13,7 +13,7 @@ from streamer.decoding import UserWord, create_decoder, read_scorer
 from streamer.decoding.decoder import FloatArray
 from streamer.decoding.letter_to_sound import PHONEMES, LetterToSound, Pronunciation
 from streamer.decoding.lexicon import Lexicon, read_lexicon, write_lexicon
-from streamer.errors import ModelError
+from streamer.errors import DecoderError, ModelError
 
 from .posteriors import ENGLISH, chunks, letters_as_sounds, with_sounds
 
@@ -132,6 +132,13 @@ def test_a_users_word_that_no_lexicon_has_is_heard_by_the_rules(tmp_path: Path) 
         texts.append(decoder.finish().text)
     assert "zyx" not in texts[0]
     assert texts[1] == "the zyx said"
+
+
+def test_a_users_word_that_no_rule_can_say_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "silent.gz"
+    write_lexicon(Lexicon({"the": [letters_as_sounds("the")]}, lambda: LetterToSound({})), path)
+    with pytest.raises(DecoderError, match="zyx"):
+        create_decoder("beam", ENGLISH, TINY, None, [UserWord("zyx")], path, len(PHONEMES) + 1)
 
 
 def test_a_network_of_other_phonemes_is_refused(tmp_path: Path) -> None:

@@ -84,6 +84,12 @@ class BeamSearch:
         weight = alpha * math.log(10)
         words = scorer.words(alphabet)
         boosts = _boosts(user_words, alphabet)
+        for word in boosts:
+            if not spelling.ways(word):
+                raise DecoderError(
+                    f"The model does not know how the word {word!r} is spoken",
+                    "spell it as it sounds",
+                )
         words += sorted(set(boosts) - set(words))
         if scorer.kenlm_size > MAPPED_BYTES:
             model, unigrams = _map_model(flashlight, scorer, words)

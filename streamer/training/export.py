@@ -26,6 +26,13 @@ FORMS: Sequence[Sequence[str]] = (
     ("safetensors", "fp32"),
 )
 
+#: How a bundle that hears phonemes is decoded where nothing else is asked for. With words that
+#: end at any phoneme the beam has to be wider than for letters; RESULTS.md has the figures.
+PHONEME_DECODING: Mapping[str, Any] = {
+    "beam": 200, "beam_threshold": 13.0, "cutoff_top_n": 7, "lm_alpha": 0.8, "lm_beta": 0.0,
+    "max_words": 44_000,
+}  # fmt: skip
+
 
 def checkpoint_weights(checkpoint: Mapping[str, Any], about: Mapping[str, Any]) -> Weights:
     """Return the plain network of a checkpoint, its averaged weights.
@@ -87,7 +94,7 @@ def export(
         scorer: a language model to put in.
         lexicon: how words are spoken, for a network that hears phonemes and a scorer; what
             the training left beside the checkpoint if None, or it is learned anew.
-        decoding: defaults of the decoder.
+        decoding: defaults of the decoder; `PHONEME_DECODING` if None and there is a lexicon.
         measured: its measured accuracy; that of the last epoch if None.
         steps: steps in a window.
         forms: pairs of a form and a precision of `streamer.convert`.
@@ -139,7 +146,7 @@ def export(
             scorer=f"{name}.scorer" if scorer is not None else None,
             lexicon=f"{name}.lexicon.gz" if with_lexicon else None,
             n_phonemes=n_phonemes,
-            decoding=decoding,
+            decoding=PHONEME_DECODING if decoding is None and with_lexicon else decoding,
             training=_training(checkpoint, data),
             measured=measured if measured is not None else _measured(checkpoint),
         )

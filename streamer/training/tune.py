@@ -25,6 +25,7 @@ import soundfile
 
 from streamer.bundle import Bundle, load_bundle
 from streamer.decoding import DecodingSettings, create_decoder, read_alphabet
+from streamer.decoding.settings import BEAM
 from streamer.features import Framer
 from streamer.training.data import Clip, read_data_set
 from streamer.training.scoring import edit_distance
@@ -140,7 +141,7 @@ def main(words: Optional[Sequence[str]] = None) -> None:
     parser.add_argument("data", nargs="+", type=Path, help="manifests")
     parser.add_argument("--most", type=int, default=400, help="clips of each manifest, at most")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--beam", type=int, default=64, help="beam while the weights are tuned")
+    parser.add_argument("--beam", type=int, help="beam while the weights are tuned; the bundle's")
     parser.add_argument("--write", action="store_true", help="write the weights into the bundle")
     arguments = parser.parse_args(words)
     bundle = load_bundle(arguments.model)
@@ -154,7 +155,7 @@ def main(words: Optional[Sequence[str]] = None) -> None:
     if bundle.lexicon_path is not None:
         del grid["silence_score"]  # between phonemes there is no silence
     known = DecodingSettings.from_mapping(bundle.decoding)
-    best = replace(known, beam=arguments.beam)
+    best = replace(known, beam=arguments.beam or known.beam or BEAM)
     with ProcessPoolExecutor(
         arguments.jobs, initializer=_start_worker, initargs=(bundle.folder, utterances)
     ) as pool:
