@@ -16,6 +16,9 @@ from streamer.errors import ModelError
 #: Below this a probability counts as this much, so that its logarithm is finite.
 _FLOOR = 1e-30
 
+#: A label of more than this is likelier than all others together.
+_LIKELIEST = 0.5
+
 
 class Spelling(Protocol):
     """What flashlight's decoder has to know of words and outputs.
@@ -126,6 +129,7 @@ class Phonemes:
         self.silence = self.blank + 1
         self.n_tokens = self.blank + 2
         self._told: List[Tuple[str, int]] = []
+        self._before = np.zeros((1, self.blank + 1), np.float32)
 
     def ways(self, word: str) -> List[List[int]]:
         """See `Spelling.ways`."""
@@ -134,20 +138,38 @@ class Phonemes:
     def emissions(self, probabilities: FloatArray) -> FloatArray:
         """See `Spelling.emissions`."""
         result = np.empty((len(probabilities), self.n_tokens), np.float32)
-        heard = np.maximum(probabilities[:, self._first :], np.float32(_FLOOR))
+        heard = self._once(probabilities[:, self._first :])
+        heard = np.maximum(heard, np.float32(_FLOOR))
         np.log(heard, out=result[:, : self.silence])
         result[:, self.silence] = 2 * np.log(_FLOOR)
         return result
 
+    def _once(self, heard: FloatArray) -> FloatArray:
+        """Let a phoneme that is likeliest for several frames be heard in the first of them only.
+
+        To CTC that is the same. But flashlight leaves a word with its last phoneme: what
+        is still heard of it would count as a word of one phoneme ("no o", "a a").
+        """
+        before = np.concatenate([self._before, heard[:-1]])
+        self._before = heard[-1:].copy()
+        again = (heard > _LIKELIEST) & (before > _LIKELIEST)
+        again[:, self.blank] = False
+        frames, labels = np.nonzero(again)
+        result = heard.copy()
+        result[frames, self.blank] += heard[frames, labels]
+        result[frames, labels] = 0.0
+        return result
+
     def tell(self, words: Sequence[str]) -> FloatArray:
         """See `Spelling.tell`."""
+        self._before = np.zeros((1, self.blank + 1), np.float32)
         pieces: List[FloatArray] = []
         self._told = []
         width = self._first + self.blank + 1
         n = 0
         for word in words:
             way = self._lexicon.pronunciations(word)[0]
-            labels = [*[self._first + phoneme for phoneme in way], width - 1]
+            labels = [width - 1, *[self._first + phoneme for phoneme in way]]
             pieces.append(beyond_doubt(labels, width - 1, width))
             n += len(pieces[-1])
             self._told.append((word, n))
@@ -183,7 +205,7 @@ class Phonemes:
                 # Letters share the phonemes between them, in order.
                 shares = [first + i * (last - first) // len(word) for i in range(len(word))]
                 text.append(word + " ")
-                at += [*frames[shares].tolist(), frame]
+                at += [*frames[shares].tolist(), frame + 1]
                 columns += [*labels[shares].tolist(), self._first + self.blank]
             first = last
         return Path(result.score, "".join(text), tuple(at), tuple(columns))
