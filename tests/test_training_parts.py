@@ -95,8 +95,10 @@ def test_the_plain_network_says_the_same_as_the_trained_one() -> None:
     network.eval()
     vectors = _vectors(1, 32)
     with torch.no_grad():
-        wanted = network(vectors, torch.tensor([32])).letters.softmax(-1).numpy()
-    model = NumpyAcousticModel(Weights(plain_layers(network), {}), 16)
+        outputs = network(vectors, torch.tensor([32]))
+    heads = [outputs.letters, outputs.phonemes[1]]
+    wanted = np.concatenate([head.softmax(-1).numpy() for head in heads], axis=1)
+    model = NumpyAcousticModel(Weights(plain_layers(network), {"n_phonemes": 5}), 16)
     windows = np.lib.stride_tricks.sliding_window_view(vectors[0].numpy(), 19, axis=0)
     windows = windows.transpose(0, 2, 1).reshape(2, 1, 16, 19, 26)
     state = model.initial_state()

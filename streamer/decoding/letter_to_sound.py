@@ -9,7 +9,8 @@ them from a pronouncing dictionary.
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, Mapping, Tuple
+import itertools
+from typing import Dict, Iterator, List, Mapping, Tuple
 
 #: The phonemes of the CMU pronouncing dictionary, without the digits that mark stress.
 PHONEMES: Tuple[str, ...] = tuple(
@@ -51,10 +52,29 @@ class LetterToSound:
 
     def pronounce(self, word: str) -> Pronunciation:
         """Return how a word is probably spoken; letters without any rule are silent."""
-        said: Tuple[int, ...] = ()
+        return self.variants(word, 1)[0]
+
+    def variants(self, word: str, most: int) -> List[Pronunciation]:
+        """Return ways in which a word may be spoken, the likeliest first.
+
+        In the others one letter or two stand for what a rule with fewer neighbours says.
+
+        Args:
+            word: the word.
+            most: how many ways at most.
+        """
+        answers: List[List[Pronunciation]] = []
         for index in range(len(word)):
-            found: Pronunciation = ()
-            for context in contexts(word, index):
-                found = self.rules.get(context, found)
-            said += found
-        return said
+            found = [self.rules[c] for c in contexts(word, index) if c in self.rules]
+            answers.append(list(dict.fromkeys(reversed(found))) or [()])
+        others = [(i, answer) for i, known in enumerate(answers) for answer in known[1:3]]
+        ways: Dict[Pronunciation, None] = {}
+        for count in range(3):
+            for changes in itertools.combinations(others, count):
+                if len(ways) == most:
+                    return list(ways)
+                chosen = {i: answer for i, answer in changes}
+                if len(chosen) == count:
+                    parts = [chosen.get(i, known[0]) for i, known in enumerate(answers)]
+                    ways[tuple(itertools.chain.from_iterable(parts))] = None
+        return list(ways)

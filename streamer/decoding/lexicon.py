@@ -58,8 +58,11 @@ class Lexicon:
             return known
         if word.endswith("'s") and word[:-2] in self.words:
             return [(*said, _plural(said)) for said in self.words[word[:-2]]]
-        guess = self.rules.pronounce(word)
-        return [guess] if guess else []
+        return self.guesses(word, 1)
+
+    def guesses(self, word: str, most: int) -> List[Pronunciation]:
+        """Return how a word is spoken by the rules alone; [] if they have nothing for it."""
+        return [said for said in self.rules.variants(word, most) if said]
 
 
 #: Behind a voiceless consonant an s is voiceless.

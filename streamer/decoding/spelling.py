@@ -16,6 +16,9 @@ from streamer.errors import ModelError
 #: Below this a probability counts as this much, so that its logarithm is finite.
 _FLOOR = 1e-30
 
+#: Ways to say a user's word that no dictionary has.
+_GUESSES = 100
+
 #: A label of more than this is likelier than all others together.
 _LIKELIEST = 0.5
 
@@ -133,7 +136,11 @@ class Phonemes:
 
     def ways(self, word: str) -> List[List[int]]:
         """See `Spelling.ways`."""
-        return [list(way) for way in self._lexicon.pronunciations(word)]
+        ways = self._lexicon.pronunciations(word)
+        if word not in self._lexicon.words and ways == self._lexicon.guesses(word, 1):
+            # A user's word: nobody knows how it is spoken.
+            ways = self._lexicon.guesses(word, _GUESSES)
+        return [list(way) for way in ways]
 
     def emissions(self, probabilities: FloatArray) -> FloatArray:
         """See `Spelling.emissions`."""
@@ -155,7 +162,7 @@ class Phonemes:
         again = (heard > _LIKELIEST) & (before > _LIKELIEST)
         again[:, self.blank] = False
         frames, labels = np.nonzero(again)
-        result = heard.copy()
+        result = np.array(heard, np.float32)
         result[frames, self.blank] += heard[frames, labels]
         result[frames, labels] = 0.0
         return result
