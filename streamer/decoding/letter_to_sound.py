@@ -73,7 +73,7 @@ class LetterToSound:
             for changes in itertools.combinations(others, count):
                 if len(ways) == most:
                     return list(ways)
-                chosen = {i: answer for i, answer in changes}
+                chosen = dict(changes)
                 if len(chosen) == count:
                     parts = [chosen.get(i, known[0]) for i, known in enumerate(answers)]
                     ways[tuple(itertools.chain.from_iterable(parts))] = None

@@ -91,10 +91,15 @@ def beyond_doubt(labels: Iterable[int], blank: int, width: int) -> FloatArray:
     return frames
 
 
+def spell(alphabet: Alphabet, words: Sequence[str]) -> FloatArray:
+    """Return frames, float32 (n, n_labels), that can only be words, a space behind each."""
+    text = "".join(word + " " for word in words)
+    return beyond_doubt(alphabet.encode(text), alphabet.blank, len(alphabet) + 1)
+
+
 def tell_letters(search: Search, alphabet: Alphabet, words: Sequence[str]) -> int:
     """`Search.tell` of a search over letters: it hears each word and the space behind it."""
-    text = "".join(word + " " for word in words)
-    frames = beyond_doubt(alphabet.encode(text), alphabet.blank, len(alphabet) + 1)
+    frames = spell(alphabet, words)
     if len(frames):
         search.step(frames)
     return len(frames)

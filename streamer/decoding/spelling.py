@@ -10,7 +10,7 @@ from streamer.decoding.alphabet import Alphabet
 from streamer.decoding.decoder import FloatArray
 from streamer.decoding.letter_to_sound import PHONEMES
 from streamer.decoding.lexicon import Lexicon
-from streamer.decoding.search import Path, beyond_doubt, collapse, letter_path
+from streamer.decoding.search import Path, beyond_doubt, collapse, letter_path, spell
 from streamer.errors import ModelError
 
 #: Below this a probability counts as this much, so that its logarithm is finite.
@@ -86,8 +86,7 @@ class Letters:
 
     def tell(self, words: Sequence[str]) -> FloatArray:
         """See `Spelling.tell`."""
-        text = "".join(word + " " for word in words)
-        return beyond_doubt(self._alphabet.encode(text), self.blank, self.n_tokens)
+        return spell(self._alphabet, words)
 
     def end(self, decoder: Any) -> None:
         """Let it hear one more frame that can only be a space, which completes the last words."""
