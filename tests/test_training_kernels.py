@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any, List
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install streamer[train]")
 
-from streamer.training import kernels  # noqa: E402
+from streamer.training import kernels, losses  # noqa: E402
 from streamer.training.network import NetworkShape, TrainingNetwork  # noqa: E402
+from streamer.training.phoneme_lm import trigram  # noqa: E402
 
 _REASON = kernels.why_not()
 pytestmark = pytest.mark.skipif(bool(_REASON), reason=f"no training kernels: {_REASON}")
@@ -136,3 +138,17 @@ def test_the_whole_network_learns_the_same_way_with_and_without_kernels() -> Non
         gradients.append(torch.cat([p.grad.flatten() for p in network.parameters()]))
     similarity = torch.nn.functional.cosine_similarity(*gradients, dim=0)
     assert float(similarity) > 0.99
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=5), st.sampled_from([2, 17, 40, 49]))
+def test_all_sentences_are_those_of_the_plain_loop(n_frames: List[int], n_labels: int) -> None:
+    random = np.random.default_rng(len(n_frames))
+    said = [random.integers(0, n_labels - 1, 9).tolist() for _ in range(20)]
+    table = torch.from_numpy(trigram(said, n_labels - 1))
+    counts = torch.tensor(n_frames)
+    logits = (3 * torch.randn(sum(n_frames), n_labels)).requires_grad_()
+    results = [losses.all_sentences(logits, counts, table, fast) for fast in (False, True)]
+    slopes = [torch.autograd.grad(result.sum(), logits)[0] for result in results]
+    torch.testing.assert_close(results[1], results[0], atol=1e-3, rtol=1e-5)
+    torch.testing.assert_close(slopes[1], slopes[0], atol=1e-5, rtol=1e-4)

@@ -295,6 +295,40 @@ def test_a_slim_checkpoint_exports_the_same_network_to_16_bits(
         train(_recipe(manifest, tmp_path / "off"), Kept())
 
 
+def test_whole_sentences_are_learned_from_what_a_first_network_hears(
+    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from streamer.training import phonemes
+
+    # Nothing in the tones sounds as the first way says twice: the second is heard.
+    spoken = {"a": [(2,)], "ab": [(2, 6)], "ba": [(6, 2)], "aba": [(2, 6, 2, 2), (2, 6, 2)],
+              "bab": [(6, 2, 6)], "aab": [(2, 2, 6)]}  # fmt: skip
+    monkeypatch.setattr(phonemes, "dictionary", lambda: spoken)
+    first = dataclasses.replace(
+        _recipe(manifest, tmp_path / "first", settings={"epochs": 12}), phonemes=True
+    )
+    checkpoint = train(first, Kept())
+    second = dataclasses.replace(
+        first, folder=tmp_path / "second", start_from=checkpoint,
+        settings=dataclasses.replace(
+            TINY, n_hidden=32, epochs=2, batch_s=12.0, first_batch_s=12.0, sentence_weight=0.9,
+            clean_until=0.0,
+        ),
+    )  # fmt: skip
+    log = Kept()
+    torch.set_flush_denormal(True)  # as the command does: a hundred times faster here
+    try:
+        saved = read_checkpoint(train(second, log))
+    finally:
+        torch.set_flush_denormal(False)
+    assert any("spoken otherwise" in line for line in log.lines)
+    # It goes on from what was learned, in more units, and goes on learning.
+    assert saved["shape"]["n_hidden"] == 32
+    before = read_checkpoint(checkpoint)["progress"]["history"]
+    after = saved["progress"]["history"]
+    assert after[-1]["loss"] < after[0]["loss"] < before[0]["loss"]
+
+
 def test_a_cache_of_other_clips_is_not_taken(manifest: Path, trained: Path) -> None:
     recipe = _recipe(manifest, trained.parent)
     recipe = dataclasses.replace(recipe, train=[manifest, manifest])

@@ -86,6 +86,16 @@ def train(
         True, "--phonemes/--no-phonemes", help="Phonemes as a second task (English).",
         rich_help_panel=_NETWORK,
     ),
+    sentences: float = typer.Option(
+        0.0, "--sentences", min=0.0, max=1.0,
+        help="How much the phonemes are learned as whole sentences against all others: for "
+        "going on --from a network that already hears them; 0.9 serves well.",
+        rich_help_panel=_NETWORK,
+    ),
+    letter_weight: float = typer.Option(
+        1.0, "--letter-weight", min=0.0, help="Weight of the letters' loss.",
+        rich_help_panel=_NETWORK,
+    ),
     teacher: Optional[Path] = typer.Option(
         None, "--teacher",
         help="Folder of a Whisper model for CTranslate2; its encoder's vectors are a third task.",
@@ -145,7 +155,8 @@ def train(
     settings = TrainingSettings(
         n_hidden=width, epochs=epochs, minutes=minutes, batch_s=batch, first_batch_s=first_batch,
         muon_lr=muon, adam_lr=adam, dropout=dropout, clean_until=clean_until, ramp_steps=ramp,
-        strength=strength, seed=seed,
+        strength=strength, seed=seed, sentence_weight=sentences,
+        letter_weight=letter_weight,
     )  # fmt: skip
     recipe = Recipe(
         train=data, dev=dev or [], folder=output, settings=settings,

@@ -90,7 +90,7 @@ class AugmentationSettings:
     """
 
     stretch: float = 0.15
-    warp: float = 0.1
+    warp: float = 0.2
     gain_db: float = 10.0
     tilt_db: float = 6.0
     noise: float = 0.5

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
@@ -118,6 +118,13 @@ class DataSet:
                 self.examples.append(Example(index, entry, letters, phonemes))
         if not self.examples:
             raise StreamerError("the data sets hold no usable clip", "check their manifests")
+
+    def set_phonemes(self, phonemes: Sequence[Tuple[int, ...]]) -> None:
+        """Give each example other phonemes; those that do not fit into its frames are not taken."""
+        self.examples = [
+            replace(e, phonemes=said) if frames_needed(said) <= e.entry.n_frames else e
+            for e, said in zip(self.examples, phonemes)
+        ]
 
     @property
     def hours(self) -> float:

@@ -10,6 +10,7 @@
 #include <torch/extension.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <memory>
@@ -539,6 +540,157 @@ std::vector<Tensor> ctc(const Tensor& logits, const Tensor& n_frames, const Tens
   return {losses, grad};
 }
 
+// All sentences that clips could be, see losses.all_sentences. logits: float32 (frames, n), the blank last;
+// n_frames: int64 (clips,); trigram: float32 (n, n, n). Returns the logarithm of their sum for each clip,
+// float32, and its gradient with respect to the logits.
+// kVectors: how many vectors of 16 hold a row of labels.
+template <int64_t kVectors>
+std::vector<Tensor> all_sentences_in(const Tensor& logits, const Tensor& n_frames, const Tensor& trigram) {
+  check(logits, at::kFloat, "logits");
+  check(trigram, at::kFloat, "trigram");
+  const int64_t clips = n_frames.size(0), n = logits.size(1), edge = n - 1;
+  constexpr int64_t row = 16 * kVectors;
+  const std::vector<int64_t> frame0 = starts(n_frames);
+  TORCH_CHECK(frame0[clips] == logits.size(0) && trigram.size(0) == n && trigram.size(1) == n &&
+                  trigram.size(2) == n, "sizes do not fit");
+  Tensor sums = at::zeros({clips}, at::kFloat), grad = at::empty_like(logits);
+  // The table as [last][before last][next], rows padded with zeros; the end of the sentence apart, for it is no label.
+  Buffer<float> table(n * n * row), ending(n * row);
+  for (int64_t i = 0; i < n; ++i)
+    for (int64_t j = 0; j < n; ++j) {
+      const float* from = trigram.data_ptr<float>() + (i * n + j) * n;
+      std::copy(from, from + edge, table + (j * n + i) * row);
+      ending[i * row + j] = from[edge];
+    }
+  const float *in = logits.data_ptr<float>(), *follow = table, *end = ending;
+  float *out = grad.data_ptr<float>(), *sum_out = sums.data_ptr<float>();
+  const int64_t size = n * row;
+  int64_t longest = 0;
+  for (int64_t clip = 0; clip < clips; ++clip) longest = std::max(longest, frame0[clip + 1] - frame0[clip]);
+  at::parallel_for(0, clips, 1, [&](int64_t first, int64_t last) {
+    Buffer<float> p(longest * row), spoken((longest + 1) * size), paused((longest + 1) * size);
+    Buffer<float> either(size), into(size), old_spoken(size), old_paused(size), arriving(size);
+    std::vector<float> blank(longest);
+    // [before last][last]: paths that end with that label, and with a blank behind it.
+    paused[edge * row + edge] = 1.0f;
+    for (int64_t clip = first; clip < last; ++clip) {
+      const int64_t time = frame0[clip + 1] - frame0[clip];
+      const float* x = in + frame0[clip] * n;
+      float* g = out + frame0[clip] * n;
+      // The probabilities of the labels, zero where the edge and the padding are; the blank's apart.
+      for (int64_t t = 0; t < time; ++t) {
+        const float top = *std::max_element(x + t * n, x + (t + 1) * n);
+        double sum = 0;
+        for (int64_t k = 0; k < n; ++k) sum += std::exp(x[t * n + k] - top);
+        for (int64_t k = 0; k < edge; ++k) p[t * row + k] = std::exp(x[t * n + k] - top) / sum;
+        blank[t] = std::exp(x[t * n + edge] - top) / sum;
+      }
+      double log_sum = 0;
+      for (int64_t t = 0; t < time; ++t) {
+        const float *s0 = spoken + t * size, *b0 = paused + t * size, *labels = p + t * row;
+        float *s1 = spoken + (t + 1) * size, *b1 = paused + (t + 1) * size;
+        const __m512 pause = _mm512_set1_ps(blank[t]);
+        __m512 sum = _mm512_setzero_ps();
+        for (int64_t at = 0; at < size; at += 16)
+          _mm512_store_ps(either + at, _mm512_add_ps(_mm512_load_ps(s0 + at), _mm512_load_ps(b0 + at)));
+        for (int64_t j = 0; j < n; ++j) {
+          __m512 next[kVectors] = {};
+          for (int64_t i = 0; i < n; ++i) {
+            const __m512 share = _mm512_set1_ps(either[i * row + j]);
+            for (int64_t v = 0; v < kVectors; ++v)
+              next[v] = _mm512_fmadd_ps(share, _mm512_load_ps(follow + (j * n + i) * row + 16 * v), next[v]);
+          }
+          for (int64_t v = 0; v < kVectors; ++v) _mm512_store_ps(into + j * row + 16 * v, next[v]);
+        }
+        // Without a blank between them two equal labels are one.
+        for (int64_t j = 0; j < edge; ++j) {
+          float again = 0;
+          for (int64_t i = 0; i < n; ++i) again += b0[i * row + j] * follow[(j * n + i) * row + j];
+          into[j * row + j] = again;
+        }
+        for (int64_t j = 0; j < n; ++j)
+          for (int64_t k = 0; k < row; k += 16) {
+            const int64_t at = j * row + k;
+            const __m512 s = _mm512_mul_ps(_mm512_add_ps(_mm512_load_ps(s0 + at), _mm512_load_ps(into + at)),
+                                           _mm512_load_ps(labels + k));
+            const __m512 b = _mm512_mul_ps(_mm512_load_ps(either + at), pause);
+            _mm512_store_ps(s1 + at, s);
+            _mm512_store_ps(b1 + at, b);
+            sum = _mm512_add_ps(sum, _mm512_add_ps(s, b));
+          }
+        const float total = std::max(_mm512_reduce_add_ps(sum), 1e-35f);
+        log_sum += std::log(total);
+        const __m512 factor = _mm512_set1_ps(1.0f / total);
+        for (int64_t at = 0; at < size; at += 16) {
+          _mm512_store_ps(s1 + at, _mm512_mul_ps(_mm512_load_ps(s1 + at), factor));
+          _mm512_store_ps(b1 + at, _mm512_mul_ps(_mm512_load_ps(b1 + at), factor));
+        }
+      }
+      double finish = 0;
+      for (int64_t at = 0; at < size; ++at)
+        finish += (spoken[time * size + at] + paused[time * size + at]) * end[at];
+      sum_out[clip] = log_sum + std::log(finish);
+      // What is still to come, from a state that ends with a label and from one with a blank.
+      std::memcpy(static_cast<float*>(old_spoken), end, size * 4);
+      std::memcpy(static_cast<float*>(old_paused), end, size * 4);
+      for (int64_t t = time - 1; t >= 0; --t) {
+        const float *s1 = spoken + (t + 1) * size, *b1 = paused + (t + 1) * size, *labels = p + t * row;
+        alignas(64) float gamma[row] = {};
+        __m512 in_blank = _mm512_setzero_ps();
+        for (int64_t j = 0; j < n; ++j)
+          for (int64_t k = 0; k < row; k += 16) {
+            const int64_t at = j * row + k;
+            const __m512 s = _mm512_mul_ps(_mm512_load_ps(s1 + at), _mm512_load_ps(old_spoken + at));
+            _mm512_store_ps(gamma + k, _mm512_add_ps(_mm512_load_ps(gamma + k), s));
+            in_blank = _mm512_fmadd_ps(_mm512_load_ps(b1 + at), _mm512_load_ps(old_paused + at), in_blank);
+            _mm512_store_ps(arriving + at, _mm512_mul_ps(_mm512_load_ps(old_spoken + at), _mm512_load_ps(labels + k)));
+          }
+        const float blanks = _mm512_reduce_add_ps(in_blank);
+        float total = blanks;
+        for (int64_t k = 0; k < edge; ++k) total += gamma[k];
+        const float factor = total > 0 ? 1.0f / total : 0.0f;
+        for (int64_t k = 0; k < edge; ++k)
+          g[t * n + k] = factor > 0 ? gamma[k] * factor - labels[k] : 0.0f;
+        g[t * n + edge] = factor > 0 ? blanks * factor - blank[t] : 0.0f;
+        double sum = 0;
+        for (int64_t j = 0; j < n; ++j) {
+          __m512 q[kVectors];
+          for (int64_t v = 0; v < kVectors; ++v) q[v] = _mm512_load_ps(arriving + j * row + 16 * v);
+          for (int64_t i = 0; i < n; ++i) {
+            const float* next = follow + (j * n + i) * row;
+            __m512 onward = _mm512_setzero_ps();
+            for (int64_t v = 0; v < kVectors; ++v)
+              onward = _mm512_fmadd_ps(_mm512_load_ps(next + 16 * v), q[v], onward);
+            const float any = _mm512_reduce_add_ps(onward);
+            const int64_t at = i * row + j;
+            const float pause = blank[t] * old_paused[at];
+            const float repeated = j < edge ? next[j] * arriving[j * row + j] : 0.0f;
+            old_paused[at] = pause + any;
+            old_spoken[at] = pause + std::max(any - repeated, 0.0f) + arriving[at];
+            sum += old_paused[at] + old_spoken[at];
+          }
+        }
+        const float shrink = sum > 0 ? 1.0 / sum : 0.0;
+        for (int64_t at = 0; at < size; ++at) {
+          old_spoken[at] *= shrink;
+          old_paused[at] *= shrink;
+        }
+      }
+    }
+  });
+  return {sums, grad};
+}
+
+std::vector<Tensor> all_sentences(const Tensor& logits, const Tensor& n_frames, const Tensor& trigram) {
+  switch ((logits.size(1) + 15) / 16) {
+    case 1: return all_sentences_in<1>(logits, n_frames, trigram);
+    case 2: return all_sentences_in<2>(logits, n_frames, trigram);
+    case 3: return all_sentences_in<3>(logits, n_frames, trigram);
+    case 4: return all_sentences_in<4>(logits, n_frames, trigram);
+    default: TORCH_CHECK(false, "more than 64 labels");
+  }
+}
+
 PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
   m.def("begin", &begin);
   m.def("lstm_forward", &lstm_forward, pybind11::call_guard<pybind11::gil_scoped_release>());
@@ -546,5 +698,6 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
   m.def("norm_forward", &norm_forward, pybind11::call_guard<pybind11::gil_scoped_release>());
   m.def("norm_backward", &norm_backward, pybind11::call_guard<pybind11::gil_scoped_release>());
   m.def("drop", &drop, pybind11::call_guard<pybind11::gil_scoped_release>());
+  m.def("all_sentences", &all_sentences, pybind11::call_guard<pybind11::gil_scoped_release>());
   m.def("ctc", &ctc, pybind11::call_guard<pybind11::gil_scoped_release>());
 }

@@ -154,21 +154,24 @@ def dropped(x: Tensor, dropout: float) -> Tensor:
     return cast(Tensor, _Dropout.apply(x, dropout, seed))  # type: ignore[no-untyped-call]
 
 
-class _CTC(torch.autograd.Function):
+class _OfClips(torch.autograd.Function):
+    """A number for each clip, whose gradient the kernel gives along with it."""
+
     @staticmethod
     def forward(
-        ctx: Any, logits: Tensor, n_frames: Tensor, labels: Tensor, n_labels: Tensor
+        ctx: Any, kernel: str, logits: Tensor, n_frames: Tensor, *others: Tensor
     ) -> Tensor:
-        losses, gradient = _load().ctc(logits.float().contiguous(), n_frames, labels, n_labels)
+        compute = getattr(_load(), kernel)
+        values, gradient = compute(logits.float().contiguous(), n_frames, *others)
         ctx.save_for_backward(gradient, n_frames)
-        ctx.kind = logits.dtype
-        return cast(Tensor, losses)
+        ctx.kind, ctx.n_others = logits.dtype, len(others)
+        return cast(Tensor, values)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tuple[Optional[Tensor], ...]:  # type: ignore[override]
         gradient, n_frames = ctx.saved_tensors
         each = grad.repeat_interleave(n_frames)[:, None]
-        return (gradient * each).to(ctx.kind), None, None, None
+        return (None, (gradient * each).to(ctx.kind), None, *[None] * ctx.n_others)
 
 
 def ctc(logits: Tensor, n_frames: Tensor, labels: Tensor, n_labels: Tensor) -> Tensor:
@@ -182,4 +185,15 @@ def ctc(logits: Tensor, n_frames: Tensor, labels: Tensor, n_labels: Tensor) -> T
         labels: int64, all targets one after the other.
         n_labels: int64 (clips,).
     """
-    return cast(Tensor, _CTC.apply(logits, n_frames, labels, n_labels))  # type: ignore[no-untyped-call]
+    return cast(Tensor, _OfClips.apply("ctc", logits, n_frames, labels, n_labels))  # type: ignore[no-untyped-call]
+
+
+def all_sentences(logits: Tensor, n_frames: Tensor, trigram: Tensor) -> Tensor:
+    """Return what `streamer.training.losses.all_sentences` returns, float32 (clips,).
+
+    Args:
+        logits: (frames, labels) before the softmax, blank last, clip after clip.
+        n_frames: int64 (clips,).
+        trigram: float32 (labels,) * 3.
+    """
+    return cast(Tensor, _OfClips.apply("all_sentences", logits, n_frames, trigram))  # type: ignore[no-untyped-call]

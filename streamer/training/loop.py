@@ -14,16 +14,19 @@ import torch
 from torch import Tensor, nn
 
 from streamer.errors import StreamerError
-from streamer.training import kernels
+from streamer.training import kernels, losses
 from streamer.training.augmentation import AugmentationSettings, FeatureAugmentation
 from streamer.training.batches import LETTERS, Batch, DataSet, evaluation_batches
-from streamer.training.network import NetworkShape, Outputs, TrainingNetwork
+from streamer.training.network import NetworkShape, Outputs, TrainingNetwork, widened
 from streamer.training.optimiser import Optimisers
+from streamer.training.phoneme_lm import trigram
 from streamer.training.scoring import Errors, errors, greedy_text, total
 from streamer.training.workers import ALONE, Workers
 
 #: Version of the checkpoint's layout.
 FORMAT = 2
+#: How much of the phonemes' loss is that above the LSTM where it is about whole sentences.
+_SHARE_OF_SENTENCES = 0.8
 
 @dataclass(frozen=True)
 class TrainingSettings:
@@ -46,7 +49,10 @@ class TrainingSettings:
         clean_until: no augmentation before the loss per letter has come below this.
         ramp_steps: over which augmentation and dropout then grow to full strength.
         strength: full strength of the augmentation.
+        letter_weight: of the letters' loss.
         phoneme_weight: of the phoneme task's loss.
+        sentence_weight: how much the phonemes' loss above the LSTM is about the right sentence
+            against all others, see `losses.all_sentences`: 0 is CTC alone, 1 that alone.
         teacher_weight: of the teacher's loss in the beginning; it falls to zero.
         average: decay of the running average of the weights.
         clip: gradients of a greater norm are scaled to it.
@@ -68,7 +74,9 @@ class TrainingSettings:
     clean_until: float = 1.0
     ramp_steps: int = 1000
     strength: float = 1.0
+    letter_weight: float = 1.0
     phoneme_weight: float = 1.0
+    sentence_weight: float = 0.0
     teacher_weight: float = 1.0
     average: float = 0.998
     clip: float = 5.0
@@ -128,48 +136,6 @@ class Average:
                 mine.copy_(value)
 
 
-def ctc_per_letter(
-    logits: Tensor, n_frames: Tensor, labels: Tensor, n_labels: Tensor, fast: bool = False
-) -> Tensor:
-    """Return the CTC loss per label of the clips that have labels.
-
-    Args:
-        logits: float32 (frames, labels) before the softmax, blank last, clip after clip.
-        n_frames: int64 (batch,).
-        labels: int64, all targets one after the other.
-        n_labels: int64 (batch,).
-        fast: whether `streamer.training.kernels` computes it.
-    """
-    if fast:
-        losses = kernels.ctc(logits, n_frames, labels, n_labels)
-    else:
-        log_probabilities = nn.functional.log_softmax(logits.float(), dim=-1)
-        padded = nn.utils.rnn.pad_sequence(list(log_probabilities.split(n_frames.tolist())))
-        blank = logits.shape[1] - 1
-        losses = nn.functional.ctc_loss(
-            padded, labels, n_frames, n_labels, blank, reduction="none", zero_infinity=True
-        )
-    known = n_labels > 0
-    return (losses * known).sum() / n_labels.sum().clamp(min=1)
-
-
-def teacher_loss(predicted: List[Tensor], wanted: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
-    """Return the mean squared distance to the teacher's normalised vectors.
-
-    Args:
-        predicted: float32 (frames, width), one for each head.
-        wanted: float32 (frames, width); frames that are all zero have no target.
-        mean: float32 (width,) of the teacher's vectors.
-        scale: float32 (width,), one over their deviation.
-    """
-    known = wanted.abs().amax(dim=1) > 0
-    target = ((wanted - mean) * scale)[known].clamp(-5.0, 5.0)
-    if not len(target):
-        return wanted.sum() * 0.0
-    parts = [nn.functional.smooth_l1_loss(guess[known].float(), target) for guess in predicted]
-    return torch.stack(parts).mean() * 2.0
-
-
 class Trainer:
     """One training.
 
@@ -218,6 +184,7 @@ class Trainer:
         self.progress = Progress()
         self._augmentation = FeatureAugmentation(train.front_end, settings.augmentation)
         self._teacher_mean, self._teacher_scale = self._teacher_statistics()
+        self._trigram = self._phoneme_trigram()
         if start_from is not None:
             load_weights(self.network, read_checkpoint(start_from))
         self.average = Average(self.network, settings.average)
@@ -236,6 +203,13 @@ class Trainer:
         if self.settings.n_hidden % 32:
             return "the width is not a multiple of 32"
         return kernels.why_not()
+
+    def _phoneme_trigram(self) -> Optional[Tensor]:
+        if not (self.settings.sentence_weight and self.network.shape.n_phonemes):
+            return None
+        said = [example.phonemes for example in self.train.examples if example.phonemes]
+        table = trigram(said, self.network.shape.n_phonemes - 1)
+        return torch.from_numpy(table).to(self.device)
 
     def _teacher_statistics(self) -> Tuple[Tensor, Tensor]:
         width = self.train.n_teacher
@@ -331,13 +305,13 @@ class Trainer:
         ).to(self.device)  # fmt: skip
         self.network.train()
         self.network.dropout = settings.dropout * strength
-        losses = self._losses(self._forward(batch), batch)
+        parts = self._losses(self._forward(batch), batch)
         # The teacher leads in the beginning; in the end only the transcript counts.
         teacher_weight = settings.teacher_weight * (1 - self.done_share())
-        weights = (1.0, settings.phoneme_weight, teacher_weight)
-        loss = sum((w * part for w, part in zip(weights, losses)), torch.zeros(()))
+        weights = (settings.letter_weight, settings.phoneme_weight, teacher_weight)
+        loss = sum((w * part for w, part in zip(weights, parts)), torch.zeros(()))
         loss.backward()  # type: ignore[no-untyped-call]
-        values = self._exchange([part.detach() for part in losses])
+        values = self._exchange([part.detach() for part in parts])
         norm = float(nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip))
         if math.isfinite(norm):
             self.optimisers.step(self.rate())
@@ -350,25 +324,28 @@ class Trainer:
     def _losses(self, outputs: Outputs, batch: Batch) -> List[Tensor]:
         """Return the losses of letters, phonemes and teacher."""
         nothing = torch.zeros((), device=self.device)
-        fast = self.network.fast
-        losses = [
-            ctc_per_letter(outputs.letters, batch.n_frames, batch.letters, batch.n_letters, fast),
-            nothing,
-            nothing,
-        ]
+        fast, n_frames = self.network.fast, batch.n_frames
+        of_letters = losses.ctc(outputs.letters, n_frames, batch.letters, batch.n_letters, fast)
+        parts = [losses.per_label(of_letters, batch.n_letters), nothing, nothing]
         if outputs.phonemes:
             of_phonemes = [
-                ctc_per_letter(head, batch.n_frames, batch.phonemes, batch.n_phonemes, fast)
+                losses.ctc(head, n_frames, batch.phonemes, batch.n_phonemes, fast)
                 for head in outputs.phonemes
             ]
-            losses[1] = torch.stack(of_phonemes).mean()
+            if self._trigram is not None:
+                all_ = losses.all_sentences(outputs.phonemes[-1], n_frames, self._trigram, fast)
+                right = losses.sentence(batch.phonemes, batch.n_phonemes, self._trigram)
+                of_phonemes[-1] += self.settings.sentence_weight * (all_ - right)
+            below, above = [losses.per_label(x, batch.n_phonemes) for x in of_phonemes]
+            share = 0.5 if self._trigram is None else _SHARE_OF_SENTENCES
+            parts[1] = (1 - share) * below + share * above
         if outputs.teacher and batch.teacher is not None:
-            losses[2] = teacher_loss(
+            parts[2] = losses.teacher(
                 outputs.teacher, batch.teacher, self._teacher_mean, self._teacher_scale
             )
-        return losses
+        return parts
 
-    def _exchange(self, losses: List[Tensor]) -> List[float]:
+    def _exchange(self, parts: List[Tensor]) -> List[float]:
         """Average gradients, losses and time over the workers; all go on with the same."""
         now = self._clock()
         elapsed = torch.tensor([now - self._last_exchange], device=self.device)
@@ -376,7 +353,7 @@ class Trainer:
         parameters = list(self.network.parameters())
         # A worker whose clips have no teacher has no gradient for its heads, others may.
         gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
-        numbers = torch.cat([torch.stack(losses), elapsed])
+        numbers = torch.cat([torch.stack(parts), elapsed])
         *shared, numbers = self.workers.add_up([*gradients, numbers])
         count = self.workers.count
         for parameter, gradient in zip(parameters, shared):
@@ -524,23 +501,30 @@ def read_checkpoint(path: Path) -> Dict[str, Any]:
 def load_weights(network: TrainingNetwork, checkpoint: Dict[str, Any]) -> None:
     """Load the averaged weights of a checkpoint, heads it does not have aside.
 
+    A network that is wider than the checkpoint's starts as one that says the same.
+
     Raises:
-        StreamerError: the hidden layers have other sizes.
+        StreamerError: the hidden layers have other sizes, and are not wider.
     """
     own = network.state_dict()
+    state = {
+        name: value.float() if value.is_floating_point() else value
+        for name, value in checkpoint["average"].items()
+    }
+    if network.shape.n_hidden > checkpoint["shape"]["n_hidden"]:
+        state = widened(state, network.shape.n_hidden)
     taken = {
         name: value
-        for name, value in checkpoint["average"].items()
+        for name, value in state.items()
         if name in own and own[name].shape == value.shape
     }
     missing = [n for n in own if n not in taken and not n.startswith(("phoneme_", "teacher_"))]
     if missing:
         raise StreamerError(
             f"the checkpoint's {missing[0]} has another shape",
-            "choose the width it was trained with (--width)",
+            "choose the width it was trained with, or a larger one (--width)",
         )
-    network.load_state_dict({**own, **{name: value.float() if value.is_floating_point() else value
-                                       for name, value in taken.items()}})  # fmt: skip
+    network.load_state_dict({**own, **taken})
 
 
 def plot(history: List[Dict[str, float]], path: Path) -> None:

@@ -186,6 +186,42 @@ class TrainingNetwork(nn.Module):
         return [*single, (self.lstm.weight_ih_l0, 4), (self.lstm.weight_hh_l0, 4)]
 
 
+#: Of the deviation of a matrix: copied units are told apart by so much.
+_NOISE_OF_COPIES = 0.02
+
+
+def widened(
+    state: Dict[str, Tensor], n_hidden: int, noise: float = _NOISE_OF_COPIES
+) -> Dict[str, Tensor]:
+    """Return the weights of a wider network that says what a narrower one says.
+
+    Some units of each layer are there twice or more, and what is read from them is divided by
+    their number (Chen et al., "Net2Net", 2016); a little noise lets the copies go apart.
+
+    Args:
+        state: as of `TrainingNetwork.state_dict`.
+        n_hidden: units of each hidden layer, more than there are.
+        noise: added to the matrices, as a share of their deviation.
+    """
+    old = state["layer_2.weight"].shape[0]
+    unit = torch.cat([torch.arange(old), torch.randint(old, (n_hidden - old,))])
+    copies = torch.bincount(unit)[unit].float()
+    result = {}
+    for name, value in state.items():
+        new = value
+        if name.startswith("lstm."):
+            new = value.view(4, old, *value.shape[1:])[:, unit].flatten(0, 1)
+        elif value.dim() and value.shape[0] == old and name.startswith(("layer_", "norms.")):
+            new = value[unit]
+        # All matrices but the first read from hidden units.
+        if value.dim() == 2 and name != "layer_1.weight":
+            new = new[:, unit] / copies
+        if value.dim() == 2:
+            new = new + noise * float(value.std()) * torch.randn(new.shape)
+        result[name] = new
+    return result
+
+
 def _frame_rows(n_frames: Tensor, stride: int) -> Tensor:
     """Return where the real frames are if every clip has ``stride`` rows, int64 (frames,)."""
     clip = torch.arange(len(n_frames), device=n_frames.device).repeat_interleave(n_frames)

@@ -35,8 +35,12 @@ def dictionary() -> Dict[str, List[Pronunciation]]:
     return words
 
 
+#: Guesses at a word that the dictionary lacks.
+_GUESSES = 4
+
+
 class Pronunciations:
-    """The first pronunciation of each word, a guess where the dictionary has none.
+    """How words are spoken, by guesses where the dictionary has none.
 
     Args:
         kept: where the lexicon lies or is put, since learning the rules takes a
@@ -57,8 +61,15 @@ class Pronunciations:
             kept.parent.mkdir(parents=True, exist_ok=True)
             write_lexicon(self.lexicon, kept)
 
+    def ways(self, word: str) -> List[Pronunciation]:
+        """Return all ways that are known, or some guesses; [] if there are none."""
+        first = self.lexicon.pronunciations(word)
+        if word in self.lexicon.words or not first:
+            return first
+        return list(dict.fromkeys([*first, *self.lexicon.guesses(word, _GUESSES)]))
+
     def sentence(self, transcript: str) -> Optional[List[int]]:
-        """Return the phonemes of a transcript, or None if a word has none."""
+        """Return the phonemes of a transcript, the first way of each word, or None if one has none."""
         result: List[int] = []
         for word in transcript.split():
             ways = self.lexicon.pronunciations(word)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import tempfile
 from contextlib import contextmanager
@@ -22,11 +23,14 @@ from typing import (
 
 from streamer.errors import StreamerError
 from streamer.features import PythonSpeechFeaturesFrontEnd
+from streamer.training import kernels
 from streamer.training.batches import DataSet
 from streamer.training.cache import Cache, build_cache
 from streamer.training.data import Clip, read_data_set
-from streamer.training.loop import Trainer, TrainingSettings
+from streamer.training.loop import Trainer, TrainingSettings, load_weights, read_checkpoint
+from streamer.training.network import NetworkShape, TrainingNetwork
 from streamer.training.phonemes import Pronunciations
+from streamer.training.spoken import spoken_ways
 from streamer.training.waveform import WaveformAugmentation
 from streamer.training.workers import ALONE, Workers, join_workers
 
@@ -82,6 +86,8 @@ class Recipe:
 
 #: The checkpoint that a training leaves, and resumes from.
 CHECKPOINT = "last.pt"
+#: The phonemes of each clip as the checkpoint to begin with hears them.
+SPOKEN = "spoken.json.gz"
 
 
 def prepare(recipe: Recipe, log: Log) -> Tuple[DataSet, Optional[DataSet]]:
@@ -108,11 +114,39 @@ def prepare(recipe: Recipe, log: Log) -> Tuple[DataSet, Optional[DataSet]]:
     data = DataSet(train, pronunciations=said)
     log.say(f"training: {len(data.examples)} clips, {data.hours:.2f} h"
             + (f", {data.left_out} left out" if data.left_out else ""))  # fmt: skip
+    if said is not None and recipe.start_from is not None:
+        _listen(recipe, recipe.start_from, data, said, log)
     if not recipe.dev:
         return data, None
     dev = DataSet([_cache(recipe, "dev", _read(recipe.dev, recipe.audio_root), log, 0)])
     log.say(f"dev: {len(dev.examples)} clips, {dev.hours:.2f} h")
     return data, dev
+
+
+def _listen(
+    recipe: Recipe, checkpoint_path: Path, data: DataSet, said: Pronunciations, log: Log
+) -> None:
+    """Learn from the pronunciations that the network to begin with hears, if it hears phonemes."""
+    kept = recipe.folder / SPOKEN
+    if not kept.is_file():
+        checkpoint = read_checkpoint(checkpoint_path)
+        network = TrainingNetwork(NetworkShape(**checkpoint["shape"]), fast=not kernels.why_not())
+        load_weights(network, checkpoint)
+        if not network.shape.n_phonemes:
+            return
+        ways = spoken_ways(
+            network, data, said, follow=lambda items, count: log.follow("spoken", items, count)
+        )
+        recipe.folder.mkdir(parents=True, exist_ok=True)
+        with gzip.open(kept, "wt", encoding="ascii") as file:
+            json.dump(ways, file)
+    with gzip.open(kept, "rt", encoding="ascii") as file:
+        phonemes = [tuple(sentence) for sentence in json.load(file)]
+    if len(phonemes) != len(data.examples):
+        raise StreamerError(f"{kept} was made of other clips", "remove it")
+    changed = sum(e.phonemes != new for e, new in zip(data.examples, phonemes))
+    data.set_phonemes(phonemes)
+    log.say(f"spoken otherwise than the dictionary says first: {changed} clips")
 
 
 def train(recipe: Recipe, log: Log, save_every_s: float = 300.0) -> Path:
