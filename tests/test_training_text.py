@@ -118,10 +118,11 @@ def test_without_kenlm_it_says_where_that_comes_from(
 
 
 @needs_kenlm
-def test_a_scorer_of_ones_own_text_decodes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("most", [0, 22])
+def test_a_scorer_of_ones_own_text_decodes(most: int, tmp_path: Path) -> None:
     text = tmp_path / "a.txt"
     text.write_text("open the pod bay doors\nclose the doors\n" * 20, encoding="utf-8")
-    recipe = ScorerRecipe(order=3, minimum_counts=(0,))
+    recipe = ScorerRecipe(order=3, minimum_counts=(0,), most_ngrams=most)
     n = build_scorer([(text, 1)], tmp_path / "x.scorer", ENGLISH, recipe, ["hal"])
     assert n == 7
     scorer = read_scorer(tmp_path / "x.scorer")

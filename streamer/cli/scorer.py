@@ -44,6 +44,11 @@ def build(
     prune: str = typer.Option(
         "0,0,1,2", help="Leave out n-grams seen no more often than this, a number an order."
     ),
+    most: int = typer.Option(
+        0, min=0,
+        help="Of what is left, at most so many n-grams, those that would be missed most; "
+        "7,000,000 make about 40 MB. 0: all.",
+    ),
     words: Optional[Path] = typer.Option(
         None, help="Words that belong in whatever their count, one a line."
     ),
@@ -52,7 +57,7 @@ def build(
     raw: bool = typer.Option(
         False, "--raw", help="The texts are running text: cut sentences, drop punctuation."
     ),
-) -> None:
+) -> None:  # fmt: skip
     """Build a scorer from texts (needs KenLM's lmplz and build_binary on the PATH)."""
     from streamer.bundle import load_bundle
     from streamer.decoding import read_alphabet
@@ -71,6 +76,7 @@ def build(
         vocabulary=vocabulary,
         lexicon=lexicon,
         minimum_counts=thresholds[:order],
+        most_ngrams=most,
         lm_alpha=ScorerRecipe.lm_alpha if alpha is None else alpha,
         lm_beta=ScorerRecipe.lm_beta if beta is None else beta,
     )

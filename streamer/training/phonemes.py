@@ -69,7 +69,7 @@ class Pronunciations:
         return list(dict.fromkeys([*first, *self.lexicon.guesses(word, _GUESSES)]))
 
     def sentence(self, transcript: str) -> Optional[List[int]]:
-        """Return the phonemes of a transcript, the first way of each word, or None if one has none."""
+        """Return the phonemes of a transcript, first ways, or None if a word has none."""
         result: List[int] = []
         for word in transcript.split():
             ways = self.lexicon.pronunciations(word)

@@ -2,12 +2,14 @@
 
 KenLM's programs ``lmplz`` and ``build_binary`` have to be on the PATH; they
 are built from its public sources (the README says how). Words beyond the
-vocabulary are cut before n-grams are counted, rare n-grams by count, and what
-is left is quantised, so that the package stays small.
+vocabulary are cut before n-grams are counted, rare n-grams by count, others by
+how little the model would miss them, and what is left is quantised, so that the
+package stays small.
 """
 
 from __future__ import annotations
 
+import itertools
 import lzma
 import os
 import re
@@ -21,6 +23,7 @@ from typing import IO, Iterable, Iterator, List, Sequence, Tuple
 
 from streamer.decoding import Alphabet, write_scorer
 from streamer.errors import ScorerError, UsageError
+from streamer.training.pruning import Arpa
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class ScorerRecipe:
             rest only serve the counts. 0 for all.
         minimum_counts: n-grams seen fewer times are left out, an entry for
             each order; as KenLM's ``--prune``, where 0 keeps everything.
+        most_ngrams: of what is left then, at most so many n-grams, those whose loss would
+            change the model most (`streamer.training.pruning`); 0 keeps all.
         quantise_bits: bits of a probability and of a back-off weight.
         pointer_bits: longest run that the trie's pointers compress, as
             KenLM's ``build_binary -a``.
@@ -46,6 +51,7 @@ class ScorerRecipe:
     vocabulary: int = 80_000
     lexicon: int = 0
     minimum_counts: Tuple[int, ...] = (0, 0, 1, 2)
+    most_ngrams: int = 0
     quantise_bits: int = 8
     pointer_bits: int = 255
     lm_alpha: float = 0.931289039105002
@@ -169,7 +175,13 @@ def build_scorer(
         # Small texts have no counts of counts to estimate discounts from.
         command += ["--discount_fallback", "--arpa", str(work / "lm.arpa"), "--prune"]
         command += [str(count) for count in recipe.minimum_counts]
-        _run(command, _lines(texts))
+        sentences = itertools.count()
+        _run(command, (line for line, _ in zip(_lines(texts), sentences)))
+        if recipe.most_ngrams:
+            arpa = Arpa(work / "lm.arpa")
+            arpa.weigh({**counts, "<s>": next(sentences)})
+            arpa.prune(recipe.most_ngrams)
+            arpa.write(work / "lm.arpa")
         bits = str(recipe.quantise_bits)
         options = ["-a", str(recipe.pointer_bits), "-q", bits, "-b", bits, "-v", "trie"]
         _run([build_binary, *options, str(work / "lm.arpa"), str(work / "lm.binary")])
