@@ -327,6 +327,7 @@ def test_whole_sentences_are_learned_from_what_a_first_network_hears(
     before = read_checkpoint(checkpoint)["progress"]["history"]
     after = saved["progress"]["history"]
     assert after[-1]["loss"] < after[0]["loss"] < before[0]["loss"]
+    assert 0 <= after[-1]["per"] < before[0]["per"]
 
 
 def test_a_cache_of_other_clips_is_not_taken(manifest: Path, trained: Path) -> None:

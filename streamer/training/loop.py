@@ -20,7 +20,7 @@ from streamer.training.batches import LETTERS, Batch, DataSet, evaluation_batche
 from streamer.training.network import NetworkShape, Outputs, TrainingNetwork, widened
 from streamer.training.optimiser import Optimisers
 from streamer.training.phoneme_lm import trigram
-from streamer.training.scoring import Errors, errors, greedy_text, total
+from streamer.training.scoring import Errors, errors, greedy_labels, greedy_text, total
 from streamer.training.workers import ALONE, Workers
 
 #: Version of the checkpoint's layout.
@@ -397,11 +397,15 @@ class Trainer:
         entry = {"epoch": progress.epoch + 1.0, "step": float(progress.step),
                  "minutes": progress.seconds / 60, "loss": loss}  # fmt: skip
         if self.dev is not None and not self.workers.rank:
-            found, shown = self.judge(self.dev)
+            found, of_phonemes, shown = self.judge(self.dev)
             entry.update(wer=found.wer, cer=found.cer)
+            more = ""
+            if of_phonemes.words:
+                entry.update(per=of_phonemes.wer)
+                more = f", phonemes {of_phonemes.wer:.1%}"
             self._say(
                 f"epoch {progress.epoch + 1} is over: loss {loss:.3f}, dev, greedy: "
-                f"WER {found.wer:.1%} CER {found.cer:.1%}"
+                f"WER {found.wer:.1%} CER {found.cer:.1%}{more}"
             )
             for wanted, got in shown[:3]:
                 self._say(f"    said: {wanted}\n   heard: {got}")
@@ -414,12 +418,18 @@ class Trainer:
             plot(progress.history, self.folder / "training.png")
 
     @torch.no_grad()
-    def judge(self, data: DataSet) -> Tuple[Errors, List[Tuple[str, str]]]:
-        """Return errors of the averaged weights without a language model, and the texts."""
+    def judge(self, data: DataSet) -> Tuple[Errors, Errors, List[Tuple[str, str]]]:
+        """Return errors of the averaged weights without a language model.
+
+        Returns:
+            Of letters; of phonemes, each counted as a word, where they are known; what was
+            said and what was heard.
+        """
         kept = {name: value.clone() for name, value in self.network.state_dict().items()}
         self.network.load_state_dict(self.average.state)
         self.network.eval()
         parts: List[Errors] = []
+        of_phonemes: List[Errors] = []
         texts: List[Tuple[str, str]] = []
         for examples, batch in evaluation_batches(data, self.settings.batch_s):
             outputs = self._forward(batch.to(self.device))
@@ -428,8 +438,20 @@ class Trainer:
                 heard = greedy_text(letters.numpy(), LETTERS)
                 parts.append(errors(example.entry.transcript, heard))
                 texts.append((example.entry.transcript, heard))
+            for example, head in zip(examples, self._phonemes_of(outputs, batch)):
+                wanted, got = (
+                    " ".join(map(str, said)) for said in (example.phonemes, greedy_labels(head))
+                )
+                of_phonemes += [errors(wanted, got)] if wanted else []
         self.network.load_state_dict(kept)
-        return total(parts), texts
+        return total(parts), total(of_phonemes), texts
+
+    @staticmethod
+    def _phonemes_of(outputs: Outputs, batch: Batch) -> List[Any]:
+        if not outputs.phonemes:
+            return []
+        clips = outputs.phonemes[-1].cpu().split(batch.n_frames.tolist())
+        return [clip.numpy() for clip in clips]
 
     def save(self, path: Path) -> None:
         """Write a checkpoint from which `resume` continues as if nothing had been."""
@@ -539,9 +561,11 @@ def plot(history: List[Dict[str, float]], path: Path) -> None:
     left.plot(epochs, [entry["loss"] for entry in history], marker="o")
     left.set(xlabel="epoch", ylabel="CTC loss per letter", title="training loss")
     judged = [entry for entry in history if "wer" in entry]
-    for key in ("wer", "cer"):
-        values = [100 * entry[key] for entry in judged]
-        right.plot([entry["epoch"] for entry in judged], values, marker="o", label=key.upper())
+    for key, label in (("wer", "WER"), ("cer", "CER"), ("per", "phonemes")):
+        known = [entry for entry in judged if key in entry]
+        values = [100 * entry[key] for entry in known]
+        if known:
+            right.plot([entry["epoch"] for entry in known], values, marker="o", label=label)
     right.set(xlabel="epoch", ylabel="%", title="dev, no language model")
     if judged:
         right.legend()

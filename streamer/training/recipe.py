@@ -118,7 +118,8 @@ def prepare(recipe: Recipe, log: Log) -> Tuple[DataSet, Optional[DataSet]]:
         _listen(recipe, recipe.start_from, data, said, log)
     if not recipe.dev:
         return data, None
-    dev = DataSet([_cache(recipe, "dev", _read(recipe.dev, recipe.audio_root), log, 0)])
+    dev_cache = _cache(recipe, "dev", _read(recipe.dev, recipe.audio_root), log, 0)
+    dev = DataSet([dev_cache], pronunciations=said)
     log.say(f"dev: {len(dev.examples)} clips, {dev.hours:.2f} h")
     return data, dev
 

@@ -79,18 +79,23 @@ def confidence_interval(
     return float(low), float(high)
 
 
-def greedy_text(log_probabilities: npt.NDArray[np.float32], letters: str) -> str:
-    """Return the text of the likeliest label of each frame: repeats merged, blanks dropped.
+def greedy_labels(scores: npt.NDArray[np.float32]) -> List[int]:
+    """Return the likeliest label of each frame, repeats merged and blanks dropped.
 
     Args:
-        log_probabilities: float32 (n, n_labels), blank last.
+        scores: float32 (n, n_labels), blank last.
+    """
+    best = scores.argmax(axis=1)
+    first = np.concatenate([[True], best[1:] != best[:-1]])
+    labels: List[int] = best[first & (best != scores.shape[1] - 1)].tolist()
+    return labels
+
+
+def greedy_text(scores: npt.NDArray[np.float32], letters: str) -> str:
+    """Return the text of `greedy_labels`, single spaces between words.
+
+    Args:
+        scores: float32 (n, n_labels), blank last.
         letters: the labels in order, without the blank.
     """
-    best = log_probabilities.argmax(axis=1)
-    text: List[str] = []
-    last = -1
-    for label in best:
-        if label != last and label < len(letters):
-            text.append(letters[label])
-        last = int(label)
-    return " ".join("".join(text).split())
+    return " ".join("".join(letters[label] for label in greedy_labels(scores)).split())
