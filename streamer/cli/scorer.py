@@ -9,30 +9,41 @@ from typing import List, Optional, Tuple
 import typer
 
 
-def _weighted(arguments: List[str]) -> List[Tuple[Path, int]]:
+def _weighted(arguments: List[str]) -> List[Tuple[Path, float]]:
     """Split ``FILE`` and ``FILE=WEIGHT``; a file whose name holds ``=`` wins."""
     from streamer.errors import UsageError
 
     texts = []
     for argument in arguments:
-        name, weight = argument, 1
+        name, weight = argument, 1.0
         if not Path(argument).exists() and "=" in argument:
             name, _, number = argument.rpartition("=")
-            if not number.isdigit() or int(number) < 1:
+            weight = _positive(number)
+            if not weight:
                 raise UsageError(
-                    f"{argument}: the weight is no whole number from 1",
+                    f"{argument}: the weight is no number above 0",
                     "write FILE or FILE=WEIGHT, as talk.txt=3",
                 )
-            weight = int(number)
         if not Path(name).is_file():
             raise UsageError(f"{name}: no such file", "give the path of a text")
         texts.append((Path(name), weight))
     return texts
 
 
+def _positive(number: str) -> float:
+    """Return the number, 0 if it is none or not above 0."""
+    try:
+        value = float(number)
+    except ValueError:
+        return 0.0
+    return value if 0 < value < float("inf") else 0.0
+
+
 def build(
     texts: List[str] = typer.Argument(
-        ..., metavar="TEXT[=WEIGHT]...", help="Texts, plain or .xz; a weight counts one repeatedly."
+        ..., metavar="TEXT[=WEIGHT]...",
+        help="Texts, plain or .xz. Those of one weight (1 if none is given) make one model; "
+        "the models are mixed by weight, however long their texts are.",
     ),
     output: Path = typer.Option(..., "--output", "-o", help="The .scorer to write."),
     model: str = typer.Option("english", help="Bundle whose alphabet spells the words."),

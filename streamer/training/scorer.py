@@ -9,7 +9,6 @@ package stays small.
 
 from __future__ import annotations
 
-import itertools
 import lzma
 import os
 import re
@@ -19,11 +18,14 @@ import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Iterable, Iterator, List, Sequence, Tuple
+from typing import IO, Dict, Iterable, Iterator, List, Sequence, Tuple
 
 from streamer.decoding import Alphabet, write_scorer
 from streamer.errors import ScorerError, UsageError
-from streamer.training.pruning import Arpa
+from streamer.training.arpa import Arpa
+
+#: Stands before each sentence.
+SENTENCE = "<s>"
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class ScorerRecipe:
         minimum_counts: n-grams seen fewer times are left out, an entry for
             each order; as KenLM's ``--prune``, where 0 keeps everything.
         most_ngrams: of what is left then, at most so many n-grams, those whose loss would
-            change the model most (`streamer.training.pruning`); 0 keeps all.
+            change the model most (`streamer.training.arpa`); 0 keeps all.
         quantise_bits: bits of a probability and of a back-off weight.
         pointer_bits: longest run that the trie's pointers compress, as
             KenLM's ``build_binary -a``.
@@ -66,25 +68,42 @@ def open_text(path: Path) -> IO[str]:
     return open(path, encoding="utf-8", errors="replace")
 
 
-def count_words(texts: Sequence[Tuple[Path, int]], alphabet: Alphabet) -> Counter[str]:
-    """Count the words of texts that the alphabet can spell.
+def word_frequencies(
+    texts: Sequence[Tuple[Path, float]], alphabet: Alphabet
+) -> Dict[str, float]:
+    """Return how often words that the alphabet can spell occur, a word of all being 1.
 
     Args:
-        texts: files of one sentence a line, each with how often it counts.
+        texts: files of one sentence a line, each with its weight. Those of one weight count
+            as one text; each such text counts in proportion to the weight, however long it is.
         alphabet: what words are spelled with.
+
+    Returns:
+        The words, and ``<s>`` for sentences.
     """
     labels = {label for label in alphabet.labels if label != " "}
-    total: Counter[str] = Counter()
-    for path, weight in texts:
+    result: Dict[str, float] = {}
+    groups = _groups(texts)
+    for share, paths in groups:
         counts: Counter[str] = Counter()
-        with open_text(path) as lines:
-            for line in lines:
-                counts.update(line.split())
+        for path in paths:
+            with open_text(path) as lines:
+                for line in lines:
+                    counts.update(line.split())
+                    counts[SENTENCE] += 1
+        total = sum(counts.values()) - counts[SENTENCE]
         for word, count in counts.items():
-            total[word] += weight * count
-    for word in [word for word in total if not labels.issuperset(word)]:
-        del total[word]
-    return total
+            if word == SENTENCE or labels.issuperset(word):
+                result[word] = result.get(word, 0.0) + share * count / max(1, total)
+    return result
+
+
+def _groups(texts: Sequence[Tuple[Path, float]]) -> List[Tuple[float, List[Path]]]:
+    """Return texts of one weight together, with the share of each such group."""
+    groups: Dict[float, List[Path]] = {}
+    for path, weight in texts:
+        groups.setdefault(weight, []).append(path)
+    return [(weight / sum(groups), paths) for weight, paths in groups.items()]
 
 
 def _tool(name: str) -> str:
@@ -97,14 +116,13 @@ def _tool(name: str) -> str:
     return found
 
 
-def _lines(texts: Iterable[Tuple[Path, int]]) -> Iterator[bytes]:
-    for path, weight in texts:
-        for _ in range(weight):
-            with open_text(path) as lines:
-                for line in lines:
-                    words = " ".join(line.split())
-                    if words:
-                        yield words.encode("utf-8") + b"\n"
+def _lines(texts: Iterable[Path]) -> Iterator[bytes]:
+    for path in texts:
+        with open_text(path) as lines:
+            for line in lines:
+                words = " ".join(line.split())
+                if words:
+                    yield words.encode("utf-8") + b"\n"
 
 
 def _run(command: List[str], feed: Iterable[bytes] = ()) -> None:
@@ -129,7 +147,7 @@ def _run(command: List[str], feed: Iterable[bytes] = ()) -> None:
 
 
 def build_scorer(
-    texts: Sequence[Tuple[Path, int]],
+    texts: Sequence[Tuple[Path, float]],
     output: Path,
     alphabet: Alphabet,
     recipe: ScorerRecipe = ScorerRecipe(),
@@ -138,8 +156,9 @@ def build_scorer(
     """Build a scorer package.
 
     Args:
-        texts: files of one normalised sentence a line, plain or ``.xz``, each
-            with how many times it is counted (at least 1).
+        texts: files of one normalised sentence a line, plain or ``.xz``, each with its
+            weight. Those of one weight make one model; the models are mixed in
+            proportion to their weights (`streamer.training.arpa`).
         output: the ``.scorer`` to write.
         alphabet: the acoustic model's.
         recipe: sizes and weights.
@@ -157,34 +176,36 @@ def build_scorer(
             f"{len(recipe.minimum_counts)} pruning thresholds for an order of {recipe.order}",
             "give at most one threshold for each order",
         )
-    counts = count_words(texts, alphabet)
-    if not counts:
+    frequencies = word_frequencies(texts, alphabet)
+    ranked = sorted(frequencies.keys() - {SENTENCE}, key=lambda w: (-frequencies[w], w))
+    if not ranked:
         raise ScorerError(
             "the texts hold no word that the alphabet can spell",
             "give texts of one sentence a line in the model's own letters",
         )
-    vocabulary = [word for word, _ in counts.most_common(recipe.vocabulary)]
+    vocabulary = ranked[: recipe.vocabulary]
     extra = sorted(set(extra_words).difference(vocabulary))
     vocabulary += extra
     lmplz, build_binary = _tool("lmplz"), _tool("build_binary")
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
         work = Path(folder)
         (work / "words.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
-        command = [lmplz, "--order", str(recipe.order), "-T", str(work / "sort"), "-S"]
-        command += [recipe.memory, "--limit_vocab_file", str(work / "words.txt")]
-        # Small texts have no counts of counts to estimate discounts from.
-        command += ["--discount_fallback", "--arpa", str(work / "lm.arpa"), "--prune"]
-        command += [str(count) for count in recipe.minimum_counts]
-        sentences = itertools.count()
-        _run(command, (line for line, _ in zip(_lines(texts), sentences)))
-        if recipe.most_ngrams:
-            arpa = Arpa(work / "lm.arpa")
-            arpa.weigh({**counts, "<s>": next(sentences)})
-            arpa.prune(recipe.most_ngrams)
-            arpa.write(work / "lm.arpa")
+        groups = _groups(texts)
+        for number, (_, paths) in enumerate(groups):
+            _count_ngrams(lmplz, paths, work / f"{number}.arpa", recipe, work)
+        arpa = work / "0.arpa"
+        if recipe.most_ngrams or len(groups) > 1:
+            arpa = work / "lm.arpa"
+            model = Arpa.mixed(
+                [(Arpa.read(work / f"{i}.arpa"), share) for i, (share, _) in enumerate(groups)]
+            )
+            if recipe.most_ngrams:
+                model.weigh(frequencies)
+                model.prune(recipe.most_ngrams)
+            model.write(arpa)
         bits = str(recipe.quantise_bits)
         options = ["-a", str(recipe.pointer_bits), "-q", bits, "-b", bits, "-v", "trie"]
-        _run([build_binary, *options, str(work / "lm.arpa"), str(work / "lm.binary")])
+        _run([build_binary, *options, str(arpa), str(work / "lm.binary")])
         words = vocabulary
         if recipe.lexicon:
             words = vocabulary[: min(recipe.lexicon, len(vocabulary) - len(extra))] + extra
@@ -192,3 +213,14 @@ def build_scorer(
             output, work / "lm.binary", sorted(words), alphabet, recipe.lm_alpha, recipe.lm_beta
         )
     return len(words)
+
+
+def _count_ngrams(
+    lmplz: str, texts: Sequence[Path], arpa: Path, recipe: ScorerRecipe, work: Path
+) -> None:
+    command = [lmplz, "--order", str(recipe.order), "-T", str(work / "sort"), "-S"]
+    command += [recipe.memory, "--limit_vocab_file", str(work / "words.txt")]
+    # Small texts have no counts of counts to estimate discounts from.
+    command += ["--discount_fallback", "--arpa", str(arpa), "--prune"]
+    command += [str(count) for count in recipe.minimum_counts]
+    _run(command, _lines(texts))

@@ -1,4 +1,4 @@
-"""Pruning an n-gram model by relative entropy: what is left is still a model, and the best one."""
+"""N-gram models mixed and pruned: the result is still a model, and the best of its size."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 
 from streamer.errors import ScorerError
-from streamer.training.pruning import Arpa
+from streamer.training.arpa import Arpa
 
 Gram = Tuple[str, ...]
 Model = Dict[Gram, Tuple[float, float]]
 WORDS = list("abcde")
 
 
-def _sentences() -> List[List[str]]:
-    random = np.random.default_rng(1)
+def _sentences(seed: int = 1) -> List[List[str]]:
+    random = np.random.default_rng(seed)
     jumps = random.dirichlet([0.3] * len(WORDS), len(WORDS) ** 2)
     result = []
     for _ in range(400):
@@ -31,17 +31,16 @@ def _sentences() -> List[List[str]]:
     return result
 
 
-def _counts() -> Dict[Gram, int]:
+def _counts(seed: int = 1) -> Dict[Gram, int]:
     counts: Counter[Gram] = Counter()
-    for said in _sentences():
+    for said in _sentences(seed):
         for n in (1, 2, 3):
             counts.update(tuple(said[i : i + n]) for i in range(len(said) - n + 1))
     return counts
 
 
-def _write(path: Path) -> None:
+def _write(path: Path, counts: Dict[Gram, int]) -> None:
     """An interpolated model with absolute discounts, the words after `<s>` included."""
-    counts = _counts()
     p: Dict[Gram, float] = {("<unk>",): 1e-3}
     total = sum(n for gram, n in counts.items() if len(gram) == 1 and gram != ("<s>",))
     back_off: Dict[Gram, float] = {}
@@ -95,12 +94,12 @@ def _cross_entropy(model: Model) -> float:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("arpa") / "whole.arpa"
-    _write(path)
+    _write(path, _counts())
     return path
 
 
 def _pruned(whole: Path, most: int) -> Model:
-    arpa = Arpa(whole)
+    arpa = Arpa.read(whole)
     arpa.weigh({gram[0]: n for gram, n in _counts().items() if len(gram) == 1})
     arpa.prune(most)
     assert len(arpa) <= most
@@ -139,8 +138,42 @@ def test_it_loses_less_than_leaving_out_the_rarest(whole: Path) -> None:
     assert _cross_entropy(_pruned(whole, 100)) <= _cross_entropy(pruned) + 1e-6
 
 
+def test_a_mixture_gives_the_mean_of_what_its_models_give(whole: Path) -> None:
+    other = whole.with_name("other.arpa")
+    counts = {g: n for g, n in _counts(2).items() if "e" not in g}  # a word less
+    _write(other, counts)
+    mixture = Arpa.mixed([(Arpa.read(whole), 0.7), (Arpa.read(other), 0.3)])
+    path = whole.with_name("mixture.arpa")
+    mixture.write(path)
+    one, two, mixed = _read(whole), _read(other), _read(path)
+    assert mixed.keys() == one.keys() | two.keys()
+    for gram in mixed:
+        parts = [
+            10 ** _log10(model, gram[:-1], gram[-1]) if gram[-1:] in model else 0.0
+            for model in (one, two)
+        ]
+        mean = 0.7 * parts[0] + 0.3 * parts[1]
+        assert 10 ** mixed[gram][0] == pytest.approx(mean, rel=1e-4)
+    words = [gram[0] for gram in mixed if len(gram) == 1 and gram != ("<s>",)]
+    for gram in mixed:
+        if len(gram) < 3 and gram[-1] not in ("</s>", "<unk>"):
+            assert sum(10 ** _log10(mixed, gram, word) for word in words) == pytest.approx(1, 2e-3)
+
+
+def test_a_model_mixed_with_itself_stays_what_it_is(whole: Path) -> None:
+    model = Arpa.read(whole)
+    twice = Arpa.mixed([(model, 0.4), (model, 0.6)])
+    assert len(twice) == len(model)
+    path = whole.with_name("twice.arpa")
+    twice.write(path)
+    before, after = _read(whole), _read(path)
+    assert before.keys() == after.keys()
+    for gram in before:
+        assert after[gram][0] == pytest.approx(before[gram][0], abs=1e-4)
+
+
 def test_what_is_no_arpa_file_is_an_error_of_one_line(tmp_path: Path) -> None:
     path = tmp_path / "x.arpa"
     path.write_text("not a model\n", encoding="utf-8")
     with pytest.raises(ScorerError, match="not an ARPA file"):
-        Arpa(path)
+        Arpa.read(path)

@@ -1,8 +1,12 @@
-"""Makes an n-gram model small where that changes it least.
+"""N-gram models as KenLM's ``lmplz`` writes them: mixing some, and making them small.
 
-KenLM's ``lmplz`` leaves n-grams out by their counts. That is blind to what the
-rest of the model would say without one; relative entropy is not: an n-gram goes
-if backing off to fewer words gives nearly the same probability, weighed by how
+Kinds of text are mixed as models, not as texts: a text that is counted several
+times has no n-grams that occur once, and Kneser and Ney's smoothing goes by
+those. A mixture gives each word the weighted mean of what the models give it.
+
+``lmplz`` leaves n-grams out by their counts. That is blind to what the rest of
+the model would say without one; relative entropy is not: an n-gram goes if
+backing off to fewer words gives nearly the same probability, weighed by how
 often its context occurs (Stolcke, "Entropy-based pruning of backoff language
 models", 1998). Probabilities of contexts start from real frequencies of words:
 the unigrams of Kneser and Ney's smoothing are none (Chelba et al., 2010).
@@ -30,6 +34,8 @@ Floats = npt.NDArray[np.float64]
 _CHUNK_LINES = 200_000
 #: A context's left-over probability is never less: beyond it is rounding.
 _LEAST = 1e-7
+#: Natural logarithm of the probability of a word that a model does not know.
+_UNKNOWN = -20.0
 #: How often the threshold is halved in the search for it.
 _HALVINGS = 24
 
@@ -64,49 +70,56 @@ class _Order:
 
 
 class Arpa:
-    """An n-gram model read from an ARPA file, every n-gram's last n - 1 words in it too.
+    """An n-gram model, in which every n-gram's first and last n - 1 words are too.
 
     Args:
-        path: the file.
+        words: the vocabulary.
+        log_p: natural logarithms of the words' probabilities, float32 (words,).
+        log_back_off: those of what backing off from a word costs, likewise.
 
     Attributes:
         words: the vocabulary.
         orders: n-grams by length; those of one word first.
-
-    Raises:
-        ScorerError: the file is not one, or an n-gram lacks its context or its last words.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, words: List[str], log_p: Logs, log_back_off: Logs) -> None:
+        self.words = words
+        no_words = np.zeros(len(words), np.int32)
+        all_words = np.arange(len(words), dtype=np.int32)
+        self.orders: List[_Order] = [
+            _Order(no_words, all_words, no_words, log_p, log_back_off, 0 * log_p, no_words)
+        ]
+
+    @classmethod
+    def read(cls, path: Path) -> Arpa:
+        """Read an ARPA file.
+
+        Raises:
+            ScorerError: it is not one, or an n-gram lacks its first or its last words.
+        """
         with path.open("rb") as file:
             counts = _counts(file, path)
-            self.words, log_p, log_back_off = _unigrams(file, counts[0], len(counts) == 1)
-            number = {word.encode("utf-8"): i for i, word in enumerate(self.words)}
-            no_words = np.zeros(len(self.words), np.int32)
-            all_words = np.arange(len(self.words), dtype=np.int32)
-            self.orders: List[_Order] = [
-                _Order(no_words, all_words, no_words, log_p, log_back_off, 0 * log_p, no_words)
-            ]
+            arpa = cls(*_unigrams(file, counts[0], len(counts) == 1))
+            number = {word.encode("utf-8"): i for i, word in enumerate(arpa.words)}
             codes: List[Codes] = []
             for n in range(2, len(counts) + 1):
                 section = _section(file, n, counts[n - 1], number, n == len(counts))
-                self._add(*section, codes, path)
+                arpa._add(*section, codes)
+        return arpa
 
-    def _add(
-        self, ids: Ints, log_p: Logs, log_back_off: Logs, codes: List[Codes], path: Path
-    ) -> None:
+    def _add(self, ids: Ints, log_p: Logs, log_back_off: Logs, codes: List[Codes]) -> None:
         size = len(self.words)
         n = ids.shape[1]
         context = ids[:, 0]
         for position in range(1, n - 1):
-            context = _find(codes[position - 1], _codes(context, ids[:, position], size), path)
+            context = _find(codes[position - 1], _codes(context, ids[:, position], size))
         code = _codes(context, ids[:, -1], size)
         order = np.argsort(code, kind="stable")
         code, context, word = code[order], context[order], ids[order, -1]
         if n == 2:
             suffix = word
         else:
-            suffix = _find(codes[-1], _codes(self.orders[-1].suffix[context], word, size), path)
+            suffix = _find(codes[-1], _codes(self.orders[-1].suffix[context], word, size))
         codes.append(code)
         shorter = self.orders[-1]
         followers = np.bincount(context, minlength=len(shorter.word))
@@ -116,6 +129,39 @@ class Arpa:
             _Order(context, word, suffix, log_p[order], log_back_off[order], unknown, 0 * word)
         )
 
+    @classmethod
+    def mixed(cls, models: Sequence[Tuple[Arpa, float]]) -> Arpa:
+        """Return the mixture of models: the weighted mean of their probabilities.
+
+        It lists what any of them lists; what it gives to other words follows from that.
+
+        Args:
+            models: of the same length of n-grams, each with its weight; they add up to 1.
+        """
+        words = sorted(set().union(*(model.words for model, _ in models)))
+        number = {word: i for i, word in enumerate(words)}
+        parts = [_Part(model, weight, len(words), number) for model, weight in models]
+        result = cls(words, _mean(parts), np.zeros(len(words), np.float32))
+        before = np.zeros(0, np.int64)
+        for n in range(1, len(models[0][0].orders)):
+            codes = [part.codes(n) for part in parts]
+            both = np.unique(np.concatenate(codes))
+            context, word = (x.astype(np.int32) for x in np.divmod(both, len(words)))
+            shorter = result.orders[-1]
+            suffix = word
+            if n > 1:
+                suffix = _find(before, _codes(shorter.suffix[context], word, len(words)))
+            for part, own in zip(parts, codes):
+                part.extend(n, np.searchsorted(both, own), context, suffix)
+            # No back-off weight is known: each follows from what is listed.
+            shorter.n_followers = np.full(len(shorter.word), -1, np.int32)
+            none = np.zeros(len(both), np.float32)
+            result.orders.append(
+                _Order(context, word, suffix, _mean(parts), none, none, 0 * word)
+            )
+            before = both
+        return result
+
     def __len__(self) -> int:
         return sum(len(order.word) for order in self.orders)
 
@@ -123,9 +169,11 @@ class Arpa:
         """Set how often contexts occur.
 
         Args:
-            counts: of words; ``<s>`` counts sentences. Those that are missing count as one.
+            counts: of words, or shares; ``<s>`` counts sentences. Words that are missing are
+                as rare as the rarest.
         """
-        frequencies = np.array([max(1.0, counts.get(word, 1.0)) for word in self.words])
+        least = min(counts.values())
+        frequencies = np.array([counts.get(word, least) for word in self.words])
         log_said = np.log(frequencies / frequencies.sum()).astype(np.float32)
         for order in self.orders[1:]:
             order.log_context = log_said[order.context]
@@ -207,6 +255,48 @@ class Arpa:
         return np.where(same, shorter.log_back_off, new)
 
 
+class _Part:
+    """One model of a mixture, asked for the n-grams of all, one length after the other.
+
+    Args:
+        model: the model.
+        weight: its share.
+        n_words: size of the mixture's vocabulary.
+        number: each word's number there.
+    """
+
+    def __init__(
+        self, model: Arpa, weight: float, n_words: int, number: Mapping[str, int]
+    ) -> None:
+        self.weight = weight
+        self._orders = model.orders
+        self._n_words = n_words
+        self._word = np.array([number[word] for word in model.words], np.int32)
+        #: Where the model's n-grams of the last length are among those of all.
+        self._place = self._word
+        # A word that it does not know has next to no probability, not that of all unknown ones.
+        self.log_p = np.full(n_words, _UNKNOWN, np.float32)
+        self.log_p[self._place] = self._orders[0].log_p
+        self._log_back_off = np.zeros(n_words, np.float32)
+        self._log_back_off[self._place] = self._orders[0].log_back_off
+
+    def codes(self, n: int) -> Codes:
+        order = self._orders[n]
+        return _codes(self._place[order.context], self._word[order.word], self._n_words)
+
+    def extend(self, n: int, place: Any, context: Ints, suffix: Ints) -> None:
+        log_p = self._log_back_off[context] + self.log_p[suffix]
+        log_p[place] = self._orders[n].log_p
+        self.log_p, self._place = log_p, place.astype(np.int32)
+        self._log_back_off = np.zeros(len(log_p), np.float32)
+        self._log_back_off[place] = self._orders[n].log_back_off
+
+
+def _mean(parts: Sequence[_Part]) -> Logs:
+    p = sum(part.weight * _p(part.log_p) for part in parts)
+    return cast(Logs, np.log(cast(Floats, p)).astype(np.float32))
+
+
 def _left_over(order: _Order, p: Floats, low: Floats, n_contexts: int) -> Tuple[Floats, Floats]:
     """Return what each context leaves to words that are not listed, by it and by less of it."""
     left = 1.0 - np.bincount(order.context, p, n_contexts)
@@ -222,11 +312,12 @@ def _codes(context: Ints, word: Ints, n_words: int) -> Codes:
     return context.astype(np.int64) * n_words + word
 
 
-def _find(codes: Codes, wanted: Codes, path: Path) -> Ints:
+def _find(codes: Codes, wanted: Codes) -> Ints:
     place = np.searchsorted(codes, wanted)
     if len(wanted) and (place.max() >= len(codes) or (codes[place] != wanted).any()):
         raise ScorerError(
-            f"{path}: an n-gram without its first or last words", "build it with KenLM's lmplz"
+            "the n-gram model has an n-gram without its first or last words",
+            "build it with KenLM's lmplz",
         )
     return place.astype(np.int32)
 
