@@ -380,6 +380,38 @@ def test_the_commands_train_and_export_make_a_bundle_that_loads(
     assert loaded.acoustic_model("onnx").n_hidden == 16
 
 
+def test_the_english_recipe_goes_from_manifests_to_a_bundle(
+    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnx", reason="onnx is not installed: pip install streamer[convert]")
+    pytest.importorskip("coremltools", reason="coremltools is not installed")
+    from streamer.bundle import load_bundle
+    from streamer.cli import english
+    from streamer.training import phonemes
+
+    monkeypatch.setattr(phonemes, "dictionary", lambda: {"a": [(2,)], "ab": [(2, 6)]})
+    data, text, work = tmp_path / "data", tmp_path / "text", tmp_path / "work"
+    for folder in (data, text, work):
+        folder.mkdir()
+    header, *clips = manifest.read_text(encoding="utf-8").splitlines()
+    for name, some in (("train", clips[:16]), ("dev", clips[16:20])):
+        lines = [header, *(f"{manifest.parent}/{line}" for line in some)]
+        (data / f"{name}.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (text / "books.txt").write_text("a bab\n", encoding="utf-8")
+    # The language model is there already: KenLM's programs are not everywhere.
+    scorer = (Path(__file__).parent / "data" / "tiny.scorer").read_bytes()
+    (work / "english.scorer").write_bytes(scorer)
+    options = ["--width", "16", "--minutes", "0", "--epochs", "1", "--batch", "12"]
+    options += ["--first-batch", "12", "--workers", "1", "--processes", "1", "--no-tuning"]
+    where = ["--data", str(data), "--text", str(text), "--output", str(tmp_path / "english")]
+    assert english.main([*where, "--work", str(work), *options]) == 0
+    bundle = load_bundle(tmp_path / "english")
+    assert {"onnx", "onnx-int8", "coreml", "numpy"} <= set(bundle.networks)
+    assert bundle.lexicon_path is not None and bundle.scorer_path is not None
+    first, second = (read_checkpoint(work / n / "last.pt") for n in ("hearing", "sentences"))
+    assert first["settings"]["sentence_weight"] == 0 < second["settings"]["sentence_weight"]
+
+
 def test_weights_of_a_checkpoint_describe_themselves(trained: Path) -> None:
     weights = checkpoint_weights(read_checkpoint(trained), {"licence": "CC0-1.0"})
     assert weights.description["front_end"]["kind"] == "python_speech_features"

@@ -17,7 +17,15 @@ from pathlib import Path
 from typing import Optional, Sequence
 
 from streamer.errors import StreamerError, UsageError
-from streamer.training.english import ALPHABET, BOOKS, SCORER, SPOKEN, gather_texts
+from streamer.training.english import (
+    ALPHABET,
+    BOOKS,
+    HEARING,
+    SCORER,
+    SENTENCES,
+    SPOKEN,
+    gather_texts,
+)
 from streamer.training.scorer import build_scorer
 
 
@@ -55,15 +63,26 @@ def _run(known: argparse.Namespace, training: Sequence[str]) -> None:
         n_words = build_scorer(texts, scorer, ALPHABET, SCORER, extra_words=ALPHABET.labels[1:27])
         print(f"{scorer}: {n_words} words, {scorer.stat().st_size / 1e6:.1f} MB", file=sys.stderr)
     app = build_app()
-    app(
-        ["train", str(known.data / "train.tsv"), "--dev", str(known.data / "dev.tsv"),
-         "--output", str(known.work / "training"), *training],
-        standalone_mode=False,
-    )  # fmt: skip
-    checkpoint = known.work / "training" / "last.pt"
+
+    def train(name: str, *options: str) -> Path:
+        folder: Path = known.work / name
+        cache = known.work / "cache"
+        app(
+            ["train", str(known.data / "train.tsv"), "--dev", str(known.data / "dev.tsv"),
+             "--output", str(folder), "--cache", str(cache), *options, *training],
+            standalone_mode=False,
+        )  # fmt: skip
+        from streamer.training.recipe import CHECKPOINT
+
+        return folder / CHECKPOINT
+
+    hearing = train("hearing", *HEARING)
+    checkpoint = train("sentences", *SENTENCES, "--from", str(hearing))
+    from streamer.training.recipe import PRONUNCIATIONS
+
     app(
         ["export", str(checkpoint), "--output", str(known.output), "--name", "english",
-         "--scorer", str(scorer)],
+         "--scorer", str(scorer), "--lexicon", str(known.work / "cache" / PRONUNCIATIONS)],
         standalone_mode=False,
     )  # fmt: skip
     if not known.no_tuning:

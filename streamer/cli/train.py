@@ -34,6 +34,10 @@ def train(
         None, "--audio", help="Folder that paths in manifests start from; else the manifest's own.",
         rich_help_panel=_DATA,
     ),
+    caches: Optional[Path] = typer.Option(
+        None, "--cache",
+        help="Folder of features and pronunciations, to share among trainings; else in the output.",
+    ),
     bundle: Optional[Path] = typer.Option(
         None, "--bundle", help="Afterwards write a bundle here, as streamer export does.",
         rich_help_panel=_DATA,
@@ -145,7 +149,7 @@ def train(
     from streamer.errors import UsageError
     from streamer.features import create_front_end
     from streamer.training.loop import TrainingSettings
-    from streamer.training.recipe import Recipe
+    from streamer.training.recipe import PRONUNCIATIONS, Recipe
     from streamer.training.recipe import train as run
 
     if strength and clean_until <= 0:
@@ -162,7 +166,7 @@ def train(
         train=data, dev=dev or [], folder=output, settings=settings,
         front_end=create_front_end({"kind": front_end}).describe(), audio_root=audio,
         copies=copies, phonemes=phonemes, teacher=teacher, processes=processes,
-        start_from=start_from, workers=workers,
+        start_from=start_from, workers=workers, caches=caches,
     )  # fmt: skip
     torch.set_num_threads(max(1, processes // workers))
     # Tiny gradients as denormal numbers are a hundred times slower.
@@ -174,7 +178,10 @@ def train(
         if bundle is not None:
             from streamer.training.export import export
 
-            export(checkpoint, bundle, name=bundle.name, progress=log.say)
+            export(
+                checkpoint, bundle, name=bundle.name, progress=log.say,
+                lexicon=recipe.cache / PRONUNCIATIONS,
+            )  # fmt: skip
             log.say(f"bundle: {bundle}")
 
 

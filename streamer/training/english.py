@@ -22,6 +22,17 @@ SCORER = ScorerRecipe(
     vocabulary=80_000, lexicon=50_000, minimum_counts=(0, 0, 1, 2), most_ngrams=8_000_000
 )
 N_PROMPTS = 250_000
+#: How the network is trained, as options of ``streamer train``: first to hear at all ...
+HEARING = (
+    "--width", "512", "--minutes", "100", "--workers", "2", "--batch", "300",
+    "--augmentation", "0.4", "--ramp", "1500",
+)  # fmt: skip
+#: ... then, wider, to tell the right sentence from all others.
+SENTENCES = (
+    "--width", "640", "--minutes", "115", "--workers", "2", "--batch", "200",
+    "--first-batch", "200", "--augmentation", "0.6", "--ramp", "200", "--dropout", "0.2",
+    "--muon", "0.01", "--adam", "0.001", "--sentences", "0.9", "--letter-weight", "0.3",
+)  # fmt: skip
 #: Words worth spelling have been said more than once and are not very long.
 SPELLABLE = range(3, 12)
 

@@ -66,6 +66,8 @@ class Recipe:
         processes: how many processes read and change the speech.
         start_from: a checkpoint to begin with, or None.
         workers: how many processes train together, each on its share of every batch.
+        caches: where features and all else that does not depend on the settings is kept;
+            None for a folder in ``folder``.
     """
 
     train: Sequence[Path]
@@ -82,10 +84,18 @@ class Recipe:
     processes: int = 2
     start_from: Optional[Path] = None
     workers: int = 1
+    caches: Optional[Path] = None
+
+    @property
+    def cache(self) -> Path:
+        """Folder of the caches."""
+        return self.caches or self.folder / "cache"
 
 
 #: The checkpoint that a training leaves, and resumes from.
 CHECKPOINT = "last.pt"
+#: How words are spoken, in the folder of caches.
+PRONUNCIATIONS = "pronunciations.gz"
 #: The phonemes of each clip as the checkpoint to begin with hears them.
 SPOKEN = "spoken.json.gz"
 
@@ -109,7 +119,7 @@ def prepare(recipe: Recipe, log: Log) -> Tuple[DataSet, Optional[DataSet]]:
         train[0] = Cache(train[0].where)
     for copy in range(1, recipe.copies + 1):
         train.append(_cache(recipe, f"copy-{copy}", train_clips, log, copy))
-    kept = recipe.folder / "cache" / "pronunciations.gz"
+    kept = recipe.cache / PRONUNCIATIONS
     said = Pronunciations(kept) if recipe.phonemes else None
     data = DataSet(train, pronunciations=said)
     log.say(f"training: {len(data.examples)} clips, {data.hours:.2f} h"
@@ -234,7 +244,7 @@ def _read(places: Sequence[Path], root: Optional[Path]) -> List[Clip]:
 def _cache(
     recipe: Recipe, name: str, clips: Sequence[Clip], log: Log, copy: int
 ) -> Cache:
-    where = recipe.folder / "cache" / name
+    where = recipe.cache / name
     if (where / "clips.json").is_file():
         cache = Cache(where)
         if _same(cache, clips, recipe.front_end):
