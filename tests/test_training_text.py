@@ -15,7 +15,7 @@ from streamer.decoding import Alphabet, DecodingSettings, create_decoder, read_s
 from streamer.errors import ScorerError, UsageError
 from streamer.training.held_out import HeldOut
 from streamer.training.prompts import prompts
-from streamer.training.scorer import ScorerRecipe, build_scorer, word_frequencies
+from streamer.training.scorer import ScorerRecipe, build_scorer, count_words
 from streamer.training.text import sentences, spoken
 
 ENGLISH = Alphabet(" abcdefghijklmnopqrstuvwxyz'")
@@ -92,13 +92,11 @@ def test_a_line_that_quotes_a_held_out_sentence_is_found(seed: int) -> None:
     assert not held_out.overlaps(" ".join(words[start : start + 2]))
 
 
-def test_words_count_by_the_weight_of_their_text_not_by_its_length(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("one two\nnaïve 3\n" * 50, encoding="utf-8")
+def test_words_count_by_the_weight_of_their_text(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one two\nnaïve 3\n", encoding="utf-8")
     (tmp_path / "b.txt").write_text("two\n", encoding="utf-8")
-    frequencies = word_frequencies([(tmp_path / "a.txt", 1), (tmp_path / "b.txt", 3)], ENGLISH)
-    assert frequencies == pytest.approx({"one": 1 / 16, "two": 13 / 16, "<s>": 0.875})
-    together = word_frequencies([(tmp_path / "a.txt", 2), (tmp_path / "b.txt", 2)], ENGLISH)
-    assert together["two"] == pytest.approx(51 / 201)
+    counts = count_words([(tmp_path / "a.txt", 1), (tmp_path / "b.txt", 5)], ENGLISH)
+    assert counts == {"one": 1, "two": 6}
 
 
 def test_texts_without_words_and_recipes_that_do_not_fit_are_refused(tmp_path: Path) -> None:
@@ -120,11 +118,10 @@ def test_without_kenlm_it_says_where_that_comes_from(
 
 
 @needs_kenlm
-@pytest.mark.parametrize("most", [0, 22])
-def test_a_scorer_of_ones_own_text_decodes(most: int, tmp_path: Path) -> None:
+def test_a_scorer_of_ones_own_text_decodes(tmp_path: Path) -> None:
     text = tmp_path / "a.txt"
     text.write_text("open the pod bay doors\nclose the doors\n" * 20, encoding="utf-8")
-    recipe = ScorerRecipe(order=3, minimum_counts=(0,), most_ngrams=most)
+    recipe = ScorerRecipe(order=3, minimum_counts=(0,))
     n = build_scorer([(text, 1)], tmp_path / "x.scorer", ENGLISH, recipe, ["hal"])
     assert n == 7
     scorer = read_scorer(tmp_path / "x.scorer")
@@ -132,27 +129,6 @@ def test_a_scorer_of_ones_own_text_decodes(most: int, tmp_path: Path) -> None:
     decoder = create_decoder("beam", ENGLISH, tmp_path / "x.scorer", DecodingSettings())
     decoder.feed(_sharp("open the pod bay doors"))
     assert decoder.finish().text == "open the pod bay doors"
-
-
-@needs_kenlm
-def test_texts_of_two_weights_are_mixed(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("open the door\n" * 40, encoding="utf-8")
-    (tmp_path / "b.txt").write_text("close the window\n" * 2, encoding="utf-8")
-    texts = [(tmp_path / "a.txt", 1.0), (tmp_path / "b.txt", 1.0)]
-    recipe = ScorerRecipe(order=3, minimum_counts=(0,))
-    chances = []
-    for weight in (1.0, 9.0):
-        texts[1] = (tmp_path / "b.txt", weight)
-        build_scorer(texts, tmp_path / "x.scorer", ENGLISH, recipe)
-        scorer = read_scorer(tmp_path / "x.scorer")
-        assert set(scorer.words(ENGLISH)) == {"open", "close", "the", "door", "window"}
-        model = scorer.open_mapped()
-        context, sum_ = model.begin(), 0.0
-        for index in model.indices("close the window".split()).tolist():
-            score, context = model.score(context, index)
-            sum_ += score
-        chances.append(sum_)
-    assert chances[1] > chances[0] + 0.2  # 9 / 10 instead of 1 / 2, a logarithm of 0.25
 
 
 def _sharp(text: str):  # type: ignore[no-untyped-def]

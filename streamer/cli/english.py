@@ -3,9 +3,8 @@
     python -m streamer.cli.english --data SPEECH --text TEXT --output BUNDLE [options of train]
 
 SPEECH holds ``train.tsv`` and ``dev.tsv``, TEXT any number of ``.txt`` and
-``.txt.xz`` files of normalised sentences, one a line. Books and spoken style are
-models of their own, mixed: ``--books`` is the weight of books, that of the
-others is 1. Interrupted, the same command goes on
+``.txt.xz`` files of normalised sentences, one a line; ``name=WEIGHT`` after
+``--weigh`` counts one of them more often. Interrupted, the same command goes on
 where it was. KenLM's programs have to be on the PATH.
 """
 
@@ -14,16 +13,15 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Optional, Sequence
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from streamer.errors import StreamerError, UsageError
 from streamer.training.english import (
     ALPHABET,
-    BOOKS,
     HEARING,
     SCORER,
     SENTENCES,
-    SPOKEN,
+    WEIGHTS,
     gather_texts,
 )
 from streamer.training.scorer import build_scorer
@@ -36,8 +34,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--text", type=Path, required=True, help="folder of texts")
     parser.add_argument("--output", type=Path, required=True, help="bundle to write")
     parser.add_argument("--work", type=Path, default=Path("work/english"), help="caches")
-    parser.add_argument("--books", type=float, default=BOOKS, help="weight of texts that are "
-                        f"not {', '.join(SPOKEN)}")  # fmt: skip
+    parser.add_argument("--weigh", action="append", default=[], metavar="NAME=WEIGHT")
     parser.add_argument("--no-tuning", action="store_true", help="keep the decoder's defaults")
     known, training = parser.parse_known_args(arguments)
     try:
@@ -51,15 +48,19 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
 def _run(known: argparse.Namespace, training: Sequence[str]) -> None:
     from streamer.cli.app import build_app
 
-    if known.books <= 0:
-        raise UsageError(f"--books {known.books}", "give a number above 0")
+    weights: Dict[str, int] = dict(WEIGHTS)
+    for entry in known.weigh:
+        name, _, number = entry.partition("=")
+        if not number.isdigit() or int(number) < 1:
+            raise UsageError(f"--weigh {entry}", "write NAME=WEIGHT with a whole number from 1")
+        weights[name] = int(number)
     sources = sorted([*known.text.glob("*.txt"), *known.text.glob("*.txt.xz")])
     if not sources:
         raise UsageError(f"{known.text}: no .txt or .txt.xz", "name a folder with texts")
     scorer = known.work / "english.scorer"
     if not scorer.exists():
         files = gather_texts(sources, known.data, known.work / "text")
-        texts = [(file, 1.0 if file.stem in SPOKEN else known.books) for file in files]
+        texts: List[Tuple[Path, int]] = [(file, weights.get(file.stem, 1)) for file in files]
         n_words = build_scorer(texts, scorer, ALPHABET, SCORER, extra_words=ALPHABET.labels[1:27])
         print(f"{scorer}: {n_words} words, {scorer.stat().st_size / 1e6:.1f} MB", file=sys.stderr)
     app = build_app()

@@ -9,41 +9,30 @@ from typing import List, Optional, Tuple
 import typer
 
 
-def _weighted(arguments: List[str]) -> List[Tuple[Path, float]]:
+def _weighted(arguments: List[str]) -> List[Tuple[Path, int]]:
     """Split ``FILE`` and ``FILE=WEIGHT``; a file whose name holds ``=`` wins."""
     from streamer.errors import UsageError
 
     texts = []
     for argument in arguments:
-        name, weight = argument, 1.0
+        name, weight = argument, 1
         if not Path(argument).exists() and "=" in argument:
             name, _, number = argument.rpartition("=")
-            weight = _positive(number)
-            if not weight:
+            if not number.isdigit() or int(number) < 1:
                 raise UsageError(
-                    f"{argument}: the weight is no number above 0",
+                    f"{argument}: the weight is no whole number from 1",
                     "write FILE or FILE=WEIGHT, as talk.txt=3",
                 )
+            weight = int(number)
         if not Path(name).is_file():
             raise UsageError(f"{name}: no such file", "give the path of a text")
         texts.append((Path(name), weight))
     return texts
 
 
-def _positive(number: str) -> float:
-    """Return the number, 0 if it is none or not above 0."""
-    try:
-        value = float(number)
-    except ValueError:
-        return 0.0
-    return value if 0 < value < float("inf") else 0.0
-
-
 def build(
     texts: List[str] = typer.Argument(
-        ..., metavar="TEXT[=WEIGHT]...",
-        help="Texts, plain or .xz. Those of one weight (1 if none is given) make one model; "
-        "the models are mixed by weight, however long their texts are.",
+        ..., metavar="TEXT[=WEIGHT]...", help="Texts, plain or .xz; a weight counts one repeatedly."
     ),
     output: Path = typer.Option(..., "--output", "-o", help="The .scorer to write."),
     model: str = typer.Option("english", help="Bundle whose alphabet spells the words."),
@@ -55,11 +44,6 @@ def build(
     prune: str = typer.Option(
         "0,0,1,2", help="Leave out n-grams seen no more often than this, a number an order."
     ),
-    most: int = typer.Option(
-        0, min=0,
-        help="Of what is left, at most so many n-grams, those that would be missed most; "
-        "7,000,000 make about 40 MB. 0: all.",
-    ),
     words: Optional[Path] = typer.Option(
         None, help="Words that belong in whatever their count, one a line."
     ),
@@ -68,7 +52,7 @@ def build(
     raw: bool = typer.Option(
         False, "--raw", help="The texts are running text: cut sentences, drop punctuation."
     ),
-) -> None:  # fmt: skip
+) -> None:
     """Build a scorer from texts (needs KenLM's lmplz and build_binary on the PATH)."""
     from streamer.bundle import load_bundle
     from streamer.decoding import read_alphabet
@@ -87,7 +71,6 @@ def build(
         vocabulary=vocabulary,
         lexicon=lexicon,
         minimum_counts=thresholds[:order],
-        most_ngrams=most,
         lm_alpha=ScorerRecipe.lm_alpha if alpha is None else alpha,
         lm_beta=ScorerRecipe.lm_beta if beta is None else beta,
     )

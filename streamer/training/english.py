@@ -13,14 +13,10 @@ from streamer.training.prompts import prompts
 from streamer.training.scorer import ScorerRecipe, open_text
 
 ALPHABET = Alphabet(" abcdefghijklmnopqrstuvwxyz'")
-#: Texts that are mixed with the others, which have weight 1, as a model of their own: spoken
-#: style is rarer than books and nearer to use.
-BOOKS = 3.0
-SPOKEN = ("speeches", "dialogue", "prompts", "transcripts")
+#: How often kinds of text count: spoken style is rarer than books and nearer to use.
+WEIGHTS = {"speeches": 3, "dialogue": 4, "prompts": 2, "transcripts": 8}
 #: Sizes of the bundled scorer.
-SCORER = ScorerRecipe(
-    vocabulary=80_000, lexicon=50_000, minimum_counts=(0, 0, 1, 2), most_ngrams=8_000_000
-)
+SCORER = ScorerRecipe(vocabulary=80_000, lexicon=50_000, minimum_counts=(0, 2, 6, 9))
 N_PROMPTS = 250_000
 #: How the network is trained, as options of ``streamer train``: first to hear at all ...
 HEARING = (
@@ -74,6 +70,6 @@ def gather_texts(
         with open_text(source) as lines:
             write(source.name.split(".")[0], (" ".join(line.split()) for line in lines))
     write("transcripts", (clip.transcript for clip in read_data_set(data / "train.tsv")))
-    spoken = [f for f in files if f.stem in SPOKEN] or files
+    spoken = [f for f in files if f.stem in WEIGHTS] or files
     write("prompts", prompts(n_prompts, _words_to_spell(spoken)))
     return files

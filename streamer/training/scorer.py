@@ -2,9 +2,8 @@
 
 KenLM's programs ``lmplz`` and ``build_binary`` have to be on the PATH; they
 are built from its public sources (the README says how). Words beyond the
-vocabulary are cut before n-grams are counted, rare n-grams by count, others by
-how little the model would miss them, and what is left is quantised, so that the
-package stays small.
+vocabulary are cut before n-grams are counted, rare n-grams by count, and what
+is left is quantised, so that the package stays small.
 """
 
 from __future__ import annotations
@@ -18,14 +17,10 @@ import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Dict, Iterable, Iterator, List, Sequence, Tuple
+from typing import IO, Iterable, Iterator, List, Sequence, Tuple
 
 from streamer.decoding import Alphabet, write_scorer
 from streamer.errors import ScorerError, UsageError
-from streamer.training.arpa import Arpa
-
-#: Stands before each sentence.
-SENTENCE = "<s>"
 
 
 @dataclass(frozen=True)
@@ -39,8 +34,6 @@ class ScorerRecipe:
             rest only serve the counts. 0 for all.
         minimum_counts: n-grams seen fewer times are left out, an entry for
             each order; as KenLM's ``--prune``, where 0 keeps everything.
-        most_ngrams: of what is left then, at most so many n-grams, those whose loss would
-            change the model most (`streamer.training.arpa`); 0 keeps all.
         quantise_bits: bits of a probability and of a back-off weight.
         pointer_bits: longest run that the trie's pointers compress, as
             KenLM's ``build_binary -a``.
@@ -53,7 +46,6 @@ class ScorerRecipe:
     vocabulary: int = 80_000
     lexicon: int = 0
     minimum_counts: Tuple[int, ...] = (0, 0, 1, 2)
-    most_ngrams: int = 0
     quantise_bits: int = 8
     pointer_bits: int = 255
     lm_alpha: float = 0.931289039105002
@@ -68,42 +60,25 @@ def open_text(path: Path) -> IO[str]:
     return open(path, encoding="utf-8", errors="replace")
 
 
-def word_frequencies(
-    texts: Sequence[Tuple[Path, float]], alphabet: Alphabet
-) -> Dict[str, float]:
-    """Return how often words that the alphabet can spell occur, a word of all being 1.
+def count_words(texts: Sequence[Tuple[Path, int]], alphabet: Alphabet) -> Counter[str]:
+    """Count the words of texts that the alphabet can spell.
 
     Args:
-        texts: files of one sentence a line, each with its weight. Those of one weight count
-            as one text; each such text counts in proportion to the weight, however long it is.
+        texts: files of one sentence a line, each with how often it counts.
         alphabet: what words are spelled with.
-
-    Returns:
-        The words, and ``<s>`` for sentences.
     """
     labels = {label for label in alphabet.labels if label != " "}
-    result: Dict[str, float] = {}
-    groups = _groups(texts)
-    for share, paths in groups:
-        counts: Counter[str] = Counter()
-        for path in paths:
-            with open_text(path) as lines:
-                for line in lines:
-                    counts.update(line.split())
-                    counts[SENTENCE] += 1
-        total = sum(counts.values()) - counts[SENTENCE]
-        for word, count in counts.items():
-            if word == SENTENCE or labels.issuperset(word):
-                result[word] = result.get(word, 0.0) + share * count / max(1, total)
-    return result
-
-
-def _groups(texts: Sequence[Tuple[Path, float]]) -> List[Tuple[float, List[Path]]]:
-    """Return texts of one weight together, with the share of each such group."""
-    groups: Dict[float, List[Path]] = {}
+    total: Counter[str] = Counter()
     for path, weight in texts:
-        groups.setdefault(weight, []).append(path)
-    return [(weight / sum(groups), paths) for weight, paths in groups.items()]
+        counts: Counter[str] = Counter()
+        with open_text(path) as lines:
+            for line in lines:
+                counts.update(line.split())
+        for word, count in counts.items():
+            total[word] += weight * count
+    for word in [word for word in total if not labels.issuperset(word)]:
+        del total[word]
+    return total
 
 
 def _tool(name: str) -> str:
@@ -116,13 +91,14 @@ def _tool(name: str) -> str:
     return found
 
 
-def _lines(texts: Iterable[Path]) -> Iterator[bytes]:
-    for path in texts:
-        with open_text(path) as lines:
-            for line in lines:
-                words = " ".join(line.split())
-                if words:
-                    yield words.encode("utf-8") + b"\n"
+def _lines(texts: Iterable[Tuple[Path, int]]) -> Iterator[bytes]:
+    for path, weight in texts:
+        for _ in range(weight):
+            with open_text(path) as lines:
+                for line in lines:
+                    words = " ".join(line.split())
+                    if words:
+                        yield words.encode("utf-8") + b"\n"
 
 
 def _run(command: List[str], feed: Iterable[bytes] = ()) -> None:
@@ -147,7 +123,7 @@ def _run(command: List[str], feed: Iterable[bytes] = ()) -> None:
 
 
 def build_scorer(
-    texts: Sequence[Tuple[Path, float]],
+    texts: Sequence[Tuple[Path, int]],
     output: Path,
     alphabet: Alphabet,
     recipe: ScorerRecipe = ScorerRecipe(),
@@ -156,9 +132,8 @@ def build_scorer(
     """Build a scorer package.
 
     Args:
-        texts: files of one normalised sentence a line, plain or ``.xz``, each with its
-            weight. Those of one weight make one model; the models are mixed in
-            proportion to their weights (`streamer.training.arpa`).
+        texts: files of one normalised sentence a line, plain or ``.xz``, each
+            with how many times it is counted (at least 1).
         output: the ``.scorer`` to write.
         alphabet: the acoustic model's.
         recipe: sizes and weights.
@@ -176,36 +151,28 @@ def build_scorer(
             f"{len(recipe.minimum_counts)} pruning thresholds for an order of {recipe.order}",
             "give at most one threshold for each order",
         )
-    frequencies = word_frequencies(texts, alphabet)
-    ranked = sorted(frequencies.keys() - {SENTENCE}, key=lambda w: (-frequencies[w], w))
-    if not ranked:
+    counts = count_words(texts, alphabet)
+    if not counts:
         raise ScorerError(
             "the texts hold no word that the alphabet can spell",
             "give texts of one sentence a line in the model's own letters",
         )
-    vocabulary = ranked[: recipe.vocabulary]
+    vocabulary = [word for word, _ in counts.most_common(recipe.vocabulary)]
     extra = sorted(set(extra_words).difference(vocabulary))
     vocabulary += extra
     lmplz, build_binary = _tool("lmplz"), _tool("build_binary")
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
         work = Path(folder)
         (work / "words.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
-        groups = _groups(texts)
-        for number, (_, paths) in enumerate(groups):
-            _count_ngrams(lmplz, paths, work / f"{number}.arpa", recipe, work)
-        arpa = work / "0.arpa"
-        if recipe.most_ngrams or len(groups) > 1:
-            arpa = work / "lm.arpa"
-            model = Arpa.mixed(
-                [(Arpa.read(work / f"{i}.arpa"), share) for i, (share, _) in enumerate(groups)]
-            )
-            if recipe.most_ngrams:
-                model.weigh(frequencies)
-                model.prune(recipe.most_ngrams)
-            model.write(arpa)
+        command = [lmplz, "--order", str(recipe.order), "-T", str(work / "sort"), "-S"]
+        command += [recipe.memory, "--limit_vocab_file", str(work / "words.txt")]
+        # Small texts have no counts of counts to estimate discounts from.
+        command += ["--discount_fallback", "--arpa", str(work / "lm.arpa"), "--prune"]
+        command += [str(count) for count in recipe.minimum_counts]
+        _run(command, _lines(texts))
         bits = str(recipe.quantise_bits)
         options = ["-a", str(recipe.pointer_bits), "-q", bits, "-b", bits, "-v", "trie"]
-        _run([build_binary, *options, str(arpa), str(work / "lm.binary")])
+        _run([build_binary, *options, str(work / "lm.arpa"), str(work / "lm.binary")])
         words = vocabulary
         if recipe.lexicon:
             words = vocabulary[: min(recipe.lexicon, len(vocabulary) - len(extra))] + extra
@@ -213,14 +180,3 @@ def build_scorer(
             output, work / "lm.binary", sorted(words), alphabet, recipe.lm_alpha, recipe.lm_beta
         )
     return len(words)
-
-
-def _count_ngrams(
-    lmplz: str, texts: Sequence[Path], arpa: Path, recipe: ScorerRecipe, work: Path
-) -> None:
-    command = [lmplz, "--order", str(recipe.order), "-T", str(work / "sort"), "-S"]
-    command += [recipe.memory, "--limit_vocab_file", str(work / "words.txt")]
-    # Small texts have no counts of counts to estimate discounts from.
-    command += ["--discount_fallback", "--arpa", str(arpa), "--prune"]
-    command += [str(count) for count in recipe.minimum_counts]
-    _run(command, _lines(texts))
