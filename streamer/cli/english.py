@@ -73,16 +73,15 @@ def _run(known: argparse.Namespace, training: Sequence[str]) -> None:
              "--output", str(folder), "--cache", str(cache), *options, *training],
             standalone_mode=False,
         )  # fmt: skip
-        from streamer.training.recipe import CHECKPOINT
-
-        return folder / CHECKPOINT
+        return folder
 
     hearing = train("hearing", *HEARING)
-    checkpoint = train("sentences", *SENTENCES, "--from", str(hearing))
-    from streamer.training.recipe import PRONUNCIATIONS
+    # Not before: it needs PyTorch, and the command says so better.
+    from streamer.training.recipe import CHECKPOINT, PRONUNCIATIONS
 
+    sentences = train("sentences", *SENTENCES, "--from", str(hearing / CHECKPOINT))
     app(
-        ["export", str(checkpoint), "--output", str(known.output), "--name", "english",
+        ["export", str(sentences / CHECKPOINT), "--output", str(known.output), "--name", "english",
          "--scorer", str(scorer), "--lexicon", str(known.work / "cache" / PRONUNCIATIONS)],
         standalone_mode=False,
     )  # fmt: skip

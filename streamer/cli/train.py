@@ -37,6 +37,7 @@ def train(
     caches: Optional[Path] = typer.Option(
         None, "--cache",
         help="Folder of features and pronunciations, to share among trainings; else in the output.",
+        rich_help_panel=_DATA,
     ),
     bundle: Optional[Path] = typer.Option(
         None, "--bundle", help="Afterwards write a bundle here, as streamer export does.",

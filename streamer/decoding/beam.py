@@ -39,6 +39,7 @@ MAPPED_BYTES = 256 << 20
 
 #: Words that flashlight's tree takes for one way to say them.
 _MOST_HOMOPHONES = 6
+#: The likeliest words, which are put into the tree before all others.
 _FIRST_WORDS = 5000
 
 #: Linux: these pages are not needed now.

@@ -14,7 +14,7 @@ from streamer.decoding.alphabet import Alphabet, write_alphabet
 from streamer.decoding.lexicon import Lexicon, write_lexicon
 from streamer.decoding.scorer import read_scorer
 from streamer.errors import StreamerError
-from streamer.training.loop import read_checkpoint
+from streamer.training.loop import averaged_state, read_checkpoint
 from streamer.training.network import RELU_CLIP, NetworkShape, TrainingNetwork, plain_layers
 from streamer.training.phonemes import Pronunciations
 
@@ -43,12 +43,7 @@ def checkpoint_weights(checkpoint: Mapping[str, Any], about: Mapping[str, Any]) 
     """
     shape = NetworkShape(**checkpoint["shape"])
     network = TrainingNetwork(shape)
-    network.load_state_dict(
-        {
-            name: value.float() if value.is_floating_point() else value
-            for name, value in checkpoint["average"].items()
-        }
-    )
+    network.load_state_dict(averaged_state(checkpoint))
     description = {
         "n_input": shape.n_input,
         "n_context": shape.n_context,

@@ -14,6 +14,7 @@
 #include <cmath>
 #include <cstring>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -85,6 +86,14 @@ inline __m512 sigmoid512(__m512 x) {
 
 inline __m512 tanh512(__m512 x) {
   return _mm512_sub_ps(_mm512_mul_ps(_mm512_set1_ps(2.0f), sigmoid512(_mm512_add_ps(x, x))), one());
+}
+
+// The probabilities of n logits.
+inline void softmax(const float* x, int64_t n, float* p) {
+  const float top = *std::max_element(x, x + n);
+  double sum = 0;
+  for (int64_t k = 0; k < n; ++k) sum += p[k] = std::exp(x[k] - top);
+  for (int64_t k = 0; k < n; ++k) p[k] /= sum;
 }
 
 // Sixteen xorshift generators side by side, for dropout.
@@ -458,13 +467,7 @@ std::vector<Tensor> ctc(const Tensor& logits, const Tensor& n_frames, const Tens
       float* g = out + frame0[clip] * width;
       if (count == 0 || time == 0) continue;
       std::vector<float> p(time * width);
-      for (int64_t t = 0; t < time; ++t) {
-        float top = x[t * width];
-        for (int64_t k = 1; k < width; ++k) top = std::max(top, x[t * width + k]);
-        double sum = 0;
-        for (int64_t k = 0; k < width; ++k) sum += p[t * width + k] = std::exp(x[t * width + k] - top);
-        for (int64_t k = 0; k < width; ++k) p[t * width + k] /= sum;
-      }
+      for (int64_t t = 0; t < time; ++t) softmax(x + t * width, width, p.data() + t * width);
       // Two zeros before the first state and after the last: no special cases at the ends.
       std::vector<double> alpha(time * (states + 2), 0.0), beta(states + 4, 0.0), weighted(states + 4, 0.0);
       std::vector<double> emission(states), may_skip(states, 0.0), gamma(width);
@@ -579,11 +582,8 @@ std::vector<Tensor> all_sentences_in(const Tensor& logits, const Tensor& n_frame
       float* g = out + frame0[clip] * n;
       // The probabilities of the labels, zero where the edge and the padding are; the blank's apart.
       for (int64_t t = 0; t < time; ++t) {
-        const float top = *std::max_element(x + t * n, x + (t + 1) * n);
-        double sum = 0;
-        for (int64_t k = 0; k < n; ++k) sum += std::exp(x[t * n + k] - top);
-        for (int64_t k = 0; k < edge; ++k) p[t * row + k] = std::exp(x[t * n + k] - top) / sum;
-        blank[t] = std::exp(x[t * n + edge] - top) / sum;
+        softmax(x + t * n, n, p + t * row);
+        blank[t] = std::exchange(p[t * row + edge], 0.0f);
       }
       double log_sum = 0;
       for (int64_t t = 0; t < time; ++t) {

@@ -7,7 +7,7 @@ import math
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from streamer.training.workers import ALONE, Workers
 FORMAT = 2
 #: How much of the phonemes' loss is that above the LSTM where it is about whole sentences.
 _SHARE_OF_SENTENCES = 0.8
+
 
 @dataclass(frozen=True)
 class TrainingSettings:
@@ -520,6 +521,14 @@ def read_checkpoint(path: Path) -> Dict[str, Any]:
     return checkpoint
 
 
+def averaged_state(checkpoint: Mapping[str, Any]) -> Dict[str, Tensor]:
+    """Return the averaged weights of a checkpoint in float32; a slim one keeps them in less."""
+    return {
+        name: value.float() if value.is_floating_point() else value
+        for name, value in checkpoint["average"].items()
+    }
+
+
 def load_weights(network: TrainingNetwork, checkpoint: Dict[str, Any]) -> None:
     """Load the averaged weights of a checkpoint, heads it does not have aside.
 
@@ -529,10 +538,7 @@ def load_weights(network: TrainingNetwork, checkpoint: Dict[str, Any]) -> None:
         StreamerError: the hidden layers have other sizes, and are not wider.
     """
     own = network.state_dict()
-    state = {
-        name: value.float() if value.is_floating_point() else value
-        for name, value in checkpoint["average"].items()
-    }
+    state = averaged_state(checkpoint)
     if network.shape.n_hidden > checkpoint["shape"]["n_hidden"]:
         state = widened(state, network.shape.n_hidden)
     taken = {
