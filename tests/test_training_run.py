@@ -268,6 +268,23 @@ def test_a_changed_copy_is_another_recording_of_the_same_words(
     assert np.isfinite(changed.features).all()
 
 
+def test_a_data_set_that_is_added_later_leaves_the_first_ones_features_alone(
+    manifest: Path, tmp_path: Path
+) -> None:
+    recipe = _recipe(manifest, tmp_path)
+    first, _ = prepare(recipe, Kept())
+    features = first.caches[0].where / "features.f32"
+    made = features.stat().st_mtime_ns
+    lines = manifest.read_text("utf-8").splitlines(keepends=True)
+    more = manifest.with_name("more.tsv")
+    more.write_text("".join(lines[:8]), encoding="utf-8")
+    both, _ = prepare(dataclasses.replace(recipe, train=[manifest, more]), Kept())
+    assert [len(cache.entries) for cache in both.caches] == [40, 7]
+    assert features.stat().st_mtime_ns == made
+    with pytest.raises(StreamerError, match="train-2 was made of other clips"):
+        prepare(dataclasses.replace(recipe, train=[manifest, manifest]), Kept())
+
+
 def test_training_may_begin_with_a_checkpoint(
     manifest: Path, trained: Path, tmp_path: Path
 ) -> None:

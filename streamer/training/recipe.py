@@ -54,7 +54,7 @@ class Recipe:
     """What to train on and how.
 
     Attributes:
-        train: manifests or folders; see `read_data_set`.
+        train: manifests or folders; see `read_data_set`. Each has a cache of its own.
         dev: the same, to judge by; may be empty.
         folder: where everything goes: caches, checkpoints, log and plot.
         settings: how to train.
@@ -106,19 +106,13 @@ def prepare(recipe: Recipe, log: Log) -> Tuple[DataSet, Optional[DataSet]]:
     Raises:
         StreamerError: a manifest or a recording cannot be read.
     """
-    train_clips = _read(recipe.train, recipe.audio_root)
-    train = [_cache(recipe, "train", train_clips, log, 0)]
-    if recipe.teacher is not None and train[0].teacher is None:
-        from streamer.training.teacher import WhisperTeacher, teach
-
-        teach(
-            train[0],
-            WhisperTeacher(recipe.teacher, recipe.processes),
-            lambda items, count: log.follow("teacher", items, count),
-        )
-        train[0] = Cache(train[0].where)
-    for copy in range(1, recipe.copies + 1):
-        train.append(_cache(recipe, f"copy-{copy}", train_clips, log, copy))
+    train: List[Cache] = []
+    for number, place in enumerate(recipe.train, 1):
+        clips = read_data_set(place, recipe.audio_root)
+        plain = _cache(recipe, _numbered("train", number), clips, log, 0)
+        train.append(_taught(plain, recipe, log))
+        for copy in range(1, recipe.copies + 1):
+            train.append(_cache(recipe, _numbered(f"copy-{copy}", number), clips, log, copy))
     kept = recipe.cache / PRONUNCIATIONS
     said = Pronunciations(kept) if recipe.phonemes else None
     data = DataSet(train, pronunciations=said)
@@ -132,6 +126,25 @@ def prepare(recipe: Recipe, log: Log) -> Tuple[DataSet, Optional[DataSet]]:
     dev = DataSet([dev_cache], pronunciations=said)
     log.say(f"dev: {len(dev.examples)} clips, {dev.hours:.2f} h")
     return data, dev
+
+
+def _numbered(name: str, number: int) -> str:
+    """Return the name of the cache of a data set; the first has no number."""
+    return name if number == 1 else f"{name}-{number}"
+
+
+def _taught(cache: Cache, recipe: Recipe, log: Log) -> Cache:
+    """Add the teacher's vectors, if one is asked and they are missing."""
+    if recipe.teacher is None or cache.teacher is not None:
+        return cache
+    from streamer.training.teacher import WhisperTeacher, teach
+
+    teach(
+        cache,
+        WhisperTeacher(recipe.teacher, recipe.processes),
+        lambda items, count: log.follow("teacher", items, count),
+    )
+    return Cache(cache.where)
 
 
 def _listen(
