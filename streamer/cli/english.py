@@ -4,8 +4,9 @@
 
 SPEECH holds ``train.tsv`` and ``dev.tsv``, TEXT any number of ``.txt`` and
 ``.txt.xz`` files of normalised sentences, one a line; ``name=WEIGHT`` after
-``--weigh`` counts one of them more often. Interrupted, the same command goes on
-where it was. KenLM's programs have to be on the PATH.
+``--weigh`` counts one of them more often. With ``--kokoro`` and ``--voices``, synthetic speech
+is made of the texts and learned as well (`streamer.training.synthesis`). Interrupted, the same
+command goes on where it was. KenLM's programs have to be on the PATH.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from streamer.training.english import (
     HEARING,
     SCORER,
     SENTENCES,
+    SYNTHETIC_HOURS,
     WEIGHTS,
     gather_texts,
+    texts_to_read,
 )
 from streamer.training.scorer import build_scorer
 
@@ -35,6 +38,9 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--output", type=Path, required=True, help="bundle to write")
     parser.add_argument("--work", type=Path, default=Path("work/english"), help="caches")
     parser.add_argument("--weigh", action="append", default=[], metavar="NAME=WEIGHT")
+    parser.add_argument("--kokoro", type=Path, help="Kokoro, 8 bits, ONNX: synthetic speech too")
+    parser.add_argument("--voices", type=Path, help="folder of its voices, NAME.bin")
+    parser.add_argument("--hours", type=float, default=SYNTHETIC_HOURS, help="of synthetic speech")
     parser.add_argument("--no-tuning", action="store_true", help="keep the decoder's defaults")
     known, training = parser.parse_known_args(arguments)
     try:
@@ -57,19 +63,31 @@ def _run(known: argparse.Namespace, training: Sequence[str]) -> None:
     sources = sorted([*known.text.glob("*.txt"), *known.text.glob("*.txt.xz")])
     if not sources:
         raise UsageError(f"{known.text}: no .txt or .txt.xz", "name a folder with texts")
+    if (known.kokoro is None) != (known.voices is None):
+        raise UsageError("--kokoro and --voices belong together", "name both, or neither")
     scorer = known.work / "english.scorer"
-    if not scorer.exists():
+    synthetic: List[Path] = []
+    files: List[Path] = []
+    if known.kokoro is not None or not scorer.exists():
         files = gather_texts(sources, known.data, known.work / "text")
+    if not scorer.exists():
         texts: List[Tuple[Path, int]] = [(file, weights.get(file.stem, 1)) for file in files]
         n_words = build_scorer(texts, scorer, ALPHABET, SCORER, extra_words=ALPHABET.labels[1:27])
         print(f"{scorer}: {n_words} words, {scorer.stat().st_size / 1e6:.1f} MB", file=sys.stderr)
+    if known.kokoro is not None:
+        from streamer.training.synthesis import synthesise
+
+        spoken = known.work / "synthetic"
+        aloud = texts_to_read(files)
+        synthetic = [synthesise(aloud, spoken, known.kokoro, known.voices, known.hours)]
     app = build_app()
 
-    def train(name: str, *options: str) -> Path:
+    def train(name: str, *options: str, more: Sequence[Path] = ()) -> Path:
         folder: Path = known.work / name
         cache = known.work / "cache"
+        data_sets = [str(path) for path in (known.data / "train.tsv", *more)]
         app(
-            ["train", str(known.data / "train.tsv"), "--dev", str(known.data / "dev.tsv"),
+            ["train", *data_sets, "--dev", str(known.data / "dev.tsv"),
              "--output", str(folder), "--cache", str(cache), *options, *training],
             standalone_mode=False,
         )  # fmt: skip
@@ -79,7 +97,7 @@ def _run(known: argparse.Namespace, training: Sequence[str]) -> None:
     # Not before: it needs PyTorch, and the command says so better.
     from streamer.training.recipe import CHECKPOINT, PRONUNCIATIONS
 
-    sentences = train("sentences", *SENTENCES, "--from", str(hearing / CHECKPOINT))
+    sentences = train("sentences", *SENTENCES, "--from", str(hearing / CHECKPOINT), more=synthetic)
     app(
         ["export", str(sentences / CHECKPOINT), "--output", str(known.output), "--name", "english",
          "--scorer", str(scorer), "--lexicon", str(known.work / "cache" / PRONUNCIATIONS)],

@@ -18,6 +18,10 @@ WEIGHTS = {"speeches": 3, "dialogue": 4, "prompts": 2, "transcripts": 8}
 #: Sizes of the bundled scorer.
 SCORER = ScorerRecipe(vocabulary=80_000, lexicon=50_000, minimum_counts=(0, 2, 6, 9))
 N_PROMPTS = 250_000
+#: Hours of synthetic speech, and how often a kind of text is read in it; others once, those that
+#: are no texts (made-up prompts, what the recordings say) never.
+SYNTHETIC_HOURS = 4.5
+READ_ALOUD = {"books": 5, "prompts": 0, "transcripts": 0}
 #: How the network is trained, as options of ``streamer train``: first to hear at all ...
 HEARING = (
     "--width", "512", "--minutes", "100", "--workers", "2", "--batch", "300",
@@ -73,3 +77,12 @@ def gather_texts(
     spoken = [f for f in files if f.stem in WEIGHTS] or files
     write("prompts", prompts(n_prompts, _words_to_spell(spoken)))
     return files
+
+
+def texts_to_read(files: Sequence[Path]) -> List[Path]:
+    """Return the texts of synthetic speech, each as often as it counts.
+
+    Args:
+        files: as of `gather_texts`.
+    """
+    return [file for file in files for _ in range(READ_ALOUD.get(file.stem, 1))]
