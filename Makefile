@@ -32,8 +32,11 @@ bench: $(VENV)/run.stamp
 # From the manifests to the bundle: DATA is a folder with train.tsv and dev.tsv, TEXT a folder with texts.
 DATA ?= ../shared/speech
 TEXT ?= ../shared/text
-english: $(VENV)/train.stamp
-	$(PY) -m streamer.cli.english --data $(DATA) --text $(TEXT) --output assets/english
+# KOKORO and VOICES add synthetic speech: Kokoro's ONNX file with weights in 8 bits, the folder of its voices.
+KOKORO ?=
+english: $(VENV)/train.stamp $(if $(KOKORO),$(VENV)/synthesis.stamp)
+	$(PY) -m streamer.cli.english --data $(DATA) --text $(TEXT) --output assets/english \
+		$(if $(KOKORO),--kokoro $(KOKORO) --voices $(VOICES))
 
 $(PY):
 	@sh .ci/find-python "$(PYTHON)" "$(VENV)"
@@ -49,6 +52,10 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp
 
 $(VENV)/train.stamp: $(VENV)/run.stamp
 	$(PY) -m pip install --quiet --editable ".[train]"
+	@touch $@
+
+$(VENV)/synthesis.stamp: $(VENV)/run.stamp
+	$(PY) -m pip install --quiet --editable ".[synthesis]"
 	@touch $@
 
 clean:

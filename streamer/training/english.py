@@ -20,7 +20,7 @@ SCORER = ScorerRecipe(vocabulary=80_000, lexicon=50_000, minimum_counts=(0, 2, 6
 N_PROMPTS = 250_000
 #: Hours of synthetic speech, and how often a kind of text is read in it; others once, those that
 #: are no texts (made-up prompts, what the recordings say) never.
-SYNTHETIC_HOURS = 4.5
+SYNTHETIC_HOURS = 3.1
 READ_ALOUD = {"books": 5, "prompts": 0, "transcripts": 0}
 #: How the network is trained, as options of ``streamer train``: first to hear at all ...
 HEARING = (
@@ -29,7 +29,7 @@ HEARING = (
 )  # fmt: skip
 #: ... then, wider, to tell the right sentence from all others.
 SENTENCES = (
-    "--width", "640", "--minutes", "115", "--workers", "2", "--batch", "200",
+    "--width", "640", "--minutes", "170", "--workers", "2", "--batch", "200",
     "--first-batch", "200", "--augmentation", "0.6", "--ramp", "200", "--dropout", "0.2",
     "--muon", "0.01", "--adam", "0.001", "--sentences", "0.9", "--letter-weight", "0.3",
 )  # fmt: skip
