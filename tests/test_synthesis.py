@@ -98,6 +98,8 @@ def test_a_file_that_is_no_model_and_one_of_another_kind_are_named(tmp_path: Pat
     with pytest.raises(StreamerError, match=r"wrong\.onnx"):
         kokoro.read_float_model(wrong)
     model = _float_graph()
+    with pytest.raises(StreamerError, match="not Kokoro, it has no input 'speed'"):
+        kokoro.check_inputs(model, wrong)
     node = onnx.helper.make_node("MatMulInteger", ["q", "w"], ["i"])
     model.graph.node.append(node)
     onnx.save(model, str(wrong))

@@ -70,6 +70,7 @@ class Kokoro:
                 'pip install "streamer[synthesis]"',
             ) from error
         graph = read_float_model(model)
+        check_inputs(graph, model)
         self._tokenizer = Tokenizer()
         # Above 2 GB a serialised model fails; this one has 0.6.
         network = openvino.Core().read_model(graph.SerializeToString())
@@ -131,6 +132,20 @@ def read_float_model(path: Path) -> onnx.ModelProto:
     del model.opset_import[:]
     model.opset_import.append(onnx.helper.make_opsetid("", 20))
     return model
+
+
+def check_inputs(model: onnx.ModelProto, path: Path) -> None:
+    """Check that a model takes what Kokoro takes.
+
+    Raises:
+        StreamerError: it does not.
+    """
+    missing = {"tokens", "style", "speed"} - {value.name for value in model.graph.input}
+    if missing:
+        raise StreamerError(
+            f"{path}: not Kokoro, it has no input {sorted(missing)[0]!r}",
+            "name Kokoro's ONNX file with weights in 8 bits",
+        )
 
 
 class _Floats:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import csv
 import random
+import signal
 import sys
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -265,7 +266,9 @@ def synthesise(
     if processes == 1:
         _read_aloud(works[0])
     else:
-        with get_context("spawn").Pool(processes) as pool:
+        # Ctrl-C ends this process, which ends the others.
+        quiet = (signal.SIGINT, signal.SIG_IGN)
+        with get_context("spawn").Pool(processes, signal.signal, quiet) as pool:
             pool.map(_read_aloud, works, chunksize=1)
     rows = [row for work in works for row in _rows(folder / f"part-{work.rank}.tsv").values()]
     manifest = folder / MANIFEST
@@ -293,6 +296,9 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     except StreamerError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on with it", file=sys.stderr)
+        return 130
     print(manifest)
     return 0
 
