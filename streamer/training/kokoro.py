@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Set, cast
 import numpy as np
 import numpy.typing as npt
 
+from streamer.convert.writers.onnx import import_onnx
 from streamer.errors import StreamerError
 
 if TYPE_CHECKING:
@@ -116,8 +117,7 @@ def read_float_model(path: Path) -> onnx.ModelProto:
     Raises:
         StreamerError: it cannot be read or holds what is not known here.
     """
-    import onnx
-
+    onnx = import_onnx()
     try:
         model = onnx.load(str(path))
     except Exception as error:
@@ -156,6 +156,7 @@ class _Floats:
     """
 
     def __init__(self, graph: onnx.GraphProto) -> None:
+        self._onnx = import_onnx()
         self._graph = graph
         self._constants = {tensor.name: tensor for tensor in graph.initializer}
         self._maker = {name: node for node in graph.node for name in node.output}
@@ -193,22 +194,16 @@ class _Floats:
         self._graph.initializer.extend(weights)
 
     def _add(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
-        import onnx
-
-        self._nodes.append(onnx.helper.make_node(kind, inputs, [output], **attributes))
+        self._nodes.append(self._onnx.helper.make_node(kind, inputs, [output], **attributes))
         return output
 
     def _value(self, name: str) -> FloatArray:
-        import onnx
-
-        value = onnx.numpy_helper.to_array(self._constants[name])
+        value = self._onnx.numpy_helper.to_array(self._constants[name])
         return cast(FloatArray, value.astype(np.float32))
 
     def _weight(self, name: str, value: FloatArray) -> str:
-        import onnx
-
         name += "_float"
-        self._floats.append(onnx.numpy_helper.from_array(value.astype(np.float32), name))
+        self._floats.append(self._onnx.numpy_helper.from_array(value.astype(np.float32), name))
         return name
 
     def _only_reader(self, node: onnx.NodeProto, kind: str) -> Optional[onnx.NodeProto]:
@@ -222,22 +217,20 @@ class _Floats:
         added = self._only_reader(node, "Add")
         if added is not None:
             self._done.add(added.output[0])
-            bias = [self._bias(next(name for name in added.input if name != node.output[0]))]
+            bias = [self._bias(_other_input(added, node.output[0]))]
             last = added
         cast_ = self._only_reader(last, "Cast")
         scaled = cast_ and self._only_reader(cast_, "Mul")
         if cast_ is None or scaled is None:
             raise ValueError(node.name)
-        scales = self._maker[next(name for name in scaled.input if name != cast_.output[0])]
+        scales = self._maker[_other_input(scaled, cast_.output[0])]
         scale = self._value(next(name for name in scales.input if name in self._constants))
         zero, weights = self._value(node.input[3]), self._value(node.input[1])
         attributes: Dict[str, Any] = {}
         kind = "MatMul"
         if node.op_type == "ConvInteger":
-            from onnx import helper
-
             kind = "Conv"
-            attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+            attributes = {a.name: self._onnx.helper.get_attribute_value(a) for a in node.attribute}
             scale, zero = (x.reshape(-1, *[1] * (weights.ndim - 1)) for x in (scale, zero))
         weight = self._weight(node.output[0], (weights - zero) * scale)
         self._done.update((cast_.output[0], scaled.output[0], scales.output[0]))
@@ -245,17 +238,13 @@ class _Floats:
 
     def _bias(self, name: str) -> str:
         """Return the floats that a quantised bias is made of."""
-        import onnx
-
-        while name not in self._constants or self._constants[name].data_type != (
-            onnx.TensorProto.FLOAT
-        ):
+        floats = self._onnx.TensorProto.FLOAT
+        while name not in self._constants or self._constants[name].data_type != floats:
             name = self._maker[name].input[0]
         return name
 
     def _lstm(self, node: onnx.NodeProto) -> None:
-        from onnx import helper
-
+        helper = self._onnx.helper
         names = list(node.input)
 
         def floats(weights: str, scale: str, zero: str) -> str:
@@ -325,3 +314,9 @@ class _Floats:
             total = self._add("Add", [product, number(coefficient)], f"{name}_sum_{power}")
         self._done.add(readers[0].output[0])
         self._add("Mul", [total, square], readers[0].output[0])
+
+
+def _other_input(node: onnx.NodeProto, name: str) -> str:
+    """Return what a node of two inputs reads beside ``name``."""
+    (other,) = (each for each in node.input if each != name)
+    return str(other)

@@ -199,11 +199,13 @@ class _Work:
 
 
 def _read_aloud(work: _Work) -> None:
-    voices = {path.stem: kokoro.read_voice(path) for path in sorted(work.voices.glob("*.bin"))}
-    synthesiser = Kokoro(work.model)
     manifest = work.folder / f"part-{work.rank}.tsv"
     known = _rows(manifest)
     seconds = sum(float(row[2]) for row in known.values())
+    if seconds >= work.seconds:
+        return
+    voices = {path.stem: kokoro.read_voice(path) for path in sorted(work.voices.glob("*.bin"))}
+    synthesiser = Kokoro(work.model)
     with manifest.open("a", encoding="utf-8") as file:
         seed = work.seed * 1000 + work.rank
         for number, text in enumerate(sentences(work.texts, seed)):
