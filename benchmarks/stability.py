@@ -21,9 +21,10 @@ from typing import List, Sequence
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from streamer.bundle import load_bundle
-from streamer.decoding import Decoder, DecodingSettings, create_decoder, read_alphabet
+from streamer.decoding import Decoder
 from streamer.decoding.search import Search
 from streamer.decoding.streaming import StreamingDecoder
+from streamer.loading import ModelChoice, load_decoder
 from streamer.training.data import read_data_set
 from streamer.training.scoring import edit_distance
 from streamer.training.tune import Utterance, posteriors
@@ -107,12 +108,7 @@ def main() -> int:
     options = parser.parse_args()
     bundle = load_bundle(options.model)
     utterances = posteriors(bundle, read_data_set(options.data)[: options.limit])
-    decoder = create_decoder(
-        options.decoder,
-        read_alphabet(bundle.alphabet_path),
-        bundle.scorer_path,
-        DecodingSettings.from_mapping(bundle.decoding, options.decoder.replace("auto", "beam")),
-    )
+    decoder = load_decoder(bundle, ModelChoice(options.model, decoder=options.decoder))
     assert isinstance(decoder, StreamingDecoder)
     ours, theirs = Measured(f"{decoder.name}, kept"), Measured(f"{decoder.name}, plain")
     for utterance in utterances:

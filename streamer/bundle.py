@@ -78,6 +78,7 @@ class Bundle:
         scorer_path: the language model package, if there is one.
         lexicon_path: how words are spoken, for a network that hears phonemes; without it
             such a network is used for its letters.
+        recurrent_path: a recurrent language model, used beside the scorer.
         decoding: defaults of the decoder.
         training: what the model was trained on.
         measured: its measured accuracy.
@@ -100,6 +101,7 @@ class Bundle:
     networks: Mapping[str, Path]
     scorer_path: Optional[Path]
     lexicon_path: Optional[Path]
+    recurrent_path: Optional[Path]
     decoding: Mapping[str, Any]
     training: Mapping[str, Any]
     measured: Mapping[str, Any]
@@ -319,6 +321,7 @@ class _Reader:
             networks=self._networks(),
             scorer_path=self._optional_file("scorer"),
             lexicon_path=self._optional_file("lexicon"),
+            recurrent_path=self._optional_file("recurrent"),
             decoding=self._mapping("decoding"),
             training=self._mapping("training"),
             measured=self._mapping("measured"),
@@ -404,6 +407,7 @@ def write_bundle(
     alphabet: str = "alphabet.txt",
     scorer: Optional[str] = None,
     lexicon: Optional[str] = None,
+    recurrent: Optional[str] = None,
     n_phonemes: int = 0,
     version: str = "",
     language: str = "",
@@ -430,6 +434,7 @@ def write_bundle(
         alphabet: name of a file in the folder.
         scorer: name of a file in the folder.
         lexicon: name of a file in the folder.
+        recurrent: name of a file in the folder.
         n_phonemes: see `Bundle`.
         version: see `Bundle`.
         language: see `Bundle`.
@@ -465,6 +470,8 @@ def write_bundle(
         contents["n_phonemes"] = n_phonemes
     if lexicon is not None:
         contents["lexicon"] = lexicon
+    if recurrent is not None:
+        contents["recurrent"] = recurrent
     for key, value in (("decoding", decoding), ("training", training), ("measured", measured)):
         if value:
             contents[key] = dict(value)

@@ -139,5 +139,5 @@ def load_decoder(bundle: Bundle, choice: ModelChoice) -> Decoder:
         words += [h for h in choice.hints if h.word not in wanted and alphabet.can_spell(h.word)]
     return create_decoder(
         choice.decoder, alphabet, bundle.scorer_path, settings, words,
-        bundle.lexicon_path, bundle.n_phonemes,
+        bundle.lexicon_path, bundle.n_phonemes, bundle.recurrent_path,
     )  # fmt: skip

@@ -263,6 +263,7 @@ class Fickle:
 
     name = "fickle"
     certain = False
+    told_words = 4
 
     def __init__(self, texts: List[str]) -> None:
         self.texts = texts

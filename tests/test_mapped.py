@@ -10,8 +10,7 @@ import pytest
 from flashlight.lib.text.decoder.kenlm import KenLM
 from flashlight.lib.text.dictionary import Dictionary
 
-from streamer.decoding import UserWord, create_decoder, read_scorer
-from streamer.decoding import beam as beam_module
+from streamer.decoding import UserWord, create_decoder, n_grams, read_scorer
 from streamer.decoding.decoder import Hypothesis
 
 from .conftest import SHARED
@@ -52,8 +51,8 @@ def test_every_sequence_of_words_scores_as_in_kenlm(path: Path) -> None:
 
 def test_a_decoder_with_a_mapped_model_hears_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     heard: List[List[Hypothesis]] = []
-    for limit in (beam_module.MAPPED_BYTES, 0):
-        monkeypatch.setattr(beam_module, "MAPPED_BYTES", limit)
+    for limit in (n_grams.MAPPED_BYTES, 0):
+        monkeypatch.setattr(n_grams, "MAPPED_BYTES", limit)
         decoder = create_decoder("beam", ENGLISH, TINY, None, [UserWord("zorblax")])
         hypotheses = []
         for seed in range(3):

@@ -23,6 +23,9 @@ def export(
         "phonemes, with --scorer. Else what the training left beside the checkpoint, or it is "
         "learned anew.",
     ),
+    recurrent: Optional[Path] = typer.Option(
+        None, "--recurrent", help="Recurrent language model to put in, with --scorer."
+    ),
     steps: int = typer.Option(
         16, "--steps", min=1, max=64, help="Steps in a window: fewer, less delay."
     ),
@@ -65,6 +68,7 @@ def export(
         data=data,
         scorer=scorer,
         lexicon=lexicon,
+        recurrent=recurrent,
         steps=steps,
         forms=[known[wanted] for wanted in form] if form else list(known.values()),
         progress=lambda what: typer.echo(what, err=True),

@@ -34,6 +34,7 @@ def create_decoder(
     user_words: Sequence[UserWord] = (),
     lexicon_path: Optional[Union[str, Path]] = None,
     n_phonemes: int = 0,
+    recurrent_path: Optional[Union[str, Path]] = None,
 ) -> Decoder:
     """Make a decoder.
 
@@ -49,6 +50,7 @@ def create_decoder(
         lexicon_path: how words are spoken, for a network whose last outputs are
             phonemes: then "beam" goes by these; the others go by the letters.
         n_phonemes: how many outputs these are, their blank among them.
+        recurrent_path: a recurrent language model that goes with the scorer, for "beam".
 
     Raises:
         UsageError: a kind that does not exist.
@@ -76,12 +78,18 @@ def create_decoder(
             )
         from streamer.decoding.beam import BeamSearch
         from streamer.decoding.lexicon import read_lexicon
+        from streamer.decoding.recurrent_model import read_recurrent_model
         from streamer.decoding.spelling import Phonemes
 
         spelling = None
         if lexicon_path is not None and n_phonemes:
             spelling = Phonemes(alphabet, read_lexicon(lexicon_path), n_phonemes)
-        search = BeamSearch(alphabet, read_scorer(scorer_path), settings, user_words, spelling)
+        recurrent = None
+        if recurrent_path is not None and settings.recurrent_share > 0:
+            recurrent = read_recurrent_model(recurrent_path)
+        search = BeamSearch(
+            alphabet, read_scorer(scorer_path), settings, user_words, spelling, recurrent
+        )
     else:
         from streamer.decoding.ds import DsSearch
 

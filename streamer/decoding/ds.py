@@ -18,7 +18,7 @@ import numpy as np
 from streamer.decoding.alphabet import Alphabet, write_alphabet
 from streamer.decoding.decoder import FloatArray
 from streamer.decoding.scorer import Scorer
-from streamer.decoding.search import Path, tell_letters
+from streamer.decoding.search import N_GRAM_CONTEXT, Path, tell_letters
 from streamer.decoding.settings import DS_BEAM, DS_CUTOFF_TOP_N, DecodingSettings
 from streamer.decoding.words import UserWord
 from streamer.errors import DecoderError, ScorerError
@@ -57,6 +57,7 @@ class DsSearch:
 
     name = "ds"
     certain = False
+    told_words = N_GRAM_CONTEXT
 
     def __init__(
         self,

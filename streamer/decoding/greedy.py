@@ -8,7 +8,7 @@ import numpy as np
 
 from streamer.decoding.alphabet import Alphabet
 from streamer.decoding.decoder import FloatArray
-from streamer.decoding.search import Path, letter_path, tell_letters
+from streamer.decoding.search import N_GRAM_CONTEXT, Path, letter_path, tell_letters
 
 #: Below this a probability counts as this much, so that its logarithm is finite.
 _FLOOR = 1e-30
@@ -23,6 +23,7 @@ class GreedySearch:
 
     name = "greedy"
     certain = True
+    told_words = N_GRAM_CONTEXT
 
     def __init__(self, alphabet: Alphabet) -> None:
         self._alphabet = alphabet

@@ -16,6 +16,9 @@ import numpy.typing as npt
 from streamer.decoding.alphabet import Alphabet
 from streamer.decoding.decoder import FloatArray
 
+#: What n-grams look back on: a 5-gram on four words.
+N_GRAM_CONTEXT = 4
+
 
 @dataclass(frozen=True)
 class Path:
@@ -43,6 +46,9 @@ class Search(Protocol):
 
     #: Whether it never changes a word once a space has followed it.
     certain: bool
+
+    #: How many settled words it wants to be told of when it begins anew, 1 or more.
+    told_words: int
 
     def begin(self) -> None:
         """Forget everything."""

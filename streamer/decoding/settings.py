@@ -40,6 +40,9 @@ N_BEST = 4
 #: memory than they are worth.
 MAX_WORDS = 100_000
 
+#: Share of the recurrent language model, where there is one, in the mixture with n-grams.
+RECURRENT_SHARE = 0.5
+
 
 @dataclass(frozen=True)
 class DecodingSettings:
@@ -54,6 +57,7 @@ class DecodingSettings:
         silence_score: see `SILENCE_SCORE`.
         n_best: texts given, the best one counted.
         max_words: see `MAX_WORDS`.
+        recurrent_share: see `RECURRENT_SHARE`; 0 goes without it.
     """
 
     beam: Optional[int] = None
@@ -64,6 +68,7 @@ class DecodingSettings:
     silence_score: float = SILENCE_SCORE
     n_best: int = N_BEST
     max_words: int = MAX_WORDS
+    recurrent_share: float = RECURRENT_SHARE
 
     def __post_init__(self) -> None:
         """Refuse what no decoder can work with.
@@ -76,7 +81,7 @@ class DecodingSettings:
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or not 1 <= value <= 10_000_000):
                 raise ModelError(f"The decoder's {name} is {value!r}", "give a count, 1 or more")
-        for name in ("beam_threshold", "lm_alpha", "lm_beta", "silence_score"):
+        for name in ("beam_threshold", "lm_alpha", "lm_beta", "silence_score", "recurrent_share"):
             value = getattr(self, name)
             if value is not None and (
                 isinstance(value, bool)
@@ -87,6 +92,10 @@ class DecodingSettings:
         if self.beam_threshold <= 0:
             raise ModelError(
                 f"The decoder's beam_threshold is {self.beam_threshold}", "give more than 0"
+            )
+        if not 0 <= self.recurrent_share <= 1:
+            raise ModelError(
+                f"The decoder's recurrent_share is {self.recurrent_share}", "give 0 to 1"
             )
 
     @classmethod
@@ -101,6 +110,6 @@ class DecodingSettings:
         Raises:
             ModelError: values no decoder can work with.
         """
-        tuned = {"beam", "beam_threshold", "cutoff_top_n", "silence_score"}
+        tuned = {"beam", "beam_threshold", "cutoff_top_n", "silence_score", "recurrent_share"}
         names = {field.name for field in fields(cls)} - (set() if kind == "beam" else tuned)
         return cls(**{name: value for name, value in mapping.items() if name in names})

@@ -18,7 +18,7 @@ HOLD_FRAMES = 25
 #: Share of the hypotheses' weight that must agree. Measured with noisy letters:
 #: one half settles words sooner than more would, and makes fewer mistakes, because
 #: a search that is held to what is settled spends its beam on what is not.
-MIN_SHARE = 0.5
+MIN_SHARE = 0.9
 
 
 class StabilityTracker:

@@ -12,6 +12,7 @@ from streamer.bundle import Bundle, read_bundle, write_bundle
 from streamer.convert.to_bundle import staging, write_networks
 from streamer.decoding.alphabet import Alphabet, write_alphabet
 from streamer.decoding.lexicon import Lexicon, write_lexicon
+from streamer.decoding.recurrent_model import read_recurrent_model
 from streamer.decoding.scorer import read_scorer
 from streamer.errors import StreamerError
 from streamer.training.loop import averaged_state, read_checkpoint
@@ -70,6 +71,7 @@ def export(
     data: str = "",
     scorer: Optional[Path] = None,
     lexicon: Optional[Path] = None,
+    recurrent: Optional[Path] = None,
     decoding: Optional[Mapping[str, Any]] = None,
     measured: Optional[Mapping[str, Any]] = None,
     steps: int = 16,
@@ -89,6 +91,7 @@ def export(
         scorer: a language model to put in.
         lexicon: how words are spoken, for a network that hears phonemes and a scorer; what
             the training left beside the checkpoint if None, or it is learned anew.
+        recurrent: a recurrent language model to put in, for a scorer.
         decoding: defaults of the decoder; `PHONEME_DECODING` if None and there is a lexicon.
         measured: its measured accuracy; that of the last epoch if None.
         steps: steps in a window.
@@ -124,6 +127,9 @@ def export(
                 kept = place / "pronunciations.part"
             write_lexicon(_lexicon_of(words, kept), place / f"{name}.lexicon.gz")
             (place / "pronunciations.part").unlink(missing_ok=True)
+        if recurrent is not None:
+            read_recurrent_model(recurrent)
+            (place / f"{name}.recurrent.safetensors").write_bytes(recurrent.read_bytes())
         bundle = write_bundle(
             place,
             name=name,
@@ -140,6 +146,7 @@ def export(
             networks=networks,
             scorer=f"{name}.scorer" if scorer is not None else None,
             lexicon=f"{name}.lexicon.gz" if with_lexicon else None,
+            recurrent=f"{name}.recurrent.safetensors" if recurrent is not None else None,
             n_phonemes=n_phonemes,
             decoding=PHONEME_DECODING if decoding is None and with_lexicon else decoding,
             training=_training(checkpoint, data),

@@ -37,6 +37,7 @@ GRID: Dict[str, Sequence[float]] = {
     "lm_alpha": (0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.7, 2.0, 2.4, 2.8),
     "lm_beta": (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0),
     "silence_score": (-0.4, -0.2, 0.0, 0.2, 0.4, 0.8),
+    "recurrent_share": (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
 }
 #: Beam widths of the curve.
 BEAMS = (4, 8, 16, 32, 64, 128, 256)
@@ -99,6 +100,7 @@ def decode(
     decoder = create_decoder(
         "beam", alphabet, bundle.scorer_path, settings,
         lexicon_path=bundle.lexicon_path, n_phonemes=bundle.n_phonemes,
+        recurrent_path=bundle.recurrent_path,
     )  # fmt: skip
     errors = words = windows = 0
     seconds = 0.0
@@ -154,6 +156,8 @@ def main(words: Optional[Sequence[str]] = None) -> None:
     grid = dict(GRID)
     if bundle.lexicon_path is not None:
         del grid["silence_score"]  # between phonemes there is no silence
+    if bundle.recurrent_path is None:
+        del grid["recurrent_share"]
     known = DecodingSettings.from_mapping(bundle.decoding)
     best = replace(known, beam=arguments.beam or known.beam or BEAM)
     with ProcessPoolExecutor(

@@ -1,0 +1,157 @@
+"""What the beam search asks of language models: the words so far are numbers, histories.
+
+A history stands for all words of a hypothesis, its context for the last two of them.
+Scores are common logarithms, as KenLM's.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+import numpy as np
+import numpy.typing as npt
+
+from streamer.decoding.n_grams import NGrams
+from streamer.decoding.recurrent_model import RecurrentModel
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+
+
+class LanguageModel:
+    """Histories of words, and what the next word is worth behind each.
+
+    With a recurrent model probabilities are a mixture: share * recurrent + (1 - share) *
+    n-grams. Words that it does not know are left to the n-grams.
+
+    Args:
+        n_grams: probabilities.
+        words: the words by number.
+        recurrent: probabilities too, if there is one.
+        share: of the recurrent model, 0 to 1.
+        boosts: what some words are worth beyond their probability, by number.
+    """
+
+    def __init__(
+        self,
+        n_grams: NGrams,
+        words: Sequence[str],
+        recurrent: Optional[RecurrentModel] = None,
+        share: float = 0.0,
+        boosts: Optional[Mapping[int, float]] = None,
+    ) -> None:
+        self._n_grams = n_grams
+        self._n_words = len(words)
+        self._boosts = dict(boosts or {})
+        self._recurrent = recurrent if share > 0 else None
+        if self._recurrent is not None:
+            self._numbers = self._recurrent.numbers(words)
+            self._end = self._recurrent.end
+            with np.errstate(divide="ignore"):
+                self._shares = np.log10(np.array([1 - share, share], np.float32))
+        self.begin()
+
+    def begin(self) -> int:
+        """Forget all histories; return the empty one."""
+        self._states: List[Any] = [self._n_grams.begin()]
+        self._context = np.zeros(256, np.int64)
+        self._words: List[int] = [-1]
+        self._parents: List[int] = [-1]
+        self._behind: Dict[int, Tuple[int, float]] = {}
+        if self._recurrent is not None:
+            # Rows of the recurrent model's memory, of those histories that were asked for.
+            self._memory = self._recurrent.begin()
+            self._rows: Dict[int, int] = {0: 0}
+        return 0
+
+    def tell(self, words: Sequence[int]) -> int:
+        """Return the history of some words."""
+        history = 0
+        for word in words:
+            following, _ = self.score(np.array([history]), np.array([word]))
+            history = int(following[0])
+        return history
+
+    def score(self, histories: IntArray, words: IntArray) -> Tuple[IntArray, FloatArray]:
+        """Let words follow histories; return the histories then and the words' scores."""
+        known = self._behind
+        keys = (histories * self._n_words + words).tolist()
+        new = [key for key in dict.fromkeys(keys) if key not in known]
+        if new:
+            self._follow(new)
+        found = [known[key] for key in keys]
+        following, scores = zip(*found) if found else ((), ())
+        return np.array(following, np.int64), np.array(scores, np.float32)
+
+    def finish(self, histories: IntArray) -> FloatArray:
+        """Return what the end is worth behind histories."""
+        asked = histories.tolist()
+        scores = np.array([self._n_grams.finish(self._states[h]) for h in asked], np.float32)
+        if self._recurrent is None:
+            return scores
+        return self._mixed(asked, np.full(len(asked), self._end), scores)
+
+    def contexts(self, histories: IntArray) -> IntArray:
+        """Return the context of each history: a number, the same for the same last two words.
+
+        What lies further back seldom counts, and hypotheses that differ only there
+        would crowd the beam (dev, beam 64: 23.1 % of the words wrong when three words
+        are told apart, 22.6 % when two are).
+        """
+        contexts: IntArray = self._context[histories]
+        return contexts
+
+    def _follow(self, keys: Sequence[int]) -> None:
+        """Make histories: each key is one before, times the number of words, plus a word."""
+        first = len(self._states)
+        score, words, parents = self._n_grams.score, self._words, self._parents
+        asked, following, scores = [], [], []
+        for key in keys:
+            history, word = divmod(key, self._n_words)
+            state, worth = score(self._states[history], word)
+            number = len(self._states)
+            if number == len(self._context):
+                self._context = np.concatenate([self._context, np.zeros_like(self._context)])
+            self._context[number] = (words[history] + 1) * self._n_words + word + 1
+            self._states.append(state)
+            words.append(word)
+            parents.append(history)
+            asked.append(history)
+            following.append(word)
+            scores.append(worth)
+        if self._recurrent is not None:
+            scores = self._mixed(
+                asked, self._numbers[following], np.array(scores, np.float32)
+            ).tolist()
+        for number, (key, worth) in enumerate(zip(keys, scores), first):
+            self._behind[key] = (number, worth + self._boosts.get(key % self._n_words, 0.0))
+
+    def _mixed(self, histories: Sequence[int], numbers: IntArray, scores: FloatArray) -> FloatArray:
+        """Mix the recurrent model's probabilities into those of n-grams."""
+        assert self._recurrent is not None
+        rows = self._remember(histories)
+        known = np.flatnonzero(numbers >= 0)
+        others = self._recurrent.score(self._memory, rows[known], numbers[known])
+        mixed = scores.copy()
+        n_grams, recurrent = self._shares
+        mixed[known] = _add(scores[known] + n_grams, others + recurrent)
+        return mixed
+
+    def _remember(self, histories: Sequence[int]) -> IntArray:
+        """Return the rows of the recurrent model's memory for histories; all at once are made."""
+        assert self._recurrent is not None
+        rows = self._rows
+        missing = [h for h in dict.fromkeys(histories) if h not in rows]
+        if missing:
+            # What came before was asked for before: nobody follows what has no score.
+            before = np.array([rows[self._parents[h]] for h in missing])
+            words = self._numbers[[self._words[h] for h in missing]]
+            first = self._recurrent.remember(self._memory, before, words)
+            rows.update(zip(missing, range(first, first + len(missing))))
+        return np.array([rows[h] for h in histories])
+
+
+def _add(first: FloatArray, second: FloatArray) -> FloatArray:
+    """Add probabilities given as common logarithms."""
+    high, low = np.maximum(first, second), np.minimum(first, second)
+    return np.asarray(high + np.log10(1 + 10 ** (low - high)), np.float32)
