@@ -9,8 +9,12 @@ from typing import List, Optional, Tuple
 import typer
 
 
-def _weighted(arguments: List[str]) -> List[Tuple[Path, int]]:
-    """Split ``FILE`` and ``FILE=WEIGHT``; a file whose name holds ``=`` wins."""
+def weighted_texts(arguments: List[str]) -> List[Tuple[Path, int]]:
+    """Split ``FILE`` and ``FILE=WEIGHT``; a file whose name holds ``=`` wins.
+
+    Raises:
+        UsageError: no such file, or a weight that is none.
+    """
     from streamer.errors import UsageError
 
     texts = []
@@ -75,7 +79,7 @@ def build(
         lm_beta=ScorerRecipe.lm_beta if beta is None else beta,
     )
     alphabet = read_alphabet(load_bundle(model).alphabet_path)
-    weighted = _weighted(texts)
+    weighted = weighted_texts(texts)
     extra = [] if words is None else words.read_text(encoding="utf-8").split()
     with tempfile.TemporaryDirectory() as folder:
         if raw:

@@ -132,7 +132,7 @@ class LanguageModel:
         rows = self._remember(histories)
         known = np.flatnonzero(numbers >= 0)
         others = self._recurrent.score(self._memory, rows[known], numbers[known])
-        mixed = scores.copy()
+        mixed: FloatArray = scores.copy()
         n_grams, recurrent = self._shares
         mixed[known] = _add(scores[known] + n_grams, others + recurrent)
         return mixed

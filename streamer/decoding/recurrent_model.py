@@ -69,7 +69,7 @@ class RecurrentModel:
     """
 
     def __init__(self, tensors: Mapping[str, npt.NDArray[Any]]) -> None:
-        words = tensors["words"].tobytes().decode("ascii").split()
+        words = tensors["words"].tobytes().decode("utf-8").split()
         self._number: Dict[str, int] = {word: i for i, word in enumerate(words)}
         self._table = tensors["table"]
         self._scale = tensors["table_scale"]
@@ -94,6 +94,17 @@ class RecurrentModel:
         self._projection_bias = tensors["projection_bias"]
         self._width = width
         self.end = len(words) + END
+
+    def tensors(self) -> Dict[str, FloatArray]:
+        """Return the arrays of `write_recurrent_model`."""
+        return {
+            "table": self._table * self._scale[:, None],
+            "bias": self._bias,
+            "lstm": self._kernel,
+            "lstm_bias": self._kernel_bias,
+            "projection": self._projection,
+            "projection_bias": self._projection_bias,
+        }
 
     def numbers(self, words: Sequence[str]) -> IntArray:
         """Number words as the model does; -1 for those it does not know."""
@@ -172,7 +183,7 @@ def write_recurrent_model(
     table = np.asarray(tensors["table"], np.float32)
     scale = np.maximum(np.abs(table).max(axis=1), 1e-8) / 127
     rounded: Dict[str, npt.NDArray[Any]] = {
-        "words": np.frombuffer("".join(word + "\n" for word in words).encode("ascii"), np.uint8),
+        "words": np.frombuffer("".join(word + "\n" for word in words).encode("utf-8"), np.uint8),
         "table": np.round(table / scale[:, None]).astype(np.int8),
         "table_scale": scale.astype(np.float32),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, NamedTuple, Optional, Protocol, Sequence
+from typing import List, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 import numpy as np
 
@@ -10,7 +10,6 @@ from streamer.decoding.alphabet import Alphabet
 from streamer.decoding.decoder import FloatArray
 from streamer.decoding.letter_to_sound import PHONEMES
 from streamer.decoding.lexicon import Lexicon
-from streamer.decoding.search import Path
 from streamer.errors import ModelError
 
 #: Below this a probability counts as this much, so that its logarithm is finite.
@@ -32,6 +31,20 @@ class Heard(NamedTuple):
     token: int
     frame: int
     word: Optional[str]
+
+
+class Said(NamedTuple):
+    """What a hypothesis says, as in `streamer.decoding.search.Path`.
+
+    Attributes:
+        text: characters.
+        frames: where each was heard.
+        labels: the column of the probabilities that speaks for each.
+    """
+
+    text: str
+    frames: Tuple[int, ...]
+    labels: Tuple[int, ...]
 
 
 class Spelling(Protocol):
@@ -66,8 +79,8 @@ class Spelling(Protocol):
         """
         ...
 
-    def path(self, score: float, told: Sequence[str], heard: Sequence[Heard]) -> Path:
-        """Return the hypothesis that heard some tokens behind words that it was told."""
+    def said(self, heard: Sequence[Heard]) -> Said:
+        """Return the characters of tokens: those of a word, or those behind the last word."""
         ...
 
 
@@ -100,12 +113,10 @@ class Letters:
         frame[0, self._alphabet.space] = 1.0
         return frame
 
-    def path(self, score: float, told: Sequence[str], heard: Sequence[Heard]) -> Path:
-        """See `Spelling.path`."""
-        labels = self._alphabet.encode("".join(word + " " for word in told))
-        frames = [0] * len(labels) + [event.frame for event in heard]
-        labels = [*labels, *[event.token for event in heard]]
-        return Path(score, self._alphabet.decode(labels), tuple(frames), tuple(labels))
+    def said(self, heard: Sequence[Heard]) -> Said:
+        """See `Spelling.said`."""
+        labels = tuple(event.token for event in heard)
+        return Said(self._alphabet.decode(labels), tuple(event.frame for event in heard), labels)
 
 
 class Phonemes:
@@ -149,23 +160,15 @@ class Phonemes:
         """See `Spelling.last_frame`."""
         return None
 
-    def path(self, score: float, told: Sequence[str], heard: Sequence[Heard]) -> Path:
-        """See `Spelling.path`: whole words only."""
-        text = [word + " " for word in told]
-        frames = [0] * sum(map(len, text))
-        labels = [self._first] * len(frames)
-        first = 0
-        for place, (_, frame, word) in enumerate(heard):
-            if word is None:
-                continue
-            count = place + 1 - first
-            text.append(word + " ")
-            # Letters share the phonemes between them, in order.
-            for i in range(len(word)):
-                share = heard[first + i * count // len(word)]
-                frames.append(share.frame)
-                labels.append(self._first + share.token)
-            frames.append(frame + 1)
-            labels.append(self._first + self.blank)
-            first = place + 1
-        return Path(score, "".join(text), tuple(frames), tuple(labels))
+    def said(self, heard: Sequence[Heard]) -> Said:
+        """See `Spelling.said`: nothing of a word that is not complete."""
+        word = heard[-1].word if heard else None
+        if word is None:
+            return Said("", (), ())
+        # Letters share the phonemes between them, in order.
+        shares = [heard[i * len(heard) // len(word)] for i in range(len(word))]
+        return Said(
+            word + " ",
+            (*[share.frame for share in shares], heard[-1].frame + 1),
+            (*[self._first + share.token for share in shares], self._first + self.blank),
+        )
