@@ -116,7 +116,7 @@ def test_it_decides_between_words_that_sound_alike(tmp_path: Path) -> None:
         )  # fmt: skip
         for chunk in chunks(rows):
             decoder.feed(chunk)
-        assert decoder.finish().text == f"the {favourite} lady"
+        assert decoder.finish().text.split()[1:] == [favourite, "lady"]
 
 
 @pytest.mark.parametrize("damage", [b"", b"no safetensors at all", None])
