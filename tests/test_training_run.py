@@ -17,7 +17,9 @@ import soundfile
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install streamer[train]")
 
+from streamer.decoding import read_alphabet, read_scorer  # noqa: E402
 from streamer.decoding.lexicon import read_lexicon  # noqa: E402
+from streamer.decoding.recurrent_model import read_recurrent_model  # noqa: E402
 from streamer.errors import StreamerError  # noqa: E402
 from streamer.features import Framer, create_front_end  # noqa: E402
 from streamer.loading import ModelChoice, load_decoder  # noqa: E402
@@ -435,6 +437,7 @@ def test_the_english_recipe_goes_from_manifests_to_a_bundle(
     options = ["--width", "16", "--minutes", "0", "--epochs", "1", "--batch", "12"]
     options += ["--first-batch", "12", "--workers", "1", "--processes", "1", "--no-tuning"]
     where = ["--data", str(data), "--text", str(text), "--output", str(tmp_path / "english")]
+    where += ["--recurrent-minutes", "0"]
     speech = ["--kokoro", "kokoro.onnx", "--voices", str(tmp_path)]
     assert english.main([*where, "--work", str(work), *speech, *options]) == 0
     assert read == ["books"] * 5
@@ -444,6 +447,10 @@ def test_the_english_recipe_goes_from_manifests_to_a_bundle(
     bundle = load_bundle(tmp_path / "english")
     assert {"onnx", "onnx-int8", "coreml", "numpy"} <= set(bundle.networks)
     assert bundle.lexicon_path is not None and bundle.scorer_path is not None
+    assert bundle.recurrent_path is not None
+    recurrent = read_recurrent_model(bundle.recurrent_path)
+    words = read_scorer(bundle.scorer_path).words(read_alphabet(bundle.alphabet_path))
+    assert recurrent.numbers(words).tolist() == list(range(len(words)))
     first, second = (read_checkpoint(work / n / "last.pt") for n in ("hearing", "sentences"))
     assert first["settings"]["sentence_weight"] == 0 < second["settings"]["sentence_weight"]
 

@@ -16,10 +16,14 @@ import sys
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple
 
+from streamer.decoding import read_scorer
 from streamer.errors import StreamerError, UsageError
+from streamer.training.data import read_data_set
 from streamer.training.english import (
     ALPHABET,
     HEARING,
+    RECURRENT_MINUTES,
+    RECURRENT_WEIGHTS,
     SCORER,
     SENTENCES,
     SYNTHETIC_HOURS,
@@ -38,6 +42,10 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--output", type=Path, required=True, help="bundle to write")
     parser.add_argument("--work", type=Path, default=Path("work/english"), help="caches")
     parser.add_argument("--weigh", action="append", default=[], metavar="NAME=WEIGHT")
+    parser.add_argument(
+        "--recurrent-minutes", type=float, default=RECURRENT_MINUTES,
+        help="training of the recurrent language model",
+    )  # fmt: skip
     parser.add_argument("--kokoro", type=Path, help="Kokoro, 8 bits, ONNX: synthetic speech too")
     parser.add_argument("--voices", type=Path, help="folder of its voices, NAME.bin")
     parser.add_argument("--hours", type=float, default=SYNTHETIC_HOURS, help="of synthetic speech")
@@ -53,27 +61,33 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
 
 def _run(known: argparse.Namespace, training: Sequence[str]) -> None:
     from streamer.cli.app import build_app
+    from streamer.cli.train import need_torch
 
-    weights: Dict[str, int] = dict(WEIGHTS)
+    counted: Dict[str, int] = {}
     for entry in known.weigh:
         name, _, number = entry.partition("=")
         if not number.isdigit() or int(number) < 1:
             raise UsageError(f"--weigh {entry}", "write NAME=WEIGHT with a whole number from 1")
-        weights[name] = int(number)
+        counted[name] = int(number)
     sources = sorted([*known.text.glob("*.txt"), *known.text.glob("*.txt.xz")])
     if not sources:
         raise UsageError(f"{known.text}: no .txt or .txt.xz", "name a folder with texts")
     if (known.kokoro is None) != (known.voices is None):
         raise UsageError("--kokoro and --voices belong together", "name both, or neither")
+    need_torch()
     scorer = known.work / "english.scorer"
+    recurrent = known.work / "english.recurrent.safetensors"
     synthetic: List[Path] = []
     files: List[Path] = []
-    if known.kokoro is not None or not scorer.exists():
+    if known.kokoro is not None or not scorer.exists() or not recurrent.exists():
         files = gather_texts(sources, known.data, known.work / "text")
     if not scorer.exists():
-        texts: List[Tuple[Path, int]] = [(file, weights.get(file.stem, 1)) for file in files]
+        texts = _weighted(files, {**WEIGHTS, **counted})
         n_words = build_scorer(texts, scorer, ALPHABET, SCORER, extra_words=ALPHABET.labels[1:27])
-        print(f"{scorer}: {n_words} words, {scorer.stat().st_size / 1e6:.1f} MB", file=sys.stderr)
+        _say(f"{scorer}: {n_words} words, {scorer.stat().st_size / 1e6:.1f} MB")
+    if not recurrent.exists():
+        texts = _weighted(files, {**RECURRENT_WEIGHTS, **counted})
+        _train_recurrent(texts, known, scorer, recurrent)
     if known.kokoro is not None:
         from streamer.training.synthesis import synthesise
 
@@ -100,13 +114,41 @@ def _run(known: argparse.Namespace, training: Sequence[str]) -> None:
     sentences = train("sentences", *SENTENCES, "--from", str(hearing / CHECKPOINT), more=synthetic)
     app(
         ["export", str(sentences / CHECKPOINT), "--output", str(known.output), "--name", "english",
-         "--scorer", str(scorer), "--lexicon", str(known.work / "cache" / PRONUNCIATIONS)],
+         "--scorer", str(scorer), "--recurrent", str(recurrent),
+         "--lexicon", str(known.work / "cache" / PRONUNCIATIONS)],
         standalone_mode=False,
     )  # fmt: skip
     if not known.no_tuning:
         from streamer.training import tune
 
         tune.main([str(known.output), str(known.data / "dev.tsv"), "--write"])
+
+
+def _weighted(files: Sequence[Path], weights: Dict[str, int]) -> List[Tuple[Path, int]]:
+    return [(file, weights.get(file.stem, 1)) for file in files]
+
+
+def _train_recurrent(
+    texts: Sequence[Tuple[Path, int]], known: argparse.Namespace, scorer: Path, output: Path
+) -> None:
+    """Train the recurrent language model; goes on from what an earlier run left."""
+    from streamer.training.recurrent import RecurrentRecipe, train
+
+    unfinished = output.with_suffix(".part")
+    train(
+        texts,
+        read_scorer(scorer).words(ALPHABET),
+        unfinished,
+        RecurrentRecipe(minutes=known.recurrent_minutes),
+        unfinished if unfinished.exists() else None,
+        [clip.transcript for clip in read_data_set(known.data / "dev.tsv")],
+        _say,
+    )
+    unfinished.replace(output)
+
+
+def _say(what: str) -> None:
+    print(what, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

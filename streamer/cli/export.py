@@ -40,7 +40,7 @@ def export(
     ),
 ) -> None:
     """Write a bundle: ONNX in float32 and int8, Core ML, plain weights, model.json."""
-    from streamer.cli.train import _need_torch
+    from streamer.cli.train import need_torch
     from streamer.errors import UsageError
 
     known = {
@@ -54,7 +54,7 @@ def export(
             raise UsageError(
                 f"--format {wanted} is not known", f"use one of {', '.join(known)}"
             )
-    _need_torch()
+    need_torch()
     from streamer.training.export import export as run
     from streamer.training.export import write_slim
 

@@ -144,7 +144,7 @@ def train(
     clips before long ones, augmentation by degrees once it spells. On two CPU
     cores 15 hours of speech need a night for a good model, with --width 512.
     """
-    _need_torch()
+    need_torch()
     import torch
 
     from streamer.errors import UsageError
@@ -186,7 +186,12 @@ def train(
             log.say(f"bundle: {bundle}")
 
 
-def _need_torch() -> None:
+def need_torch() -> None:
+    """Say what to install where PyTorch is missing.
+
+    Raises:
+        StreamerError: it cannot be imported.
+    """
     from streamer.errors import StreamerError
 
     try:

@@ -18,6 +18,9 @@ WEIGHTS = {"speeches": 3, "dialogue": 4, "prompts": 2, "transcripts": 8}
 #: Sizes of the bundled scorer.
 SCORER = ScorerRecipe(vocabulary=80_000, lexicon=50_000, minimum_counts=(0, 2, 6, 9))
 N_PROMPTS = 250_000
+#: The same weights for the recurrent language model, and how long it learns.
+RECURRENT_WEIGHTS = {"speeches": 2, "dialogue": 3, "prompts": 2, "transcripts": 8}
+RECURRENT_MINUTES = 60.0
 #: Hours of synthetic speech, and how often a kind of text is read in it; others once, those that
 #: are no texts (made-up prompts, what the recordings say) never.
 SYNTHETIC_HOURS = 3.1
