@@ -72,14 +72,13 @@ def test_it_computes_what_its_formula_says(model: RecurrentModel) -> None:
 
 def test_texts_side_by_side_are_as_each_alone(model: RecurrentModel) -> None:
     both, one = model.begin(), model.begin()
-    first = model.remember(both, np.array([0, 0]), np.array([1, -1]))
-    assert model.remember(one, np.array([0]), np.array([-1])) == 1
+    first = model.remember(both, np.array([0, 0]), np.array([1, model.unknown]))
+    assert model.remember(one, np.array([0]), np.array([model.unknown])) == 1
     np.testing.assert_allclose(both.query[first + 1], one.query[1], atol=1e-6)
-    # A word that it does not know is the unknown one.
     assert np.abs(both.query[first] - both.query[first + 1]).max() > 1e-3
 
 
-def test_probabilities_are_mixed_and_unknown_words_left_to_the_n_grams(
+def test_probabilities_are_mixed_and_unknown_words_share_what_the_unknown_has(
     model: RecurrentModel,
 ) -> None:
     words = ["she", "said", "microphone"]
@@ -94,7 +93,10 @@ def test_probabilities_are_mixed_and_unknown_words_left_to_the_n_grams(
     row = model.remember(memory, np.array([0]), model.numbers(["she"]))
     own = 10.0 ** model.score(memory, np.array([row]), model.numbers(["said"]))
     assert second[0] == pytest.approx(0.7 * first[0] + 0.3 * own[0], rel=1e-4)
-    assert second[1] == pytest.approx(first[1], rel=1e-5)
+    unknown = 10.0 ** model.score(memory, np.array([row]), np.array([model.unknown]))
+    alone_worth = 10.0**n_grams.unigrams
+    part = alone_worth[2] / (1 - alone_worth[:2].sum())
+    assert second[1] == pytest.approx(0.7 * first[1] + 0.3 * unknown[0] * part, rel=1e-4)
     end = 10.0 ** model.score(memory, np.array([row]), np.array([model.end]))
     ends = [10.0 ** m.finish(np.array([h]))[0] for m, h in zip((alone, mixed), histories)]
     assert ends[1] == pytest.approx(0.7 * ends[0] + 0.3 * end[0], rel=1e-4)

@@ -4,34 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import List, Optional, Tuple
+from typing import List, Optional
 
 import typer
-
-
-def weighted_texts(arguments: List[str]) -> List[Tuple[Path, int]]:
-    """Split ``FILE`` and ``FILE=WEIGHT``; a file whose name holds ``=`` wins.
-
-    Raises:
-        UsageError: no such file, or a weight that is none.
-    """
-    from streamer.errors import UsageError
-
-    texts = []
-    for argument in arguments:
-        name, weight = argument, 1
-        if not Path(argument).exists() and "=" in argument:
-            name, _, number = argument.rpartition("=")
-            if not number.isdigit() or int(number) < 1:
-                raise UsageError(
-                    f"{argument}: the weight is no whole number from 1",
-                    "write FILE or FILE=WEIGHT, as talk.txt=3",
-                )
-            weight = int(number)
-        if not Path(name).is_file():
-            raise UsageError(f"{name}: no such file", "give the path of a text")
-        texts.append((Path(name), weight))
-    return texts
 
 
 def build(
@@ -61,7 +36,7 @@ def build(
     from streamer.bundle import load_bundle
     from streamer.decoding import read_alphabet
     from streamer.errors import UsageError
-    from streamer.training.scorer import ScorerRecipe, build_scorer, open_text
+    from streamer.training.scorer import ScorerRecipe, build_scorer, open_text, weighted_texts
     from streamer.training.text import sentences
 
     try:

@@ -6,7 +6,7 @@ Scores are common logarithms, as KenLM's.
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +18,19 @@ FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 
 
+class _Told(NamedTuple):
+    """What the recurrent model knows of words it was told."""
+
+    words: Tuple[int, ...]
+    row: Tuple[FloatArray, ...]
+
+
 class LanguageModel:
     """Histories of words, and what the next word is worth behind each.
 
     With a recurrent model probabilities are a mixture: share * recurrent + (1 - share) *
-    n-grams. Words that it does not know are left to the n-grams.
+    n-grams. Words that it does not know have its probability of an unknown word, shared
+    among them as the n-grams' probabilities without context would.
 
     Args:
         n_grams: probabilities.
@@ -45,8 +53,13 @@ class LanguageModel:
         self._boosts = dict(boosts or {})
         self._recurrent = recurrent if share > 0 else None
         if self._recurrent is not None:
-            self._numbers = self._recurrent.numbers(words)
-            self._end = self._recurrent.end
+            numbers = self._recurrent.numbers(words)
+            known = numbers >= 0
+            others = max(1.0 - float((10.0 ** n_grams.unigrams[known]).sum()), 1e-6)
+            # What is added to the score of a word's number.
+            self._part = np.where(known, 0.0, n_grams.unigrams - np.log10(others))
+            self._numbers = np.where(known, numbers, self._recurrent.unknown)
+            self._told = _Told((), ())
             with np.errstate(divide="ignore"):
                 self._shares = np.log10(np.array([1 - share, share], np.float32))
         self.begin()
@@ -65,11 +78,28 @@ class LanguageModel:
         return 0
 
     def tell(self, words: Sequence[int]) -> int:
-        """Return the history of some words."""
-        history = 0
+        """Return the history of some words, right after `begin`.
+
+        Whoever is told more and more of the same text pays for what is new only.
+        """
+        if not words:
+            return 0
+        state = self._states[0]
         for word in words:
-            following, _ = self.score(np.array([history]), np.array([word]))
-            history = int(following[0])
+            state, _ = self._n_grams.score(state, word)
+        history = self._append(state, 0, words[-1], words[-2] if len(words) > 1 else -1)
+        if self._recurrent is not None:
+            told, row = self._told, 0
+            if told.words and tuple(words[: len(told.words)]) == told.words:
+                row = self._memory.append(*told.row)
+            else:
+                told = _Told((), self._memory.row(0))
+            for word in words[len(told.words) :]:
+                row = self._recurrent.remember(
+                    self._memory, np.array([row]), self._numbers[[word]]
+                )
+            self._told = _Told(tuple(words), self._memory.row(row))
+            self._rows[history] = row
         return history
 
     def score(self, histories: IntArray, words: IntArray) -> Tuple[IntArray, FloatArray]:
@@ -89,7 +119,8 @@ class LanguageModel:
         scores = np.array([self._n_grams.finish(self._states[h]) for h in asked], np.float32)
         if self._recurrent is None:
             return scores
-        return self._mixed(asked, np.full(len(asked), self._end), scores)
+        ends = self._recurrent.score(self._memory, self._remember(asked), self._recurrent.end)
+        return self._mixed(scores, ends)
 
     def contexts(self, histories: IntArray) -> IntArray:
         """Return the context of each history: a number, the same for the same last two words.
@@ -104,38 +135,39 @@ class LanguageModel:
     def _follow(self, keys: Sequence[int]) -> None:
         """Make histories: each key is one before, times the number of words, plus a word."""
         first = len(self._states)
-        score, words, parents = self._n_grams.score, self._words, self._parents
+        score, words = self._n_grams.score, self._words
         asked, following, scores = [], [], []
         for key in keys:
             history, word = divmod(key, self._n_words)
             state, worth = score(self._states[history], word)
-            number = len(self._states)
-            if number == len(self._context):
-                self._context = np.concatenate([self._context, np.zeros_like(self._context)])
-            self._context[number] = (words[history] + 1) * self._n_words + word + 1
-            self._states.append(state)
-            words.append(word)
-            parents.append(history)
+            self._append(state, history, word, words[history])
             asked.append(history)
             following.append(word)
             scores.append(worth)
         if self._recurrent is not None:
-            scores = self._mixed(
-                asked, self._numbers[following], np.array(scores, np.float32)
-            ).tolist()
+            rows = self._remember(asked)
+            others = self._recurrent.score(self._memory, rows, self._numbers[following])
+            others = others + self._part[following]
+            scores = self._mixed(np.array(scores, np.float32), others).tolist()
         for number, (key, worth) in enumerate(zip(keys, scores), first):
             self._behind[key] = (number, worth + self._boosts.get(key % self._n_words, 0.0))
 
-    def _mixed(self, histories: Sequence[int], numbers: IntArray, scores: FloatArray) -> FloatArray:
-        """Mix the recurrent model's probabilities into those of n-grams."""
-        assert self._recurrent is not None
-        rows = self._remember(histories)
-        known = np.flatnonzero(numbers >= 0)
-        others = self._recurrent.score(self._memory, rows[known], numbers[known])
-        mixed: FloatArray = scores.copy()
-        n_grams, recurrent = self._shares
-        mixed[known] = _add(scores[known] + n_grams, others + recurrent)
-        return mixed
+    def _append(self, state: Any, parent: int, word: int, before: int) -> int:
+        """Make a history: its n-grams' state, what it follows, its last word and the one before."""
+        number = len(self._states)
+        if number == len(self._context):
+            self._context = np.concatenate([self._context, np.zeros_like(self._context)])
+        self._context[number] = (before + 1) * self._n_words + word + 1
+        self._states.append(state)
+        self._words.append(word)
+        self._parents.append(parent)
+        return number
+
+    def _mixed(self, n_grams: FloatArray, recurrent: FloatArray) -> FloatArray:
+        """Mix common logarithms of probabilities."""
+        first, second = n_grams + self._shares[0], recurrent + self._shares[1]
+        high, low = np.maximum(first, second), np.minimum(first, second)
+        return np.asarray(high + np.log10(1 + 10 ** (low - high)), np.float32)
 
     def _remember(self, histories: Sequence[int]) -> IntArray:
         """Return the rows of the recurrent model's memory for histories; all at once are made."""
@@ -150,8 +182,3 @@ class LanguageModel:
             rows.update(zip(missing, range(first, first + len(missing))))
         return np.array([rows[h] for h in histories])
 
-
-def _add(first: FloatArray, second: FloatArray) -> FloatArray:
-    """Add probabilities given as common logarithms."""
-    high, low = np.maximum(first, second), np.minimum(first, second)
-    return np.asarray(high + np.log10(1 + 10 ** (low - high)), np.float32)

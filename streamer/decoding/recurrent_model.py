@@ -17,6 +17,7 @@ from typing import Any, Dict, Mapping, Sequence, Tuple, Union
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import ThreadpoolController
 
 from streamer.errors import ModelError
 
@@ -42,6 +43,11 @@ class Memory:
         self.cell = np.zeros((64, width), np.float32)
         self.query = np.zeros((64, n_vector), np.float32)
 
+    def row(self, number: int) -> Tuple[FloatArray, FloatArray, FloatArray]:
+        """Return a row as `append` takes it."""
+        rows = slice(number, number + 1)
+        return self.hidden[rows].copy(), self.cell[rows].copy(), self.query[rows].copy()
+
     def append(self, hidden: FloatArray, cell: FloatArray, query: FloatArray) -> int:
         """Add rows; return the number of the first."""
         first, self.n = self.n, self.n + len(hidden)
@@ -66,6 +72,7 @@ class RecurrentModel:
 
     Attributes:
         end: number of the end of a sentence.
+        unknown: number of all words that the model does not know.
     """
 
     def __init__(self, tensors: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -88,12 +95,17 @@ class RecurrentModel:
         for name, shape in shapes.items():
             if tensors[name].shape != shape:
                 raise ValueError(f"{name} is {tensors[name].shape} instead of {shape}")
+        # On a busy machine the threads of a product so small wait for each other longer than
+        # one would need for all of it.
+        self._threads = ThreadpoolController()
         self._kernel = kernel
         self._kernel_bias = tensors["lstm_bias"]
         self._projection = tensors["projection"].astype(np.float32)
         self._projection_bias = tensors["projection_bias"]
         self._width = width
         self.end = len(words) + END
+        self.unknown = len(words) + UNKNOWN
+        self._beginning = self._step(np.zeros((1, 2 * width), np.float32), np.array([self.end]))
 
     def tensors(self) -> Dict[str, FloatArray]:
         """Return the arrays of `write_recurrent_model`."""
@@ -113,7 +125,7 @@ class RecurrentModel:
     def begin(self) -> Memory:
         """Return a memory of one text, that of nothing said yet."""
         memory = Memory(self._width, self._table.shape[1])
-        memory.append(*self._step(np.zeros((1, 2 * self._width), np.float32), np.array([self.end])))
+        memory.append(*self._beginning)
         return memory
 
     def remember(self, memory: Memory, rows: IntArray, words: IntArray) -> int:
@@ -122,15 +134,17 @@ class RecurrentModel:
         Args:
             memory: the texts.
             rows: which ones, int (n,).
-            words: their next words, int (n,); -1 for one that the model does not know.
+            words: their next words, int (n,).
         """
-        words = np.where(words < 0, len(self._bias) - N_MARKS + UNKNOWN, words)
         before = np.concatenate([memory.hidden[rows], memory.cell[rows]], axis=1)
         return memory.append(*self._step(before, words))
 
-    def score(self, memory: Memory, rows: IntArray, words: IntArray) -> FloatArray:
+    def score(
+        self, memory: Memory, rows: IntArray, words: Union[IntArray, int]
+    ) -> FloatArray:
         """Return the common logarithms of words' probabilities behind texts, float32 (n,)."""
-        worth = np.einsum("ij,ij->i", memory.query[rows], self._table[words].astype(np.float32))
+        vectors = self._table[words].astype(np.float32)
+        worth = np.einsum("...j,...j", memory.query[rows], vectors)
         return np.asarray((worth * self._scale[words] + self._bias[words]) / _LN_10, np.float32)
 
     def _step(self, before: FloatArray, words: IntArray) -> Tuple[FloatArray, ...]:
@@ -138,7 +152,8 @@ class RecurrentModel:
         width = self._width
         vectors = self._table[words] * (INPUT_SCALE * self._scale[words])[:, None]
         inputs = np.concatenate([vectors.astype(np.float32), before[:, :width]], axis=1)
-        gates = inputs @ self._kernel + self._kernel_bias
+        gates = self._product(inputs, self._kernel)
+        gates += self._kernel_bias
         # sigmoid(x) = (1 + tanh(x / 2)) / 2
         halves = np.tanh(gates[:, : 2 * width] * np.float32(0.5))
         output = np.tanh(gates[:, 3 * width :] * np.float32(0.5))
@@ -146,7 +161,12 @@ class RecurrentModel:
         cell = (1 + halves[:, width:]) * before[:, width:] + (1 + halves[:, :width]) * candidate
         cell *= np.float32(0.5)
         hidden = np.float32(0.5) * (1 + output) * np.tanh(cell)
-        return hidden, cell, hidden @ self._projection + self._projection_bias
+        return hidden, cell, self._product(hidden, self._projection) + self._projection_bias
+
+    def _product(self, left: FloatArray, right: FloatArray) -> FloatArray:
+        with self._threads.limit(limits=1, user_api="blas"):
+            product: FloatArray = left @ right
+        return product
 
 
 def read_recurrent_model(path: Union[str, Path]) -> RecurrentModel:

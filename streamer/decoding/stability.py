@@ -15,9 +15,8 @@ from typing import List, Sequence, Tuple
 #: windows of 16 steps, two hypotheses after the first.
 HOLD_FRAMES = 25
 
-#: Share of the hypotheses' weight that must agree. Measured with noisy letters:
-#: one half settles words sooner than more would, and makes fewer mistakes, because
-#: a search that is held to what is settled spends its beam on what is not.
+#: Share of the hypotheses' weight that must agree. Nine tenths: 15.7 % of the words of dev
+#: are wrong and 10.7 characters not yet stable; a half: 16.4 % and 10.2; nothing held: 15.5 %.
 MIN_SHARE = 0.9
 
 

@@ -36,7 +36,7 @@ from streamer.decoding.recurrent_model import (
     write_recurrent_model,
 )
 from streamer.errors import StreamerError, UsageError
-from streamer.training.scorer import open_text
+from streamer.training.scorer import open_text, weighted_texts
 
 IntArray = npt.NDArray[np.int64]
 
@@ -464,7 +464,8 @@ def perplexity(path: Path, sentences: Iterable[str]) -> float:
             if number >= 0:
                 total += float(model.score(memory, np.array([row]), np.array([number]))[0])
                 n += 1
-            model.remember(memory, np.array([row]), np.array([number]))
+            after = np.array([number if number >= 0 else model.unknown])
+            model.remember(memory, np.array([row]), after)
     return float(10 ** (-total / max(n, 1)))
 
 
@@ -484,8 +485,6 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--vector", type=int, default=RecurrentRecipe.vector, help="of a word")
     parser.add_argument("--seed", type=int, default=RecurrentRecipe.seed)
     options = parser.parse_args(arguments)
-    from streamer.cli.scorer import weighted_texts
-
     try:
         texts = weighted_texts(options.texts)
         alphabet = read_alphabet(load_bundle(options.model).alphabet_path)

@@ -53,6 +53,29 @@ class ScorerRecipe:
     memory: str = "40%"
 
 
+def weighted_texts(arguments: List[str]) -> List[Tuple[Path, int]]:
+    """Split ``FILE`` and ``FILE=WEIGHT``; a file whose name holds ``=`` wins.
+
+    Raises:
+        UsageError: no such file, or a weight that is none.
+    """
+    texts = []
+    for argument in arguments:
+        name, weight = argument, 1
+        if not Path(argument).exists() and "=" in argument:
+            name, _, number = argument.rpartition("=")
+            if not number.isdigit() or int(number) < 1:
+                raise UsageError(
+                    f"{argument}: the weight is no whole number from 1",
+                    "write FILE or FILE=WEIGHT, as talk.txt=3",
+                )
+            weight = int(number)
+        if not Path(name).is_file():
+            raise UsageError(f"{name}: no such file", "give the path of a text")
+        texts.append((Path(name), weight))
+    return texts
+
+
 def open_text(path: Path) -> IO[str]:
     """Open a text, plain or ``.xz``, as UTF-8; bytes that are none become U+FFFD."""
     if path.suffix == ".xz":
