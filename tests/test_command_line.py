@@ -337,7 +337,8 @@ def test_a_second_signal_ends_it_at_once(tiny: Path, tmp_path: Path) -> None:
         except subprocess.TimeoutExpired:
             continue
     err = child.stderr.read() if child.stderr else b""
-    assert child.returncode == 130
+    # One that comes while Python is already taking itself apart kills it: 130 to a shell too.
+    assert child.returncode in (130, -signal.SIGINT)
     assert b"Traceback" not in err
 
 

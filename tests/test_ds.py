@@ -24,6 +24,7 @@ from streamer.decoding import (
 from streamer.decoding.beam import BeamSearch
 from streamer.decoding.decoder import FloatArray
 from streamer.decoding.ds import DsSearch, find_ds_package
+from streamer.decoding.search import tell_letters
 from streamer.errors import DecoderError
 
 from .conftest import SHARED, needs_shared
@@ -106,7 +107,7 @@ def test_the_weights_mean_the_same_in_both_decoders() -> None:
         settings = DecodingSettings(lm_alpha=alpha, lm_beta=beta)
         scores: List[float] = []
         for search in (BeamSearch(ENGLISH, scorer, settings), DsSearch(ENGLISH, scorer, settings)):
-            search.tell(SENTENCES[0].split())
+            tell_letters(search, ENGLISH, SENTENCES[0].split())
             best = search.paths(1)[0]
             assert best.text.strip() == SENTENCES[0]
             scores.append(best.score)

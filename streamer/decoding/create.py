@@ -21,6 +21,8 @@ from streamer.errors import DecoderError, UsageError
 #: the language model looks elsewhere: so it says what the native client says.
 DS_WINDOW_FRAMES = 1500
 DS_HOLD_FRAMES = 75
+#: Its hypotheses never meet, so more than half of the weight seldom agrees.
+DS_SHARE = 0.5
 
 #: Decoders to choose from. "auto" is "beam" with a scorer and "greedy" without.
 KINDS = ("auto", "beam", "ds", "greedy")
@@ -100,7 +102,7 @@ def create_decoder(
             search,
             n_columns,
             settings.n_best,
-            tracker=StabilityTracker(DS_HOLD_FRAMES),
+            tracker=StabilityTracker(DS_HOLD_FRAMES, DS_SHARE),
             window_frames=DS_WINDOW_FRAMES,
             longest_frames=2 * DS_WINDOW_FRAMES,
         )
