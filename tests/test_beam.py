@@ -19,7 +19,7 @@ from streamer.decoding.n_grams import KenlmNGrams
 from streamer.decoding.spelling import Letters, Phonemes, Spelling
 from streamer.decoding.tree import WordTree
 
-from .posteriors import ENGLISH
+from .posteriors import ENGLISH, posteriors
 
 TINY = Path(__file__).parent / "data" / "tiny.scorer"
 #: Nothing is thrown away.
@@ -166,6 +166,14 @@ def test_what_was_told_is_not_heard_again_but_counts() -> None:
         state, _ = model.score(model.begin(), word)
         expected.append(0.7 * math.log(10) * model.score(state, 1)[1] + 0.4)
     assert scores == pytest.approx(expected, abs=1e-4)
+
+
+def test_half_a_word_at_the_end_is_nothing() -> None:
+    search = BeamSearch(ENGLISH, read_scorer(TINY), DecodingSettings(beam_threshold=9.0))
+    search.step(posteriors("the microph", noise=0.0, tail_frames=2))
+    assert any("micro" in path.text for path in search.paths(5))
+    search.end()
+    assert search.paths(1)[0].text.split() == ["the"]
 
 
 def test_a_tree_shares_what_words_begin_with() -> None:

@@ -169,7 +169,7 @@ class BeamSearch:
     def _start(self, history: int, told: Sequence[str]) -> None:
         """Stand at the root, behind words and their history, before the first frame."""
         self._place = np.array([self._roots + self._spelling.blank])
-        self._history = np.array([history])
+        self._history = np.array([history], np.int64)
         self._event = np.array([-1])
         self._blank = np.zeros(1)
         self._label = np.full(1, _NEVER)
@@ -209,6 +209,9 @@ class BeamSearch:
             if last is None:
                 ends = self._language_model.finish(self._history)
                 self._total = self._total + self._weight * ends
+        else:
+            # Half words only: nothing in the lexicon ends here. What came before them counts.
+            self._event = np.array([self._last_word(event) for event in self._event.tolist()])
 
     def paths(self, n: int) -> List[Path]:
         """Return up to n hypotheses of distinct text, likeliest first."""
@@ -250,6 +253,12 @@ class BeamSearch:
         if heard[0].word is not None:
             self._said[event] = said
         return said
+
+    def _last_word(self, event: int) -> int:
+        """Return the event that completed the last word up to an event, -1 if there is none."""
+        while event >= 0 and self._heard[3, event] < 0:
+            event = int(self._heard[0, event])
+        return event
 
     def _wait(self, frame: _Scores) -> None:
         """Hear a frame that is a blank beyond doubt: all hypotheses stay as they are."""
