@@ -50,7 +50,10 @@ class LanguageModel:
     ) -> None:
         self._n_grams = n_grams
         self._n_words = len(words)
-        self._boosts = dict(boosts or {})
+        self._base = len(words) + 1
+        self._boosts = np.zeros(len(words), np.float32)
+        for word, boost in (boosts or {}).items():
+            self._boosts[word] = boost
         self._recurrent = recurrent if share > 0 else None
         if self._recurrent is not None:
             numbers = self._recurrent.numbers(words)
@@ -87,7 +90,10 @@ class LanguageModel:
         state = self._states[0]
         for word in words:
             state, _ = self._n_grams.score(state, word)
-        history = self._append(state, 0, words[-1], words[-2] if len(words) > 1 else -1)
+        history = len(self._states)
+        self._states.append(state)
+        last, before = words[-1], words[-2] + 1 if len(words) > 1 else 0
+        self._append(np.array([0]), np.array([last], np.int64), np.array([before], np.int64))
         if self._recurrent is not None:
             told, row = self._told, 0
             if told.words and tuple(words[: len(told.words)]) == told.words:
@@ -134,34 +140,31 @@ class LanguageModel:
 
     def _follow(self, keys: Sequence[int]) -> None:
         """Make histories: each key is one before, times the number of words, plus a word."""
-        first = len(self._states)
-        score, words = self._n_grams.score, self._words
-        asked, following, scores = [], [], []
-        for key in keys:
-            history, word = divmod(key, self._n_words)
-            state, worth = score(self._states[history], word)
-            self._append(state, history, word, words[history])
-            asked.append(history)
-            following.append(word)
-            scores.append(worth)
+        histories, words = np.divmod(np.array(keys, np.int64), self._n_words)
+        score, states = self._n_grams.score, self._states
+        first = len(states)
+        worths: List[float] = []
+        for history, word in zip(histories.tolist(), words.tolist()):
+            state, worth = score(states[history], word)
+            states.append(state)
+            worths.append(worth)
+        self._append(histories, words, self._context[histories] % self._base)
+        scores = np.array(worths, np.float32)
         if self._recurrent is not None:
-            rows = self._remember(asked)
-            others = self._recurrent.score(self._memory, rows, self._numbers[following])
-            others = others + self._part[following]
-            scores = self._mixed(np.array(scores, np.float32), others).tolist()
-        for number, (key, worth) in enumerate(zip(keys, scores), first):
-            self._behind[key] = (number, worth + self._boosts.get(key % self._n_words, 0.0))
+            rows = self._remember(histories.tolist())
+            others = self._recurrent.score(self._memory, rows, self._numbers[words])
+            scores = self._mixed(scores, others + self._part[words])
+        scores += self._boosts[words]
+        self._behind.update(zip(keys, enumerate(scores.tolist(), first)))
 
-    def _append(self, state: Any, parent: int, word: int, before: int) -> int:
-        """Make a history: its n-grams' state, what it follows, its last word and the one before."""
-        number = len(self._states)
-        if number == len(self._context):
+    def _append(self, parents: IntArray, words: IntArray, before: IntArray) -> None:
+        """Make histories: what each follows, its last word, and the one before, plus one."""
+        number = len(self._words)
+        while number + len(words) > len(self._context):
             self._context = np.concatenate([self._context, np.zeros_like(self._context)])
-        self._context[number] = (before + 1) * self._n_words + word + 1
-        self._states.append(state)
-        self._words.append(word)
-        self._parents.append(parent)
-        return number
+        self._context[number : number + len(words)] = before * self._base + words + 1
+        self._words.extend(words.tolist())
+        self._parents.extend(parents.tolist())
 
     def _mixed(self, n_grams: FloatArray, recurrent: FloatArray) -> FloatArray:
         """Mix common logarithms of probabilities."""
