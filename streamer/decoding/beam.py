@@ -47,9 +47,12 @@ _Scores = npt.NDArray[np.float64]
 #: The logarithm of no probability at all; finite, so that sums of it stay numbers.
 _NEVER = -1e9
 
-#: A word that ends is looked up in the language model if it could still be good
-#: enough were it there this much likelier (natural logarithm) than on its own.
-_LIKELIER_IN_CONTEXT = 0.0
+#: A word that ends is looked up in the language model only if its probability without
+#: context leaves it so far (natural logarithm) above what is thrown away. Looking up all
+#: that are above (0) takes half as much time again, and a beam of 300 for the same time as
+#: one of 200 gains more (dev 15.6 % of the words wrong instead of 15.9, with noise 43.0
+#: instead of 43.7).
+_ABOVE_FLOOR = 2.0
 
 #: The logarithm of a probability from which on a blank leaves nothing else to hear. Half
 #: of all frames (dev: 17.7 % of the words wrong with and without).
@@ -334,7 +337,7 @@ class BeamSearch:
         first = self._tree.first_word[child] - ends + counts
         word = self._tree.word[np.arange(len(ending)) + first[ending]].astype(np.int64)
         alone = score[ending] + self._word_worth[word] + self._word_score
-        chosen = np.flatnonzero(alone > floor - _LIKELIER_IN_CONTEXT)
+        chosen = np.flatnonzero(alone > floor + _ABOVE_FLOOR)
         return ending[chosen], word[chosen]
 
     def _select(

@@ -29,7 +29,7 @@ _LOOKED_AT = 16
 WINDOW_FRAMES = 400
 
 #: A search that nothing has settled for this long is cut all the same.
-LONGEST_FRAMES = 800
+LONGEST_FRAMES = 500
 
 #: The end of what was heard that a cut leaves alone.
 _KEPT_FRAMES = 50
