@@ -6,7 +6,7 @@ Scores are common logarithms, as KenLM's.
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, TypeVar, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from streamer.decoding.recurrent_model import RecurrentModel
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
+_Kind = TypeVar("_Kind", bound=np.generic)
 
 
 class _Told(NamedTuple):
@@ -70,10 +71,11 @@ class LanguageModel:
     def begin(self) -> int:
         """Forget all histories; return the empty one."""
         self._states: List[Any] = [self._n_grams.begin()]
-        self._context = np.zeros(256, np.int64)
-        self._words: List[int] = [-1]
-        self._parents: List[int] = [-1]
-        self._behind: Dict[int, Tuple[int, float]] = {}
+        # Of each history: context, last word, the history before it, its last word's score.
+        self._context, self._word, self._parent = (np.full(256, -1, np.int64) for _ in range(3))
+        self._context[0] = 0
+        self._worth = np.zeros(256, np.float32)
+        self._behind: Dict[int, int] = {}
         if self._recurrent is not None:
             # Rows of the recurrent model's memory, of those histories that were asked for.
             self._memory = self._recurrent.begin()
@@ -93,7 +95,7 @@ class LanguageModel:
         history = len(self._states)
         self._states.append(state)
         last, before = words[-1], words[-2] + 1 if len(words) > 1 else 0
-        self._append(np.array([0]), np.array([last], np.int64), np.array([before], np.int64))
+        self._append(history, 0, np.array([last], np.int64), before, 0.0)
         if self._recurrent is not None:
             told, row = self._told, 0
             if told.words and tuple(words[: len(told.words)]) == told.words:
@@ -115,9 +117,8 @@ class LanguageModel:
         new = [key for key in dict.fromkeys(keys) if key not in known]
         if new:
             self._follow(new)
-        found = [known[key] for key in keys]
-        following, scores = zip(*found) if found else ((), ())
-        return np.array(following, np.int64), np.array(scores, np.float32)
+        following = np.array([known[key] for key in keys], np.int64)
+        return following, self._worth[following]
 
     def finish(self, histories: IntArray) -> FloatArray:
         """Return what the end is worth behind histories."""
@@ -148,23 +149,32 @@ class LanguageModel:
             state, worth = score(states[history], word)
             states.append(state)
             worths.append(worth)
-        self._append(histories, words, self._context[histories] % self._base)
         scores = np.array(worths, np.float32)
         if self._recurrent is not None:
             rows = self._remember(histories.tolist())
             others = self._recurrent.score(self._memory, rows, self._numbers[words])
             scores = self._mixed(scores, others + self._part[words])
         scores += self._boosts[words]
-        self._behind.update(zip(keys, enumerate(scores.tolist(), first)))
+        before = self._context[histories] % self._base
+        self._append(first, histories, words, before, scores)
+        self._behind.update(zip(keys, range(first, first + len(keys))))
 
-    def _append(self, parents: IntArray, words: IntArray, before: IntArray) -> None:
-        """Make histories: what each follows, its last word, and the one before, plus one."""
-        number = len(self._words)
-        while number + len(words) > len(self._context):
-            self._context = np.concatenate([self._context, np.zeros_like(self._context)])
-        self._context[number : number + len(words)] = before * self._base + words + 1
-        self._words.extend(words.tolist())
-        self._parents.extend(parents.tolist())
+    def _append(
+        self,
+        first: int,
+        parents: Union[IntArray, int],
+        words: IntArray,
+        before: Union[IntArray, int],
+        scores: Union[FloatArray, float],
+    ) -> None:
+        """Write histories down: what they follow, their last words, the ones before, plus one."""
+        rows = slice(first, first + len(words))
+        while rows.stop > len(self._context):
+            self._context = _longer(self._context)
+            self._word, self._parent = _longer(self._word), _longer(self._parent)
+            self._worth = _longer(self._worth)
+        self._context[rows] = before * self._base + words + 1
+        self._word[rows], self._parent[rows], self._worth[rows] = words, parents, scores
 
     def _mixed(self, n_grams: FloatArray, recurrent: FloatArray) -> FloatArray:
         """Mix common logarithms of probabilities."""
@@ -179,9 +189,13 @@ class LanguageModel:
         missing = [h for h in dict.fromkeys(histories) if h not in rows]
         if missing:
             # What came before was asked for before: nobody follows what has no score.
-            before = np.array([rows[self._parents[h]] for h in missing])
-            words = self._numbers[[self._words[h] for h in missing]]
+            before = np.array([rows[parent] for parent in self._parent[missing].tolist()])
+            words = self._numbers[self._word[missing]]
             first = self._recurrent.remember(self._memory, before, words)
             rows.update(zip(missing, range(first, first + len(missing))))
         return np.array([rows[h] for h in histories])
 
+
+def _longer(array: npt.NDArray[_Kind]) -> npt.NDArray[_Kind]:
+    """Return an array with room for as much again."""
+    return np.concatenate([array, np.zeros_like(array)])

@@ -30,7 +30,7 @@ FORMS: Sequence[Sequence[str]] = (
 #: How a bundle that hears phonemes is decoded where nothing else is asked for. With words that
 #: end at any phoneme the beam has to be wider than for letters; RESULTS.md has the figures.
 PHONEME_DECODING: Mapping[str, Any] = {
-    "beam": 300, "beam_threshold": 14.0, "cutoff_top_n": 15, "lm_alpha": 1.0, "lm_beta": 0.0,
+    "beam": 512, "beam_threshold": 14.0, "cutoff_top_n": 15, "lm_alpha": 1.0, "lm_beta": 0.0,
     "max_words": 50_000,
 }  # fmt: skip
 
