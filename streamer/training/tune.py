@@ -40,7 +40,7 @@ GRID: Dict[str, Sequence[float]] = {
     "recurrent_share": (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
 }
 #: Beam widths of the curve.
-BEAMS = (4, 8, 16, 32, 64, 128, 256)
+BEAMS = (8, 16, 32, 64, 128, 256, 512)
 
 
 @dataclass(frozen=True)
