@@ -30,6 +30,7 @@ import numpy.typing as npt
 
 from streamer.decoding.alphabet import Alphabet
 from streamer.decoding.decoder import FloatArray
+from streamer.decoding.growing import longer
 from streamer.decoding.language_model import LanguageModel
 from streamer.decoding.n_grams import open_n_grams
 from streamer.decoding.recurrent_model import RecurrentModel
@@ -179,7 +180,7 @@ class BeamSearch:
         self._total = np.zeros(1)
         self._frame = 0
         self._events = 0
-        self._heard = np.zeros((4, 1024), np.int64)  # of each event: before it, token, frame, word
+        self._heard = np.zeros((1024, 4), np.int64)  # of each event: before it, token, frame, word
         text = "".join(word + " " for word in told)
         # What is said up to the end of a word, by its event.
         self._said = {-1: Said(text, (0,) * len(text), (0,) * len(text))}
@@ -245,8 +246,8 @@ class BeamSearch:
             return known
         heard: List[Heard] = []
         before = event
-        while before >= 0 and (not heard or self._heard[3, before] < 0):
-            before, token, frame, word = self._heard[:, before].tolist()
+        while before >= 0 and (not heard or self._heard[before, 3] < 0):
+            before, token, frame, word = self._heard[before].tolist()
             heard.append(Heard(token, frame, self._words[word] if word >= 0 else None))
         first = self._trace(before)
         more = self._spelling.said(heard[::-1])
@@ -259,8 +260,8 @@ class BeamSearch:
 
     def _last_word(self, event: int) -> int:
         """Return the event that completed the last word up to an event, -1 if there is none."""
-        while event >= 0 and self._heard[3, event] < 0:
-            event = int(self._heard[0, event])
+        while event >= 0 and self._heard[event, 3] < 0:
+            event = int(self._heard[event, 0])
         return event
 
     def _wait(self, frame: _Scores) -> None:
@@ -377,12 +378,12 @@ class BeamSearch:
 
     def _record(self, before: _IntArray, token: _IntArray, word: _IntArray) -> _IntArray:
         """Write down what was heard at this frame; return the events."""
-        numbers = np.arange(self._events, self._events + len(before))
-        self._events += len(before)
-        while self._events > self._heard.shape[1]:
-            self._heard = np.concatenate([self._heard, np.zeros_like(self._heard)], axis=1)
-        self._heard[:, numbers] = before, token, np.full(len(before), self._frame), word
-        return numbers
+        first, self._events = self._events, self._events + len(before)
+        while self._events > len(self._heard):
+            self._heard = longer(self._heard)
+        frame = np.full(len(before), self._frame)
+        self._heard[first : self._events] = np.stack([before, token, frame, word], axis=1)
+        return np.arange(first, self._events)
 
 
 def _boosts(user_words: Sequence[UserWord], alphabet: Alphabet) -> Dict[str, float]:

@@ -6,17 +6,20 @@ Scores are common logarithms, as KenLM's.
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, TypeVar, Union
+import math
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import numpy.typing as npt
 
+from streamer.decoding.growing import longer
 from streamer.decoding.n_grams import NGrams
 from streamer.decoding.recurrent_model import RecurrentModel
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
-_Kind = TypeVar("_Kind", bound=np.generic)
+
+_LN_10 = math.log(10)
 
 
 class _Told(NamedTuple):
@@ -55,7 +58,7 @@ class LanguageModel:
         self._boosts = np.zeros(len(words), np.float32)
         for word, boost in (boosts or {}).items():
             self._boosts[word] = boost
-        self._recurrent = recurrent if share > 0 else None
+        self._recurrent = recurrent
         if self._recurrent is not None:
             numbers = self._recurrent.numbers(words)
             known = numbers >= 0
@@ -170,17 +173,16 @@ class LanguageModel:
         """Write histories down: what they follow, their last words, the ones before, plus one."""
         rows = slice(first, first + len(words))
         while rows.stop > len(self._context):
-            self._context = _longer(self._context)
-            self._word, self._parent = _longer(self._word), _longer(self._parent)
-            self._worth = _longer(self._worth)
+            self._context = longer(self._context)
+            self._word, self._parent = longer(self._word), longer(self._parent)
+            self._worth = longer(self._worth)
         self._context[rows] = before * self._base + words + 1
         self._word[rows], self._parent[rows], self._worth[rows] = words, parents, scores
 
     def _mixed(self, n_grams: FloatArray, recurrent: FloatArray) -> FloatArray:
         """Mix common logarithms of probabilities."""
         first, second = n_grams + self._shares[0], recurrent + self._shares[1]
-        high, low = np.maximum(first, second), np.minimum(first, second)
-        return np.asarray(high + np.log10(1 + 10 ** (low - high)), np.float32)
+        return np.asarray(np.logaddexp(first * _LN_10, second * _LN_10) / _LN_10, np.float32)
 
     def _remember(self, histories: Sequence[int]) -> IntArray:
         """Return the rows of the recurrent model's memory for histories; all at once are made."""
@@ -194,8 +196,3 @@ class LanguageModel:
             first = self._recurrent.remember(self._memory, before, words)
             rows.update(zip(missing, range(first, first + len(missing))))
         return np.array([rows[h] for h in histories])
-
-
-def _longer(array: npt.NDArray[_Kind]) -> npt.NDArray[_Kind]:
-    """Return an array with room for as much again."""
-    return np.concatenate([array, np.zeros_like(array)])

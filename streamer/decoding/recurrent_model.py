@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import ThreadpoolController
 
+from streamer.decoding.growing import longer
 from streamer.errors import ModelError
 
 FloatArray = npt.NDArray[np.float32]
@@ -52,9 +53,8 @@ class Memory:
         """Add rows; return the number of the first."""
         first, self.n = self.n, self.n + len(hidden)
         while self.n > len(self.hidden):
-            self.hidden = np.concatenate([self.hidden, np.zeros_like(self.hidden)])
-            self.cell = np.concatenate([self.cell, np.zeros_like(self.cell)])
-            self.query = np.concatenate([self.query, np.zeros_like(self.query)])
+            self.hidden, self.cell = longer(self.hidden), longer(self.cell)
+            self.query = longer(self.query)
         rows = slice(first, self.n)
         self.hidden[rows], self.cell[rows], self.query[rows] = hidden, cell, query
         return first

@@ -1,4 +1,4 @@
-"""What the searches (flashlight's, DeepSpeech's, greedy) have in common.
+"""What the searches (our own, DeepSpeech's, greedy) have in common.
 
 A search knows frames and characters. Words, the stable prefix, forgetting what
 is settled and starting over belong to `streamer.decoding.streaming`, which
@@ -8,10 +8,9 @@ drives any of them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Iterable, List, Protocol, Sequence, Tuple
+from typing import List, Protocol, Sequence, Tuple
 
 import numpy as np
-import numpy.typing as npt
 
 from streamer.decoding.alphabet import Alphabet
 from streamer.decoding.decoder import FloatArray
@@ -81,26 +80,20 @@ class Search(Protocol):
         ...
 
 
-def beyond_doubt(labels: Iterable[int], blank: int, width: int) -> FloatArray:
-    """Return frames, float32 (n, width), that can only be these labels.
+def spell(alphabet: Alphabet, words: Sequence[str]) -> FloatArray:
+    """Return frames, float32 (n, n_labels), that can only be words, a space behind each.
 
     A search that hears them stands where it would stand after them, its
     language model included: so a search is started in the middle of a sentence.
     """
     path: List[int] = []
-    for label in labels:
+    for label in alphabet.encode("".join(word + " " for word in words)):
         if path and path[-1] == label:
-            path.append(blank)
+            path.append(alphabet.blank)
         path.append(label)
-    frames = np.zeros((len(path), width), np.float32)
+    frames = np.zeros((len(path), len(alphabet) + 1), np.float32)
     frames[np.arange(len(path)), path] = 1.0
     return frames
-
-
-def spell(alphabet: Alphabet, words: Sequence[str]) -> FloatArray:
-    """Return frames, float32 (n, n_labels), that can only be words, a space behind each."""
-    text = "".join(word + " " for word in words)
-    return beyond_doubt(alphabet.encode(text), alphabet.blank, len(alphabet) + 1)
 
 
 def tell_letters(search: Search, alphabet: Alphabet, words: Sequence[str]) -> int:
@@ -111,20 +104,14 @@ def tell_letters(search: Search, alphabet: Alphabet, words: Sequence[str]) -> in
     return len(frames)
 
 
-def collapse(labels: Sequence[int], blank: int) -> Tuple[npt.NDArray[np.int64], ...]:
-    """Apply CTC's rule to the labels of a path, one a frame: labels and frames.
+def letter_path(score: float, labels: Sequence[int], alphabet: Alphabet) -> Path:
+    """Return the hypothesis of a path over letters, one label a frame.
 
-    Repeated labels are one unless a blank stands between them.
+    By CTC's rule repeated labels are one unless a blank stands between them.
     """
     path = np.asarray(labels, np.int64)
-    heard = path != blank
+    heard = path != alphabet.blank
     heard[1:] &= path[1:] != path[:-1]
     frames = np.flatnonzero(heard)
-    return path[frames], frames
-
-
-def letter_path(score: float, labels: Sequence[int], alphabet: Alphabet) -> Path:
-    """Return the hypothesis of a path over letters, one label a frame."""
-    heard, frames = collapse(labels, alphabet.blank)
-    letters = heard.tolist()
+    letters = path[frames].tolist()
     return Path(score, alphabet.decode(letters), tuple(frames.tolist()), tuple(letters))

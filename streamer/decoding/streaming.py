@@ -2,11 +2,10 @@
 
 The search only ever holds the part of the utterance that is not settled. What
 is settled is kept here, and the search is started anew behind it when it has
-grown long or wants to contradict it: it is told the last settled words (as
-frames that spell them beyond doubt, so that the language model stands where it
-stood) and hears the frames since then once more. So every hypothesis begins
-with what was declared stable, and a chunk costs the same in the tenth minute as
-in the first.
+grown long or wants to contradict it: it is told the last settled words (so that
+its language model stands where it stood) and hears the frames since then once
+more. So every hypothesis begins with what was declared stable, and a chunk
+costs the same in the tenth minute as in the first.
 """
 
 from __future__ import annotations

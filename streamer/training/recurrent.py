@@ -38,8 +38,6 @@ from streamer.decoding.recurrent_model import (
 from streamer.errors import StreamerError, UsageError
 from streamer.training.scorer import open_text, weighted_texts
 
-IntArray = npt.NDArray[np.int64]
-
 #: Words of a text that stay together when texts are shuffled.
 _PIECE_WORDS = 2048
 #: Words at a time that are compared with the sample: what fits into the cache.
