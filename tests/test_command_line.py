@@ -15,6 +15,7 @@ from typing import Any, Callable, Dict, List
 import numpy as np
 import pytest
 
+from streamer.cli.app import run as run_here
 from streamer.cli.options import DecoderKind, Format
 from streamer.decoding import KINDS
 from streamer.output import FORMATS
@@ -244,6 +245,26 @@ def test_an_unknown_model_is_one_line_of_error(sounds: Path) -> None:
     result = run("transcribe", "--model", "klingon", sounds / "half.wav")
     assert "klingon" in error_of(result)
     assert result.returncode == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "speech.tsv", "-o", "x"],
+        ["export", "last.pt", "-o", "x"],
+        ["scorer", "recurrent", "a.txt", "--scorer", "a.scorer", "-o", "x"],
+    ],
+    ids=" ".join,
+)
+def test_training_without_pytorch_is_one_line_of_error(
+    arguments: List[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert run_here(arguments) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert "streamer[train]" in said
+    assert said.count("\n") == 1
 
 
 @pytest.mark.parametrize(

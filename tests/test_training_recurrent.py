@@ -9,6 +9,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: the training needs it")
 
+from streamer.bundle import load_bundle  # noqa: E402
+from streamer.cli.app import run  # noqa: E402
 from streamer.decoding.recurrent_model import read_recurrent_model  # noqa: E402
 from streamer.errors import UsageError  # noqa: E402
 from streamer.training import recurrent  # noqa: E402
@@ -109,9 +111,18 @@ def test_it_learns_what_follows_what_and_goes_on_from_there(tmp_path: Path) -> N
         train([(empty, 1)], words, tmp_path / "n", SMALL)
 
 
-def test_the_command_says_what_is_wrong(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    arguments = ["--scorer", str(tmp_path / "x.scorer"), "-o", str(tmp_path / "m")]
-    assert recurrent.main([str(tmp_path / "missing.txt"), *arguments]) == 2
-    assert capsys.readouterr().err.startswith("error: ")
+def test_the_command_trains(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("we say the same\n" * 50, encoding="utf-8")
+    scorer = str(load_bundle("english").scorer_path)
+    output = tmp_path / "m.safetensors"
+    arguments = [
+        "scorer", "recurrent", f"{text}=2", "--scorer", scorer, "-o", str(output),
+        "--dev", str(text), "--minutes", "0.02", "--width", "16", "--vector", "8",
+    ]  # fmt: skip
+    assert run(arguments) == 0
+    assert "perplexity of dev" in capfd.readouterr().err
+    assert perplexity(output, ["we say the same"]) < 10_000
+    missing = str(tmp_path / "missing.txt")
+    assert run([*arguments[:2], missing, *arguments[3:]]) == 2
+    assert capfd.readouterr().err.startswith("error: ")

@@ -68,10 +68,57 @@ def build(
     typer.echo(f"{output}: {n_words} words, {size:.1f} MB", err=True)
 
 
+def recurrent(
+    texts: List[str] = typer.Argument(
+        ..., metavar="TEXT[=WEIGHT]...",
+        help="Texts of one sentence a line, plain or .xz; a weight counts one repeatedly.",
+    ),
+    scorer: Path = typer.Option(..., "--scorer", help="The .scorer whose words these are."),
+    output: Path = typer.Option(..., "--output", "-o", help="The .safetensors to write."),
+    model: str = typer.Option("english", help="Bundle whose alphabet spells the words."),
+    start_from: Optional[Path] = typer.Option(None, "--from", help="Model to go on from."),
+    dev: Optional[Path] = typer.Option(None, help="Text whose perplexity is told at the end."),
+    minutes: float = typer.Option(60.0, min=0.0, help="Train so long."),
+    rate: float = typer.Option(2e-3, min=0.0, help="Learning rate."),
+    constant: float = typer.Option(
+        0.25, min=0.0, max=0.99, help="Share of the time before the rate falls."
+    ),
+    width: int = typer.Option(512, min=1, help="Units of the LSTM."),
+    vector: int = typer.Option(256, min=1, help="Entries of a word's vector."),
+    seed: int = typer.Option(0, help="Of all dice."),
+) -> None:  # fmt: skip
+    """Train a recurrent language model to go beside a scorer (needs PyTorch).
+
+    It is written every ten minutes; `streamer export --recurrent` puts it into a bundle.
+    """
+    from streamer.cli.train import need_torch
+
+    need_torch()
+    from streamer.bundle import load_bundle
+    from streamer.decoding import read_alphabet, read_scorer
+    from streamer.training.recurrent import RecurrentRecipe, train
+    from streamer.training.scorer import open_text, weighted_texts
+
+    weighted = weighted_texts(texts)
+    words = read_scorer(scorer).words(read_alphabet(load_bundle(model).alphabet_path))
+    recipe = RecurrentRecipe(
+        width=width, vector=vector, minutes=minutes, rate=rate, constant=constant, seed=seed
+    )
+    sentences: List[str] = []
+    if dev is not None:
+        with open_text(dev) as lines:
+            sentences = lines.read().splitlines()
+    train(
+        weighted, words, output, recipe, start_from, sentences,
+        lambda line: typer.echo(line, err=True),
+    )  # fmt: skip
+
+
 def register(app: typer.Typer) -> None:
-    """Add ``streamer scorer build`` to the command line."""
+    """Add ``streamer scorer build`` and ``streamer scorer recurrent`` to the command line."""
     scorer = typer.Typer(no_args_is_help=True, help="Language models: build your own.")
     scorer.command("build")(build)
+    scorer.command("recurrent")(recurrent)
 
     @scorer.callback()
     def group() -> None:

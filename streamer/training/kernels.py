@@ -17,6 +17,8 @@ from typing import Any, Optional, Tuple, cast
 import torch
 from torch import Tensor
 
+from streamer.training.precision import cpu_flags
+
 #: What /proc/cpuinfo has to list.
 CPU_FLAGS = ("amx_bf16", "amx_tile", "avx512_bf16")
 _COMPILER_FLAGS = ["-O3", "-march=sapphirerapids", "-fno-math-errno", "-std=c++20"]
@@ -24,11 +26,7 @@ _COMPILER_FLAGS = ["-O3", "-march=sapphirerapids", "-fno-math-errno", "-std=c++2
 
 def why_not() -> str:
     """Return why the kernels cannot be used here, "" if they can."""
-    try:
-        cpu = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return "not Linux"
-    flags = cpu.partition("\nflags")[2].partition("\n")[0].split()
+    flags = cpu_flags()
     missing = [flag for flag in CPU_FLAGS if flag not in flags]
     if missing:
         return f"the CPU has no {missing[0]}"

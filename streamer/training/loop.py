@@ -20,6 +20,7 @@ from streamer.training.batches import LETTERS, Batch, DataSet, evaluation_batche
 from streamer.training.network import NetworkShape, Outputs, TrainingNetwork, widened
 from streamer.training.optimiser import Optimisers
 from streamer.training.phoneme_lm import trigram
+from streamer.training.precision import matrix_type
 from streamer.training.scoring import Errors, errors, greedy_labels, greedy_text, total
 from streamer.training.workers import ALONE, Workers
 
@@ -58,7 +59,7 @@ class TrainingSettings:
         average: decay of the running average of the weights.
         clip: gradients of a greater norm are scaled to it.
         seed: of everything that is drawn.
-        bf16: whether matrix products are in bfloat16.
+        bf16: whether matrix products are in bfloat16, where the processor has it.
     """
 
     n_hidden: int = 512
@@ -180,6 +181,7 @@ class Trainer:
             n_teacher=train.n_teacher if settings.teacher_weight else 0,
         )
         reason = self._why_not_fast()
+        self._short = settings.bf16 and matrix_type(self.device.type) is torch.bfloat16
         self.network = TrainingNetwork(shape, fast=not reason).to(self.device)
         self.network.set_normalisation(*train.statistics())
         self.progress = Progress()
@@ -194,7 +196,10 @@ class Trainer:
             settings.weight_decay, workers,
         )  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
-        self._say("training kernels: " + (f"PyTorch's own, {reason}" if reason else "AMX"))
+        self._say(
+            "training kernels: " + (f"PyTorch's own, {reason}" if reason else "AMX")
+            + f"; matrix products in {'bfloat16' if self._short else 'float32'}"
+        )  # fmt: skip
 
     def _why_not_fast(self) -> str:
         if self.device.type != "cpu":
@@ -379,7 +384,7 @@ class Trainer:
             )
 
     def _forward(self, batch: Batch) -> Outputs:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.bf16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._short):
             return self.network(batch.vectors, batch.n_frames)  # type: ignore[no-any-return]
 
     def _say_step(self, parts: List[Tuple[float, ...]], n_batches: int) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Dict, Iterable, List, Tuple
 import torch
 from torch import Tensor, nn
 
+from streamer.training.precision import matrix_type
 from streamer.training.workers import ALONE, Workers
 
 #: Coefficients of the Newton-Schulz iteration (Jordan and others): singular values end near 1.
@@ -26,11 +27,11 @@ def orthogonalise(matrices: Tensor) -> Tensor:
     Args:
         matrices: (count, rows, columns).
     """
-    x = matrices.bfloat16()
+    x = matrices.to(matrix_type(matrices.device.type))
     tall = x.shape[1] > x.shape[2]
     if tall:
         x = x.transpose(1, 2)
-    x = x / (x.float().flatten(1).norm(dim=1)[:, None, None] + 1e-7).bfloat16()
+    x = x / (x.float().flatten(1).norm(dim=1)[:, None, None] + 1e-7).to(x.dtype)
     for _ in range(_ITERATIONS):
         gram = x @ x.transpose(1, 2)
         x = _A * x + (_B * gram + _C * (gram @ gram)) @ x

@@ -1,7 +1,5 @@
 """Trains the recurrent language model that is used beside a scorer's n-grams.
 
-    python -m streamer.training.recurrent TEXT[=WEIGHT]... --scorer X.scorer -o X.safetensors
-
 The words are the scorer's. Texts are cut into pieces, shuffled, and read side by side in
 many rows. What a word is worth is compared with the most frequent words and a sample of
 the others (importance sampling after Bengio and Senecal, 2003, the right word taken out
@@ -11,9 +9,7 @@ that nobody has to compute it (Devlin et al., 2014).
 
 from __future__ import annotations
 
-import argparse
 import math
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +21,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding
 
-from streamer.bundle import load_bundle
-from streamer.decoding import read_alphabet, read_scorer
 from streamer.decoding.recurrent_model import (
     END,
     INPUT_SCALE,
@@ -35,8 +29,9 @@ from streamer.decoding.recurrent_model import (
     read_recurrent_model,
     write_recurrent_model,
 )
-from streamer.errors import StreamerError, UsageError
-from streamer.training.scorer import open_text, weighted_texts
+from streamer.errors import UsageError
+from streamer.training.precision import matrix_type
+from streamer.training.scorer import open_text
 
 #: Words of a text that stay together when texts are shuffled.
 _PIECE_WORDS = 2048
@@ -107,7 +102,8 @@ class WordNetwork(nn.Module):
         self, vectors: Tensor, state: Optional[Tuple[Tensor, Tensor]] = None
     ) -> Tuple[Tensor, Tuple[Tensor, Tensor]]:
         """Return queries, float32 (steps, rows, vector), and the state, for words' vectors."""
-        with torch.autocast("cpu", torch.bfloat16):
+        short = matrix_type() is torch.bfloat16
+        with torch.autocast("cpu", torch.bfloat16, enabled=short):
             hidden, state = self.lstm(vectors * INPUT_SCALE, state)
             return self.projection(hidden).float(), state
 
@@ -234,7 +230,8 @@ def compare(
     """
     n = len(words)
     compared = sample.compared
-    vectors = table[compared].bfloat16()
+    short_type = matrix_type()
+    vectors = table[compared].to(short_type)
     across = vectors.T.contiguous()
     offset = bias[compared] - sample.surplus
     # Where a word stands in the sample; twice drawn, the last place counts.
@@ -247,7 +244,7 @@ def compare(
     for start in range(0, n, _BLOCK_WORDS):
         rows = slice(start, start + _BLOCK_WORDS)
         query, right = queries[rows], words[rows]
-        short = query.bfloat16()
+        short = query.to(short_type)
         own = table[right]
         worth = (query * own).sum(1) + bias[right]
         others = (short @ across).float().add_(offset)
@@ -258,7 +255,7 @@ def compare(
         loss += float((total - worth).sum())
         slope = (1 + 2 * penalty * total) / n
         share = others.sub_(total[:, None]).exp_().mul_(slope[:, None])
-        short_share = share.bfloat16()
+        short_share = share.to(short_type)
         of_offsets += share.sum(0)
         of_compared += (short_share.T @ short).float()
         of_right = slope * torch.exp(worth - total) - 1 / n
@@ -465,48 +462,3 @@ def perplexity(path: Path, sentences: Iterable[str]) -> float:
             after = np.array([number if number >= 0 else model.unknown])
             model.remember(memory, np.array([row]), after)
     return float(10 ** (-total / max(n, 1)))
-
-
-def main(arguments: Optional[Sequence[str]] = None) -> int:
-    """Train a model; return the exit code."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("texts", nargs="+", metavar="TEXT[=WEIGHT]", help="plain or .xz")
-    parser.add_argument("--scorer", type=Path, required=True, help="whose words these are")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="model to write")
-    parser.add_argument("--model", default="english", help="bundle whose alphabet spells them")
-    parser.add_argument("--from", dest="start", type=Path, help="model to go on from")
-    parser.add_argument("--dev", type=Path, help="text whose perplexity is reported")
-    parser.add_argument("--minutes", type=float, default=RecurrentRecipe.minutes)
-    parser.add_argument("--rate", type=float, default=RecurrentRecipe.rate, help="learning rate")
-    parser.add_argument("--constant", type=float, default=RecurrentRecipe.constant)
-    parser.add_argument("--width", type=int, default=RecurrentRecipe.width, help="of the LSTM")
-    parser.add_argument("--vector", type=int, default=RecurrentRecipe.vector, help="of a word")
-    parser.add_argument("--seed", type=int, default=RecurrentRecipe.seed)
-    options = parser.parse_args(arguments)
-    try:
-        texts = weighted_texts(options.texts)
-        alphabet = read_alphabet(load_bundle(options.model).alphabet_path)
-        words = read_scorer(options.scorer).words(alphabet)
-        recipe = RecurrentRecipe(
-            width=options.width, vector=options.vector, minutes=options.minutes,
-            rate=options.rate, constant=options.constant, seed=options.seed,
-        )  # fmt: skip
-        dev: List[str] = []
-        if options.dev is not None:
-            with open_text(options.dev) as lines:
-                dev = lines.read().splitlines()
-        train(texts, words, options.output, recipe, options.start, dev, _say)
-    except StreamerError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        return 130
-    return 0
-
-
-def _say(what: str) -> None:
-    print(what, file=sys.stderr, flush=True)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
