@@ -197,9 +197,11 @@ def _load_network(kind: str, path: Path, n_steps: int, compute_units: str) -> Ac
 
         return OnnxAcousticModel(path, n_steps=n_steps)
     from streamer.acoustic.numpy_model import NumpyAcousticModel
+    from streamer.acoustic.onnx_weights import read_onnx
     from streamer.acoustic.weights import load_safetensors
 
-    return NumpyAcousticModel(load_safetensors(path), n_steps)
+    weights = read_onnx(path) if path.suffix == ".onnx" else load_safetensors(path)
+    return NumpyAcousticModel(weights, n_steps)
 
 
 def bundled_folder(name: str = BUNDLED) -> Path:

@@ -7,9 +7,9 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 
+from streamer.acoustic.mapped_file import Budget
+from streamer.acoustic.protobuf import as_bytes, as_text, fields
 from streamer.acoustic.weights import Weights
-from streamer.convert.readers.files import Budget
-from streamer.convert.readers.protobuf import as_bytes, as_text, fields
 
 CELL = "cudnn_lstm/rnn/multi_rnn_cell/cell_0/cudnn_compatible_lstm_cell"
 _TYPES = {np.dtype(np.float32): 1, np.dtype(np.int32): 3, np.dtype(np.int64): 9}

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from streamer.acoustic import Weights, load_safetensors, save_safetensors
 from streamer.acoustic.numpy_model import NumpyAcousticModel
 from streamer.acoustic.onnx_model import OnnxAcousticModel
-from streamer.convert.readers.onnx import read_onnx
+from streamer.acoustic.onnx_weights import read_onnx
 from streamer.errors import ModelError
 from tests.bundles import random_weights
 
@@ -135,7 +135,7 @@ def test_letters_and_phonemes_are_heard_side_by_side(tmp_path: Path) -> None:
     np.testing.assert_allclose(expected[:, 20:].sum(axis=1), 1, atol=1e-6)
     for model, tolerance in (
         (OnnxAcousticModel(tmp_path / "a.onnx"), 1e-5),
-        (OnnxAcousticModel(tmp_path / "b.onnx"), 0.03),
+        (OnnxAcousticModel(tmp_path / "b.onnx"), 0.04),
         (NumpyAcousticModel(load_safetensors(tmp_path / "a.safetensors")), 1e-5),
     ):
         ours, _ = model.infer(window, 16, model.initial_state())

@@ -54,6 +54,21 @@ def test_a_bundle_comes_out_whole(graph: Path, tmp_path: Path) -> None:
     assert files == ["alphabet.txt", "model.json", "output-graph.onnx", "output-graph.safetensors"]
 
 
+def test_numpy_reads_the_weights_of_the_onnx_network(graph: Path, tmp_path: Path) -> None:
+    bundle = convert_to_bundle(graph, tmp_path / "out", formats=["onnx"], steps=4)
+    assert bundle.networks["numpy"] == bundle.networks["onnx"]
+    oracle = NumpyAcousticModel(random_weights(8), 4)
+    model = bundle.acoustic_model("numpy")
+    window = np.random.default_rng(0).standard_normal((1, 4, 19, 26)).astype(np.float32) * 9
+    expected, _ = oracle.infer(window, 4, oracle.initial_state())
+    ours, _ = model.infer(window, 4, model.initial_state())
+    np.testing.assert_allclose(ours, expected, atol=1e-6)
+    small = convert_to_bundle(
+        graph, tmp_path / "small", formats=["onnx"], steps=4, precision="int8"
+    )
+    assert set(small.networks) == {"onnx-int8"}
+
+
 def test_it_can_be_converted_again_into_the_same_folder(graph: Path, tmp_path: Path) -> None:
     for steps in (4, 8):
         convert_to_bundle(graph, tmp_path / "out", formats=["onnx"], steps=steps)
@@ -195,5 +210,5 @@ def test_core_ml_is_written_in_every_format(graph: Path, tmp_path: Path) -> None
     bundle = convert_to_bundle(
         graph, tmp_path / "out", formats=["onnx", "mlprogram", "neuralnetwork"], steps=4
     )
-    assert list(bundle.networks) == ["onnx", "coreml", "coreml-neuralnetwork"]
+    assert set(bundle.networks) == {"onnx", "numpy", "coreml", "coreml-neuralnetwork"}
     assert bundle.networks["coreml"].is_dir()

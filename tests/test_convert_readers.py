@@ -13,11 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from streamer.acoustic.mapped_file import Budget, DamagedError
+from streamer.acoustic.protobuf import fields, read_varint
 from streamer.acoustic.weights import Weights
 from streamer.convert.readers import read_network
-from streamer.convert.readers.files import Budget, DamagedError
 from streamer.convert.readers.metadata import describe, read_alphabet
-from streamer.convert.readers.protobuf import fields, read_varint
 from streamer.convert.writers.onnx import write_onnx, write_onnx_int8
 from streamer.convert.writers.safetensors import write_safetensors
 from streamer.errors import ConversionError

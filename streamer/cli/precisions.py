@@ -31,13 +31,13 @@ def precisions(
     ),
 ) -> None:
     """Write a Core ML model in every precision; print its size, errors and word error rate."""
-    from streamer.bundle import bundled_folder
+    from streamer.bundle import bundled_folder, load_bundle
     from streamer.convert import read_network
     from streamer.convert.coreml.material import find_recording, read_samples, read_texts
     from streamer.convert.coreml.precisions import precision_table
     from streamer.convert.coreml.writer import PRECISIONS
 
-    source = next(bundled_folder().glob("*.safetensors")) if network is None else network
+    source = load_bundle().networks["onnx"] if network is None else network
     weights = read_network(source)
     rate = int(weights.description["sample_rate_hz"])
     recording = read_samples(find_recording() if audio is None else audio, rate, _SECONDS)

@@ -104,7 +104,7 @@ def _short(value: Any) -> str:
 
 
 def _tensorflow(path: Path) -> Inspection:
-    from streamer.convert.readers.files import DamagedError, damaged
+    from streamer.acoustic.mapped_file import DamagedError, damaged
     from streamer.convert.readers.graph import read_graph
 
     graph = read_graph(path)
@@ -141,7 +141,7 @@ def _tensorflow(path: Path) -> Inspection:
 
 
 def _metadata_value(key: str, values: Sequence[Any]) -> str:
-    from streamer.convert.readers.files import DamagedError
+    from streamer.acoustic.mapped_file import DamagedError
     from streamer.convert.readers.metadata import read_alphabet
 
     first = values[0] if len(values) == 1 else list(values)

@@ -122,6 +122,8 @@ def write_networks(
             file = f"{name}.int8.onnx" if int8 else f"{name}.onnx"
             (write_onnx_int8 if int8 else write_onnx)(weights, folder / file, steps)
             networks["onnx-int8" if int8 else "onnx"] = file
+            if not int8:  # the same weights: NumPy reads them there
+                networks.setdefault("numpy", file)
         elif form == "safetensors":
             from streamer.convert.writers.safetensors import write_safetensors
 

@@ -24,7 +24,6 @@ FORMS: Sequence[Sequence[str]] = (
     ("onnx", "fp32"),
     ("onnx", "int8"),
     ("mlprogram", "fp16"),
-    ("safetensors", "fp32"),
 )
 
 #: How a bundle that hears phonemes is decoded where nothing else is asked for. With words that

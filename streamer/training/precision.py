@@ -15,7 +15,7 @@ import torch
 
 @functools.cache
 def cpu_flags() -> Tuple[str, ...]:
-    """Return what the processor can do by ``/proc/cpuinfo``; nothing where there is no such file."""
+    """Return what the processor can do by ``/proc/cpuinfo``; nothing where that is not there."""
     try:
         cpu = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Union
 
+from streamer.acoustic.mapped_file import map_file
+from streamer.acoustic.onnx_weights import read_onnx
 from streamer.acoustic.weights import Weights, load_safetensors
 from streamer.convert.readers.checkpoint import is_checkpoint, read_checkpoint
-from streamer.convert.readers.files import map_file
 from streamer.convert.readers.graphdef import read_graphdef
-from streamer.convert.readers.onnx import read_onnx
 from streamer.convert.readers.tflite import MAGIC, read_tflite
 from streamer.errors import ConversionError, ModelError
 

@@ -7,8 +7,8 @@ from typing import Any, Dict
 
 import numpy as np
 
+from streamer.acoustic.mapped_file import damaged
 from streamer.acoustic.weights import Weights
-from streamer.convert.readers.files import damaged
 from streamer.convert.readers.graphdef import layers_by_name
 from streamer.errors import ConversionError, ModelError
 from streamer.features import DeepSpeechFrontEnd

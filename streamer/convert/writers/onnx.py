@@ -19,6 +19,7 @@ from streamer.acoustic.model import (
     PREVIOUS_C,
     PREVIOUS_H,
 )
+from streamer.acoustic.onnx_weights import DESCRIPTION_KEY, TENSORFLOW_TO_ONNX
 from streamer.acoustic.weights import FloatArray, Weights
 from streamer.convert.steps import check_steps
 from streamer.errors import ConversionError
@@ -26,12 +27,6 @@ from streamer.errors import ConversionError
 #: Old enough for every ONNX Runtime that the package allows, new enough for axes as inputs.
 OPSET = 13
 IR_VERSION = 7
-
-#: Entry of the file's metadata that holds the weights' description as JSON.
-DESCRIPTION_KEY = "streamer"
-
-#: Blocks of the LSTM's columns: TensorFlow has i, j, f, o; ONNX wants i, o, f, c (its name for j).
-TENSORFLOW_TO_ONNX = (0, 3, 2, 1)
 
 
 def write_onnx(
@@ -114,7 +109,9 @@ def quantise_onnx(source: Union[str, Path], path: Union[str, Path]) -> None:
             # is small, and one in six frames that change their likeliest label do so by it.
             nodes_to_exclude=["layer_1/product", "layer_6/product"],
             per_channel=True,
-            weight_type=QuantType.QInt8,
+            # Signed ones overflow on x86 processors without VNNI: pairs of products are
+            # added there in 16 bits.
+            weight_type=QuantType.QUInt8,
         )
     except OSError as error:
         raise ConversionError(f"cannot write {path}: {error}", "choose another place") from error

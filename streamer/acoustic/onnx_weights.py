@@ -14,12 +14,15 @@ from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 
+from streamer.acoustic.mapped_file import Budget, DamagedError, damaged, map_file
+from streamer.acoustic.protobuf import as_bytes, as_int, as_text, fields, varints
 from streamer.acoustic.weights import FloatArray, Weights
-from streamer.convert.readers.files import Budget, DamagedError, damaged, map_file
-from streamer.convert.readers.protobuf import as_bytes, as_int, as_text, fields, varints
-from streamer.convert.writers.onnx import DESCRIPTION_KEY, TENSORFLOW_TO_ONNX
 from streamer.errors import ConversionError, ModelError
 
+#: Entry of the file's metadata that holds the weights' description as JSON.
+DESCRIPTION_KEY = "streamer"
+#: Blocks of the LSTM's columns: TensorFlow has i, j, f, o; ONNX wants i, o, f, c (its name for j).
+TENSORFLOW_TO_ONNX = (0, 3, 2, 1)
 #: ONNX's number for float32.
 _FLOAT = 1
 #: A description is a page or two.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from typing import Iterator, List, Tuple, Union
 
-from streamer.convert.readers.files import Budget, DamagedError
+from streamer.acoustic.mapped_file import Budget, DamagedError
 
 #: A field's value: a number for varints and fixed sizes, bytes for all else.
 Value = Union[int, memoryview]
