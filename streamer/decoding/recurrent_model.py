@@ -149,11 +149,14 @@ class RecurrentModel:
 
     def _step(self, before: FloatArray, words: IntArray) -> Tuple[FloatArray, ...]:
         """Take one word more; ``before`` holds hidden state and cell side by side."""
+        with self._threads.limit(limits=1, user_api="blas"):
+            return self._step_alone(before, words)
+
+    def _step_alone(self, before: FloatArray, words: IntArray) -> Tuple[FloatArray, ...]:
         width = self._width
         vectors = self._table[words] * (INPUT_SCALE * self._scale[words])[:, None]
         inputs = np.concatenate([vectors.astype(np.float32), before[:, :width]], axis=1)
-        gates = self._product(inputs, self._kernel)
-        gates += self._kernel_bias
+        gates = inputs @ self._kernel + self._kernel_bias
         # sigmoid(x) = (1 + tanh(x / 2)) / 2
         halves = np.tanh(gates[:, : 2 * width] * np.float32(0.5))
         output = np.tanh(gates[:, 3 * width :] * np.float32(0.5))
@@ -161,12 +164,7 @@ class RecurrentModel:
         cell = (1 + halves[:, width:]) * before[:, width:] + (1 + halves[:, :width]) * candidate
         cell *= np.float32(0.5)
         hidden = np.float32(0.5) * (1 + output) * np.tanh(cell)
-        return hidden, cell, self._product(hidden, self._projection) + self._projection_bias
-
-    def _product(self, left: FloatArray, right: FloatArray) -> FloatArray:
-        with self._threads.limit(limits=1, user_api="blas"):
-            product: FloatArray = left @ right
-        return product
+        return hidden, cell, hidden @ self._projection + self._projection_bias
 
 
 def read_recurrent_model(path: Union[str, Path]) -> RecurrentModel:
