@@ -15,7 +15,6 @@ from streamer.decoding.beam import BeamSearch
 from streamer.decoding.decoder import FloatArray
 from streamer.decoding.letter_to_sound import LetterToSound
 from streamer.decoding.lexicon import Lexicon
-from streamer.decoding.n_grams import KenlmNGrams
 from streamer.decoding.spelling import Letters, Phonemes, Spelling
 from streamer.decoding.tree import WordTree
 
@@ -49,14 +48,15 @@ def _sentences(words: Sequence[str], most: int) -> List[Tuple[str, ...]]:
 
 def _language_model(words: Sequence[str], end: bool) -> Dict[Tuple[str, ...], float]:
     scorer = read_scorer(TINY)
-    model = KenlmNGrams(scorer, words)
+    model = scorer.n_grams(words)
     scores = {}
     for sentence in _sentences(words, 2):
-        state, total = model.begin(), 0.0
-        for word in sentence:
-            state, score = model.score(state, words.index(word))
-            total += score
-        scores[sentence] = total + (model.finish(state) if end else 0.0)
+        context, total = model.begin(), 0.0
+        numbers = [words.index(word) for word in sentence]
+        for number in [*numbers, model.end] if end else numbers:
+            context, score = model.score(context, np.array([number]))
+            total += float(score[0])
+        scores[sentence] = total
     return scores
 
 
@@ -160,11 +160,12 @@ def test_what_was_told_is_not_heard_again_but_counts() -> None:
         assert path.frames == (0, 0, 0, 0, 1) and path.labels[2:] == (29 + 6, 29 + 6, 29 + 39)
         scores.append(path.score)
     words = ["a", "am", "i"]
-    model = KenlmNGrams(read_scorer(TINY), words)
+    model = read_scorer(TINY).n_grams(words)
     expected = []
     for word in (2, 0):
-        state, _ = model.score(model.begin(), word)
-        expected.append(0.7 * math.log(10) * model.score(state, 1)[1] + 0.4)
+        context, _ = model.score(model.begin(), np.array([word]))
+        _, (score,) = model.score(context, np.array([1]))
+        expected.append(0.7 * math.log(10) * score + 0.4)
     assert scores == pytest.approx(expected, abs=1e-4)
 
 

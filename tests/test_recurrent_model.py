@@ -10,7 +10,6 @@ import pytest
 
 from streamer.decoding import DecodingSettings, create_decoder, read_scorer
 from streamer.decoding.language_model import LanguageModel
-from streamer.decoding.n_grams import open_n_grams
 from streamer.decoding.recurrent_model import (
     RecurrentModel,
     read_recurrent_model,
@@ -82,7 +81,7 @@ def test_probabilities_are_mixed_and_unknown_words_share_what_the_unknown_has(
     model: RecurrentModel,
 ) -> None:
     words = ["she", "said", "microphone"]
-    n_grams = open_n_grams(read_scorer(TINY), words)
+    n_grams = read_scorer(TINY).n_grams(words)
     alone, mixed = LanguageModel(n_grams, words), LanguageModel(n_grams, words, model, 0.3)
     histories = [m.tell([0]) for m in (alone, mixed)]
     follow = np.array([1, 2])

@@ -17,13 +17,8 @@ with the last of them (see `streamer.decoding.spelling`).
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import math
-import os
-import sys
-from pathlib import Path as FilePath
-from typing import Dict, List, Optional, Sequence, Tuple, Union
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +27,6 @@ from streamer.decoding.alphabet import Alphabet
 from streamer.decoding.decoder import FloatArray
 from streamer.decoding.growing import longer
 from streamer.decoding.language_model import LanguageModel
-from streamer.decoding.n_grams import open_n_grams
 from streamer.decoding.recurrent_model import RecurrentModel
 from streamer.decoding.scorer import Scorer
 from streamer.decoding.search import N_GRAM_CONTEXT, Path
@@ -63,9 +57,6 @@ _SURELY = math.log(0.99)
 #: (dev: 18.6 % of the words wrong with 4 of them, 18.4 % with 40).
 _RECURRENT_CONTEXT = 10_000
 
-#: Linux: these pages are not needed now.
-_MADV_DONTNEED = 4
-
 
 class BeamSearch:
     """The search behind the `Search` interface.
@@ -79,8 +70,8 @@ class BeamSearch:
         recurrent: a language model beside the scorer's.
 
     Raises:
-        DecoderError: flashlight-text is not installed, or a user's word cannot be spelled.
-        ScorerError: a language model that KenLM refuses.
+        DecoderError: a user's word cannot be spelled.
+        ScorerError: the scorer's file is no longer what it was.
     """
 
     name = "beam"
@@ -108,7 +99,7 @@ class BeamSearch:
                     "spell it as it sounds",
                 )
         words += sorted(set(boosts) - set(words))
-        n_grams = open_n_grams(scorer, words)
+        n_grams = scorer.n_grams(words)
         self._weight = alpha * math.log(10)
         self._word_score = beta
         self._silence_score = settings.silence_score
@@ -128,7 +119,6 @@ class BeamSearch:
         }
         for i, boost in boosted.items():
             scores[i] += boost
-        self._pages = _Pages(scorer.path)
         self._spelling = spelling
         self._words = words
         self._number = {words[i]: i for i in kept}
@@ -138,7 +128,6 @@ class BeamSearch:
         if recurrent is not None:
             self.told_words = _RECURRENT_CONTEXT
         self._plant(kept, self._weight * scores)
-        self._pages.trim()
         self.begin()
 
     def _plant(self, kept: Sequence[int], scores: FloatArray) -> None:
@@ -167,7 +156,6 @@ class BeamSearch:
 
     def begin(self) -> None:
         """Forget everything."""
-        self._pages.let_go()
         self._start(self._language_model.begin(), ())
 
     def _start(self, history: int, told: Sequence[str]) -> None:
@@ -396,42 +384,3 @@ def _boosts(user_words: Sequence[UserWord], alphabet: Alphabet) -> Dict[str, flo
                 + "".join(label for label in alphabet.labels if label != " "),
             )
     return {word.word: word.weight for word in user_words}
-
-
-class _Pages:
-    """The pages of a mapped language model, and of what loading it left behind (Linux).
-
-    KenLM asks for all pages of its file at once there. Those that are looked at
-    come back by themselves, from the page cache; the others need not count.
-    Without it nothing but memory is lost, so whatever fails here is passed over.
-
-    Args:
-        path: the file.
-    """
-
-    def __init__(self, path: Union[str, FilePath]) -> None:
-        self._ranges: List[Tuple[int, int]] = []
-        if not sys.platform.startswith("linux"):
-            return
-        name = os.path.realpath(path)
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            self._libc = ctypes.CDLL(None, use_errno=True)
-            with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps:
-                for line in maps:
-                    fields = line.rstrip("\n").split(maxsplit=5)
-                    if len(fields) == 6 and fields[5] == name and fields[1].startswith("r--"):
-                        start, end = (int(number, 16) for number in fields[0].split("-"))
-                        self._ranges.append((start, end - start))
-
-    def let_go(self) -> None:
-        """Give them back."""
-        for start, length in self._ranges:
-            self._libc.madvise(
-                ctypes.c_void_p(start), ctypes.c_size_t(length), _MADV_DONTNEED
-            )
-
-    def trim(self) -> None:
-        """Give back what was needed for a moment only (glibc)."""
-        if self._ranges:
-            with contextlib.suppress(AttributeError):
-                self._libc.malloc_trim(0)

@@ -141,7 +141,7 @@ def _are_middle_pointers_sound(data: memoryview, middle: Middle) -> bool:
     array = np.frombuffer(data, "<u8", middle.array_entries, middle.array)
     if len(array) and (array[0] != 0 or (array[1:] < array[:-1]).any()):
         return False
-    length = _packed_size(middle.entries, middle.bits)
+    length = packed_size(middle.entries, middle.bits)
     # A window of 8 bytes at every byte: KenLM reads unaligned too.
     windows: npt.NDArray[np.uint64] = np.ndarray(
         (length - 7,), "<u8", data[middle.packed : middle.packed + length], strides=(1,)
@@ -238,7 +238,7 @@ def trie_layout(data: memoryview, header: int, counts: Tuple[int, ...], kind: in
             at += 8 * (1 + array_entries) + 7
         bits = word_bits + middle_bits + pointer_bits
         middles.append(Middle(entries, following, array, array_entries, at, bits, pointer_bits))
-        at += _packed_size(entries, bits)
+        at += packed_size(entries, bits)
     return TrieLayout(
         vocabulary=header,
         quantiser=quantiser,
@@ -249,11 +249,11 @@ def trie_layout(data: memoryview, header: int, counts: Tuple[int, ...], kind: in
         middles=tuple(middles),
         longest=at,
         longest_bits=word_bits + longest_bits,
-        end=at + _packed_size(counts[-1], word_bits + longest_bits),
+        end=at + packed_size(counts[-1], word_bits + longest_bits),
     )
 
 
-def _packed_size(entries: int, bits: int) -> int:
+def packed_size(entries: int, bits: int) -> int:
     """Bytes of a bit-packed table, with the entry and the word that KenLM adds."""
     return ((1 + entries) * bits + 7) // 8 + 8
 

@@ -7,13 +7,13 @@ Scores are common logarithms, as KenLM's.
 from __future__ import annotations
 
 import math
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Dict, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import numpy.typing as npt
 
 from streamer.decoding.growing import longer
-from streamer.decoding.n_grams import NGrams
+from streamer.decoding.n_grams import Contexts, NGrams
 from streamer.decoding.recurrent_model import RecurrentModel
 
 FloatArray = npt.NDArray[np.float32]
@@ -73,10 +73,12 @@ class LanguageModel:
 
     def begin(self) -> int:
         """Forget all histories; return the empty one."""
-        self._states: List[Any] = [self._n_grams.begin()]
-        # Of each history: context, last word, the history before it, its last word's score.
+        # Of each history: context, last word, the history before it, its last word's score, and
+        # what the n-grams remember of it.
         self._context, self._word, self._parent = (np.full(256, -1, np.int64) for _ in range(3))
         self._context[0] = 0
+        self._known = self._n_grams.begin().take(np.zeros(256, np.int64))
+        self._count = 1
         self._worth = np.zeros(256, np.float32)
         self._behind: Dict[int, int] = {}
         if self._recurrent is not None:
@@ -92,13 +94,11 @@ class LanguageModel:
         """
         if not words:
             return 0
-        state = self._states[0]
+        known = self._n_grams.begin()
         for word in words:
-            state, _ = self._n_grams.score(state, word)
-        history = len(self._states)
-        self._states.append(state)
+            known, _ = self._n_grams.score(known, np.array([word]))
         last, before = words[-1], words[-2] + 1 if len(words) > 1 else 0
-        self._append(history, 0, np.array([last], np.int64), before, 0.0)
+        history = self._append(0, np.array([last], np.int64), before, 0.0, known)
         if self._recurrent is not None:
             told, row = self._told, 0
             if told.words and tuple(words[: len(told.words)]) == told.words:
@@ -125,11 +125,12 @@ class LanguageModel:
 
     def finish(self, histories: IntArray) -> FloatArray:
         """Return what the end is worth behind histories."""
-        asked = histories.tolist()
-        scores = np.array([self._n_grams.finish(self._states[h]) for h in asked], np.float32)
+        end = np.full(len(histories), self._n_grams.end)
+        _, scores = self._n_grams.score(self._known.take(histories), end)
         if self._recurrent is None:
             return scores
-        ends = self._recurrent.score(self._memory, self._remember(asked), self._recurrent.end)
+        rows = self._remember(histories.tolist())
+        ends = self._recurrent.score(self._memory, rows, self._recurrent.end)
         return self._mixed(scores, ends)
 
     def contexts(self, histories: IntArray) -> IntArray:
@@ -145,39 +146,44 @@ class LanguageModel:
     def _follow(self, keys: Sequence[int]) -> None:
         """Make histories: each key is one before, times the number of words, plus a word."""
         histories, words = np.divmod(np.array(keys, np.int64), self._n_words)
-        score, states = self._n_grams.score, self._states
-        first = len(states)
-        worths: List[float] = []
-        for history, word in zip(histories.tolist(), words.tolist()):
-            state, worth = score(states[history], word)
-            states.append(state)
-            worths.append(worth)
-        scores = np.array(worths, np.float32)
+        known, scores = self._n_grams.score(self._known.take(histories), words)
         if self._recurrent is not None:
             rows = self._remember(histories.tolist())
             others = self._recurrent.score(self._memory, rows, self._numbers[words])
             scores = self._mixed(scores, others + self._part[words])
         scores += self._boosts[words]
         before = self._context[histories] % self._base
-        self._append(first, histories, words, before, scores)
+        first = self._append(histories, words, before, scores, known)
         self._behind.update(zip(keys, range(first, first + len(keys))))
 
     def _append(
         self,
-        first: int,
         parents: Union[IntArray, int],
         words: IntArray,
         before: Union[IntArray, int],
         scores: Union[FloatArray, float],
-    ) -> None:
-        """Write histories down: what they follow, their last words, the ones before, plus one."""
-        rows = slice(first, first + len(words))
-        while rows.stop > len(self._context):
+        known: Contexts,
+    ) -> int:
+        """Write histories down; return the number of the first.
+
+        Args:
+            parents: what they follow.
+            words: their last words.
+            before: the words before these, plus one; 0 for none.
+            scores: of the last words.
+            known: what the n-grams remember.
+        """
+        first, self._count = self._count, self._count + len(words)
+        rows = slice(first, self._count)
+        while self._count > len(self._context):
             self._context = longer(self._context)
             self._word, self._parent = longer(self._word), longer(self._parent)
             self._worth = longer(self._worth)
+            self._known = Contexts(longer(self._known.words), longer(self._known.backoffs))
+        self._known.words[rows], self._known.backoffs[rows] = known
         self._context[rows] = before * self._base + words + 1
         self._word[rows], self._parent[rows], self._worth[rows] = words, parents, scores
+        return first
 
     def _mixed(self, n_grams: FloatArray, recurrent: FloatArray) -> FloatArray:
         """Mix common logarithms of probabilities."""

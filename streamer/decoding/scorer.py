@@ -21,7 +21,7 @@ import numpy as np
 from streamer.decoding.alphabet import Alphabet
 from streamer.decoding.fst import read_words, write_fst
 from streamer.decoding.kenlm import HAS_WORDS_OFFSET, check_kenlm_tables, read_kenlm_header
-from streamer.decoding.mapped import MappedModel
+from streamer.decoding.n_grams import NGrams
 from streamer.errors import ScorerError
 
 _MAGIC = 0x54524945
@@ -59,15 +59,18 @@ class Scorer:
     beta: float
     utf8: bool
 
-    def open_mapped(self) -> MappedModel:
-        """Open the language model without reading it; see `MappedModel`.
+    def n_grams(self, words: Sequence[str]) -> NGrams:
+        """Open the language model without reading it.
+
+        Args:
+            words: those that may be asked for, by number.
 
         Raises:
             ScorerError: the file is no longer what it was.
         """
         with _blaming(self.path):
             data = _map(self.path)
-            return MappedModel(data, read_kenlm_header(data))
+            return NGrams(data, read_kenlm_header(data), words)
 
     def words(self, alphabet: Alphabet) -> List[str]:
         """List the words, sorted.
