@@ -17,7 +17,10 @@ with the last of them (see `streamer.decoding.spelling`).
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import math
+import sys
 from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -99,7 +102,7 @@ class BeamSearch:
                     "spell it as it sounds",
                 )
         words += sorted(set(boosts) - set(words))
-        n_grams = scorer.n_grams(words)
+        self._n_grams = n_grams = scorer.n_grams(words)
         self._weight = alpha * math.log(10)
         self._word_score = beta
         self._silence_score = settings.silence_score
@@ -128,6 +131,7 @@ class BeamSearch:
         if recurrent is not None:
             self.told_words = _RECURRENT_CONTEXT
         self._plant(kept, self._weight * scores)
+        _give_back()
         self.begin()
 
     def _plant(self, kept: Sequence[int], scores: FloatArray) -> None:
@@ -156,6 +160,7 @@ class BeamSearch:
 
     def begin(self) -> None:
         """Forget everything."""
+        self._n_grams.let_go()
         self._start(self._language_model.begin(), ())
 
     def _start(self, history: int, told: Sequence[str]) -> None:
@@ -372,6 +377,13 @@ class BeamSearch:
         frame = np.full(len(before), self._frame)
         self._heard[first : self._events] = np.stack([before, token, frame, word], axis=1)
         return np.arange(first, self._events)
+
+
+def _give_back() -> None:
+    """Give memory back that was needed for a moment only; nothing is lost where glibc is not."""
+    if sys.platform.startswith("linux"):
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def _boosts(user_words: Sequence[UserWord], alphabet: Alphabet) -> Dict[str, float]:

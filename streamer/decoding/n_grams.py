@@ -8,6 +8,7 @@ for. Scores are common logarithms, as KenLM's.
 
 from __future__ import annotations
 
+import mmap
 import struct
 from typing import Dict, List, NamedTuple, Sequence, Tuple
 
@@ -61,6 +62,7 @@ class NGrams:
 
     def __init__(self, data: memoryview, header: KenlmHeader, words: Sequence[str]) -> None:
         layout = trie_layout(data, header.start, header.counts, header.kind)
+        self._file = data.obj
         self.order = header.order
         self.end = len(words)
         self._word_bits = header.counts[0].bit_length()
@@ -91,6 +93,12 @@ class NGrams:
         self._numbers = _numbers(hashes, [*words, "</s>"])
         self._begin = _numbers(hashes, ["<s>"])
         self.unigrams: FloatArray = self._probability[self._numbers[:-1]]
+
+    def let_go(self) -> None:
+        """Leave what was read to the page cache: it comes back from there, and need not count."""
+        # Where the system takes no advice, nothing but memory is lost.
+        if isinstance(self._file, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            self._file.madvise(mmap.MADV_DONTNEED)
 
     def begin(self) -> Contexts:
         """Return the context of a sentence's first word."""
