@@ -12,16 +12,19 @@ from flashlight.lib.text.dictionary import Dictionary
 
 from streamer.bundle import bundled_folder
 from streamer.decoding import read_scorer
+from streamer.decoding.kenlm import read_kenlm_header
 from streamer.decoding.n_grams import NGrams
 
 from .conftest import SHARED
 from .posteriors import ENGLISH
 
-TINY = Path(__file__).parent / "data" / "tiny.scorer"
-BUNDLED = bundled_folder() / "english.scorer"
-SCORERS = [
-    TINY,
-    BUNDLED,
+DATA = Path(__file__).parent / "data"
+#: The same n-grams with and without rounded values and tables of pointers' high bits.
+KINDS = ("plain", "arrays", "rounded", "arrays-rounded")
+MODELS = [
+    DATA / "tiny.scorer",
+    *(DATA / "n-grams" / f"{kind}.bin" for kind in KINDS),
+    bundled_folder() / "english.scorer",
     pytest.param(
         SHARED / "reference" / "pruned_lm.scorer",
         marks=pytest.mark.skipif(
@@ -32,16 +35,23 @@ SCORERS = [
 
 
 class Both:
-    """A scorer's model as we read it and as KenLM does, over its words and two unknown ones."""
+    """A model as we read it and as KenLM does, over its words and two unknown ones."""
 
     def __init__(self, path: Path) -> None:
-        scorer = read_scorer(path)
-        self.words = [*scorer.words(ENGLISH), "zorblax", "qqq"]
-        self.ours: NGrams = scorer.n_grams(self.words)
+        more = ["zorblax", "qqq"]
+        if path.suffix == ".scorer":
+            scorer = read_scorer(path)
+            self.words = [*scorer.words(ENGLISH), *more]
+            self.ours = scorer.n_grams(self.words)
+        else:
+            text = (path.parent / "text.txt").read_text(encoding="utf-8")
+            self.words = [*sorted(set(text.split())), *more]
+            data = memoryview(path.read_bytes())
+            self.ours = NGrams(data, read_kenlm_header(data), self.words)
         self.kenlm: Any = KenLM(str(path), Dictionary([*self.words, "<unk>"]))
 
 
-@pytest.fixture(scope="module", params=SCORERS, ids=lambda path: path.stem)
+@pytest.fixture(scope="module", params=MODELS, ids=lambda path: path.stem)
 def both(request: pytest.FixtureRequest) -> Both:
     return Both(request.param)
 
