@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any, List
 
 import numpy as np
 import pytest
-from flashlight.lib.text.decoder.kenlm import KenLM
-from flashlight.lib.text.dictionary import Dictionary
 
 from streamer.bundle import bundled_folder
 from streamer.decoding import read_scorer
@@ -17,6 +16,10 @@ from streamer.decoding.n_grams import NGrams
 
 from .conftest import SHARED
 from .posteriors import ENGLISH
+
+kenlm = pytest.importorskip(
+    "flashlight.lib.text.decoder.kenlm", reason="no flashlight-text for this Python: KenLM itself"
+)
 
 DATA = Path(__file__).parent / "data"
 #: The same n-grams with and without rounded values and tables of pointers' high bits.
@@ -48,7 +51,8 @@ class Both:
             self.words = [*sorted(set(text.split())), *more]
             data = memoryview(path.read_bytes())
             self.ours = NGrams(data, read_kenlm_header(data), self.words)
-        self.kenlm: Any = KenLM(str(path), Dictionary([*self.words, "<unk>"]))
+        dictionary = importlib.import_module("flashlight.lib.text.dictionary").Dictionary
+        self.kenlm: Any = kenlm.KenLM(str(path), dictionary([*self.words, "<unk>"]))
 
 
 @pytest.fixture(scope="module", params=MODELS, ids=lambda path: path.stem)
