@@ -95,7 +95,7 @@ class LanguageModel:
         if not words:
             return 0
         known = self._n_grams.begin()
-        for word in words:
+        for word in words[-(self._n_grams.order - 1) :]:  # it remembers no more
             known, _ = self._n_grams.score(known, np.array([word]))
         last, before = words[-1], words[-2] + 1 if len(words) > 1 else 0
         history = self._append(0, np.array([last], np.int64), before, 0.0, known)

@@ -41,8 +41,7 @@ class Scorer:
     """A scorer package that was looked at and found sound.
 
     Attributes:
-        path: the file; its first ``kenlm_size`` bytes are a KenLM binary, and
-            KenLM opens the file as it is.
+        path: the file; its first ``kenlm_size`` bytes are a KenLM binary.
         kenlm_size: bytes of the KenLM part.
         order: longest n-gram of the language model.
         n_words: words the language model knows, its own marks included.
