@@ -503,7 +503,10 @@ class LiveView:
             self._set(state)
         if last is None:
             self.say("nothing to undo")
-        elif self._actions.undo is not None:
+            return
+        # Also where the scrollback will not say it, since the final was not drawn yet.
+        self.say("undone")
+        if self._actions.undo is not None:
             self._actions.undo(last)
 
     def _copy(self) -> None:

@@ -1,9 +1,10 @@
-// Training kernels for CPUs with AMX (Intel Xeon since 2023): see kernels.py for what they compute.
+// Training kernels for CPUs that multiply bfloat16, with AMX (Intel Xeon since 2023) or AVX-512 (AMD EPYC
+// since 2022): see kernels.py for what they compute.
 //
 // PyTorch's own LSTM, batch normalisation and CTC leave most of such a CPU idle when one network of a
-// few million weights is trained. Here the recurrent matrix stays in the second-level cache in the order
-// the tile unit reads it, everything between two matrix products is one pass over bfloat16, and CTC runs
-// on scaled probabilities instead of logarithms.
+// few million weights is trained. Here the recurrent matrix lies in the order in which it is multiplied,
+// everything between two matrix products is one pass over bfloat16, and CTC runs on scaled probabilities
+// instead of logarithms.
 
 #include <immintrin.h>
 #include <sys/syscall.h>
@@ -26,6 +27,7 @@ constexpr int64_t kRows = 16;      // rows of a tile
 constexpr int64_t kBlockRows = 32; // rows of the batch that one pass over the weights serves
 constexpr int64_t kTile = 512;     // bfloat16 numbers in a tile
 
+#ifdef __AMX_BF16__
 struct alignas(64) TileConfig {
   uint8_t palette = 1, start_row = 0, reserved[14] = {};
   uint16_t row_bytes[16] = {};
@@ -40,6 +42,11 @@ void begin_tiles() {
   }
   _tile_loadconfig(&config);
 }
+void end_tiles() { _tile_release(); }
+#else
+void begin_tiles() {}
+void end_tiles() {}
+#endif
 
 template <typename T>
 struct Buffer {
@@ -59,6 +66,10 @@ inline __m512 load_bf16(const bf16* p) {
 inline void store_bf16(bf16* p, __m512 x) {
   const __m256bh narrow = _mm512_cvtneps_pbh(x);
   std::memcpy(p, &narrow, sizeof narrow);
+}
+
+inline __m512bh load_pairs(const bf16* p) {
+  return reinterpret_cast<__m512bh>(_mm512_load_si512(p));
 }
 
 // exp by 2^n times a polynomial (Cephes' expf), relative error about 1e-7.
@@ -119,12 +130,14 @@ struct Dice {
 };
 
 // C (two tiles of rows by two of columns) = A B over `depth` tiles. A: rows of bfloat16; the tiles of
-// B's two columns lie one after the other. With one tile of rows the lower half is left alone.
-inline void multiply(const bf16* a, int64_t a_stride, bool both, const bf16* b0, const bf16* b1,
+// B's two columns lie one after the other. Rows beyond n_rows hold anything or
+// are left alone.
+#ifdef __AMX_BF16__
+inline void multiply(const bf16* a, int64_t a_stride, int64_t n_rows, const bf16* b0, const bf16* b1,
                      int64_t depth, float* c0, float* c1, int64_t c_stride) {
   _tile_zero(0);
   _tile_zero(1);
-  if (both) {
+  if (n_rows > kRows) {
     _tile_zero(2);
     _tile_zero(3);
     for (int64_t k = 0; k < depth; ++k) {
@@ -151,6 +164,34 @@ inline void multiply(const bf16* a, int64_t a_stride, bool both, const bf16* b0,
   _tile_stored(0, c0, c_stride * 4);
   _tile_stored(1, c1, c_stride * 4);
 }
+#else
+// A tile of B is 16 vectors, each of pairs of numbers for 16 columns. Eight rows by two columns of sums
+// stay in registers.
+inline void multiply(const bf16* a, int64_t a_stride, int64_t n_rows, const bf16* b0, const bf16* b1,
+                     int64_t depth, float* c0, float* c1, int64_t c_stride) {
+  constexpr int64_t group = 8;
+  for (int64_t row = 0; row < n_rows; row += group) {
+    const bf16* rows = a + row * a_stride;
+    __m512 sums[group][2] = {};
+    for (int64_t k = 0; k < depth * kRows; ++k) {
+      const __m512bh left = load_pairs(b0 + k * 32), right = load_pairs(b1 + k * 32);
+#pragma GCC unroll 8
+      for (int64_t r = 0; r < group; ++r) {
+        int32_t pair;
+        std::memcpy(&pair, rows + r * a_stride + 2 * k, sizeof pair);
+        const __m512bh x = reinterpret_cast<__m512bh>(_mm512_set1_epi32(pair));
+        sums[r][0] = _mm512_dpbf16_ps(sums[r][0], x, left);
+        sums[r][1] = _mm512_dpbf16_ps(sums[r][1], x, right);
+      }
+    }
+#pragma GCC unroll 8
+    for (int64_t r = 0; r < group; ++r) {
+      _mm512_store_ps(c0 + (row + r) * c_stride, sums[r][0]);
+      _mm512_store_ps(c1 + (row + r) * c_stride, sums[r][1]);
+    }
+  }
+}
+#endif
 
 const bf16* data(const Tensor& t) { return reinterpret_cast<const bf16*>(t.data_ptr<at::BFloat16>()); }
 bf16* mutable_data(const Tensor& t) { return reinterpret_cast<bf16*>(t.data_ptr<at::BFloat16>()); }
@@ -162,8 +203,12 @@ void check(const Tensor& t, at::ScalarType type, const char* name) {
 }  // namespace
 
 bool begin() {
+#ifdef __AMX_BF16__
   // Linux hands out the tile unit on request only: ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA.
   return syscall(SYS_arch_prctl, 0x1023, 18) == 0;
+#else
+  return true;
+#endif
 }
 
 // Where each clip begins among the frames of a batch, and how many frames there are.
@@ -218,7 +263,7 @@ std::vector<Tensor> lstm_forward(const Tensor& gates, const Tensor& n_frames, co
           for (int64_t pair = 0; pair < 2; ++pair) {
             const bf16* b = w_tiles + (u * 4 + 2 * pair) * depth * kTile;
             float* s = sums + 2 * pair * kBlockRows * 16;
-            multiply(h0, n, rows > kRows, b, b + depth * kTile, depth, s, s + kBlockRows * 16, 16);
+            multiply(h0, n, rows, b, b + depth * kTile, depth, s, s + kBlockRows * 16, 16);
           }
           for (int64_t r = 0; r < rows; ++r) {
             const int64_t at = start[clip0 + r] + t, unit = u * 16;
@@ -247,7 +292,7 @@ std::vector<Tensor> lstm_forward(const Tensor& gates, const Tensor& n_frames, co
         std::swap(h0, h1);
       }
     }
-    _tile_release();
+    end_tiles();
   });
   return {h, c, acts};
 }
@@ -315,11 +360,11 @@ Tensor lstm_backward(const Tensor& grad, const Tensor& n_frames, const Tensor& c
         for (int64_t u = 0; t && u < n / 16; u += 2) {
           const bf16* b = w_tiles + u * depth * kTile;
           float* s = d_h + u * 16;
-          multiply(d_gates, 4 * n, rows > kRows, b, b + depth * kTile, depth, s, s + 16, n);
+          multiply(d_gates, 4 * n, rows, b, b + depth * kTile, depth, s, s + 16, n);
         }
       }
     }
-    _tile_release();
+    end_tiles();
   });
   return result;
 }

@@ -1,10 +1,10 @@
-"""The heavy parts of a training step, written for CPUs with matrix tiles (Intel AMX).
+"""The heavy parts of a training step, written for CPUs that multiply bfloat16 (AMX or AVX-512).
 
-PyTorch trains a network of this size at a tenth of what such a CPU can do: its
+PyTorch trains a network of this size at a fraction of what such a CPU can do: its
 LSTM goes back and forth between formats at every step of time, its batch
 normalisation passes over float32 many times, and its CTC takes logarithms of
 everything. `kernels.cpp` holds the three as one pass each. It is compiled at
-the first training on a machine that has the tiles and a C++ compiler; anywhere
+the first training on a machine that has the instructions and a C++ compiler; anywhere
 else PyTorch's own operations compute the same.
 """
 
@@ -19,17 +19,27 @@ from torch import Tensor
 
 from streamer.training.precision import cpu_flags
 
-#: What /proc/cpuinfo has to list.
-CPU_FLAGS = ("amx_bf16", "amx_tile", "avx512_bf16")
-_COMPILER_FLAGS = ["-O3", "-march=sapphirerapids", "-fno-math-errno", "-std=c++20"]
+#: Ways to multiply, the faster first: what /proc/cpuinfo has to list, and what the compiler is told.
+_WAYS = {
+    "AMX": (("amx_bf16", "amx_tile", "avx512_bf16"), "-march=sapphirerapids"),
+    "AVX-512": (
+        ("avx512_bf16", "avx512bw", "avx512dq", "avx512vl"), "-march=x86-64-v4 -mavx512bf16"
+    ),
+}  # fmt: skip
+_COMPILER_FLAGS = ["-O3", "-fno-math-errno", "-std=c++20"]
+
+
+def way() -> str:
+    """Return how the kernels multiply on this processor: AMX, AVX-512, or "" if they cannot."""
+    flags = cpu_flags()
+    fitting = [name for name, (needed, _) in _WAYS.items() if all(f in flags for f in needed)]
+    return fitting[0] if fitting else ""
 
 
 def why_not() -> str:
     """Return why the kernels cannot be used here, "" if they can."""
-    flags = cpu_flags()
-    missing = [flag for flag in CPU_FLAGS if flag not in flags]
-    if missing:
-        return f"the CPU has no {missing[0]}"
+    if not way():
+        return "the CPU has no avx512_bf16"
     try:
         _load()
     except Exception as error:
@@ -44,8 +54,11 @@ def _load() -> Any:
     from torch.utils import cpp_extension
 
     source = Path(__file__).with_name("kernels.cpp")
+    name = way().lower().replace("-", "")
     module = cpp_extension.load(
-        "streamer_training_kernels", [str(source)], extra_cflags=_COMPILER_FLAGS
+        f"streamer_training_kernels_{name}",
+        [str(source)],
+        extra_cflags=[*_COMPILER_FLAGS, *_WAYS[way()][1].split()],
     )
     if not module.begin():
         raise RuntimeError("the system does not hand out the tile unit")

@@ -197,7 +197,7 @@ class Trainer:
         )  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
         self._say(
-            "training kernels: " + (f"PyTorch's own, {reason}" if reason else "AMX")
+            "training kernels: " + (f"PyTorch's own, {reason}" if reason else kernels.way())
             + f"; matrix products in {'bfloat16' if self._short else 'float32'}"
         )  # fmt: skip
 
