@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from streamer.decoding import read_scorer, write_scorer
 from streamer.decoding.fst import MAX_WORD_LETTERS, read_words, write_fst
-from streamer.decoding.kenlm import HAS_WORDS_OFFSET
+from streamer.decoding.kenlm import HAS_WORDS_OFFSET, read_kenlm_header
+from streamer.decoding.n_grams import NGrams
 from streamer.errors import ModelError, ScorerError
 
 from .conftest import SHARED, needs_shared
@@ -239,6 +240,19 @@ def test_a_damaged_pointer_of_the_language_model_is_found(tmp_path: Path) -> Non
         data[at : at + 8] = struct.pack("<Q", number)
         with pytest.raises(ScorerError, match="damaged"):
             read_scorer(variant(tmp_path, bytes(data)))
+
+
+def test_a_damaged_pointer_of_a_large_language_model_is_found_in_use() -> None:
+    scorer = read_scorer(TINY)
+    words = scorer.words(ENGLISH)
+    data = bytearray(TINY.read_bytes())
+    unigrams = 136 + 8 + 8 * scorer.n_words + 8 + 4 * 256 * 3
+    for word in range(scorer.n_words):
+        data[unigrams + 16 * word + 8 : unigrams + 16 * word + 16] = struct.pack("<Q", word << 40)
+    n_grams = NGrams(memoryview(data), read_kenlm_header(memoryview(data)), words)
+    with pytest.raises(ScorerError, match="damaged"):
+        for word in range(len(words)):
+            n_grams.score(n_grams.begin(), np.array([word]))
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")

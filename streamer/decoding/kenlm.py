@@ -43,7 +43,8 @@ _BLOCK = 1 << 16
 
 _TRIE, _QUANT_TRIE, _ARRAY_TRIE, _QUANT_ARRAY_TRIE = 2, 3, 4, 5
 
-_TODO = "copy or download the scorer again, or build it anew"
+#: What to do about a damaged scorer.
+TODO = "copy or download the scorer again, or build it anew"
 
 
 @dataclass(frozen=True)
@@ -78,16 +79,16 @@ def read_kenlm_header(data: memoryview) -> KenlmHeader:
     """
     start = len(_SANITY) + _FIXED.size
     if len(data) < start + 16 or bytes(data[: len(_SANITY)]) != _SANITY:
-        raise ScorerError("It does not begin with a KenLM language model", _TODO)
+        raise ScorerError("It does not begin with a KenLM language model", TODO)
     order, _, kind, has_words, _ = _FIXED.unpack_from(data, len(_SANITY))
     if not 2 <= order <= _MAX_ORDER:
-        raise ScorerError(f"Its language model claims to be of order {order}", _TODO)
+        raise ScorerError(f"Its language model claims to be of order {order}", TODO)
     header = -(-(start + 8 * order) // 8) * 8
     if len(data) < header:
-        raise ScorerError("Its language model is cut off", _TODO)
+        raise ScorerError("Its language model is cut off", TODO)
     counts = struct.unpack_from(f"<{order}Q", data, start)
     if max(counts) > _MAX_COUNT or min(counts[:2]) < 1:
-        raise ScorerError("Its language model claims an impossible number of words", _TODO)
+        raise ScorerError("Its language model claims an impossible number of words", TODO)
     if kind not in (_TRIE, _QUANT_TRIE, _ARRAY_TRIE, _QUANT_ARRAY_TRIE):
         # Hash tables (kinds 0 and 1) cannot be checked without reading all of them.
         raise ScorerError(
@@ -97,9 +98,9 @@ def read_kenlm_header(data: memoryview) -> KenlmHeader:
     try:
         size = trie_layout(data, header, counts, kind).end
     except (struct.error, OverflowError, ValueError):
-        raise ScorerError("Its language model is cut off or damaged", _TODO) from None
+        raise ScorerError("Its language model is cut off or damaged", TODO) from None
     if size > len(data):
-        raise ScorerError(f"Its language model needs {size} bytes, the file has {len(data)}", _TODO)
+        raise ScorerError(f"Its language model needs {size} bytes, the file has {len(data)}", TODO)
     return KenlmHeader(order, counts, kind, header, size, has_words)
 
 
@@ -132,7 +133,7 @@ def check_kenlm_tables(data: memoryview, header: KenlmHeader) -> None:
     for middle in layout.middles if header.size <= MAX_CHECKED_BYTES else ():
         sound = sound and _are_middle_pointers_sound(data, middle)
     if not sound:
-        raise ScorerError("Its language model is damaged", _TODO)
+        raise ScorerError("Its language model is damaged", TODO)
 
 
 def _are_middle_pointers_sound(data: memoryview, middle: Middle) -> bool:

@@ -15,7 +15,15 @@ from typing import Dict, List, NamedTuple, Sequence, Tuple
 import numpy as np
 import numpy.typing as npt
 
-from streamer.decoding.kenlm import KenlmHeader, Middle, TrieLayout, packed_size, trie_layout
+from streamer.decoding.kenlm import (
+    TODO,
+    KenlmHeader,
+    Middle,
+    TrieLayout,
+    packed_size,
+    trie_layout,
+)
+from streamer.errors import ScorerError
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
@@ -116,19 +124,29 @@ class NGrams:
 
         Returns:
             The contexts then, and the words' scores, float32 (n,).
+
+        Raises:
+            ScorerError: a pointer leads out of the file; only small files were checked before.
         """
+        try:
+            return self._score(contexts, words)
+        except IndexError:
+            raise ScorerError("The scorer's language model is damaged", TODO) from None
+
+    def _score(self, contexts: Contexts, words: IntArray) -> Tuple[Contexts, FloatArray]:
         numbers = self._numbers[words]
         following = self._nothing(len(words))
         following.words[:, 0] = numbers
         following.backoffs[:, 0] = self._backoff[numbers]
         scores = self._probability[numbers].copy()
         length = np.zeros(len(words), np.int64)  # words of the context that were found
-        begin = self._first[numbers].astype(np.int64)
-        end = self._first[numbers + 1].astype(np.int64)
+        begin, end = self._first[np.stack([numbers, numbers + 1])].astype(np.int64)
         rows = np.arange(len(words))
         for place in range(self.order - 1):
             before = contexts.words[rows, place]
             asked = np.flatnonzero((before != _NONE) & (begin < end))
+            if not len(asked):
+                break
             last = place + 2 == self.order
             bits = self._layout.longest_bits if last else self._layout.middles[place].bits
             table = self._longest if last else self._middles[place]
@@ -144,8 +162,7 @@ class NGrams:
             if not last:
                 following.words[rows, place + 1] = before[known]
                 following.backoffs[rows, place + 1] = backoff
-                begin = self._pointer(place, entry)
-                end = self._pointer(place, entry + 1)
+                begin, end = self._pointers(place, np.stack([entry, entry + 1]))
         # What was not found is paid for: the contexts from there on back off.
         paid = np.cumsum(contexts.backoffs[:, ::-1], axis=1)[:, ::-1]
         shorter = np.flatnonzero(length < self.order - 1)
@@ -169,15 +186,17 @@ class NGrams:
             first = np.maximum(np.minimum(guess - _SEEN // 2, end - _SEEN), begin)
             at = np.minimum(first[:, None] + np.arange(_SEEN), end[:, None] - 1)
             seen = (_read(table, at * bits) & self._mask).astype(np.int64)
-            is_it = seen == words[:, None]
-            row, column = np.nonzero(is_it)
+            row, column = np.nonzero(seen == words[:, None])
             found[which[row]] = at[row, column]
             # Only a word that would stand before or behind what was seen is searched for.
             before, behind = words < seen[:, 0], words > seen[:, -1]
+            outside = before | behind
+            if not outside.any():
+                break
             end, high = np.where(before, first, end), np.where(before, seen[:, 0], high)
             begin = np.where(behind, at[:, -1] + 1, begin)
             low = np.where(behind, seen[:, -1], low)
-            still = np.flatnonzero((before | behind) & (begin < end))
+            still = np.flatnonzero(outside & (begin < end))
             which, words = which[still], words[still]
             begin, end, low, high = begin[still], end[still], low[still], high[still]
         return found
@@ -194,8 +213,8 @@ class NGrams:
             value = value >> np.uint64(self._layout.backoff_bits)
         return probabilities[value & np.uint64(len(probabilities) - 1)], backoff
 
-    def _pointer(self, place: int, entry: IntArray) -> IntArray:
-        """Return where the longer n-grams of entries begin."""
+    def _pointers(self, place: int, entry: IntArray) -> IntArray:
+        """Return where the longer n-grams of entries begin, for any shape of them."""
         middle: Middle = self._layout.middles[place]
         bit = entry * middle.bits + (middle.bits - middle.pointer_bits)
         low = _read(self._middles[place], bit) & np.uint64((1 << middle.pointer_bits) - 1)

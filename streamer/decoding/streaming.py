@@ -11,7 +11,6 @@ costs the same in the tenth minute as in the first.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -196,28 +195,24 @@ class StreamingDecoder:
 
     def _cut(self, path: Path, ending: bool) -> _Candidate:
         """Cut a path into words, those that the search was told left out."""
-        skipped = len(self._told)
         if not path.text.startswith(self._told):
             return _Candidate(path.score, (), -1)  # agrees with nothing
         shift = self._origin - self._told_frames
         spans: List[_Span] = []
-        word: List[Tuple[str, int, int]] = []
-
-        def span(end: int) -> _Span:
-            letters, frames, labels = zip(*word)
-            return _Span("".join(letters), frames, labels, end)
-
-        characters = zip(path.text, path.frames, path.labels)
-        for character, heard, label in islice(characters, skipped, None):
-            if character != " ":
-                word.append((character, heard + shift, label))
-            elif word:
-                spans.append(span(heard + shift))
-                word = []
-        finished = len(spans)
-        if word:
-            spans.append(span(self._now))
-            finished += ending
+        text, frames = path.text, [frame + shift for frame in path.frames]
+        start, finished = len(self._told), 0
+        while start < len(text):
+            stop = text.find(" ", start)
+            ended = stop >= 0
+            stop = stop if ended else len(text)
+            if start < stop:
+                span = _Span(
+                    text[start:stop], tuple(frames[start:stop]), path.labels[start:stop],
+                    frames[stop] if ended else self._now,
+                )  # fmt: skip
+                spans.append(span)
+                finished += ended or ending
+            start = stop + 1
         return _Candidate(path.score, tuple(spans), finished)
 
     def _open_from(self) -> int:

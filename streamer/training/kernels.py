@@ -19,7 +19,7 @@ from torch import Tensor
 
 from streamer.training.precision import cpu_flags
 
-#: Ways to multiply, the faster first: what /proc/cpuinfo has to list, and what the compiler is told.
+#: Ways to multiply, the faster first: what /proc/cpuinfo has to list, what the compiler is told.
 _WAYS = {
     "AMX": (("amx_bf16", "amx_tile", "avx512_bf16"), "-march=sapphirerapids"),
     "AVX-512": (
