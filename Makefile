@@ -34,9 +34,12 @@ DATA ?= ../shared/speech
 TEXT ?= ../shared/text
 # KOKORO and VOICES add synthetic speech: Kokoro's ONNX file with weights in 8 bits, the folder of its voices.
 KOKORO ?=
+# Where the bundle goes; OPTIONS go to the trainings: "--minutes 20 --recurrent-minutes 5" for a first look.
+BUNDLE ?= assets/english
+OPTIONS ?=
 english: $(VENV)/train.stamp $(if $(KOKORO),$(VENV)/synthesis.stamp)
-	$(PY) -m streamer.cli.english --data $(DATA) --text $(TEXT) --output assets/english \
-		$(if $(KOKORO),--kokoro $(KOKORO) --voices $(VOICES))
+	$(PY) -m streamer.cli.english --data $(DATA) --text $(TEXT) --output $(BUNDLE) \
+		$(if $(KOKORO),--kokoro $(KOKORO) --voices $(VOICES)) $(OPTIONS)
 
 $(PY):
 	@sh .ci/find-python "$(PYTHON)" "$(VENV)"
