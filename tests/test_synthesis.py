@@ -90,13 +90,10 @@ def test_a_quantised_graph_becomes_floats_and_says_the_same(tmp_path: Path) -> N
     # A squared sine is a polynomial now, the other is left alone.
     assert [node.op_type for node in floats.graph.node].count("Sin") == 1
     x = np.random.default_rng(1).normal(0, 1, (1, 4, 12)).astype(np.float32)
-    quantised, ours = _run(onnx.load(str(small)), x), _run(floats, x)
-    exact = _run(onnx.load(str(whole)), x)
-    # The weights' rounding to 8 bits is left, that of the vectors is not; how much that is
-    # depends on what the processor adds up in 16 bits.
-    error = np.abs(ours - exact).max()
-    assert error < 0.05 * np.abs(exact).max()
-    assert error <= np.abs(quantised - exact).max()
+    ours, exact = _run(floats, x), _run(onnx.load(str(whole)), x)
+    # The weights' rounding to 8 bits is left. What ONNX Runtime makes of the 8 bits is no
+    # measure: it rounds vectors too, and some processors add up in 16 bits.
+    assert np.abs(ours - exact).max() < 0.05 * np.abs(exact).max()
 
 
 def test_a_file_that_is_no_model_and_one_of_another_kind_are_named(tmp_path: Path) -> None:

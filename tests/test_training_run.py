@@ -446,6 +446,7 @@ def test_the_english_recipe_goes_from_manifests_to_a_bundle(
     assert [len(json.loads(path.read_text("utf-8"))["clips"]) for path in index] == [16, 8]
     bundle = load_bundle(tmp_path / "english")
     assert {"onnx", "onnx-int8", "coreml", "numpy"} <= set(bundle.networks)
+    assert bundle.networks["numpy"] == bundle.networks["onnx"]  # no second file for it
     assert bundle.lexicon_path is not None and bundle.scorer_path is not None
     assert bundle.recurrent_path is not None
     recurrent = read_recurrent_model(bundle.recurrent_path)

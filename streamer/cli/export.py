@@ -36,10 +36,10 @@ def export(
         None,
         "--format",
         help="onnx, onnx-int8, mlprogram or safetensors; may be given more than once. "
-        "All of them if not given.",
+        "The first three if not given.",
     ),
 ) -> None:
-    """Write a bundle: ONNX in float32 and int8, Core ML, plain weights, model.json."""
+    """Write a bundle: ONNX in float32 and int8, Core ML, model.json."""
     from streamer.cli.train import need_torch
     from streamer.errors import UsageError
 
@@ -55,8 +55,8 @@ def export(
                 f"--format {wanted} is not known", f"use one of {', '.join(known)}"
             )
     need_torch()
+    from streamer.training.export import FORMS, write_slim
     from streamer.training.export import export as run
-    from streamer.training.export import write_slim
 
     bundle = run(
         checkpoint,
@@ -70,7 +70,7 @@ def export(
         lexicon=lexicon,
         recurrent=recurrent,
         steps=steps,
-        forms=[known[wanted] for wanted in form] if form else list(known.values()),
+        forms=[known[wanted] for wanted in form] if form else FORMS,
         progress=lambda what: typer.echo(what, err=True),
     )
     if slim is not None:
