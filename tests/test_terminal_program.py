@@ -152,7 +152,7 @@ def test_enter_ends_an_utterance_and_u_takes_it_back(
     screen.wait_for("utterance ended")
     screen.wait_for(lambda: any(line.startswith(first) for line in screen.everything()))
     screen.press("u")
-    screen.wait_for(lambda: "undone" in joined(screen) or "nothing to undo" in joined(screen))
+    screen.wait_for(lambda: "undone: " in joined(screen) or "nothing to undo" in joined(screen))
     screen.press("q")
     screen.wait_for("status 0")
 

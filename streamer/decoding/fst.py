@@ -14,6 +14,7 @@ from typing import Any, Dict, List, Sequence, Tuple
 import numpy as np
 import numpy.typing as npt
 
+from streamer.decoding.kenlm import TODO
 from streamer.errors import ScorerError
 
 Records = npt.NDArray[np.void]
@@ -54,8 +55,6 @@ _MAX_BEGINNINGS = 6 << 20
 #: five million.
 _MAX_LETTERS = 16 << 20
 
-_TODO = "copy or download the scorer again, or build it anew"
-
 
 def read_words(data: memoryview, offset: int, n_labels: int) -> List[Letters]:
     """List the words of an aligned ConstFst.
@@ -76,19 +75,19 @@ def read_words(data: memoryview, offset: int, n_labels: int) -> List[Letters]:
     if not len(states):
         return []
     if not 0 <= start < len(states):
-        raise ScorerError("Its word list begins nowhere", _TODO)
+        raise ScorerError("Its word list begins nowhere", TODO)
     last_arc = states["first_arc"].astype(np.int64) + states["arcs"]
     if len(arcs):
         targets, labels = arcs["next"], arcs["input"]
         if targets.min() < 0 or targets.max() >= len(states):
-            raise ScorerError("Its word list points outside itself", _TODO)
+            raise ScorerError("Its word list points outside itself", TODO)
         if labels.min() < 1 or labels.max() > n_labels:
             raise ScorerError(
                 f"Its word list uses letters beyond the {n_labels} of the model's alphabet",
                 "use the scorer made for this alphabet",
             )
     if len(states) and last_arc.max() > len(arcs):
-        raise ScorerError("Its word list points outside itself", _TODO)
+        raise ScorerError("Its word list points outside itself", TODO)
     return _expand(start, states, arcs, np.uint8 if n_labels < 256 else np.uint16)
 
 
@@ -100,20 +99,20 @@ def _tables(data: memoryview, offset: int) -> Tuple[int, Records, Records]:
         arc_kind, position = _string(data, position)
         version, flags, _, start, n_states, n_arcs = struct.unpack_from("<iiQqqq", data, position)
     except struct.error:
-        raise ScorerError("Its word list is cut off", _TODO) from None
+        raise ScorerError("Its word list is cut off", TODO) from None
     position += 40
     if magic != _MAGIC or kind != b"const" or arc_kind != b"standard":
-        raise ScorerError("It has no word list where one should be", _TODO)
+        raise ScorerError("It has no word list where one should be", TODO)
     if version not in (1, 2) or flags & 3:
-        raise ScorerError(f"Its word list has the unknown version {version}.{flags}", _TODO)
+        raise ScorerError(f"Its word list has the unknown version {version}.{flags}", TODO)
     aligned = version == _ALIGNED_VERSION or bool(flags & _IS_ALIGNED)
     if not (0 <= n_states <= len(data) and 0 <= n_arcs <= len(data)):
-        raise ScorerError("Its word list claims an impossible size", _TODO)
+        raise ScorerError("Its word list claims an impossible size", TODO)
     position = _align(position) if aligned else position
     end_of_states = position + n_states * _STATE.itemsize
     first_arc = _align(end_of_states) if aligned else end_of_states
     if first_arc + n_arcs * _ARC.itemsize > len(data):
-        raise ScorerError("Its word list is cut off", _TODO)
+        raise ScorerError("Its word list is cut off", TODO)
     states = np.frombuffer(data, _STATE, n_states, position) if n_states else np.zeros(0, _STATE)
     arcs = np.frombuffer(data, _ARC, n_arcs, first_arc) if n_arcs else np.zeros(0, _ARC)
     return start, states, arcs
@@ -148,7 +147,7 @@ def _expand(
             or seen > _MAX_BEGINNINGS
             or max(total * (depth + 1), kept) > _MAX_LETTERS
         ):
-            raise ScorerError("Its word list has too many words", _TODO)
+            raise ScorerError("Its word list has too many words", TODO)
         source = np.repeat(np.arange(len(at)), fan_out)
         nth = np.arange(total) - np.repeat(np.cumsum(fan_out) - fan_out, fan_out)
         taken = first[at][source] + nth
@@ -156,7 +155,7 @@ def _expand(
             [letters[source], arcs["input"][taken].astype(letter)[:, None]], axis=1
         )
         at = arcs["next"][taken].astype(np.int64)
-    raise ScorerError("Its word list has a cycle or words without end", _TODO)
+    raise ScorerError("Its word list has a cycle or words without end", TODO)
 
 
 def write_fst(words: Sequence[Sequence[int]], position: int) -> bytes:
@@ -232,7 +231,7 @@ def _string(data: memoryview, position: int) -> Tuple[bytes, int]:
     """Read a string of OpenFst's: its length, then its bytes."""
     (length,) = struct.unpack_from("<i", data, position)
     if not 0 <= length <= 64 or position + 4 + length > len(data):
-        raise ScorerError("It has no word list where one should be", _TODO)
+        raise ScorerError("It has no word list where one should be", TODO)
     end = position + 4 + length
     return bytes(data[position + 4 : end]), end
 

@@ -20,7 +20,12 @@ import numpy as np
 
 from streamer.decoding.alphabet import Alphabet
 from streamer.decoding.fst import read_words, write_fst
-from streamer.decoding.kenlm import HAS_WORDS_OFFSET, check_kenlm_tables, read_kenlm_header
+from streamer.decoding.kenlm import (
+    HAS_WORDS_OFFSET,
+    TODO,
+    check_kenlm_tables,
+    read_kenlm_header,
+)
 from streamer.decoding.n_grams import NGrams
 from streamer.errors import ScorerError
 
@@ -32,8 +37,6 @@ _HEADER = struct.Struct("<ii?dd")
 
 #: Copied at once when a package is written.
 _COPY_BYTES = 1 << 20
-
-_TODO = "copy or download the scorer again, or build it anew"
 
 
 @dataclass(frozen=True)
@@ -119,17 +122,17 @@ def read_scorer(path: Union[str, Path]) -> Scorer:
                 "build it with build_binary -v, or package it again",
             )
         if len(data) < offset + _HEADER.size:
-            raise ScorerError("It ends behind the language model, without words", _TODO)
+            raise ScorerError("It ends behind the language model, without words", TODO)
         magic, version, utf8, alpha, beta = _HEADER.unpack_from(data, offset)
         if magic != _MAGIC:
-            raise ScorerError("It has no word list behind the language model", _TODO)
+            raise ScorerError("It has no word list behind the language model", TODO)
         if version != _VERSION:
             raise ScorerError(
                 f"It is a package of version {version}",
                 f"use one of version {_VERSION} (DeepSpeech 0.7 or later, Coqui STT)",
             )
         if not (np.isfinite(alpha) and np.isfinite(beta)):
-            raise ScorerError("Its weights are no numbers", _TODO)
+            raise ScorerError("Its weights are no numbers", TODO)
         check_kenlm_tables(data, header)
         return Scorer(path, header.size, header.order, header.counts[0], alpha, beta, utf8)
 
@@ -188,7 +191,7 @@ def _map(path: Path) -> memoryview:
     try:
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_size == 0:
-                raise ScorerError("It is empty", _TODO)
+                raise ScorerError("It is empty", TODO)
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error

@@ -30,7 +30,15 @@ from streamer.terminal.latency import LatencyLog
 from streamer.terminal.osc52 import copy_sequence
 from streamer.terminal.painter import Painter
 from streamer.terminal.render import render, scrolled_lines
-from streamer.terminal.snapshot import Note, ViewInfo, ViewState, transcript, undo, update
+from streamer.terminal.snapshot import (
+    Note,
+    Undone,
+    ViewInfo,
+    ViewState,
+    transcript,
+    undo,
+    update,
+)
 from streamer.terminal.theme import Theme, choose_theme
 
 #: No more frames than this in a second.
@@ -504,8 +512,8 @@ class LiveView:
         if last is None:
             self.say("nothing to undo")
             return
-        # Also where the scrollback will not say it, since the final was not drawn yet.
-        self.say("undone")
+        if Undone(last.text) not in state.pending:  # it was not drawn yet: no scrollback says it
+            self.say(f"undone: {last.text}")
         if self._actions.undo is not None:
             self._actions.undo(last)
 

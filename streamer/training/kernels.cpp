@@ -130,8 +130,7 @@ struct Dice {
 };
 
 // C (two tiles of rows by two of columns) = A B over `depth` tiles. A: rows of bfloat16; the tiles of
-// B's two columns lie one after the other. Rows beyond n_rows hold anything or
-// are left alone.
+// B's two columns lie one after the other. Rows beyond n_rows hold anything or are left alone.
 #ifdef __AMX_BF16__
 inline void multiply(const bf16* a, int64_t a_stride, int64_t n_rows, const bf16* b0, const bf16* b1,
                      int64_t depth, float* c0, float* c1, int64_t c_stride) {
