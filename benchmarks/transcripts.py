@@ -1,0 +1,55 @@
+"""The final transcripts of a manifest, and one hash over all of them.
+
+    python -m benchmarks.transcripts MANIFEST [--limit N] [--output FILE]
+
+Run it before and after a change that must not alter what is recognised: the hashes are equal
+only if every final is, to the letter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from pathlib import Path
+from typing import Iterator
+
+import soundfile
+
+from streamer import Final, Transcriber
+from streamer.training.data import read_data_set
+
+#: Samples a call: 20 ms at 16 kHz, as a microphone delivers them.
+BLOCK_SAMPLES = 320
+
+
+def finals(transcriber: Transcriber, recording: Path) -> Iterator[str]:
+    """Yield the finals of a recording, fed as a microphone would."""
+    samples, _ = soundfile.read(str(recording), dtype="float32")
+    for start in range(0, len(samples), BLOCK_SAMPLES):
+        for event in transcriber.feed(samples[start : start + BLOCK_SAMPLES]):
+            if isinstance(event, Final):
+                yield event.text
+    yield from (event.text for event in transcriber.finish() if isinstance(event, Final))
+
+
+def main() -> int:
+    """Print the number of finals and the hash."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("manifest", type=Path)
+    parser.add_argument("--limit", type=int, help="only the first clips")
+    parser.add_argument("--output", type=Path, help="write the finals there too, one a line")
+    known = parser.parse_args()
+    lines = []
+    with Transcriber(partials=False, stats=False) as transcriber:
+        for clip in read_data_set(known.manifest)[: known.limit]:
+            lines += [f"{clip.path.name}\t{text}" for text in finals(transcriber, clip.path)]
+    if known.output:
+        known.output.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    print(f"{len(lines)} finals, sha256 {digest}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
