@@ -23,10 +23,10 @@ from streamer.convert.readers import read_network
 from streamer.convert.writers.onnx import write_onnx
 from streamer.convert.writers.safetensors import write_safetensors
 from streamer.errors import ConversionError
-from tests.bundles import random_weights
-from tests.graphs import graph_bytes, memory_mapped
-from tests.lite import lite_bytes
-from tests.mutations import mutated
+from tests.support.bundles import random_weights
+from tests.support.graphs import graph_bytes, memory_mapped
+from tests.support.lite import lite_bytes
+from tests.support.mutations import mutated
 
 #: Seconds of CPU; a reader that needs longer for a small file has lost its way.
 MAX_SECONDS = 1.0

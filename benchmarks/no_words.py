@@ -83,8 +83,12 @@ def _level(sound: npt.NDArray[np.float64]) -> FloatArray:
 
 
 SOUNDS: Dict[str, Callable[[np.random.Generator, int], FloatArray]] = {
-    "silence": silence, "white noise": white, "brown noise": brown, "hum": hum,
-    "bursts": bursts, "music": music,
+    "silence": silence,
+    "white noise": white,
+    "brown noise": brown,
+    "hum": hum,
+    "bursts": bursts,
+    "music": music,
 }
 
 

@@ -31,6 +31,7 @@ from streamer.bundle import load_bundle
 from streamer.convert import convert_to_bundle, read_network
 from streamer.decoding import DecodingSettings, create_decoder, read_alphabet
 from streamer.features import Framer
+from streamer.models.backends import load_acoustic_model
 
 #: Blocks in which the original client is fed, in samples: 20 ms.
 BLOCK_SAMPLES = 320
@@ -82,7 +83,10 @@ with tf.compat.v1.Session(graph=graph) as session:
 def run_in(python: str, program: str, question: Any, *arguments: str) -> None:
     """Run a program under another Python with a question on its standard input."""
     subprocess.run(
-        [python, "-c", program, *arguments], input=json.dumps(question), text=True, check=True,
+        [python, "-c", program, *arguments],
+        input=json.dumps(question),
+        text=True,
+        check=True,
         stderr=subprocess.DEVNULL,
     )
 
@@ -112,17 +116,23 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         bundle = convert_to_bundle(
-            arguments.graph, work / "bundle", name="judged", scorer=arguments.scorer.resolve(),
+            arguments.graph,
+            work / "bundle",
+            name="judged",
+            scorer=arguments.scorer.resolve(),
             formats=["onnx"],
         )
         bundle = load_bundle(work / "bundle")
         question = [
-            str(arguments.graph.resolve()), str(arguments.scorer.resolve()), arguments.beam,
-            BLOCK_SAMPLES, recordings,
+            str(arguments.graph.resolve()),
+            str(arguments.scorer.resolve()),
+            arguments.beam,
+            BLOCK_SAMPLES,
+            recordings,
         ]
         run_in(arguments.client_python, CLIENT, question, str(work / "client.json"))
         client = json.loads((work / "client.json").read_text())
-        model = bundle.acoustic_model("onnx")
+        model = load_acoustic_model(bundle, "onnx")
         alphabet = read_alphabet(bundle.alphabet_path)
         framer = Framer(bundle.front_end(), model.n_steps, model.n_context)
         decoders = {
@@ -150,7 +160,8 @@ def main() -> int:
                 rows.append(np.array(probabilities))
             ours.append(np.concatenate(rows))
             np.savez(
-                work / f"{number:04}.in.npz", windows=np.stack([w.features for w in windows]),
+                work / f"{number:04}.in.npz",
+                windows=np.stack([w.features for w in windows]),
                 n=np.array([w.n for w in windows], np.int32),
             )
             for name, decoder in decoders.items():

@@ -22,10 +22,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from streamer.bundle import load_bundle
 from streamer.decoding import Decoder
-from streamer.decoding.search import Search
+from streamer.decoding.search.contract import Search
 from streamer.decoding.streaming import StreamingDecoder
-from streamer.loading import ModelChoice, load_decoder
-from streamer.training.data import read_data_set
+from streamer.engine.model_loader import ModelChoice, load_decoder
+from streamer.training.data.manifests import read_data_set
 from streamer.training.scoring import edit_distance
 from streamer.training.tune import Utterance, posteriors
 

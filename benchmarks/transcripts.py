@@ -17,7 +17,7 @@ from typing import Iterator
 import soundfile
 
 from streamer import Final, Transcriber
-from streamer.training.data import read_data_set
+from streamer.training.data.manifests import read_data_set
 
 #: Samples a call: 20 ms at 16 kHz, as a microphone delivers them.
 BLOCK_SAMPLES = 320

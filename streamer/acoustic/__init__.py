@@ -4,14 +4,12 @@ Import the backends from their own modules (``numpy_model``, ``onnx_model``,
 ``coreml_model``): each loads a library that the others do not need.
 """
 
-from streamer.acoustic.model import AcousticModel, FloatArray, State
-from streamer.acoustic.weights import Weights, load_safetensors, save_safetensors
+from streamer.acoustic.contract import AcousticModel, FloatArray, State
+from streamer.acoustic.weights import Weights
 
 __all__ = [
     "AcousticModel",
     "FloatArray",
     "State",
     "Weights",
-    "load_safetensors",
-    "save_safetensors",
 ]

@@ -22,7 +22,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Protocol, Tuple
 import numpy as np
 import numpy.typing as npt
 
-from streamer.acoustic.model import (
+from streamer.acoustic.contract import (
     INPUT_LENGTHS,
     INPUT_NODE,
     LOGITS,

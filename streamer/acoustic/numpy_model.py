@@ -7,7 +7,7 @@ from typing import Any, Sequence, Tuple
 import numpy as np
 import numpy.typing as npt
 
-from streamer.acoustic.model import FloatArray, State, check_call, zero_state
+from streamer.acoustic.contract import FloatArray, State, check_call, zero_state
 from streamer.acoustic.weights import Weights
 
 #: Steps in a window where the weights do not say: what DeepSpeech exports.

@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Tuple, Union
 
 import numpy as np
 
-from streamer.acoustic.model import (
+from streamer.acoustic.contract import (
     INPUT_LENGTHS,
     INPUT_NODE,
     LOGITS,

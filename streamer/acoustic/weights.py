@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Dict, Mapping, Tuple, Union
+from typing import Any, Dict, Mapping, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -42,9 +40,6 @@ LAYER_NAMES = (
     "layer_6/weights",
     "layer_6/bias",
 )
-
-#: Entry of a safetensors file's metadata that holds the description as JSON.
-_METADATA_KEY = "streamer"
 
 
 def expected_shapes(
@@ -178,56 +173,3 @@ def _broken(what: str) -> ModelError:
         f"these are not the weights of a DeepSpeech network: {what}",
         "convert the original model again, or take another file",
     )
-
-
-def save_safetensors(weights: Weights, path: Union[str, Path]) -> None:
-    """Write weights as a safetensors file, the description in its metadata.
-
-    Args:
-        weights: what to write.
-        path: where to; replaced if it exists.
-
-    Raises:
-        ModelError: the file cannot be written.
-    """
-    from safetensors.numpy import save_file
-
-    arrays = {name: np.ascontiguousarray(weights.layers[name]) for name in LAYER_NAMES}
-    metadata = {_METADATA_KEY: json.dumps(dict(weights.description), ensure_ascii=False)}
-    try:
-        save_file(arrays, str(path), metadata=metadata)
-    except OSError as error:
-        raise ModelError(f"cannot write {path}: {error}", "choose another place") from error
-
-
-def load_safetensors(path: Union[str, Path]) -> Weights:
-    """Read what `save_safetensors` wrote.
-
-    The file is mapped, and each array copied out of the map once.
-
-    Args:
-        path: the file.
-
-    Raises:
-        ModelError: there is no such file, it is damaged, or it holds something else.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    if not Path(path).is_file():
-        raise ModelError(f"no such file: {path}", "check the path")
-    try:
-        with safe_open(str(path), framework="numpy") as file:
-            metadata = file.metadata() or {}
-            description = json.loads(metadata.get(_METADATA_KEY, "{}"))
-            if not isinstance(description, dict):
-                raise ValueError("its description is not a JSON object")
-            names = list(file.keys())
-            strange = sorted(set(names) - set(LAYER_NAMES))
-            if strange:
-                raise ValueError(f"{strange[0]} is not a layer of a DeepSpeech network")
-            layers = {name: file.get_tensor(name) for name in names}
-    except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
-        raise ModelError(
-            f"{path} is not a safetensors file of weights: {error}", "convert the model again"
-        ) from error
-    return Weights(layers, description)

@@ -18,7 +18,7 @@ import numpy as np
 
 from streamer.audio.ring import RingBuffer
 from streamer.audio.samples import FloatArray
-from streamer.audio.sources import Source
+from streamer.audio.sources.source import Source
 
 #: Half a minute: longer than any stall of a recogniser that will ever catch up.
 RING_SECONDS = 30.0

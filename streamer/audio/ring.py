@@ -15,8 +15,8 @@ from typing import Deque, NamedTuple, Tuple
 
 import numpy as np
 
-from streamer.audio.bell import Bell
 from streamer.audio.samples import FloatArray
+from streamer.audio.wakeup import Bell
 
 
 class Block(NamedTuple):

@@ -6,7 +6,6 @@ Typer is imported by `run`, which knows what to do about a Ctrl-C meanwhile.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import sys
 from typing import TYPE_CHECKING, Any, List, Optional, Sequence
 
@@ -17,21 +16,21 @@ if TYPE_CHECKING:
 
 #: A module a command, in the order in which help lists them; each has ``register(app)``.
 MODULES = (
-    "listen",
-    "transcribe",
-    "demo",
-    "devices",
-    "doctor",
-    "config",
-    "models",
-    "convert",
-    "inspect",
-    "check",
-    "precisions",
-    "train",
-    "export",
-    "scorer",
-    "bench",
+    "speech.listen",
+    "speech.transcribe",
+    "speech.demo",
+    "machine.devices",
+    "machine.doctor",
+    "machine.config",
+    "model.models",
+    "model.convert",
+    "model.inspect",
+    "model.check",
+    "model.precisions",
+    "model.train",
+    "model.export",
+    "model.scorer",
+    "machine.bench",
 )
 
 #: What ``streamer`` alone does.
@@ -60,8 +59,7 @@ def build_app() -> typer.Typer:
         """Speech becomes text in the terminal. Alone, it listens to the microphone."""
 
     for name in MODULES:
-        if importlib.util.find_spec(f"streamer.cli.{name}") is not None:
-            importlib.import_module(f"streamer.cli.{name}").register(app)
+        importlib.import_module(f"streamer.cli.commands.{name}").register(app)
     return app
 
 
@@ -95,8 +93,8 @@ def run(arguments: List[str]) -> int:
 def _run(arguments: List[str]) -> int:
     import typer
 
-    from streamer.cli.config import bind_environment, defaults_for
-    from streamer.cli.signals import drop_standard_output
+    from streamer.cli.commands.machine.config import bind_environment, defaults_for
+    from streamer.cli.support.signals import drop_standard_output
 
     try:
         command = typer.main.get_command(build_app())

@@ -5,8 +5,8 @@
 SPEECH holds ``train.tsv`` and ``dev.tsv``, TEXT any number of ``.txt`` and
 ``.txt.xz`` files of normalised sentences, one a line; ``name=WEIGHT`` after
 ``--weigh`` counts one of them more often. With ``--kokoro`` and ``--voices``, synthetic speech
-is made of the texts and learned as well (`streamer.training.synthesis`). Interrupted, the same
-command goes on where it was. KenLM's programs have to be on the PATH.
+is made of the texts and learned as well (`training.synthesis`). Interrupted, the same command
+goes on where it was. KenLM's programs have to be on the PATH.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 from streamer.decoding import read_scorer
 from streamer.errors import StreamerError, UsageError
-from streamer.training.data import read_data_set
+from streamer.training.data.manifests import read_data_set
 from streamer.training.english import (
     ALPHABET,
     HEARING,
@@ -31,7 +31,7 @@ from streamer.training.english import (
     gather_texts,
     texts_to_read,
 )
-from streamer.training.scorer import build_scorer
+from streamer.training.language.scorer import build_scorer
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
@@ -61,7 +61,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
 
 def _run(known: argparse.Namespace, training: Sequence[str]) -> None:
     from streamer.cli.app import build_app
-    from streamer.cli.train import need_torch
+    from streamer.cli.commands.model.train import need_torch
 
     counted: Dict[str, int] = {}
     for entry in known.weigh:
@@ -89,7 +89,7 @@ def _run(known: argparse.Namespace, training: Sequence[str]) -> None:
         texts = _weighted(files, {**RECURRENT_WEIGHTS, **counted})
         _train_recurrent(texts, known, scorer, recurrent)
     if known.kokoro is not None:
-        from streamer.training.synthesis import synthesise
+        from streamer.training.synthesis.recordings import synthesise
 
         spoken = known.work / "synthetic"
         aloud = texts_to_read(files)
@@ -132,7 +132,7 @@ def _train_recurrent(
     texts: Sequence[Tuple[Path, int]], known: argparse.Namespace, scorer: Path, output: Path
 ) -> None:
     """Train the recurrent language model; goes on from what an earlier run left."""
-    from streamer.training.recurrent import RecurrentRecipe, train
+    from streamer.training.language.recurrent import RecurrentRecipe, train
 
     unfinished = output.with_suffix(".part")
     train(

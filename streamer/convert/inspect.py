@@ -104,8 +104,8 @@ def _short(value: Any) -> str:
 
 
 def _tensorflow(path: Path) -> Inspection:
-    from streamer.acoustic.mapped_file import DamagedError, damaged
     from streamer.convert.readers.graph import read_graph
+    from streamer.convert.readers.mapped_file import DamagedError, damaged
 
     graph = read_graph(path)
     read = {source.split(":")[0].lstrip("^") for n in graph.nodes.values() for source in n.inputs}
@@ -141,7 +141,7 @@ def _tensorflow(path: Path) -> Inspection:
 
 
 def _metadata_value(key: str, values: Sequence[Any]) -> str:
-    from streamer.acoustic.mapped_file import DamagedError
+    from streamer.convert.readers.mapped_file import DamagedError
     from streamer.convert.readers.metadata import read_alphabet
 
     first = values[0] if len(values) == 1 else list(values)
@@ -230,12 +230,12 @@ def _onnx_name(onnx: Any, number: int) -> str:
 
 
 def _core_ml(path: Path) -> Inspection:
-    from streamer.convert.coreml.model_file import Feature, open_model
-    from streamer.convert.coreml.stored_precision import (
+    from streamer.convert.check.stored_precision import (
         layers,
         program_operations,
         stored_precision,
     )
+    from streamer.convert.coreml.model_file import Feature, open_model
 
     model = open_model(path)
 
@@ -273,7 +273,7 @@ def compute_plan(path: Union[str, Path], compute_units: str) -> Optional[str]:
         return None
     import tempfile
 
-    from streamer.acoustic.compute_plan import planned_devices
+    from streamer.convert.coreml.compute_plan import planned_devices
     from streamer.convert.coreml.toolkit import coremltools
 
     with tempfile.TemporaryDirectory() as folder:

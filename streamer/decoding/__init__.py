@@ -1,11 +1,11 @@
 """Decoding: from probabilities of letters to words."""
 
 from streamer.decoding.alphabet import Alphabet, read_alphabet, write_alphabet
-from streamer.decoding.create import KINDS, create_decoder
 from streamer.decoding.decoder import DecodedWord, Decoder, Hypothesis
-from streamer.decoding.scorer import Scorer, read_scorer, write_scorer
+from streamer.decoding.factory import KINDS, create_decoder
+from streamer.decoding.scorer.package import Scorer, read_scorer, write_scorer
 from streamer.decoding.settings import DecodingSettings
-from streamer.decoding.words import UserWord, parse_user_word, read_user_words
+from streamer.decoding.user_words import UserWord, parse_user_word, read_user_words
 
 __all__ = [
     "KINDS",

@@ -16,7 +16,7 @@ from typing import List, Optional, Sequence, Tuple
 import numpy as np
 
 from streamer.decoding.decoder import DecodedWord, FloatArray, Hypothesis
-from streamer.decoding.search import Path, Search
+from streamer.decoding.search.contract import Path, Search
 from streamer.decoding.stability import StabilityTracker
 
 #: Hypotheses looked at: enough to see disagreement, few enough to cost little.

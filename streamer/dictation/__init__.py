@@ -3,8 +3,8 @@
 from streamer.dictation.commands import Command, CommandTable, Kind, load_commands
 from streamer.dictation.formatter import Dictated, DictationFormatter, PlainFormatter
 from streamer.dictation.numbers import NumberWriter, create_number_writer
-from streamer.dictation.session import Dictation
-from streamer.dictation.typing import Typing, find_typist
+from streamer.dictation.rewriting import Dictation
+from streamer.dictation.typist import Typing, find_typist
 
 __all__ = [
     "Command",

@@ -101,9 +101,7 @@ class Framer:
             if n < 1 or (n < self.n_steps and not flush):
                 return windows
             vectors = np.stack(self._vectors[: n + width - 1])
-            features = np.zeros(
-                (1, self.n_steps, width, self.front_end.n_coefficients), np.float32
-            )
+            features = np.zeros((1, self.n_steps, width, self.front_end.n_coefficients), np.float32)
             steps = np.lib.stride_tricks.sliding_window_view(vectors, width, axis=0)
             features[0, :n] = steps.transpose(0, 2, 1)
             windows.append(Window(features, n))

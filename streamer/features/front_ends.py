@@ -103,6 +103,7 @@ class DeepSpeechFrontEnd:
 
     def _triangles(self) -> npt.NDArray[np.float64]:
         """Return the filter bank, float64 (n_filters, n_fft / 2 + 1)."""
+
         def mel(hz: Any) -> Any:
             return 1127.0 * np.log1p(hz / 700.0)
 

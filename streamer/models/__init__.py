@@ -2,7 +2,7 @@
 
 from streamer.models.catalogue import KNOWN, KnownModel, RemoteFile
 from streamer.models.download import Download, download
-from streamer.models.store import InstalledModel, ModelStore
+from streamer.models.registry import InstalledModel, ModelStore
 
 __all__ = [
     "KNOWN",

@@ -56,7 +56,12 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
     """Follows redirections to http and https only, and never from https to http."""
 
     def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any,
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: Any,
         newurl: str,
     ) -> Optional[urllib.request.Request]:
         """See the base class."""
@@ -101,9 +106,7 @@ def _total_length(response: http.client.HTTPResponse, offset: int) -> Tuple[int,
     return 0, body
 
 
-def _fetch(
-    file: RemoteFile, part: Path, mark: Path, timeout_s: float, progress: Progress
-) -> None:
+def _fetch(file: RemoteFile, part: Path, mark: Path, timeout_s: float, progress: Progress) -> None:
     """Bring ``part`` to the file's full length, or raise `_BrokenOffError` or `ModelError`."""
     offset = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(file.url, headers={"User-Agent": "streamer"})

@@ -59,7 +59,7 @@ class CommandPerFinal:
             self._warn(f"--on-final {self._name} was not done after {limit_s:g} s: {left} left out")
 
     def _run(self, text: str) -> None:
-        # Where Python's standard error leads; number 2 may be hidden (streamer.audio.quiet).
+        # Where Python's standard error leads; number 2 may be hidden (audio.native_stderr).
         errors = standard_error()
         try:
             self._process = subprocess.Popen(

@@ -10,9 +10,9 @@ from streamer.events import Event
 from streamer.output.edit import Edit
 from streamer.output.jsonl import JsonLinesWriter
 from streamer.output.prose import ProseWriter
-from streamer.output.srt import SrtWriter
+from streamer.output.subtitles.srt import SrtWriter
+from streamer.output.subtitles.vtt import VttWriter
 from streamer.output.text import TextWriter
-from streamer.output.vtt import VttWriter
 
 #: The formats by the names that ``--format`` takes.
 FORMATS: Tuple[str, ...] = ("text", "jsonl", "srt", "vtt")

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Iterator, List, Sequence
 
 from streamer.decoding import Alphabet
-from streamer.training.data import read_data_set
-from streamer.training.held_out import HeldOut
-from streamer.training.prompts import prompts
-from streamer.training.scorer import ScorerRecipe, open_text
+from streamer.training.data.manifests import read_data_set
+from streamer.training.language.held_out import HeldOut
+from streamer.training.language.prompts import prompts
+from streamer.training.language.scorer import ScorerRecipe, open_text
 
 ALPHABET = Alphabet(" abcdefghijklmnopqrstuvwxyz'")
 #: How often kinds of text count: spoken style is rarer than books and nearer to use.

@@ -9,15 +9,20 @@ import torch
 
 from streamer.acoustic.weights import Weights
 from streamer.bundle import Bundle, read_bundle, write_bundle
-from streamer.convert.to_bundle import staging, write_networks
+from streamer.convert.bundle_writer import staging, write_networks
 from streamer.decoding.alphabet import Alphabet, write_alphabet
-from streamer.decoding.lexicon import Lexicon, write_lexicon
-from streamer.decoding.recurrent_model import read_recurrent_model
-from streamer.decoding.scorer import read_scorer
+from streamer.decoding.language.recurrent_model import read_recurrent_model
+from streamer.decoding.lexicon.lexicon import Lexicon, write_lexicon
+from streamer.decoding.scorer.package import read_scorer
 from streamer.errors import StreamerError
-from streamer.training.loop import averaged_state, read_checkpoint
-from streamer.training.network import RELU_CLIP, NetworkShape, TrainingNetwork, plain_layers
-from streamer.training.phonemes import Pronunciations
+from streamer.training.language.phonemes import Pronunciations
+from streamer.training.network.trainer import averaged_state, read_checkpoint
+from streamer.training.network.training_network import (
+    RELU_CLIP,
+    NetworkShape,
+    TrainingNetwork,
+    plain_layers,
+)
 
 #: What is written when nothing else is asked for: form and how its weights are stored.
 FORMS: Sequence[Sequence[str]] = (
@@ -206,6 +211,4 @@ def _training(checkpoint: Mapping[str, Any], data: str) -> Dict[str, Any]:
 def _measured(checkpoint: Mapping[str, Any]) -> Dict[str, float]:
     history = checkpoint["progress"]["history"]
     last = history[-1] if history else {}
-    return {
-        f"dev_{key}_greedy": round(last[key], 4) for key in ("wer", "cer") if key in last
-    }
+    return {f"dev_{key}_greedy": round(last[key], 4) for key in ("wer", "cer") if key in last}

@@ -23,16 +23,21 @@ from typing import (
 
 from streamer.errors import StreamerError
 from streamer.features import PythonSpeechFeaturesFrontEnd
-from streamer.training import kernels
-from streamer.training.batches import DataSet
-from streamer.training.cache import Cache, build_cache
-from streamer.training.data import Clip, read_data_set
-from streamer.training.loop import Trainer, TrainingSettings, load_weights, read_checkpoint
-from streamer.training.network import NetworkShape, TrainingNetwork
-from streamer.training.phonemes import Pronunciations
-from streamer.training.spoken import spoken_ways
-from streamer.training.waveform import WaveformAugmentation
-from streamer.training.workers import ALONE, Workers, join_workers
+from streamer.training.data.batches import DataSet
+from streamer.training.data.cache import Cache, build_cache
+from streamer.training.data.manifests import Clip, read_data_set
+from streamer.training.data.waveform import WaveformAugmentation
+from streamer.training.language.phonemes import Pronunciations
+from streamer.training.language.spoken import spoken_ways
+from streamer.training.network import kernels
+from streamer.training.network.trainer import (
+    Trainer,
+    TrainingSettings,
+    load_weights,
+    read_checkpoint,
+)
+from streamer.training.network.training_network import NetworkShape, TrainingNetwork
+from streamer.training.network.workers import ALONE, Workers, join_workers
 
 Item = TypeVar("Item")
 
@@ -137,7 +142,7 @@ def _taught(cache: Cache, recipe: Recipe, log: Log) -> Cache:
     """Add the teacher's vectors, if one is asked and they are missing."""
     if recipe.teacher is None or cache.teacher is not None:
         return cache
-    from streamer.training.teacher import WhisperTeacher, teach
+    from streamer.training.data.teacher import WhisperTeacher, teach
 
     teach(
         cache,
@@ -254,9 +259,7 @@ def _read(places: Sequence[Path], root: Optional[Path]) -> List[Clip]:
     return [clip for place in places for clip in read_data_set(place, root)]
 
 
-def _cache(
-    recipe: Recipe, name: str, clips: Sequence[Clip], log: Log, copy: int
-) -> Cache:
+def _cache(recipe: Recipe, name: str, clips: Sequence[Clip], log: Log, copy: int) -> Cache:
     where = recipe.cache / name
     if (where / "clips.json").is_file():
         cache = Cache(where)

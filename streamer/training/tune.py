@@ -27,7 +27,8 @@ from streamer.bundle import Bundle, load_bundle
 from streamer.decoding import DecodingSettings, create_decoder, read_alphabet
 from streamer.decoding.settings import BEAM
 from streamer.features import Framer
-from streamer.training.data import Clip, read_data_set
+from streamer.models.backends import load_acoustic_model
+from streamer.training.data.manifests import Clip, read_data_set
 from streamer.training.scoring import edit_distance
 
 FloatArray = npt.NDArray[np.float32]
@@ -75,7 +76,7 @@ class Outcome:
 
 def posteriors(bundle: Bundle, clips: Sequence[Clip], backend: str = "auto") -> List[Utterance]:
     """Run the acoustic model over clips, in windows with carried state."""
-    model = bundle.acoustic_model(backend)
+    model = load_acoustic_model(bundle, backend)
     framer = Framer(bundle.front_end(), model.n_steps, model.n_context)
     utterances = []
     for clip in clips:
@@ -92,9 +93,7 @@ def posteriors(bundle: Bundle, clips: Sequence[Clip], backend: str = "auto") -> 
     return utterances
 
 
-def decode(
-    bundle: Bundle, utterances: Sequence[Utterance], settings: DecodingSettings
-) -> Outcome:
+def decode(bundle: Bundle, utterances: Sequence[Utterance], settings: DecodingSettings) -> Outcome:
     """Decode utterances with the bundle's scorer and count the errors."""
     alphabet = read_alphabet(bundle.alphabet_path)
     decoder = create_decoder(

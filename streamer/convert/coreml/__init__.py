@@ -1,7 +1,7 @@
 """Core ML: writing models in three shapes and five precisions, and proving them right anywhere."""
 
-from streamer.convert.coreml.check import Difference, Report, check_model
-from streamer.convert.coreml.evaluator import Evaluator, create_evaluator
+from streamer.convert.check.checker import Difference, Report, check_model
+from streamer.convert.check.evaluator import Evaluator, create_evaluator
 from streamer.convert.coreml.model_file import ModelFile, open_model
 from streamer.convert.coreml.network import SHAPES
 from streamer.convert.coreml.writer import FORMATS, PRECISIONS, write_coreml

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Union
 
-from streamer.acoustic.mapped_file import map_file
-from streamer.acoustic.onnx_weights import read_onnx
-from streamer.acoustic.weights import Weights, load_safetensors
+from streamer.acoustic.weights import Weights
 from streamer.convert.readers.checkpoint import is_checkpoint, read_checkpoint
 from streamer.convert.readers.graphdef import read_graphdef
+from streamer.convert.readers.mapped_file import map_file
+from streamer.convert.readers.onnx import read_onnx
+from streamer.convert.readers.safetensors import read_safetensors
 from streamer.convert.readers.tflite import MAGIC, read_tflite
 from streamer.errors import ConversionError, ModelError
 
@@ -50,6 +51,6 @@ def read_network(path: Union[str, Path]) -> Weights:
 
 def _read_safetensors(path: Path) -> Weights:
     try:
-        return load_safetensors(path)
+        return read_safetensors(path)
     except ModelError as error:
         raise ConversionError(error.what, error.todo) from error

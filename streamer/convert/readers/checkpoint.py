@@ -7,9 +7,9 @@ from typing import Any, Dict
 
 import numpy as np
 
-from streamer.acoustic.mapped_file import damaged
 from streamer.acoustic.weights import Weights
 from streamer.convert.readers.graphdef import layers_by_name
+from streamer.convert.readers.mapped_file import damaged
 from streamer.errors import ConversionError, ModelError
 from streamer.features import DeepSpeechFrontEnd
 

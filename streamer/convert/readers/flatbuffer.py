@@ -11,7 +11,7 @@ from typing import Any, List, Optional
 import numpy as np
 import numpy.typing as npt
 
-from streamer.acoustic.mapped_file import Budget, DamagedError
+from streamer.convert.readers.mapped_file import Budget, DamagedError
 
 #: Longest name that is read.
 _LONGEST_TEXT = 4096

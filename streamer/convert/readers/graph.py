@@ -15,8 +15,8 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 import numpy as np
 import numpy.typing as npt
 
-from streamer.acoustic.mapped_file import Budget, DamagedError, damaged, map_file
-from streamer.acoustic.protobuf import (
+from streamer.convert.readers.mapped_file import Budget, DamagedError, damaged, map_file
+from streamer.convert.readers.protobuf import (
     BYTES,
     FIXED32,
     as_bytes,

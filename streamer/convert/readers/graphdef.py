@@ -7,9 +7,9 @@ from typing import Any, Dict, Mapping, Tuple
 
 import numpy as np
 
-from streamer.acoustic.mapped_file import DamagedError, damaged
 from streamer.acoustic.weights import FloatArray, Weights
 from streamer.convert.readers.graph import Graph, Node, read_graph
+from streamer.convert.readers.mapped_file import DamagedError, damaged
 from streamer.convert.readers.metadata import describe
 from streamer.errors import ConversionError, ModelError
 

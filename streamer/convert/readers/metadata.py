@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Any, Dict, List, Mapping
 
-from streamer.acoustic.mapped_file import DamagedError
+from streamer.convert.readers.mapped_file import DamagedError
 from streamer.features import DeepSpeechFrontEnd
 
 #: DeepSpeech leaves this in place of a language that nobody named.

@@ -16,9 +16,9 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 import numpy as np
 import numpy.typing as npt
 
-from streamer.acoustic.mapped_file import Budget, DamagedError, damaged, map_file
 from streamer.acoustic.weights import FloatArray, Weights
 from streamer.convert.readers.flatbuffer import Table
+from streamer.convert.readers.mapped_file import Budget, DamagedError, damaged, map_file
 from streamer.convert.readers.metadata import describe
 from streamer.errors import ModelError
 

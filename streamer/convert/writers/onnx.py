@@ -10,7 +10,7 @@ from typing import Any, List, Union
 
 import numpy as np
 
-from streamer.acoustic.model import (
+from streamer.acoustic.contract import (
     INPUT_LENGTHS,
     INPUT_NODE,
     LOGITS,
@@ -19,8 +19,8 @@ from streamer.acoustic.model import (
     PREVIOUS_C,
     PREVIOUS_H,
 )
-from streamer.acoustic.onnx_weights import DESCRIPTION_KEY, TENSORFLOW_TO_ONNX
 from streamer.acoustic.weights import FloatArray, Weights
+from streamer.convert.readers.onnx import DESCRIPTION_KEY, TENSORFLOW_TO_ONNX
 from streamer.convert.steps import check_steps
 from streamer.errors import ConversionError
 

@@ -1,25 +1,33 @@
-"""Weights as a safetensors file: the plainest form, and what the NumPy backend loads."""
+"""Weights as a safetensors file: the plainest form of a network."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Union
 
-from streamer.acoustic.weights import Weights, save_safetensors
-from streamer.errors import ConversionError, ModelError
+import numpy as np
+
+from streamer.acoustic.weights import LAYER_NAMES, Weights
+from streamer.convert.readers.safetensors import METADATA_KEY
+from streamer.errors import ConversionError
 
 
 def write_safetensors(weights: Weights, path: Union[str, Path]) -> None:
-    """Write weights as ``.safetensors``, the description in the metadata.
+    """Write weights as a safetensors file, the description in its metadata.
 
     Args:
-        weights: the network.
+        weights: what to write.
         path: where to; replaced if it exists.
 
     Raises:
         ConversionError: the file cannot be written.
     """
+    from safetensors.numpy import save_file
+
+    arrays = {name: np.ascontiguousarray(weights.layers[name]) for name in LAYER_NAMES}
+    metadata = {METADATA_KEY: json.dumps(dict(weights.description), ensure_ascii=False)}
     try:
-        save_safetensors(weights, path)
-    except ModelError as error:
-        raise ConversionError(error.what, error.todo) from error
+        save_file(arrays, str(path), metadata=metadata)
+    except OSError as error:
+        raise ConversionError(f"cannot write {path}: {error}", "choose another place") from error

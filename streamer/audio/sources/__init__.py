@@ -1,0 +1,1 @@
+"""Where samples come from: microphone, recordings, standard input, arrays."""

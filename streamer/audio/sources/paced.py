@@ -1,0 +1,98 @@
+"""A recording that comes as a microphone would bring it."""
+
+from __future__ import annotations
+
+import time
+from typing import Callable, Optional
+
+from streamer.audio.samples import FloatArray
+from streamer.audio.sources.source import Source
+from streamer.audio.wakeup import Bell
+
+#: A microphone brings blocks of about this length.
+PIECE_SECONDS = 0.02
+
+
+class Paced:
+    """Hands out another source's samples no earlier than a microphone would.
+
+    The clock begins at the first `read`. A reader that is late gets what it
+    missed at once, as from a driver's buffer; the pace is that of the clock
+    and never drifts.
+
+    Args:
+        source: a source that is not live.
+        clock: seconds that only ever grow.
+        sleep: waits so many seconds, or until `stop` is called; None for
+            waiting in real time.
+    """
+
+    live = True
+    lost = 0
+
+    def __init__(
+        self,
+        source: Source,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Optional[Callable[[float], object]] = None,
+    ) -> None:
+        self._source = source
+        self._clock = clock
+        self._stopped = False
+        self._bell = Bell()
+        self._sleep = self._bell.sleep if sleep is None else sleep
+        self._rate_hz = 0
+        self._began: Optional[float] = None
+        self._block: Optional[FloatArray] = None
+        self._handed_out = 0
+        self.delay_s = 0.0
+
+    @property
+    def name(self) -> str:
+        """The other source's name."""
+        return self._source.name
+
+    @property
+    def seconds(self) -> Optional[float]:
+        """The other source's length."""
+        return self._source.seconds
+
+    def open(self, rate_hz: int) -> None:
+        """Open the other source."""
+        self._source.open(rate_hz)
+        self._rate_hz = rate_hz
+        self._began, self._block, self._handed_out = None, None, 0
+        self._stopped = False
+
+    def read(self) -> Optional[FloatArray]:
+        """The next 20 ms, when their last sample would have been said; None at the end."""
+        if self._stopped:
+            return None
+        if self._began is None:
+            self._began = self._clock()
+        if self._block is None or not len(self._block):
+            self._block = self._source.read()
+            if self._block is None:
+                return None
+        n = round(PIECE_SECONDS * self._rate_hz)
+        piece, self._block = self._block[:n], self._block[n:]
+        self._handed_out += len(piece)
+        due = self._began + self._handed_out / self._rate_hz
+        early_s = due - self._clock()
+        if early_s > 0:
+            self._sleep(early_s)
+            if self._stopped:
+                return None  # not said yet
+        # What comes late had arrived in time, as far as latency is concerned.
+        self.delay_s = max(0.0, self._clock() - due)
+        return piece
+
+    def stop(self) -> None:
+        """Let `read` come to its end at once; may be called by any thread."""
+        self._stopped = True
+        self._bell.ring()
+        self._source.stop()
+
+    def close(self) -> None:
+        """Close the other source; may be called twice."""
+        self._source.close()

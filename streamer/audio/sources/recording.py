@@ -1,0 +1,258 @@
+"""Recordings: everything libsndfile reads, in blocks and never whole."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+from typing import Any, BinaryIO, Optional, Union
+
+import numpy as np
+
+from streamer.audio.pcm import PcmFormat, promised_bytes, read_wav_header
+from streamer.audio.samples import FloatArray
+from streamer.audio.sources.source import FrameStream
+from streamer.errors import AudioError
+
+#: Frames read at once; whole blocks of FLAC's usual 4096.
+BLOCK_FRAMES = 8192
+
+_READABLE = "give a WAV, FLAC, OGG, Opus or MP3 file, or convert it: ffmpeg -i FILE sound.wav"
+_AGAIN = "everything before is transcribed; copy or record the file again for the rest"
+
+#: Lines of libsndfile's log that say how large the samples should be and how
+#: large they are: of WAV, AIFF, AU, W64 and RF64.
+_SIZES = re.compile(
+    r"^\s*(?:data|SSND|Data Size|riff|Riff size)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE
+)
+
+#: An MP3 decoder may drop this much of a recording's two ends: two frames.
+_MP3_TOLERANCE_FRAMES = 2 * 1152
+
+
+class RecordingSource:
+    """A sound file of any rate and any number of channels.
+
+    What is wrong with the file is said by `open` where nothing can be read
+    of it, and by `read` after all that can.
+
+    Args:
+        path: the file.
+    """
+
+    live = False
+    lost = 0
+    delay_s = 0.0
+
+    def __init__(self, path: Union[str, os.PathLike[str]]) -> None:
+        self.path = Path(path)
+        self.name = self.path.name
+        self.seconds: Optional[float] = None
+        self._file: Any = None
+        self._raw: Optional[BinaryIO] = None
+        self._raw_format: Optional[PcmFormat] = None
+        self._fault: Optional[AudioError] = None
+        self._stream: Optional[FrameStream] = None
+        self._stopped = False
+        self._frames_read = 0
+
+    def open(self, rate_hz: int) -> None:
+        """Begin at the first sample; may be called again after `close`.
+
+        Raises:
+            AudioError: no such file, not audio, empty, or not readable.
+        """
+        self.close()
+        self._look_at_file()
+        soundfile = _soundfile()
+        try:
+            self._file = soundfile.SoundFile(os.fspath(self.path))
+        except soundfile.LibsndfileError as error:
+            raise self._explain(error.error_string) from None
+        # After each block soundfile seeks to where it is already, if it can.
+        # libmpg123 then forgets its bit reservoir: a crack at every seam of an
+        # MP3. Nothing is ever sought here, so it need not know that it could.
+        self._file.seekable = lambda: False
+        self._stopped, self._frames_read, self._fault = False, 0, None
+        file_rate_hz, frames = self._file.samplerate, self._file.frames
+        read = self._read_frames
+        if frames == 0:
+            if not self._is_unfinished_wav():
+                self.close()
+                raise AudioError(f"{self.path} holds no sound", "give a recording with samples")
+            read = self._read_raw_frames
+        # libsndfile says the largest number there is where it does not know.
+        self.seconds = frames / file_rate_hz if 0 < frames < 1 << 48 else None
+        self._stream = FrameStream(read, str(self.path), file_rate_hz, rate_hz)
+
+    def read(self) -> Optional[FloatArray]:
+        """The next samples; None at the end.
+
+        Raises:
+            AudioError: the file is cut short or damaged here.
+        """
+        if self._stream is None or self._stopped:
+            return None
+        return self._stream.read()
+
+    def stop(self) -> None:
+        """Let `read` come to its end; may be called by any thread."""
+        self._stopped = True
+
+    def close(self) -> None:
+        """Close the file; may be called twice."""
+        self._stream = None
+        for file in (self._file, self._raw):
+            if file is not None:
+                file.close()
+        self._file = self._raw = None
+
+    def _look_at_file(self) -> None:
+        """Complain about what is no file with something in it."""
+        try:
+            status = self.path.stat()
+            if stat.S_ISDIR(status.st_mode):
+                raise AudioError(f"{self.path} is a folder", "name the recordings in it")
+            if not stat.S_ISREG(status.st_mode):
+                raise AudioError(
+                    f"{self.path} is not a file", "pipe it into: streamer transcribe -"
+                )
+            if status.st_size == 0:
+                raise AudioError(f"{self.path} is empty", "give a recording with samples")
+            with open(self.path, "rb"):
+                pass
+        except FileNotFoundError:
+            raise AudioError(f"there is no file {self.path}", "check its name") from None
+        except PermissionError:
+            raise AudioError(
+                f"{self.path} may not be read", "check the permissions of the file"
+            ) from None
+        except (OSError, ValueError) as error:  # ValueError: a name with a zero in it
+            raise AudioError(f"{self.path} cannot be read: {error}", "check the file") from None
+
+    def _explain(self, reason: str) -> AudioError:
+        """Why libsndfile refuses the file; a WAV header is looked at for a better reason."""
+        with open(self.path, "rb") as file:
+            if file.read(4) in (b"RIFF", b"RF64"):
+                file.seek(0)
+                try:
+                    read_wav_header(file.read, str(self.path))
+                except AudioError as error:
+                    return error
+        if "not recognised" in reason:
+            return AudioError(f"{self.path} is not audio in a known format", _READABLE)
+        return AudioError(
+            f"{self.path} cannot be read as audio ({reason.strip().rstrip('.')})", _READABLE
+        )
+
+    def _read_frames(self) -> Optional[FloatArray]:
+        if self._fault is not None:
+            raise self._fault
+        frames: FloatArray = np.full((BLOCK_FRAMES, self._file.channels), np.nan, np.float32)
+        try:
+            block: FloatArray = self._file.read(out=frames)
+        except _soundfile().LibsndfileError as error:
+            # What was decoded before the fault stands in the array already.
+            whole = ~np.isnan(frames).any(axis=1)
+            good = len(frames) if whole.all() else int(np.argmin(whole))
+            self._frames_read += good
+            self._fault = self._damaged(error.error_string)
+            if good:
+                return frames[:good]
+            raise self._fault from None
+        if len(block):
+            self._frames_read += len(block)
+            return block
+        if self._cut_short():
+            raise self._damaged("it ends before its samples do")
+        return None
+
+    def _damaged(self, reason: str) -> AudioError:
+        seconds = self._frames_read / self._file.samplerate
+        reason = reason.strip().rstrip(".")
+        return AudioError(
+            f"{self.path} is cut short or damaged after {seconds:.2f} s ({reason})", _AGAIN
+        )
+
+    def _cut_short(self) -> bool:
+        """Whether the file, read to its end, promised more than it had."""
+        for promised, there in _SIZES.findall(self._file.extra_info):
+            if (promised_bytes(int(promised)) or 0) > int(there):
+                return True
+        kind = self._file.format
+        if kind == "OGG":
+            return not _ogg_is_whole(self.path)
+        if kind in ("MP3", "MPEG"):
+            missing = self._file.frames - self._frames_read
+            return missing > _MP3_TOLERANCE_FRAMES and _mp3_knows_its_length(self.path)
+        if "does not match value from 'ds64'" in self._file.extra_info:
+            return True
+        return bool(self._frames_read < self._file.frames < 1 << 48)
+
+    def _is_unfinished_wav(self) -> bool:
+        """Whether this is a WAV file whose writer never came back to fill in the length.
+
+        libsndfile believes the length of 0 that it finds there. The file is
+        then open at its first sample.
+        """
+        raw = open(self.path, "rb")  # noqa: SIM115
+        self._raw = raw
+        try:
+            header = read_wav_header(raw.read, str(self.path))
+        except AudioError:
+            return False
+        self._raw_format = header.format
+        rest = os.fstat(raw.fileno()).st_size - raw.tell()
+        return header.data_bytes is None and rest >= header.format.frame_bytes
+
+    def _read_raw_frames(self) -> Optional[FloatArray]:
+        assert self._raw is not None and self._raw_format is not None
+        frame_bytes = self._raw_format.frame_bytes
+        data = self._raw.read(BLOCK_FRAMES * frame_bytes)
+        data = data[: len(data) // frame_bytes * frame_bytes]
+        return self._raw_format.decode(data) if data else None
+
+
+def _soundfile() -> Any:
+    """The module, imported when the first recording is opened: a microphone needs none."""
+    try:
+        import soundfile
+    except OSError as error:
+        raise AudioError(
+            f"libsndfile cannot be loaded ({error})",
+            "install it: apt install libsndfile1, dnf install libsndfile, or brew install"
+            " libsndfile",
+        ) from None
+    return soundfile
+
+
+def _ogg_is_whole(path: Path) -> bool:
+    """Whether the last page of an Ogg file is complete and marked as the last (RFC 3533)."""
+    with open(path, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - (1 << 17)))  # a page has 65,307 bytes at most
+        tail = file.read()
+    start = tail.rfind(b"OggS")
+    if start < 0 or len(tail) < start + 27:
+        return False
+    segments = tail[start + 26]
+    lacing = tail[start + 27 : start + 27 + segments]
+    is_last = bool(tail[start + 5] & 4)
+    return is_last and len(tail) >= start + 27 + segments + sum(lacing)
+
+
+def _mp3_knows_its_length(path: Path) -> bool:
+    """Whether an MP3 file begins with a Xing, Info or VBRI frame, which counts its frames.
+
+    Without one libsndfile guesses the length from the first frame's bit rate.
+    """
+    with open(path, "rb") as file:
+        head = file.read(10)
+        if head[:3] == b"ID3":
+            a, b, c, d = head[6:10]  # 7 bits each
+            file.seek(10 + (a << 21 | b << 14 | c << 7 | d))
+        else:
+            file.seek(0)
+        first = file.read(4096)
+    return any(mark in first for mark in (b"Xing", b"Info", b"VBRI"))

@@ -1,0 +1,171 @@
+"""``streamer bench``: real-time factor, memory, time until it listens, as seen from outside.
+
+Each figure is the median over several processes, started as a user starts them.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple
+
+import typer
+from typing_extensions import Annotated
+
+from streamer.errors import StreamerError
+
+#: The sample is repeated to this length: long enough for start-up not to count.
+AUDIO_S = 60.0
+
+#: What the project promises, on two cores.
+LIMITS = {"real-time factor": 0.05, "memory": 250.0, "until it listens": 1.5}
+
+#: A process that takes longer hangs.
+_LIMIT_S = 300.0
+
+_CHILD = """
+import json, sys, time
+from streamer.cli.support.memory import peak_memory_mb
+from streamer.events import Stats
+from streamer.transcriber import Transcriber
+with Transcriber(sys.argv[2], partials=True) as transcriber:
+    transcriber.about  # waits for the model
+    begin_s = time.process_time()
+    for event in transcriber.transcribe(sys.argv[1]):
+        last = event
+    busy_s = time.process_time() - begin_s
+print(json.dumps({
+    "rtf": last.real_time_factor, "memory_mb": peak_memory_mb(), "busy": busy_s / last.time,
+    "chunk_p50_ms": last.chunk_p50_ms, "chunk_p95_ms": last.chunk_p95_ms,
+}))
+"""
+
+
+def bench(
+    model: Annotated[
+        str, typer.Option(metavar="NAME|FOLDER", help="Model, or the folder of one.")
+    ] = "english",
+    file: Annotated[
+        Optional[Path],
+        typer.Option(metavar="FILE", help="Another recording than the bundled one."),
+    ] = None,
+    runs: Annotated[int, typer.Option(min=1, metavar="N", help="Processes for each figure.")] = 3,
+    compute_units: Annotated[
+        Optional[str],
+        typer.Option(
+            "--compute-units",
+            metavar="UNITS",
+            help="On macOS: measure Core ML on CPU_ONLY, CPU_AND_GPU, CPU_AND_NE, ALL, or 'all' of "
+            "these, in each shape, and remember the fastest for this machine.",
+        ),
+    ] = None,
+) -> None:
+    """Measure real-time factor, memory and the time until it listens."""
+    if compute_units is not None:
+        from streamer.cli.commands.machine.bench_units import bench_compute_units
+
+        bench_compute_units(model, compute_units)
+        return
+    from streamer.cli.commands.speech.demo import sample_path
+
+    recording = file or sample_path()
+    with tempfile.TemporaryDirectory() as folder:
+        long = Path(folder) / "long.wav"
+        seconds = _repeat(recording, long)
+        print(f"{recording.name}, repeated to {seconds:.0f} s; medians of {runs} processes")
+        found = [_transcribe(long, model) for _ in range(runs)]
+    started = [_start(recording, model) for _ in range(runs)]
+    _row("real-time factor", statistics.median(f["rtf"] for f in found), "{:.3f}", "")
+    busy = statistics.median(f["busy"] for f in found)
+    print(f"{'processor time, all threads':30} {busy:.3f} s for a second of audio")
+    memory = [f["memory_mb"] for f in found if f["memory_mb"] is not None]
+    if memory:
+        _row("memory", statistics.median(memory), "{:.0f}", " MB")
+    _row("until it listens", statistics.median(s for s, _ in started), "{:.2f}", " s")
+    ready_s = statistics.median(s for _, s in started)
+    print(f"{'until its model is ready too':30} {ready_s:.2f} s")
+    p50 = statistics.median(f["chunk_p50_ms"] for f in found if f["chunk_p50_ms"] is not None)
+    p95 = statistics.median(f["chunk_p95_ms"] for f in found if f["chunk_p95_ms"] is not None)
+    print(f"{'network, a chunk':30} p50 {p50:.1f} ms, p95 {p95:.1f} ms")
+
+
+def _row(name: str, value: float, form: str, unit: str) -> None:
+    limit = LIMITS[name]
+    verdict = "ok" if value <= limit else "MISSED"
+    print(f"{name:30} {form.format(value)}{unit}  (promised: {limit:g}{unit}, {verdict})")
+
+
+def _repeat(recording: Path, target: Path) -> float:
+    """Write the recording several times over, with pauses; returns the seconds."""
+    import numpy as np
+    import soundfile
+
+    from streamer.audio.sources.recording import RecordingSource
+    from streamer.transcriber import RATE_HZ
+
+    source = RecordingSource(recording)
+    source.open(RATE_HZ)
+    blocks: List[Any] = []
+    while True:
+        block = source.read()
+        if block is None:
+            break
+        blocks.append(block)
+    source.close()
+    once = np.concatenate([*blocks, np.zeros(RATE_HZ, np.float32)])
+    times = max(1, round(AUDIO_S * RATE_HZ / len(once)))
+    soundfile.write(str(target), np.tile(once, times), RATE_HZ, subtype="PCM_16")
+    return len(once) * times / RATE_HZ
+
+
+def _transcribe(recording: Path, model: str) -> Dict[str, Any]:
+    """Transcribe in a process of its own; returns its figures."""
+    done = subprocess.run(
+        [sys.executable, "-c", _CHILD, str(recording), model],
+        capture_output=True,
+        text=True,
+        timeout=_LIMIT_S,
+        check=False,
+    )
+    if done.returncode:
+        raise _failed(done.stderr)
+    found: Dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _start(recording: Path, model: str) -> Tuple[float, float]:
+    """Seconds from the command until it captures, and until the model is there as well."""
+    command = [sys.executable, "-m", "streamer", "transcribe", "--realtime", "--stdout"]
+    command += ["--format", "jsonl", "--model", model, str(recording)]
+    begin_s = time.monotonic()
+    child = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+    )
+    assert child.stdout is not None and child.stderr is not None
+    try:
+        said = child.stderr.readline()
+        listening_s = time.monotonic() - begin_s
+        if not child.stdout.readline():
+            raise _failed(said + child.stderr.read())
+        return listening_s, time.monotonic() - begin_s
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def _failed(said: str) -> StreamerError:
+    lines = said.strip().splitlines()
+    return StreamerError(
+        f"a process of the benchmark failed: {lines[-1] if lines else 'it said nothing'}",
+        "see: streamer doctor",
+    )
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``streamer bench`` to the command line."""
+    app.command("bench")(bench)

@@ -1,0 +1,106 @@
+"""``streamer bench --compute-units``: where on a Mac a Core ML network is fastest."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Dict, List, Tuple
+
+from streamer.acoustic.coreml_model import COMPUTE_UNITS
+from streamer.bundle import Bundle, load_bundle
+from streamer.errors import UsageError
+from streamer.models.compute_units import Loader, Measurement, fastest, measure, remember
+
+#: The shapes that are measured, beside the network that is in the bundle.
+SHAPES = ("lstm", "unrolled", "stateful")
+
+
+def bench_compute_units(model: str, units: str) -> None:
+    """Measure a bundle's network and all shapes of it; remember what is best for the former.
+
+    Args:
+        model: name or folder of a bundle.
+        units: ``all`` or names separated by commas.
+
+    Raises:
+        UsageError: a name is unknown.
+        ModelError: this is no Mac, or Core ML cannot run a network.
+        ConversionError: the shapes cannot be written.
+    """
+    chosen = chosen_units(units)
+    bundle = load_bundle(model)
+    with tempfile.TemporaryDirectory() as folder:
+        for line in measured_lines(bundle, chosen, Path(folder)):
+            print(line, flush=True)
+
+
+def chosen_units(units: str) -> Tuple[str, ...]:
+    """Return the compute units that an option names.
+
+    Raises:
+        UsageError: one is unknown.
+    """
+    if units.lower() == "all":
+        return COMPUTE_UNITS
+    names = tuple(name.strip().upper() for name in units.split(","))
+    for name in names:
+        if name not in COMPUTE_UNITS:
+            raise UsageError(
+                f"compute units {name} are not known", f"use all, or {', '.join(COMPUTE_UNITS)}"
+            )
+    return names
+
+
+def measured_lines(
+    bundle: Bundle,
+    units: Tuple[str, ...],
+    folder: Path,
+    loader: Loader | None = None,
+    cache: Path | None = None,
+) -> List[str]:
+    """Measure, remember, and return what to print.
+
+    Args:
+        bundle: the model.
+        units: what to measure on.
+        folder: for the shapes that are written; they are float16.
+        loader: in place of Core ML.
+        cache: in place of the user's cache.
+    """
+    networks = _networks(bundle, folder, off_mac=loader is not None)
+    lines = [f"{'network':24} {'compute units':14} {'p50 ms':>8} {'p95 ms':>8}"]
+    for name, path in networks.items():
+        found: List[Measurement] = measure(path, units, loader=loader)
+        lines.extend(
+            f"{name:24} {m.compute_units:14} {m.p50_ms:>8.2f} {m.p95_ms:>8.2f}" for m in found
+        )
+        best = fastest(found)
+        if path.parent == bundle.folder:
+            remember(path, best, cache)
+            lines.append(f"{name}: {best.compute_units} from now on")
+        else:
+            lines.append(f"{name}: fastest on {best.compute_units}")
+    return lines
+
+
+def _networks(bundle: Bundle, folder: Path, off_mac: bool) -> Dict[str, Path]:
+    networks = {
+        path.name: path for kind, path in bundle.networks.items() if kind.startswith("coreml")
+    }
+    exact = bundle.networks.get("numpy") or bundle.networks.get("onnx")
+    # Writing takes seconds; where nothing can be measured it would only delay the error.
+    if exact is not None and (sys.platform == "darwin" or off_mac):
+        from streamer.convert import read_network
+        from streamer.convert.coreml import write_coreml
+
+        weights = read_network(exact)
+        for shape in SHAPES:
+            path = folder / f"{shape}.mlpackage"
+            networks[f"{shape}, fp16"] = write_coreml(weights, path, bundle.n_steps, shape, "fp16")
+    if not networks:
+        raise UsageError(
+            f"the model {bundle.name} has no Core ML network",
+            "measure on macOS, or convert with --format mlprogram",
+        )
+    return networks

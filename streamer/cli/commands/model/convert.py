@@ -1,0 +1,93 @@
+"""``streamer convert``: a DeepSpeech network of any kind into a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import List, Optional
+
+import typer
+
+
+def convert(
+    network: Path = typer.Argument(
+        ..., help="A .pbmm, .pb, .tflite, .safetensors, .onnx, or a checkpoint's folder."
+    ),
+    output: Path = typer.Option(..., "--output", "-o", help="Folder of the bundle."),
+    name: str = typer.Option("", "--name", help="Name of the model; else that of the file."),
+    steps: Optional[int] = typer.Option(
+        None,
+        "--steps",
+        help="Steps in a window, 1 to 64: fewer, less delay. Else 16, or with --via tensorflow "
+        "what the graph has.",
+    ),
+    formats: Optional[List[str]] = typer.Option(
+        None,
+        "--format",
+        help="onnx, mlprogram, neuralnetwork or safetensors; may be given more than once. "
+        "Else onnx, and mlprogram where coremltools is installed.",
+    ),
+    shape: str = typer.Option("lstm", "--shape", help="Core ML: lstm, unrolled or stateful."),
+    precision: Optional[str] = typer.Option(
+        None,
+        "--precision",
+        help="fp32, fp16, int8, palette6 or palette4. Else fp32 for ONNX and fp16 for Core ML; "
+        "ONNX has fp32 and int8 only.",
+    ),
+    scorer: Optional[Path] = typer.Option(None, "--scorer", help="Language model to put in."),
+    alphabet: Optional[Path] = typer.Option(
+        None, "--alphabet", help="alphabet.txt, where the network does not hold its labels."
+    ),
+    licence: str = typer.Option("", "--licence", help="Licence of the model."),
+    via: Optional[str] = typer.Option(
+        None, "--via", help="tensorflow: Apple's route, through TensorFlow and ct.convert."
+    ),
+) -> None:
+    """Convert a DeepSpeech network into a bundle that streamer runs."""
+    from streamer.convert import convert_to_bundle
+    from streamer.convert.bundle_writer import DEFAULT_STEPS
+    from streamer.errors import UsageError
+
+    if via not in (None, "tensorflow"):
+        raise UsageError(f"--via {via} is not known", "use --via tensorflow, or leave it out")
+    if via == "tensorflow":
+        from streamer.convert.coreml.tensorflow_route import convert_to_bundle_with_tensorflow
+
+        bundle = convert_to_bundle_with_tensorflow(
+            network,
+            output,
+            name=name,
+            steps=steps,
+            formats=formats,
+            precision=precision,
+            alphabet=alphabet,
+            scorer=scorer,
+            licence=licence,
+            progress=lambda what: typer.echo(what, err=True),
+        )
+    else:
+        bundle = convert_to_bundle(
+            network,
+            output,
+            name=name,
+            scorer=scorer,
+            alphabet=alphabet,
+            licence=licence,
+            steps=DEFAULT_STEPS if steps is None else steps,
+            formats=formats,
+            shape=shape,
+            precision=precision,
+            progress=lambda what: typer.echo(what, err=True),
+        )
+    for kind, path in bundle.networks.items():
+        typer.echo(f"{kind}\t{path}\t{_megabytes(path):.1f} MB")
+    typer.echo(f"use it with: streamer --model {output}", err=True)
+
+
+def _megabytes(path: Path) -> float:
+    files = [path] if path.is_file() else [f for f in path.rglob("*") if f.is_file()]
+    return sum(file.stat().st_size for file in files) / 1e6
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``streamer convert`` to the command line."""
+    app.command("convert")(convert)

@@ -1,0 +1,76 @@
+"""``streamer precisions``: what each precision of a Core ML model costs, as a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import List, Optional
+
+import typer
+
+#: As much of the recording as `streamer check` uses.
+_SECONDS = 4.0
+
+
+def precisions(
+    network: Optional[Path] = typer.Argument(
+        None, help="A .pbmm, .pb, .tflite, .safetensors or .onnx; else the bundled network."
+    ),
+    shape: str = typer.Option("lstm", "--shape", help="lstm, unrolled or stateful."),
+    steps: int = typer.Option(16, "--steps", help="Steps in a window, 1 to 64."),
+    audio: Optional[Path] = typer.Option(
+        None, "--audio", help="A recording, in place of the bundled one."
+    ),
+    samples: Optional[Path] = typer.Option(
+        None,
+        "--samples",
+        help="Folder of recordings, each with its text in a .txt of the same name, for word "
+        "error rates. Else the bundled recording, where the network is the bundled one.",
+    ),
+    chosen: Optional[List[str]] = typer.Option(
+        None, "--precision", help="One of the precisions; may be given more than once."
+    ),
+) -> None:
+    """Write a Core ML model in every precision; print its size, errors and word error rate."""
+    from streamer.bundle import bundled_folder, load_bundle
+    from streamer.convert import read_network
+    from streamer.convert.check.check_inputs import find_recording, read_samples, read_texts
+    from streamer.convert.check.precision_table import precision_table
+    from streamer.convert.coreml.writer import PRECISIONS
+
+    source = load_bundle().networks["onnx"] if network is None else network
+    weights = read_network(source)
+    rate = int(weights.description["sample_rate_hz"])
+    recording = read_samples(find_recording() if audio is None else audio, rate, _SECONDS)
+    folder = bundled_folder() if samples is None and network is None else samples
+    texts = [] if folder is None else read_texts(folder, rate)
+    typer.echo(f"{source}, {shape}, {steps} steps; largest errors against float64")
+    typer.echo(
+        f"{'precision':<10} {'MB':>8} {'logits':>9} {'state c':>9} {'state h':>9} {'check':>6} "
+        f"{'WER':>6}"
+    )
+    rows = precision_table(
+        weights,
+        recording,
+        steps,
+        shape,
+        chosen or PRECISIONS,
+        texts,
+        progress=lambda what: typer.echo(what, err=True),
+    )
+    for row in rows:
+        errors = " ".join(f"{error:>9.1e}" for error in row.errors)
+        wer = "-" if row.wer is None else f"{100 * row.wer:.1f}%"
+        verdict = "ok" if row.passed else "WRONG"
+        typer.echo(
+            f"{row.precision:<10} {row.size_bytes / 1e6:>8.2f} {errors} {verdict:>6} {wer:>6}"
+        )
+    if texts:
+        words = sum(len(text.split()) for _, text in texts)
+        typer.echo(
+            f"WER: best path, no language model, {len(texts)} recordings, {words} words", err=True
+        )
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``streamer precisions`` to the command line."""
+    app.command("precisions")(precisions)

@@ -1,0 +1,1 @@
+"""Commands that turn speech into text."""

@@ -1,0 +1,106 @@
+"""``streamer demo``: a recording at the pace of a microphone, and what it took."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, List, Optional, Sequence, Tuple
+
+import typer
+from typing_extensions import Annotated
+
+from streamer.cli.support.options import EngineOptions, ResultOptions, with_options
+
+if TYPE_CHECKING:
+    from streamer.events import Event
+    from streamer.transcriber import About
+
+#: The recording inside the package.
+SAMPLE = "sample.flac"
+
+
+def sample_path() -> Path:
+    """Where the bundled recording lies."""
+    from streamer.bundle import bundled_folder
+
+    return bundled_folder() / SAMPLE
+
+
+@with_options
+def demo(
+    engine: EngineOptions,
+    results: ResultOptions,
+    file: Annotated[
+        Optional[Path],
+        typer.Option(metavar="FILE", help="Another recording than the bundled one."),
+    ] = None,
+) -> None:
+    """Play a recording as if it were spoken into the microphone; figures follow."""
+    from streamer.cli.support.session import Listening
+    from streamer.terminal.routing import choose_for_streams
+    from streamer.transcriber import make_source
+
+    path = file or sample_path()
+    source = make_source(path, True, 0, 0)
+    choice = choose_for_streams(results.stream_format, results.stdout)
+    with engine.transcriber(partials=results.wants_partials(choice.live)) as transcriber:
+        listening = Listening(transcriber, results, choice, network_timing=True)
+        listening.run(lambda on_open: transcriber.run(source, on_open), "playing:", [path])
+        print_table(figures(listening.last, transcriber.about, listening.on_screen_ms))
+
+
+def figures(
+    last: Optional[Event], about: About, on_screen_ms: Optional[Tuple[float, float]] = None
+) -> List[Tuple[str, str]]:
+    """What a stream took, a row each.
+
+    Args:
+        last: the last event of the stream.
+        about: what it ran on.
+        on_screen_ms: p50 and p95 until words stood on the screen, where there was one.
+    """
+    from streamer.cli.support.memory import peak_memory_mb
+    from streamer.convert.coreml.compute_plan import planned_devices
+    from streamer.events import Stats
+
+    rows = [("model", about.model), ("network", f"{about.backend} on {about.compute_unit}")]
+    if about.compiled is not None:
+        rows += [("layers", planned_devices(about.compiled, about.compute_unit))]
+    rows += [("decoder", about.decoder)]
+    if isinstance(last, Stats):
+        rows += [
+            ("audio", f"{last.time:.2f} s, {last.chunks} chunks of the network"),
+            ("network time", _milliseconds(last.chunk_p50_ms, last.chunk_p95_ms)),
+            ("latency", _milliseconds(last.latency_p50_ms, last.latency_p95_ms)),
+            *([("on the screen", _milliseconds(*on_screen_ms))] if on_screen_ms else []),
+            ("real-time factor", f"{last.real_time_factor:.3f}"),
+            ("lost samples", str(last.lost_samples)),
+        ]
+    memory_mb = peak_memory_mb()
+    return [*rows, ("memory", "unknown" if memory_mb is None else f"{memory_mb:.0f} MB at most")]
+
+
+def print_table(rows: Sequence[Tuple[str, str]]) -> None:
+    """Print names and values on standard error, in two columns; rows fold on narrow terminals."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from streamer.terminal import stderr_console
+
+    table = Table(box=box.SIMPLE_HEAD, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(name, Text(value))
+    stderr_console().print(table)
+
+
+def _milliseconds(p50: Optional[float], p95: Optional[float]) -> str:
+    if p50 is None or p95 is None:
+        return "nothing was said"
+    return f"p50 {p50:.1f} ms, p95 {p95:.1f} ms"
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``streamer demo`` to the command line."""
+    app.command("demo")(demo)

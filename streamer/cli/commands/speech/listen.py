@@ -1,0 +1,36 @@
+"""``streamer listen``, or just ``streamer``: the microphone."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import typer
+from typing_extensions import Annotated
+
+from streamer.cli.support.options import EngineOptions, ResultOptions, with_options
+
+
+@with_options
+def listen(
+    engine: EngineOptions,
+    results: ResultOptions,
+    device: Annotated[
+        Optional[str],
+        typer.Option(metavar="NAME|NUMBER", help="Microphone; see streamer devices."),
+    ] = None,
+) -> None:
+    """Transcribe the microphone until Ctrl-C."""
+    from streamer.cli.support.session import Listening
+    from streamer.terminal.routing import choose_for_streams
+
+    choice = choose_for_streams(results.stream_format, results.stdout)
+    transcriber = engine.transcriber(
+        device=device, partials=results.wants_partials(choice.live), hints=results.hints()
+    )
+    with transcriber:
+        Listening(transcriber, results, choice).run(transcriber.listen, "listening:")
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``streamer listen`` to the command line."""
+    app.command("listen")(listen)

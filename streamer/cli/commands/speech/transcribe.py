@@ -1,0 +1,240 @@
+"""``streamer transcribe``: recordings and standard input."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, List, Optional, Sequence
+
+import typer
+from typing_extensions import Annotated
+
+from streamer.cli.support.options import EngineOptions, ResultOptions, with_options
+from streamer.errors import AudioError, UsageError
+
+if TYPE_CHECKING:
+    from streamer.cli.support.outputs import Outputs
+    from streamer.cli.support.progress import Progress
+    from streamer.terminal import ViewChoice
+    from streamer.transcriber import Transcriber
+
+STANDARD_INPUT = "-"
+
+
+@with_options
+def transcribe(
+    inputs: Annotated[
+        List[str], typer.Argument(metavar="FILE|FOLDER|-...", help="Recordings, or - for a pipe.")
+    ],
+    engine: EngineOptions,
+    results: ResultOptions,
+    rate: Annotated[
+        int, typer.Option(min=1, metavar="HZ", help="Rate of raw standard input.")
+    ] = 16000,
+    channels: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Channels of raw standard input.")
+    ] = 1,
+    realtime: Annotated[
+        bool, typer.Option("--realtime", help="At the pace of a microphone.")
+    ] = False,
+    one_shot: Annotated[
+        bool, typer.Option("--one-shot", help="One utterance from end to end, pauses and all.")
+    ] = False,
+    output_dir: Annotated[
+        Optional[Path],
+        typer.Option(metavar="FOLDER", help="A transcript for each recording, in this folder."),
+    ] = None,
+) -> None:
+    """Transcribe recordings, or what comes through a pipe (raw s16le, or WAV)."""
+    files = _expand(inputs)
+    choice: Optional[ViewChoice] = None
+    if realtime or files == [STANDARD_INPUT]:
+        from streamer.terminal.routing import choose_for_streams
+
+        if realtime and output_dir is not None:
+            raise UsageError("--realtime and --output-dir do not go together", "leave one out")
+        choice = choose_for_streams(results.stream_format, results.stdout)
+        # What comes through a pipe may be spoken just now. Where nothing is written but
+        # to the screen it is followed there; data never depend on a terminal.
+        written = choice.writer_prints or results.output is not None or output_dir is not None
+        if not realtime and (written or not choice.live):
+            choice = None
+    shown = choice is not None and choice.live
+    transcriber = engine.transcriber(
+        one_utterance=one_shot, partials=results.wants_partials(shown), hints=results.hints()
+    )
+    with transcriber:
+        if choice is not None:
+            _follow(transcriber, files, results, choice, realtime, rate, channels)
+        else:
+            _Batch(transcriber, files, results, output_dir, rate, channels).run()
+
+
+def _expand(inputs: Sequence[str]) -> List[str]:
+    """Replace folders by the recordings in them."""
+    if inputs.count(STANDARD_INPUT) > 1:
+        raise UsageError("standard input is named twice", "give - once")
+    files: List[str] = []
+    for name in inputs:
+        if name != STANDARD_INPUT and Path(name).is_dir():
+            from streamer.output import expand_inputs
+
+            files += [str(path) for path in expand_inputs([Path(name)])]
+        else:
+            files.append(name)
+    return files
+
+
+def _paths(files: Sequence[str]) -> List[Path]:
+    return [Path(name) for name in files if name != STANDARD_INPUT]
+
+
+def _follow(
+    transcriber: Transcriber,
+    files: Sequence[str],
+    results: ResultOptions,
+    choice: ViewChoice,
+    realtime: bool,
+    rate: int,
+    channels: int,
+) -> None:
+    """One recording or pipe as a microphone would bring it, with the live view on a terminal."""
+    from streamer.cli.support.session import Listening
+    from streamer.transcriber import make_source
+
+    if len(files) > 1:
+        raise UsageError("--realtime plays one recording", "give one file")
+    source = make_source(files[0], realtime, rate, channels)
+    opened = "playing:" if realtime else "listening:"
+    Listening(transcriber, results, choice).run(
+        lambda on_open: transcriber.run(source, on_open, stats=choice.live or None),
+        opened,
+        _paths(files),
+    )
+
+
+class _Batch:
+    """Recordings one after the other; one that is bad does not stop the rest.
+
+    Args:
+        transcriber: hears.
+        files: names, or - for standard input.
+        results: what comes out where.
+        folder: where each gets a transcript of its own; None for standard output.
+        rate: of raw standard input.
+        channels: of raw standard input.
+
+    Raises:
+        UsageError: options that do not go together.
+    """
+
+    def __init__(
+        self,
+        transcriber: Transcriber,
+        files: Sequence[str],
+        results: ResultOptions,
+        folder: Optional[Path],
+        rate: int,
+        channels: int,
+    ) -> None:
+        if folder is not None and results.output is not None:
+            raise UsageError("--output and --output-dir do not go together", "leave one out")
+        formats = [results.stream_format, results.output_options().file_format]
+        timed = [name for name in formats if name in ("srt", "vtt")]
+        if len(files) > 1 and folder is None and timed:
+            raise UsageError(
+                f"{len(files)} recordings do not fit into one {timed[0]} file",
+                "give --output-dir FOLDER",
+            )
+        self._transcriber = transcriber
+        self._files = files
+        self._results = results
+        self._folder = folder
+        self._rate = rate
+        self._channels = channels
+        self._bad = 0
+
+    def run(self) -> None:
+        """Transcribe all of them.
+
+        Raises:
+            StreamerError: what ends everything: no model, no place to write to.
+            typer.Exit: with code 1, where recordings were bad.
+        """
+        from streamer.audio.native_stderr import native_messages_hidden
+        from streamer.cli.support.progress import Progress
+        from streamer.cli.support.session import data_stream
+        from streamer.cli.support.signals import GracefulEnd, drop_standard_output
+
+        targets = self._targets()
+        with native_messages_hidden(), GracefulEnd(self._transcriber.stop) as end:
+            try:
+                with ExitStack() as stack:
+                    progress = stack.enter_context(Progress(len(self._files)))
+                    common = None
+                    if self._folder is None:
+                        common = stack.enter_context(self._outputs(data_stream(), None))
+                    for name, target in zip(self._files, targets):
+                        if end.asked:
+                            break
+                        self._one(name, target, common, progress)
+            except BrokenPipeError:
+                drop_standard_output()
+        if self._bad:
+            raise typer.Exit(1)
+
+    def _targets(self) -> List[Optional[Path]]:
+        if self._folder is None:
+            return [None] * len(self._files)
+        from streamer.errors import OutputError
+        from streamer.output import output_paths
+
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"cannot make the folder {self._folder} ({error.strerror})", "choose another one"
+            ) from error
+        names = [Path("standard-input" if n == STANDARD_INPUT else n) for n in self._files]
+        return list(output_paths(self._folder, names, self._results.stream_format))
+
+    def _outputs(self, stream: object, target: Optional[Path]) -> Outputs:
+        from streamer.cli.support.outputs import Outputs
+        from streamer.cli.support.session import say
+
+        options = self._results.output_options()
+        if target is not None:
+            options = replace(options, output=target, format=self._results.stream_format)
+        return Outputs(
+            options,
+            stream,  # type: ignore[arg-type]
+            lambda line: say(f"warning: {line}"),
+            _paths(self._files),
+        )
+
+    def _one(
+        self, name: str, target: Optional[Path], common: Optional[Outputs], progress: Progress
+    ) -> None:
+        """Transcribe one; what is wrong with it is said and remembered."""
+        from streamer.cli.support.session import say, say_event
+        from streamer.transcriber import make_source
+
+        try:
+            with ExitStack() as stack:
+                source = make_source(name, False, self._rate, self._channels)
+                outputs = common or stack.enter_context(self._outputs(None, target))
+                stack.callback(progress.end)
+                for event in self._transcriber.run(source, progress.begin):
+                    with progress.hidden():
+                        for shown in outputs.write(event):
+                            say_event(shown)
+                    progress.at(self._transcriber.heard_s)
+        except AudioError as error:
+            self._bad += 1
+            say(f"error: {error}")
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``streamer transcribe`` to the command line."""
+    app.command("transcribe")(transcribe)

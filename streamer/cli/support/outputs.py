@@ -1,0 +1,207 @@
+"""Joins what comes out of a transcriber with everything that wants it.
+
+One place for ``--format``, ``--output``, ``--on-final``, ``--dictation`` and
+``--type``, so that listening and transcribing do the same with them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, List, Optional, Protocol, Sequence, TextIO
+
+from streamer.cli.commands.machine.config import config_folder
+from streamer.dictation import (
+    Dictation,
+    DictationFormatter,
+    PlainFormatter,
+    Typing,
+    create_number_writer,
+    find_typist,
+    load_commands,
+)
+from streamer.errors import UsageError
+from streamer.events import Event
+from streamer.output import (
+    FORMATS,
+    SUFFIXES,
+    CommandPerFinal,
+    Edit,
+    Item,
+    OutputFile,
+    create_writer,
+)
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """What the command line says about results.
+
+    Attributes:
+        format: one of `FORMATS`; None lets the suffix of ``output`` decide,
+            else it is text.
+        partials: None leaves it to the format.
+        timestamps: whether lines of text say when.
+        output: a file that gets a copy of everything.
+        on_final: a command for each final.
+        dictation: whether spoken commands are carried out.
+        numbers: whether spoken numbers become digits.
+        type: whether text is typed into the focused window.
+    """
+
+    format: Optional[str] = None
+    partials: Optional[bool] = None
+    timestamps: bool = False
+    output: Optional[Path] = None
+    on_final: Optional[str] = None
+    dictation: bool = False
+    numbers: bool = False
+    type: bool = False
+
+    def check(self) -> None:
+        """See that the format is one.
+
+        Raises:
+            UsageError: it is not.
+        """
+        if self.format is not None and self.format not in FORMATS:
+            raise UsageError(f"there is no format {self.format!r}", f"use {', '.join(FORMATS)}")
+
+    @property
+    def stream_format(self) -> str:
+        """The format of standard output."""
+        return self.format or "text"
+
+    @property
+    def file_format(self) -> str:
+        """The format of the file."""
+        if self.format is None and self.output is not None:
+            for name, suffix in SUFFIXES.items():
+                if self.output.suffix.lower() == suffix:
+                    return name
+        return self.stream_format
+
+
+class _Sink(Protocol):
+    def write(self, item: Item) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Outputs:
+    """Gives every event to all who want it; a context manager.
+
+    Files come first: what is on the screen is on the disk already.
+
+    Args:
+        options: what the command line says.
+        stream: standard output, or None where something else shows the finals.
+        warn: told what went wrong on the side, in one line; may be called from
+            other threads.
+        inputs: the recordings, which must not be written over.
+
+    Raises:
+        UsageError, OutputError: something that was asked for cannot be had;
+            nothing has been started then.
+    """
+
+    def __init__(
+        self,
+        options: OutputOptions,
+        stream: Optional[TextIO],
+        warn: Callable[[str], None],
+        inputs: Sequence[Path] = (),
+    ) -> None:
+        options.check()
+        self._edits_written = options.dictation
+        self._dictation = _dictation(options)
+        typist = find_typist() if options.type else None
+        self._sinks: List[_Sink] = []
+        self._typing: Optional[Typing] = None
+        try:
+            if options.output is not None:
+                self._sinks.append(
+                    OutputFile(
+                        options.output,
+                        options.file_format,
+                        inputs=inputs,
+                        partials=options.partials,
+                        timestamps=options.timestamps,
+                        flowing=options.dictation,
+                        warn=warn,
+                    )
+                )
+            if stream is not None:
+                self._sinks.append(
+                    create_writer(
+                        options.stream_format,
+                        stream,
+                        partials=options.partials,
+                        timestamps=options.timestamps,
+                        flowing=options.dictation,
+                        warn=warn,
+                    )
+                )
+            if options.on_final is not None:
+                self._sinks.append(CommandPerFinal(options.on_final, warn))
+            if typist is not None:
+                self._typing = Typing(typist, warn)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def stop_requested(self) -> bool:
+        """Whether the speaker said "stop listening"."""
+        return self._dictation is not None and self._dictation.stop_requested
+
+    def write(self, event: Event) -> List[Event]:
+        """Give an event to all; return it as it is to be shown.
+
+        Raises:
+            BrokenPipeError: the reader of standard output has left.
+            OutputError: the file cannot be written.
+        """
+        items: List[Item] = [event] if self._dictation is None else self._dictation.items(event)
+        shown: List[Event] = []
+        for item in items:
+            if isinstance(item, Edit):
+                if self._typing is not None:
+                    self._typing.write(item)
+                if not self._edits_written:
+                    continue
+            else:
+                shown.append(item)
+            for sink in self._sinks:
+                sink.write(item)
+        return shown
+
+    def close(self) -> None:
+        """Finish everything, files first. May be called twice."""
+        sinks: List[_Sink] = [*self._sinks]
+        if self._typing is not None:
+            sinks.append(self._typing)
+        failure: Optional[Exception] = None
+        for sink in sinks:
+            try:
+                sink.close()
+            except Exception as error:  # the others are to be closed all the same
+                failure = failure or error
+        if failure is not None:
+            raise failure
+
+    def __enter__(self) -> Outputs:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _dictation(options: OutputOptions) -> Optional[Dictation]:
+    """Make what rewrites finals; None where they stay as recognised."""
+    if not (options.dictation or options.numbers or options.type):
+        return None
+    write_numbers = create_number_writer() if options.numbers else None
+    if options.dictation:
+        return Dictation(DictationFormatter(load_commands(config_folder()), write_numbers))
+    return Dictation(PlainFormatter(write_numbers), rewrites=options.numbers)

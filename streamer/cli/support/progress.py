@@ -1,0 +1,102 @@
+"""A bar on standard error for recordings that take a while."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from contextlib import contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Iterator, Optional, Type
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+
+    from streamer.audio.sources.source import Source
+
+#: Shorter recordings are done before anybody could read a bar.
+LONG_S = 20.0
+
+
+class Progress:
+    """Shows how far a recording is; nothing at all where standard error is no terminal.
+
+    Args:
+        files: how many recordings there are.
+    """
+
+    def __init__(self, files: int) -> None:
+        self._files = files
+        self._number = 0
+        self._bar: Optional[RichProgress] = None
+        self._task: Optional[TaskID] = None
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self.end()
+
+    def begin(self, source: Source) -> None:
+        """A recording is open."""
+        self._number += 1
+        if source.seconds is None or source.seconds < LONG_S or not _draws():
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichProgress
+
+        count = f"{self._number}/{self._files} " if self._files > 1 else ""
+        self._bar = RichProgress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+            console=Console(file=sys.stderr),
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            refresh_per_second=4,
+        )
+        self._task = self._bar.add_task(f"{count}{source.name}", total=source.seconds)
+        self._bar.start()
+
+    def at(self, seconds: float) -> None:
+        """So much of it has been heard."""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=seconds)
+
+    def end(self) -> None:
+        """The recording is over."""
+        bar, self._bar = self._bar, None
+        if bar is not None:
+            bar.stop()
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """Take the bar away while a line is written that may come out on the same terminal."""
+        if self._bar is None:
+            yield
+            return
+        self._bar.stop()
+        try:
+            yield
+        finally:
+            if self._bar is not None:
+                self._bar.start()
+
+
+def _draws() -> bool:
+    """Whether standard error is a terminal that can move its cursor; FORCE_COLOR says nothing."""
+    try:
+        terminal = os.isatty(sys.stderr.fileno())
+    except (AttributeError, OSError, ValueError):
+        return False
+    return terminal and os.environ.get("TERM", "") not in ("dumb", "unknown")

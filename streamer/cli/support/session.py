@@ -1,0 +1,176 @@
+"""From the events of a stream to everybody who wants them, and an end in good order."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Callable, Iterator, Optional, Sequence, TextIO, Tuple
+
+from streamer.audio.native_stderr import native_messages_hidden
+from streamer.cli.support.outputs import Outputs
+from streamer.cli.support.signals import GracefulEnd, drop_standard_output
+from streamer.errors import OutputError
+from streamer.events import Event, Final, Gap, Partial, Warning
+from streamer.output import standard_output
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from streamer.audio.sources.source import Source
+    from streamer.cli.support.options import ResultOptions
+    from streamer.terminal import LiveView, ViewChoice
+    from streamer.transcriber import Transcriber
+
+
+def say(line: str) -> None:
+    """Say something to the person: one line on standard error."""
+    if sys.stderr is not None:
+        print(line, file=sys.stderr, flush=True)
+
+
+def data_stream() -> TextIO:
+    """Standard output.
+
+    Raises:
+        OutputError: it is closed.
+    """
+    if sys.stdout is None:
+        raise OutputError("standard output is closed", "do not close it, or use --output FILE")
+    return standard_output()
+
+
+class Listening:
+    """One live stream on a terminal or in a pipe.
+
+    Args:
+        transcriber: hears.
+        results: what comes out where.
+        choice: who prints what.
+        network_timing: whether the live view says how long the network takes.
+
+    Attributes:
+        last: the last event.
+        on_screen_ms: p50 and p95 of the time from the last sample of a chunk to
+            its words on the screen; None where nothing was drawn.
+    """
+
+    def __init__(
+        self,
+        transcriber: Transcriber,
+        results: ResultOptions,
+        choice: ViewChoice,
+        network_timing: bool = False,
+    ) -> None:
+        self._transcriber = transcriber
+        self._results = results
+        self._choice = choice
+        self._network_timing = network_timing
+        self._view: Optional[LiveView] = None
+        self.last: Optional[Event] = None
+        self.on_screen_ms: Optional[Tuple[float, float]] = None
+
+    def run(
+        self,
+        start: Callable[[Callable[[Source], None]], Iterator[Event]],
+        opened: str,
+        inputs: Sequence[Path] = (),
+    ) -> None:
+        """Follow a stream to its end.
+
+        Args:
+            start: begins the stream; is given what to call when it is open.
+            opened: what to say then, followed by the name of the source.
+            inputs: recordings, which no output may write over.
+
+        Raises:
+            StreamerError: whatever a user can mend; all events before it have
+                been written.
+        """
+        transcriber = self._transcriber
+        stream = data_stream() if self._choice.writer_prints else None
+        outputs = Outputs(self._results.output_options(), stream, self._warn, inputs)
+        with native_messages_hidden(), GracefulEnd(transcriber.stop):
+            try:
+                with outputs:
+                    for event in start(lambda source: self._open(source, opened)):
+                        self._take(outputs, event)
+            except BrokenPipeError:
+                drop_standard_output()
+            finally:
+                transcriber.close()
+                if self._view is not None:
+                    self._view.close()
+                    self.on_screen_ms = self._view.on_screen_ms
+
+    def _open(self, source: Source, opened: str) -> None:
+        """The microphone records: say so, or begin to draw."""
+        if not self._choice.live:
+            say(f"{opened} {source.name}")
+            return
+        from streamer.terminal import LiveView, ViewActions, ViewInfo, open_keyboard, stderr_console
+
+        transcriber = self._transcriber
+        about = transcriber.about
+        info = ViewInfo(
+            about.device,
+            about.rate_hz,
+            about.model,
+            about.backend,
+            about.compute_unit,
+            self._network_timing,
+        )
+        live = source.live and hasattr(source, "pause")
+        actions = ViewActions(
+            pause=transcriber.pause if live else None,
+            resume=transcriber.resume if live else None,
+            end_utterance=transcriber.end_utterance,
+            quit=transcriber.stop,
+            undo=self._undone,
+            save=_save,
+        )
+        self._view = LiveView(
+            stderr_console(),
+            info,
+            actions,
+            self._results.timestamps,
+            keyboard=open_keyboard(),
+            prints_finals=self._choice.view_prints_finals,
+        )
+        self._view.start()
+
+    def _take(self, outputs: Outputs, event: Event) -> None:
+        self.last = event
+        written = (Final, Partial) if self._results.partials else (Final,)
+        if self._view is not None and isinstance(event, written):
+            self._view.make_room()
+        for shown in outputs.write(event):
+            if self._view is not None:
+                self._view.write(shown)
+            else:
+                say_event(shown)
+        if outputs.stop_requested:
+            self._transcriber.stop()
+
+    def _undone(self, final: Final) -> None:
+        """What was written elsewhere stays there, and that is said."""
+        assert self._view is not None
+        if self._results.output is not None or self._choice.writer_prints:
+            self._view.say("undone here; what was written elsewhere stays")
+
+    def _warn(self, line: str) -> None:
+        say(f"warning: {line}")
+
+
+def say_event(event: Event) -> None:
+    """What a person should know of an event, where nothing draws it."""
+    if isinstance(event, Warning):
+        say(f"warning: {event.what} - {event.todo}")
+    elif isinstance(event, Gap):
+        say(f"gap: {event.end - event.start:.2f} s were lost at {event.start:.2f} s")
+
+
+def _save(text: str) -> str:
+    from pathlib import Path
+
+    from streamer.terminal import save_transcript
+
+    return str(save_transcript(text, Path.cwd()))

@@ -1,0 +1,1 @@
+"""Checks of converted Core ML models, evaluated in NumPy on any system."""

@@ -1,0 +1,279 @@
+"""Proves a converted model right: evaluated in NumPy and held against the reference.
+
+Two streams are run through both: real audio, window after window with the
+states carried, the short one at the end included; and one window of it made so
+loud that the hidden layers reach their upper bound, which speech seldom does.
+Models with palettes are compared a second time, with a reference that has
+their very matrices; see `streamer.convert.check.stored_matrices`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Sequence, Tuple, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from streamer.acoustic.contract import (
+    INPUT_LENGTHS,
+    INPUT_NODE,
+    LOGITS,
+    NEW_C,
+    NEW_H,
+    PREVIOUS_C,
+    PREVIOUS_H,
+)
+from streamer.acoustic.numpy_model import NumpyAcousticModel
+from streamer.acoustic.weights import Weights
+from streamer.convert.check.evaluator import Evaluator, create_evaluator
+from streamer.convert.check.rounding import RoundedReference
+from streamer.convert.check.stored_matrices import match_matrices
+from streamer.convert.check.stored_precision import stored_precision
+from streamer.convert.coreml.model_file import Feature, ModelFile, broken, open_model
+from streamer.errors import ConversionError
+from streamer.features import Framer, create_front_end
+
+Array = npt.NDArray[Any]
+FloatArray = npt.NDArray[np.float32]
+
+#: A model may be off by this many times what rounding costs the reference: the order of
+#: sums and the rounding in between are its own.
+TOLERANCE_FACTOR = 3.0
+
+#: And by this much in any case, relative to values of 1 and more.
+FLOOR = 1e-5
+
+#: Steps in a window for models that take any number.
+FLEXIBLE_STEPS = 16
+
+#: The loud window's first layer reaches this many times its upper bound.
+LOUDNESS = 2.0
+
+_DEFAULT_FRONT_END = {"kind": "deepspeech"}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far one output is from the reference.
+
+    Attributes:
+        stream: ``audio``, ``loud`` or ``one call``, with a star where the reference has the
+            model's own matrices; ``stored`` for those matrices themselves.
+        output: its name.
+        error: largest absolute difference.
+        tolerance: largest one that is allowed.
+        largest: largest absolute value of the reference.
+    """
+
+    stream: str
+    output: str
+    error: float
+    tolerance: float
+    largest: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether it is within the tolerance; NaN is not."""
+        return bool(self.error <= self.tolerance)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `check_model` found.
+
+    Attributes:
+        kind: ``mlprogram`` or ``neuralnetwork``.
+        precision: in which the model stores and computes.
+        steps: steps in a window.
+        windows: how many windows of audio were compared.
+        differences: one for each stream and output.
+    """
+
+    kind: str
+    precision: str
+    steps: int
+    windows: int
+    differences: Tuple[Difference, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every output is within its tolerance."""
+        return all(difference.passed for difference in self.differences)
+
+
+def check_model(path: Union[str, Path], reference: Weights, samples: FloatArray) -> Report:
+    """Compare a Core ML model with the network it should be.
+
+    Args:
+        path: a ``.mlpackage`` or ``.mlmodel``.
+        reference: the network.
+        samples: audio at the network's sample rate, float32 (n,), full scale 1.
+
+    Raises:
+        ConversionError: the model is damaged, of another geometry than the reference, or
+            has an operation that is not known: then nothing is said about it.
+    """
+    file = open_model(path)
+    contract = _Contract(file, reference)
+    evaluator = create_evaluator(file)
+    windows = _windows(reference, contract.steps, samples)
+    precision = stored_precision(file)
+    references = (
+        NumpyAcousticModel(reference, dtype=np.float64),
+        RoundedReference(reference, precision),
+    )
+    streams: Dict[str, List[Tuple[Array, int]]] = {
+        "audio": windows,
+        "loud": [_loud(reference, windows)],
+    }
+    if contract.flexible:
+        everything = np.concatenate([window[:, :n] for window, n in windows], axis=1)
+        streams["one call"] = [(everything, everything.shape[1])]
+    differences: List[Difference] = []
+    for name, stream in streams.items():
+        differences.extend(_compare(name, stream, contract, evaluator, references))
+    if precision.startswith("palette"):
+        errors, stored = match_matrices(file, evaluator, reference, precision)
+        differences.extend(Difference("stored", e.name, e.error, e.tolerance, 1.0) for e in errors)
+        if stored is not None:
+            references = (
+                NumpyAcousticModel(stored, dtype=np.float64),
+                RoundedReference(stored, "fp16"),
+            )
+            for name, stream in streams.items():
+                found = _compare(f"{name}*", stream, contract, evaluator, references)
+                differences.extend(found)
+    return Report(file.kind, precision, contract.steps, len(windows), tuple(differences))
+
+
+class _Contract:
+    """Inputs and outputs of a model, held against what a network of ours has.
+
+    Args:
+        file: the model.
+        reference: the network it should be.
+    """
+
+    def __init__(self, file: ModelFile, reference: Weights) -> None:
+        self.inputs = {feature.name: feature for feature in file.inputs}
+        outputs = {feature.name for feature in file.outputs}
+        self.states = self._find_states(file)
+        wanted = [INPUT_NODE] if self.states else [INPUT_NODE, PREVIOUS_C, PREVIOUS_H]
+        for name in wanted:
+            if name not in self.inputs:
+                raise broken(file.path, f"it has no input {name}")
+        for name in [LOGITS] if self.states else [LOGITS, NEW_C, NEW_H]:
+            if name not in outputs:
+                raise broken(file.path, f"it has no output {name}")
+        self.has_lengths = INPUT_LENGTHS in self.inputs
+        shape = self.inputs[INPUT_NODE].shape
+        n = reference.n_hidden
+        held = self.states[0] if self.states else self.inputs[PREVIOUS_C]
+        geometry = (2 * reference.n_context + 1, reference.n_input)
+        if len(shape) != 4 or tuple(shape[2:]) != geometry or held.shape != (1, n):
+            raise ConversionError(
+                f"{file.path.name} takes windows of {shape} and states of {held.shape}, the "
+                f"reference has {geometry} and (1, {n})",
+                "give the weights that it was made of: --reference",
+            )
+        steps = shape[1]
+        self.flexible = isinstance(steps, tuple)
+        self.steps = FLEXIBLE_STEPS if isinstance(steps, tuple) else steps
+
+    @staticmethod
+    def _find_states(file: ModelFile) -> List[Feature]:
+        if not file.states:
+            return []
+        found = [[s for s in file.states if s.name.endswith(letter)] for letter in "ch"]
+        if len(file.states) != 2 or any(len(states) != 1 for states in found):
+            raise broken(file.path, "its states are not one for c and one for h")
+        return [states[0] for states in found]
+
+
+def _windows(reference: Weights, steps: int, samples: FloatArray) -> List[Tuple[Array, int]]:
+    description = dict(reference.description.get("front_end") or _DEFAULT_FRONT_END)
+    front_end = create_front_end(description)
+    framer = Framer(front_end, steps, reference.n_context)
+    windows = [*framer.feed(samples.astype(np.float32)), *framer.finish()]
+    if len(windows) < 2:
+        raise ConversionError(
+            "the recording is too short to carry states from window to window",
+            f"give one of at least {(steps + 10) * 0.02 + 0.5:.1f} seconds",
+        )
+    return [(window.features, window.n) for window in windows]
+
+
+def _loud(reference: Weights, windows: Sequence[Tuple[Array, int]]) -> Tuple[Array, int]:
+    """Return a window whose first layer goes beyond its upper bound."""
+    window, n = windows[len(windows) // 2]
+    x = window[0, :n].reshape(n, -1).astype(np.float64)
+    product = x @ reference.layers["layer_1/weights"]
+    factor = LOUDNESS * reference.relu_clip / max(float(product.max()), 1e-3)
+    return (window * np.float32(min(max(factor, 1.0), 100.0))).astype(np.float32), n
+
+
+def _compare(
+    stream: str,
+    windows: Sequence[Tuple[Array, int]],
+    contract: _Contract,
+    evaluator: Evaluator,
+    references: Tuple[NumpyAcousticModel, RoundedReference],
+) -> Iterator[Difference]:
+    exact, rounded = references
+    runs = [
+        list(_run_model(windows, contract, evaluator)),
+        list(_run_reference(windows, exact)),
+        list(_run_reference(windows, rounded)),
+    ]
+    usable = [contract.has_lengths or n == window.shape[1] for window, n in windows]
+    for k, name in enumerate((LOGITS, NEW_C, NEW_H)):
+        # Without input_lengths the states after a short window are of no use to anyone.
+        counted = [i for i in range(len(windows)) if k == 0 or usable[i]]
+        if not counted:
+            continue
+        model, truth, simulated = ([run[i][k] for i in counted] for run in runs)
+        largest = max(float(np.abs(a).max()) for a in truth)
+        error = max(float(np.abs(a - b).max()) for a, b in zip(model, truth))
+        cost = max(float(np.abs(a - b).max()) for a, b in zip(simulated, truth))
+        if not all(np.isfinite(a).all() for a in model):
+            error = float("nan")
+        tolerance = max(TOLERANCE_FACTOR * cost, FLOOR * max(largest, 1.0))
+        yield Difference(stream, name, error, tolerance, largest)
+
+
+def _run_reference(
+    windows: Sequence[Tuple[Array, int]], model: Union[NumpyAcousticModel, RoundedReference]
+) -> Iterator[Tuple[Array, Array, Array]]:
+    zeros = np.zeros((1, model.n_hidden))
+    state: Tuple[Array, Array] = (zeros, zeros)
+    for window, n in windows:
+        probabilities, state = model.forward(window, n, state)
+        yield probabilities, state[0], state[1]
+
+
+def _run_model(
+    windows: Sequence[Tuple[Array, int]], contract: _Contract, evaluator: Evaluator
+) -> Iterator[Tuple[Array, Array, Array]]:
+    states = evaluator.make_state()
+    size = contract.states[0] if contract.states else contract.inputs[PREVIOUS_C]
+    c = h = np.zeros([int(n) for n in size.shape if not isinstance(n, tuple)], np.float32)
+    for window, n in windows:
+        inputs: Dict[str, Array] = {INPUT_NODE: window}
+        if contract.has_lengths:
+            inputs[INPUT_LENGTHS] = np.array([n], np.int32)
+        if not contract.states:
+            inputs[PREVIOUS_C], inputs[PREVIOUS_H] = c, h
+        outputs = evaluator.predict(inputs, states or None)
+        if contract.states:
+            c, h = (states[state.name] for state in contract.states)
+        else:
+            c, h = outputs[NEW_C], outputs[NEW_H]
+        steps = window.shape[1]
+        logits = outputs[LOGITS]
+        if logits.size % steps or c.shape != h.shape:
+            raise ConversionError(
+                f"{LOGITS} comes out as {logits.shape} for {steps} steps", "convert it again"
+            )
+        yield logits.reshape(steps, -1)[:n], c, h

@@ -1,0 +1,288 @@
+"""Runs the MIL of an ML program, straight from the file's protobuf message."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+
+import numpy as np
+import numpy.typing as npt
+
+from streamer.convert.check.evaluator import Array, States, checked_inputs
+from streamer.convert.check.mil_ops import OPERATIONS, check_size, unpack_bits, unsupported
+from streamer.convert.coreml.model_file import BlobFile, ModelFile, broken, inside
+from streamer.errors import ConversionError
+
+#: A loop of these models takes one turn a step.
+_MAX_TURNS = 100_000
+
+#: Blobs are named relative to the specification.
+_BLOB_PREFIX = "@model_path/"
+
+
+class _Type(NamedTuple):
+    bits: int
+    numpy: npt.DTypeLike
+
+
+# By the numbers of the enumeration MIL.DataType.
+_TYPES = {
+    1: _Type(8, np.bool_),
+    10: _Type(16, np.float16),
+    11: _Type(32, np.float32),
+    12: _Type(64, np.float64),
+    21: _Type(8, np.int8),
+    22: _Type(16, np.int16),
+    23: _Type(32, np.int32),
+    24: _Type(64, np.int64),
+    31: _Type(8, np.uint8),
+    32: _Type(16, np.uint16),
+    33: _Type(32, np.uint32),
+    34: _Type(64, np.uint64),
+    35: _Type(4, np.uint8),
+    36: _Type(2, np.uint8),
+    37: _Type(1, np.uint8),
+    38: _Type(6, np.uint8),
+    39: _Type(3, np.uint8),
+}
+_STRING = 2
+_FLOAT16 = 10
+
+# What a failing NumPy call raises when arguments do not fit.
+_MISFITS = (ValueError, IndexError, KeyError, TypeError, AttributeError, ZeroDivisionError)
+
+
+class MilProgram:
+    """An `Evaluator` for ML programs.
+
+    Constants, and weights that are stored compressed, are read once.
+
+    Args:
+        model: a model of the kind ``mlprogram``.
+    """
+
+    def __init__(self, model: ModelFile) -> None:
+        self._model = model
+        self._blobs: Dict[str, BlobFile] = {}
+        functions = model.spec.mlProgram.functions
+        name = model.spec.description.defaultFunctionName or "main"
+        if (
+            name not in functions
+            or functions[name].opset not in functions[name].block_specializations
+        ):
+            raise broken(model.path, f"its program has no function {name}")
+        function = functions[name]
+        self._block = function.block_specializations[function.opset]
+        self._constants: Dict[str, Any] = {}
+        self._read_constants(self._block)
+        self._state_types = {
+            value.name: value.type.stateType.wrappedType
+            for value in function.inputs
+            if value.type.WhichOneof("type") == "stateType"
+        }
+
+    def make_state(self) -> States:
+        """See `Evaluator.make_state`."""
+        return {
+            name: np.zeros(_fixed_shape(kind.tensorType), np.float32)
+            for name, kind in self._state_types.items()
+        }
+
+    def predict(
+        self, inputs: Mapping[str, Array], state: Optional[States] = None
+    ) -> Dict[str, Array]:
+        """See `Evaluator.predict`."""
+        if self._state_types and state is None:
+            raise ConversionError(
+                f"{self._model.path.name} keeps states", "pass what make_state() returns"
+            )
+        values: Dict[str, Any] = dict(self._constants)
+        values.update(checked_inputs(self._model, inputs))
+        results = self._run(self._block, values, {} if state is None else state)
+        return dict(zip(self._block.outputs, results))
+
+    def matrices(self) -> List[Array]:
+        """Return the constant matrices, without axes of one, as they are computed with."""
+        arrays = [np.squeeze(a) for a in self._constants.values() if isinstance(a, np.ndarray)]
+        return [a for a in arrays if a.ndim == 2 and a.dtype == np.float32]
+
+    # ------------------------------------------------------------------ running
+
+    def _run(self, block: Any, values: Dict[str, Any], state: States) -> List[Array]:
+        for operation in block.operations:
+            kind = operation.type
+            if kind == "const" or kind.startswith("constexpr_"):
+                continue
+            try:
+                if kind == "read_state":
+                    results = [state[operation.inputs["input"].arguments[0].name].copy()]
+                elif kind == "write_state":
+                    self._write_state(operation, values, state)
+                    continue
+                elif kind == "while_loop":
+                    results = self._loop(operation, values, state)
+                elif kind == "cond":
+                    taken = bool(self._arguments(operation, values)["pred"])
+                    results = self._run(operation.blocks[0 if taken else 1], values, state)
+                elif kind in OPERATIONS:
+                    with np.errstate(over="ignore"):
+                        results = list(OPERATIONS[kind](self._arguments(operation, values)))
+                else:
+                    raise unsupported(f"the operation {kind}")
+            except _MISFITS as error:
+                raise broken(
+                    self._model.path, f"{kind} {_name(operation)} does not fit: {error}"
+                ) from error
+            if len(results) != len(operation.outputs):
+                raise broken(self._model.path, f"{kind} {_name(operation)} has other outputs")
+            for output, result in zip(operation.outputs, results):
+                values[output.name] = self._declared(output, result)
+        try:
+            return [values[name] for name in block.outputs]
+        except KeyError as error:
+            raise broken(self._model.path, f"nothing makes {error.args[0]}") from error
+
+    def _loop(self, operation: Any, values: Dict[str, Any], state: States) -> List[Array]:
+        condition, body = operation.blocks
+        carried = [values[b.name] for b in operation.inputs["loop_vars"].arguments]
+        for _ in range(_MAX_TURNS):
+            scope = dict(values)
+            scope.update((v.name, value) for v, value in zip(condition.inputs, carried))
+            if not np.all(self._run(condition, scope, state)[0]):
+                return carried
+            scope = dict(values)
+            scope.update((v.name, value) for v, value in zip(body.inputs, carried))
+            carried = self._run(body, scope, state)
+        raise unsupported(f"loops of more than {_MAX_TURNS} turns")
+
+    def _write_state(self, operation: Any, values: Dict[str, Any], state: States) -> None:
+        name = operation.inputs["input"].arguments[0].name
+        value = self._arguments(operation, values)["data"]
+        if value.shape != state[name].shape:
+            raise ValueError(f"{value.shape} is written to {name} of {state[name].shape}")
+        state[name] = value
+
+    def _arguments(self, operation: Any, values: Dict[str, Any]) -> Dict[str, Any]:
+        arguments: Dict[str, Any] = {}
+        for name, argument in operation.inputs.items():
+            bound = [
+                self._value(b.value) if b.WhichOneof("binding") == "value" else values.get(b.name)
+                for b in argument.arguments
+                if b.name not in self._state_types
+            ]
+            if any(value is None for value in bound):
+                raise ValueError(f"nothing makes its argument {name}")
+            arguments[name] = bound if name == "values" else bound[0] if bound else None
+        return arguments
+
+    def _declared(self, output: Any, result: Any) -> Array:
+        """Return a result as the file declares it: rounded to its type, of its shape."""
+        kind = output.type.tensorType
+        if output.type.WhichOneof("type") != "tensorType" or kind.dataType not in _TYPES:
+            raise unsupported(f"the type of {output.name}")
+        array = np.asarray(result)
+        dims = [
+            d.constant.size if d.WhichOneof("dimension") == "constant" else None
+            for d in kind.dimensions
+        ]
+        fits = len(dims) == array.ndim and all(d in (None, n) for d, n in zip(dims, array.shape))
+        if not fits:
+            raise broken(
+                self._model.path, f"{output.name} is declared {dims} and comes out {array.shape}"
+            )
+        return _rounded(array, kind.dataType)
+
+    # ---------------------------------------------------------------- constants
+
+    def _read_constants(self, block: Any) -> None:
+        for operation in block.operations:
+            for nested in operation.blocks:
+                self._read_constants(nested)
+            kind = operation.type
+            if kind != "const" and not kind.startswith("constexpr_"):
+                continue
+            given = {
+                name: self._value(value)
+                for name, value in operation.attributes.items()
+                if name != "name"
+            }
+            try:
+                given.update(self._arguments_of_constant(operation))
+                if kind == "const":
+                    result = given["val"]
+                else:
+                    if kind not in OPERATIONS:
+                        raise unsupported(f"the operation {kind}")
+                    result = self._declared(operation.outputs[0], OPERATIONS[kind](given)[0])
+                self._constants[operation.outputs[0].name] = result
+            except _MISFITS as error:
+                raise broken(
+                    self._model.path, f"{kind} {_name(operation)} does not fit: {error}"
+                ) from error
+
+    def _arguments_of_constant(self, operation: Any) -> Dict[str, Any]:
+        # Newer programs pass a compressed weight's parts as inputs, older ones as attributes.
+        arguments = {}
+        for name, argument in operation.inputs.items():
+            binding = argument.arguments[0]
+            if binding.WhichOneof("binding") == "value":
+                arguments[name] = self._value(binding.value)
+            else:
+                arguments[name] = self._constants[binding.name]
+        return arguments
+
+    def _value(self, value: Any) -> Any:
+        """Return a constant: a string, or an array with floats as float32."""
+        if value.type.WhichOneof("type") != "tensorType":
+            raise unsupported("constants other than tensors")
+        kind = value.type.tensorType
+        shape = _fixed_shape(kind)
+        count = int(np.prod(shape, dtype=np.int64))
+        if kind.dataType == _STRING:
+            texts = list(value.immediateValue.tensor.strings.values)
+            return texts[0] if not shape and texts else texts
+        if kind.dataType not in _TYPES:
+            raise unsupported(f"constants of the data type {kind.dataType}")
+        data_type = _TYPES[kind.dataType]
+        if value.WhichOneof("value") == "blobFileValue":
+            raw: Any = self._blob(value.blobFileValue, data_type.bits, count)
+        else:
+            tensor = value.immediateValue.tensor
+            field = tensor.WhichOneof("value")
+            raw = None if field is None else getattr(tensor, field).values
+        if isinstance(raw, bytes):
+            if data_type.bits < 8:
+                flat = unpack_bits(np.frombuffer(raw, np.uint8), data_type.bits, count)
+            else:
+                flat = np.frombuffer(raw, data_type.numpy)
+        else:
+            flat = np.array([] if raw is None else list(raw), data_type.numpy)
+        if flat.size != count:
+            raise broken(self._model.path, "a constant has another size than its type says")
+        return _rounded(flat.reshape(shape), kind.dataType)
+
+    def _blob(self, value: Any, bits: int, count: int) -> bytes:
+        name = value.fileName
+        if name not in self._blobs:
+            if not name.startswith(_BLOB_PREFIX):
+                raise broken(self._model.path, f"{name} points out of the package")
+            self._blobs[name] = BlobFile(inside(self._model.root, name[len(_BLOB_PREFIX) :]))
+        return self._blobs[name].read(value.offset, bits, count)
+
+
+def _rounded(array: Array, data_type: int) -> Array:
+    if data_type == _FLOAT16:
+        with np.errstate(over="ignore"):
+            return array.astype(np.float16).astype(np.float32)
+    if data_type == 12:
+        raise unsupported("float64")
+    return array.astype(_TYPES[data_type].numpy, copy=False)
+
+
+def _fixed_shape(kind: Any) -> Tuple[int, ...]:
+    shape = tuple(int(d.constant.size) for d in kind.dimensions)
+    check_size(float(np.prod(shape, dtype=float)))
+    return shape
+
+
+def _name(operation: Any) -> str:
+    return operation.outputs[0].name if len(operation.outputs) else ""

@@ -1,0 +1,162 @@
+"""The table of precisions: how large a model is in each, how far off, and how it recognises."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple
+
+import numpy as np
+import numpy.typing as npt
+
+from streamer.acoustic.contract import (
+    INPUT_LENGTHS,
+    INPUT_NODE,
+    LOGITS,
+    NEW_C,
+    NEW_H,
+    PREVIOUS_C,
+    PREVIOUS_H,
+)
+from streamer.acoustic.weights import Weights
+from streamer.convert.check.checker import check_model
+from streamer.convert.check.evaluator import Evaluator, create_evaluator
+from streamer.convert.coreml.model_file import open_model
+from streamer.convert.coreml.writer import PRECISIONS, model_path, write_coreml
+from streamer.decoding import Alphabet, create_decoder
+from streamer.errors import ConversionError
+from streamer.features import Framer, create_front_end
+
+FloatArray = npt.NDArray[np.float32]
+
+#: A recording and what is said in it.
+Sample = Tuple[FloatArray, str]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One precision.
+
+    Attributes:
+        precision: its name.
+        size_bytes: size of the model.
+        errors: largest absolute difference from float64 by output, over the recording.
+        passed: whether `check_model` accepts the model.
+        wer: word error rate over the sample set, None without one.
+    """
+
+    precision: str
+    size_bytes: int
+    errors: Tuple[float, float, float]
+    passed: bool
+    wer: Optional[float]
+
+
+def precision_table(
+    weights: Weights,
+    recording: FloatArray,
+    steps: int = 16,
+    shape: str = "lstm",
+    precisions: Sequence[str] = PRECISIONS,
+    samples: Sequence[Sample] = (),
+    progress: Callable[[str], None] = lambda what: None,
+) -> Iterator[Row]:
+    """Write a network in each precision, evaluate it, and say what it costs.
+
+    Args:
+        weights: the network.
+        recording: audio for the errors, float32 (n,).
+        steps: steps in a window.
+        shape: ``lstm``, ``unrolled`` or ``stateful``.
+        precisions: which ones.
+        samples: recordings with their texts, for the word error rate: the best path,
+            without a language model, so that the network itself is seen.
+        progress: told what is being done.
+
+    Yields:
+        A row for each.
+
+    Raises:
+        ConversionError: see `write_coreml` and `check_model`.
+    """
+    for precision in precisions:
+        progress(f"{precision}: writing and evaluating")
+        with tempfile.TemporaryDirectory() as folder:
+            path = write_coreml(weights, model_path(folder, "model"), steps, shape, precision)
+            size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+            report = check_model(path, weights, recording)
+            by_output = {d.output: d.error for d in report.differences if d.stream == "audio"}
+            wer = None
+            if samples:
+                file = open_model(path)
+                names = {feature.name for feature in file.inputs}
+                recognise = _Recogniser(create_evaluator(file), names, weights, steps)
+                wer = _word_error_rate(recognise, samples)
+        errors = tuple(by_output.get(name, float("nan")) for name in (LOGITS, NEW_C, NEW_H))
+        yield Row(precision, size, (errors[0], errors[1], errors[2]), report.passed, wer)
+
+
+class _Recogniser:
+    """Texts of recordings by an evaluated model and the best path through its answers.
+
+    Args:
+        evaluator: the model.
+        inputs: names of its inputs.
+        weights: the network, for its front end and labels.
+        steps: steps in a window.
+    """
+
+    def __init__(self, evaluator: Evaluator, inputs: Any, weights: Weights, steps: int) -> None:
+        labels = weights.description.get("alphabet")
+        if not labels:
+            raise ConversionError(
+                "the network does not say what its labels are", "leave the sample set out"
+            )
+        self._evaluator = evaluator
+        self._inputs = inputs
+        self._weights = weights
+        self._steps = steps
+        self._alphabet = Alphabet(list(labels))
+
+    def __call__(self, samples: FloatArray) -> str:
+        weights = self._weights
+        front_end = create_front_end(
+            dict(weights.description.get("front_end") or {"kind": "deepspeech"})
+        )
+        framer = Framer(front_end, self._steps, weights.n_context)
+        decoder = create_decoder("greedy", self._alphabet)
+        states = self._evaluator.make_state()
+        c = h = np.zeros((1, weights.n_hidden), np.float32)
+        for window in [*framer.feed(samples), *framer.finish()]:
+            given = {
+                INPUT_NODE: window.features,
+                INPUT_LENGTHS: np.array([window.n], np.int32),
+                PREVIOUS_C: c,
+                PREVIOUS_H: h,
+            }
+            given = {name: array for name, array in given.items() if name in self._inputs}
+            outputs = self._evaluator.predict(given, states or None)
+            if not states:
+                c, h = outputs[NEW_C], outputs[NEW_H]
+            rows = outputs[LOGITS].reshape(self._steps, -1)[: window.n]
+            decoder.feed(rows.astype(np.float32))
+        return decoder.finish().text
+
+
+def _word_error_rate(recognise: Callable[[FloatArray], str], samples: Sequence[Sample]) -> float:
+    wrong = words = 0
+    for recording, text in samples:
+        expected: List[str] = text.split()
+        wrong += word_errors(expected, recognise(recording).split())
+        words += len(expected)
+    return wrong / max(words, 1)
+
+
+def word_errors(expected: Sequence[str], heard: Sequence[str]) -> int:
+    """Return how many words must be changed, put in or left out (Levenshtein)."""
+    row = list(range(len(heard) + 1))
+    for i, word in enumerate(expected, 1):
+        before, row[0] = row[0], i
+        for j, other in enumerate(heard, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (word != other))
+    return row[-1]

@@ -1,0 +1,132 @@
+"""Takes the matrices that a compressed model stores back out of it.
+
+A palette of 16 values makes errors that hide a missing bias. So such a model
+is checked in two steps: its matrices are the reference's, to the rounding of a
+palette; and with these very matrices the reference computes what the model
+computes, to the rounding of float16.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
+
+import numpy as np
+import numpy.typing as npt
+
+from streamer.acoustic.weights import Weights
+from streamer.convert.check.mil_program import MilProgram
+from streamer.convert.check.neural_network import unpack_weights
+from streamer.convert.check.rounding import rounded_matrix
+from streamer.convert.check.stored_precision import layers
+from streamer.convert.coreml.model_file import ModelFile
+
+Array = npt.NDArray[Any]
+
+#: A stored matrix may be this many times as far from the reference's as our own rounding.
+_SLACK = 2.0
+
+
+class MatrixError(NamedTuple):
+    """How far a stored matrix is from the reference's.
+
+    Attributes:
+        name: its name.
+        error: root mean square difference of the nearest stored matrix; infinite without any.
+        tolerance: the largest that is allowed.
+    """
+
+    name: str
+    error: float
+    tolerance: float
+
+
+def match_matrices(
+    file: ModelFile, evaluator: Any, reference: Weights, precision: str
+) -> Tuple[List[MatrixError], Optional[Weights]]:
+    """Find each of the reference's matrices among those that a model stores.
+
+    Args:
+        file: the model.
+        evaluator: the same model, loaded.
+        reference: the network it should be.
+        precision: how the model stores its matrices.
+
+    Returns:
+        How near each is, and the network made of the stored matrices and everything else
+        of the reference; None if one is not there.
+    """
+    if isinstance(evaluator, MilProgram):
+        stored = evaluator.matrices()
+    else:
+        stored = list(_of_network(file))
+    errors: List[MatrixError] = []
+    found: Dict[str, Array] = {}
+    for name, wanted in _wanted(reference).items():
+        error, nearest = _nearest(wanted, stored)
+        own = rounded_matrix(wanted.T, precision).T
+        cost = float(np.sqrt(np.mean((own.astype(np.float64) - wanted) ** 2)))
+        errors.append(MatrixError(name, error, _SLACK * cost + 1e-6))
+        if nearest is not None:
+            found[name] = nearest
+    if len(found) < len(errors) or any(e.error > e.tolerance for e in errors):
+        return errors, None
+    return errors, _rebuilt(reference, found)
+
+
+def _wanted(reference: Weights) -> Dict[str, Array]:
+    """Return the matrices as Core ML has them: outputs first, gates in the order i, f, o, z."""
+    matrices = {
+        name: array.T
+        for name, array in reference.layers.items()
+        if array.ndim == 2 and name != "lstm/kernel"
+    }
+    i, j, f, o = np.split(reference.layers["lstm/kernel"], 4, axis=1)
+    kernel = np.concatenate([i, f, o, j], axis=1).T
+    n = reference.n_hidden
+    return {**matrices, "lstm/input": kernel[:, :n], "lstm/recurrent": kernel[:, n:]}
+
+
+def _rebuilt(reference: Weights, found: Dict[str, Array]) -> Weights:
+    rebuilt: Dict[str, Array] = dict(reference.layers)
+    kernel = np.concatenate([found.pop("lstm/input"), found.pop("lstm/recurrent")], axis=1)
+    i, f, o, j = np.split(kernel.T, 4, axis=1)
+    rebuilt["lstm/kernel"] = np.concatenate([i, j, f, o], axis=1)
+    rebuilt.update((name, matrix.T) for name, matrix in found.items())
+    arrays = {name: np.ascontiguousarray(a, np.float32) for name, a in rebuilt.items()}
+    return dataclasses.replace(reference, layers=arrays)
+
+
+def _nearest(wanted: Array, stored: List[Array]) -> Tuple[float, Optional[Array]]:
+    best, nearest = float("inf"), None
+    for matrix in stored:
+        if matrix.ndim != 2 or matrix.shape[0] != wanted.shape[0]:
+            continue
+        # One column more is the mask of the steps past the end.
+        candidate = matrix[:, :-1] if matrix.shape[1] == wanted.shape[1] + 1 else matrix
+        if candidate.shape != wanted.shape:
+            continue
+        error = float(np.sqrt(np.mean((candidate.astype(np.float64) - wanted) ** 2)))
+        if error < best:
+            best, nearest = error, candidate
+    return best, nearest
+
+
+def _of_network(file: ModelFile) -> Iterator[Array]:
+    gates = ("inputGate", "forgetGate", "outputGate", "blockInput")
+    for layer in layers(file.spec.neuralNetwork):
+        kind = layer.WhichOneof("layer")
+        p = getattr(layer, kind)
+        if kind == "innerProduct":
+            yield unpack_weights(p.weights, (int(p.outputChannels), int(p.inputChannels)))
+        elif kind == "convolution":
+            yield unpack_weights(p.weights, (int(p.outputChannels), int(p.kernelChannels)))
+        elif kind == "uniDirectionalLSTM":
+            n = int(p.outputVectorSize)
+            for what, width in (
+                ("WeightMatrix", int(p.inputVectorSize)),
+                ("RecursionMatrix", n),
+            ):
+                yield np.concatenate(
+                    [unpack_weights(getattr(p.weightParams, g + what), (n, width)) for g in gates]
+                )

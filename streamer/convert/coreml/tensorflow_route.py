@@ -1,0 +1,265 @@
+"""Apple's own route: the frozen graph through TensorFlow and ``coremltools.convert``.
+
+It keeps the graph's structure, a loop with gather and scatter in place of the
+LSTM, which no accelerator likes; the route without TensorFlow is the better
+one. This one is here to follow Apple's guide and to compare with.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
+
+from streamer.acoustic.contract import (
+    INPUT_LENGTHS,
+    INPUT_NODE,
+    LOGITS,
+    NEW_C,
+    NEW_H,
+    PREVIOUS_C,
+    PREVIOUS_H,
+)
+from streamer.bundle import Bundle, read_bundle
+from streamer.convert.bundle_writer import finish_bundle, staging
+from streamer.convert.coreml.toolkit import coremltools, quiet
+from streamer.convert.coreml.writer import FORMATS, save_model
+from streamer.convert.readers import read_network
+from streamer.convert.readers.graph import Graph, read_graph
+from streamer.convert.steps import check_steps
+from streamer.decoding.alphabet import Alphabet, read_alphabet, write_alphabet
+from streamer.errors import ConversionError
+
+#: Most steps that a flexible model takes in one call: a minute of audio.
+MAX_FLEXIBLE_STEPS = 3000
+
+#: Steps that Core ML allots for when a flexible model is loaded.
+DEFAULT_STEPS = 16
+
+#: Precisions that ``coremltools.convert`` itself offers.
+PRECISIONS = ("fp32", "fp16")
+
+_OUTPUTS = (LOGITS, NEW_C, NEW_H)
+
+
+def convert_graph(
+    network: Union[str, Path],
+    path: Union[str, Path],
+    steps: Optional[int] = None,
+    format: str = "mlprogram",
+    precision: str = "fp16",
+) -> Path:
+    """Convert a frozen TensorFlow graph as Apple's guide does.
+
+    A static graph makes a static model; a dynamic one a flexible model, or a
+    static one of ``steps`` steps. Asking for three outputs leaves the graph's
+    own feature extraction behind.
+
+    Args:
+        network: a ``.pb``. A ``.pbmm`` is not a graph that TensorFlow 2 reads.
+        path: the ``.mlpackage`` or ``.mlmodel`` to write.
+        steps: steps in a window; None for what the graph has.
+        format: ``mlprogram`` or ``neuralnetwork``.
+        precision: ``fp32`` or ``fp16``, of ML programs; a neural network is float32.
+
+    Returns:
+        ``path``.
+
+    Raises:
+        ConversionError: TensorFlow or coremltools is missing, the graph is of another
+            kind, or a static graph is to have another number of steps.
+    """
+    place = Path(path)
+    if format not in FORMATS:
+        raise ConversionError(
+            f"Core ML: no format called {format!r}", f"use one of {', '.join(FORMATS)}"
+        )
+    if precision not in PRECISIONS:
+        raise ConversionError(
+            f"the route through TensorFlow knows no precision {precision!r}",
+            "use fp32 or fp16, or leave out --via tensorflow",
+        )
+    if steps is not None:
+        check_steps(steps)
+    shapes = _input_shapes(read_graph(Path(network)), Path(network))
+    axis = _time_axis(shapes, steps)
+    definition = _load_definition(Path(network))
+    ct = coremltools()
+    time = ct.RangeDim(1, MAX_FLEXIBLE_STEPS, DEFAULT_STEPS) if axis is None else axis
+    _, _, width, n_input = shapes[INPUT_NODE]
+    # Without these types a flexible program would silently take one or two steps only.
+    inputs = [ct.TensorType(INPUT_NODE, shape=(1, time, width, n_input))]
+    for name in (INPUT_LENGTHS, PREVIOUS_C, PREVIOUS_H):
+        if name in shapes:
+            inputs.append(ct.TensorType(name, shape=shapes[name]))
+    arguments: Dict[str, Any] = {"convert_to": format}
+    if format == "mlprogram":
+        half = precision == "fp16"
+        arguments["compute_precision"] = ct.precision.FLOAT16 if half else ct.precision.FLOAT32
+    try:
+        with quiet():
+            model = ct.convert(
+                definition,
+                source="tensorflow",
+                inputs=inputs,
+                outputs=list(_OUTPUTS),
+                skip_model_load=True,
+                **arguments,
+            )
+    except Exception as error:  # coremltools raises whatever a graph makes it trip over
+        detail = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise ConversionError(
+            f"coremltools cannot convert {network}: {detail}", "leave out --via tensorflow"
+        ) from error
+    about = {
+        "streamer.shape": "tensorflow",
+        "streamer.precision": "fp32" if format == "neuralnetwork" else precision,
+        "streamer.steps": "flexible" if axis is None else str(axis),
+    }
+    save_model(model, place, about, summary="Streaming speech recognition network")
+    return place
+
+
+def convert_to_bundle_with_tensorflow(
+    network: Union[str, Path],
+    folder: Union[str, Path],
+    *,
+    name: str = "",
+    steps: Optional[int] = None,
+    formats: Optional[Sequence[str]] = None,
+    precision: Optional[str] = None,
+    alphabet: Optional[Path] = None,
+    scorer: Optional[Path] = None,
+    licence: str = "",
+    progress: Callable[[str], None] = lambda what: None,
+) -> Bundle:
+    """Convert a frozen graph through TensorFlow and write a bundle around it.
+
+    Args:
+        network: a ``.pb``.
+        folder: where the bundle goes.
+        name: name of the model; that of the file if empty.
+        steps: steps in a window; None for what the graph has.
+        formats: ``mlprogram`` (if None), ``neuralnetwork`` or both.
+        precision: ``fp16`` (if None) or ``fp32``, of ML programs.
+        alphabet: ``alphabet.txt``; if None what the graph says.
+        scorer: language model package, put into the bundle.
+        licence: licence of the model.
+        progress: told what is being done.
+
+    Returns:
+        The bundle, read back.
+
+    Raises:
+        ConversionError: see `convert_graph`.
+    """
+    source = Path(network)
+    name = name or source.stem.lower()
+    weights = read_network(source)
+    labels = (
+        read_alphabet(alphabet)
+        if alphabet is not None
+        else Alphabet(list(weights.description.get("alphabet") or ()))
+    )
+    if len(labels) + 1 != weights.n_labels:
+        raise ConversionError(
+            f"{source} does not say what its labels are",
+            "give the model's alphabet.txt with --alphabet",
+        )
+    networks: Dict[str, str] = {}
+    with staging(folder) as place:
+        for form in formats or ("mlprogram",):
+            progress(f"converting to {form} with TensorFlow")
+            suffix = ".mlmodel" if form == "neuralnetwork" else ".mlpackage"
+            convert_graph(source, place / f"{name}{suffix}", steps, form, precision or "fp16")
+            kind = "coreml-neuralnetwork" if form == "neuralnetwork" else "coreml"
+            networks[kind] = f"{name}{suffix}"
+        write_alphabet(place / "alphabet.txt", labels)
+        described = steps or int(weights.description.get("n_steps") or 0)
+        finish_bundle(
+            place,
+            weights,
+            networks,
+            name,
+            described if described > 0 else DEFAULT_STEPS,
+            scorer,
+            licence,
+            source,
+        )
+    return read_bundle(Path(folder))
+
+
+def _input_shapes(graph: Graph, path: Path) -> Dict[str, Tuple[int, ...]]:
+    """Return the shapes of the network's inputs; -1 stands for any number."""
+    shapes: Dict[str, Tuple[int, ...]] = {}
+    for name in (INPUT_NODE, INPUT_LENGTHS, PREVIOUS_C, PREVIOUS_H):
+        node = graph.nodes.get(name)
+        shape = None if node is None or node.op != "Placeholder" else graph.shape(node)
+        if shape is not None:
+            shapes[name] = shape
+    ranks = {name: len(shape) for name, shape in shapes.items() if name != INPUT_LENGTHS}
+    if ranks != {INPUT_NODE: 4, PREVIOUS_C: 2, PREVIOUS_H: 2}:
+        raise ConversionError(
+            f"{path} has not the inputs of a DeepSpeech graph",
+            "take the graph that DeepSpeech exported, output_graph.pb",
+        )
+    for name in _OUTPUTS:
+        if name not in graph.nodes:
+            raise ConversionError(
+                f"{path} has no output {name}", "take the graph that DeepSpeech exported"
+            )
+    return shapes
+
+
+def _time_axis(shapes: Dict[str, Tuple[int, ...]], steps: Optional[int]) -> Optional[int]:
+    exported = shapes[INPUT_NODE][1]
+    if exported < 1:
+        return steps
+    if steps not in (None, exported):
+        raise ConversionError(
+            f"the graph was exported with {exported} steps and cannot have {steps}",
+            "leave out --steps, or leave out --via tensorflow",
+        )
+    return exported
+
+
+def _load_definition(path: Path) -> Any:
+    """Return the graph as TensorFlow's own message: a path is refused beside TensorFlow 2."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        with _without_descriptor_2():
+            import tensorflow
+    except ImportError as error:
+        raise ConversionError(
+            f"TensorFlow cannot be imported ({error})",
+            "pip install 'streamer[tensorflow]', or leave out --via tensorflow",
+        ) from error
+    definition = tensorflow.compat.v1.GraphDef()
+    try:
+        definition.ParseFromString(path.read_bytes())
+    except Exception as error:  # DecodeError of whichever protobuf TensorFlow brings
+        raise ConversionError(
+            f"{path} is not a frozen graph that TensorFlow reads",
+            "take the .pb, not the .pbmm, or leave out --via tensorflow",
+        ) from error
+    return definition
+
+
+@contextlib.contextmanager
+def _without_descriptor_2() -> Any:
+    """Keep what TensorFlow's libraries write straight to the terminal off it."""
+    saved: List[int] = []
+    try:
+        saved.append(os.dup(2))
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 2)
+        os.close(null)
+    except OSError:
+        pass
+    try:
+        yield
+    finally:
+        for descriptor in saved:
+            os.dup2(descriptor, 2)
+            os.close(descriptor)

@@ -1,0 +1,152 @@
+"""The weights back out of the ONNX files that `streamer.convert.writers.onnx` writes.
+
+Read without the package ``onnx``: that decodes a whole file into objects, and
+a hostile one can make them a hundred times as large as itself. Field numbers
+are those of onnx.proto.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, Optional, Tuple
+
+import numpy as np
+
+from streamer.acoustic.weights import FloatArray, Weights
+from streamer.convert.readers.mapped_file import Budget, DamagedError, damaged, map_file
+from streamer.convert.readers.protobuf import as_bytes, as_int, as_text, fields, varints
+from streamer.errors import ConversionError, ModelError
+
+#: Entry of the file's metadata that holds the weights' description as JSON.
+DESCRIPTION_KEY = "streamer"
+#: Blocks of the LSTM's columns: TensorFlow has i, j, f, o; ONNX wants i, o, f, c (its name for j).
+TENSORFLOW_TO_ONNX = (0, 3, 2, 1)
+#: ONNX's number for float32.
+_FLOAT = 1
+#: A description is a page or two.
+_MAX_DESCRIPTION_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class _Tensor:
+    """A constant of the graph, its values still in the mapped file."""
+
+    kind: int
+    shape: Tuple[int, ...]
+    data: Optional[memoryview]
+
+
+def read_onnx(path: Path) -> Weights:
+    """Read the weights of a float32 ``.onnx`` file that streamer has written.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ConversionError: it is missing or damaged, comes from elsewhere, or is
+            quantised.
+    """
+    try:
+        return _weights(*_read_model(map_file(path), Budget()))
+    except (DamagedError, ModelError) as error:
+        reason = error.what if isinstance(error, ModelError) else error
+        raise damaged(path, "an ONNX network of streamer", reason) from error
+
+
+def _read_model(data: memoryview, budget: Budget) -> Tuple[Dict[str, _Tensor], Dict[str, Any]]:
+    tensors: Dict[str, _Tensor] = {}
+    description: Optional[Dict[str, Any]] = None
+    for number, _, value in fields(data, budget):
+        if number == 7:
+            for inner, _, inner_value in fields(as_bytes(value), budget):
+                if inner == 5:
+                    name, tensor = _read_tensor(as_bytes(inner_value), budget)
+                    tensors[name] = tensor
+        elif number == 14:
+            entry = {n: v for n, _, v in fields(as_bytes(value), budget)}
+            if 1 in entry and 2 in entry and as_text(entry[1]) == DESCRIPTION_KEY:
+                description = _read_description(as_bytes(entry[2]))
+    if description is None:
+        raise DamagedError("streamer has not written it")
+    return tensors, description
+
+
+def _read_tensor(data: memoryview, budget: Budget) -> Tuple[str, _Tensor]:
+    name, kind = "", 0
+    shape: Tuple[int, ...] = ()
+    content: Optional[memoryview] = None
+    for number, wire_type, value in fields(data, budget):
+        if number == 1:
+            shape += tuple(varints(value, wire_type, budget))
+            if len(shape) > 8:
+                raise DamagedError("a tensor has an impossible shape")
+        elif number == 2:
+            kind = as_int(value)
+        elif number == 8:
+            name = as_text(value)
+        elif number == 9:
+            content = as_bytes(value)
+    return name, _Tensor(kind, shape, content)
+
+
+def _read_description(data: memoryview) -> Dict[str, Any]:
+    if len(data) > _MAX_DESCRIPTION_BYTES:
+        raise DamagedError("its description is longer than any")
+    try:
+        description = json.loads(bytes(data).decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise DamagedError("its description cannot be decoded") from error
+    if not isinstance(description, dict):
+        raise DamagedError("its description is not a JSON object")
+    return description
+
+
+def _array(tensors: Dict[str, _Tensor], name: str, dimensions: int) -> FloatArray:
+    tensor = tensors.get(name)
+    if tensor is None:
+        raise DamagedError(f"there is no {name}")
+    if tensor.kind != _FLOAT or tensor.data is None:
+        raise DamagedError(f"{name} is not float32, or lies in another file")
+    count = 1
+    for size in tensor.shape:
+        count *= size
+    if len(tensor.shape) != dimensions or min(tensor.shape) < 1 or len(tensor.data) != 4 * count:
+        raise DamagedError(f"{name} has {len(tensor.data)} bytes for shape {tensor.shape}")
+    return np.frombuffer(tensor.data, "<f4").astype(np.float32).reshape(tensor.shape)
+
+
+def _weights(tensors: Dict[str, _Tensor], description: Dict[str, Any]) -> Weights:
+    if any(name.endswith("_quantized") for name in tensors):
+        raise ConversionError(
+            "an 8-bit ONNX network has lost what other forms need",
+            "convert from the float32 one or from the original model",
+        )
+    layers: Dict[str, FloatArray] = {}
+    for layer in (1, 2, 3, 5, 6):
+        for part, dimensions in (("weights", 2), ("bias", 1)):
+            name = f"layer_{layer}/{part}"
+            layers[name] = _array(tensors, name, dimensions)
+    inputs, recurrent = (_array(tensors, f"lstm/{part}", 3) for part in ("inputs", "recurrent"))
+    bias = _array(tensors, "lstm/bias", 2)
+    size = recurrent.shape[2]
+    if inputs.shape != recurrent.shape or recurrent.shape[:2] != (1, 4 * size):
+        raise DamagedError("its LSTM has another form")
+    if bias.shape != (1, 8 * size):
+        raise DamagedError("its LSTM has another bias")
+    layers["lstm/kernel"] = np.concatenate([_back(inputs[0].T), _back(recurrent[0].T)])
+    joined = _back(bias[0, : 4 * size] + bias[0, 4 * size :])
+    # The writer adds the forget bias to the gate's own; Weights checks that it is a number.
+    forget_bias = description.get("forget_bias", 0.0)
+    if isinstance(forget_bias, (int, float)):
+        joined[2 * size : 3 * size] -= np.float32(forget_bias)
+    layers["lstm/bias"] = joined
+    return Weights(layers, description)
+
+
+def _back(columns: FloatArray) -> FloatArray:
+    """Return ONNX's columns (..., 4N) in TensorFlow's order of gates."""
+    blocks = np.split(columns, 4, axis=-1)
+    # The exchange of the second and the last block is its own inverse.
+    return np.concatenate([blocks[k] for k in TENSORFLOW_TO_ONNX], axis=-1)

@@ -1,0 +1,146 @@
+"""The wire format of protocol buffers, as far as TensorFlow's graphs need it.
+
+Every length is checked against what is left of the file before it is used, and
+nothing is copied: fields are views into the mapped file.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Iterator, List, Tuple, Union
+
+from streamer.convert.readers.mapped_file import Budget, DamagedError
+
+#: A field's value: a number for varints and fixed sizes, bytes for all else.
+Value = Union[int, memoryview]
+
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+
+
+def read_varint(data: memoryview, position: int) -> Tuple[int, int]:
+    """Read a varint of at most 64 bits.
+
+    Args:
+        data: the bytes.
+        position: where it begins.
+
+    Returns:
+        The number and the position after it.
+
+    Raises:
+        DamagedError: it does not end, or is too long.
+    """
+    result = 0
+    for shift in range(0, 70, 7):
+        if position >= len(data):
+            raise DamagedError("it ends in the middle of a number")
+        byte = data[position]
+        position += 1
+        result |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return result & 0xFFFF_FFFF_FFFF_FFFF, position
+    raise DamagedError("a number is longer than any can be")
+
+
+def fields(data: memoryview, budget: Budget) -> Iterator[Tuple[int, int, Value]]:
+    """Go through the fields of a message.
+
+    Args:
+        data: the message.
+        budget: bounds the number of fields.
+
+    Yields:
+        Field number, wire type, value; fixed sizes as unsigned numbers.
+
+    Raises:
+        DamagedError: the message is cut short or is no message.
+    """
+    position = 0
+    while position < len(data):
+        budget.spend()
+        key, position = read_varint(data, position)
+        number, wire_type = key >> 3, key & 7
+        if number == 0:
+            raise DamagedError("a field has the number 0")
+        value: Value
+        if wire_type == VARINT:
+            value, position = read_varint(data, position)
+        elif wire_type == BYTES:
+            length, position = read_varint(data, position)
+            if length > len(data) - position:
+                raise DamagedError(f"a part of {length} bytes is longer than what is left")
+            value = data[position : position + length]
+            position += length
+        elif wire_type in (FIXED32, FIXED64):
+            size = 4 if wire_type == FIXED32 else 8
+            if size > len(data) - position:
+                raise DamagedError("it ends in the middle of a number")
+            value = int.from_bytes(data[position : position + size], "little")
+            position += size
+        else:
+            raise DamagedError(f"a field has the wire type {wire_type}, which is not used")
+        yield number, wire_type, value
+
+
+def as_bytes(value: Value) -> memoryview:
+    """Return a field's bytes.
+
+    Raises:
+        DamagedError: it is a number.
+    """
+    if isinstance(value, int):
+        raise DamagedError("a number stands where a message should be")
+    return value
+
+
+def as_int(value: Value) -> int:
+    """Return a field's number, as a signed 64-bit one.
+
+    Raises:
+        DamagedError: it is not a number.
+    """
+    if not isinstance(value, int):
+        raise DamagedError("a message stands where a number should be")
+    return value - (1 << 64) if value >= 1 << 63 else value
+
+
+def as_text(value: Value, longest: int = 4096) -> str:
+    """Return a field's text.
+
+    Raises:
+        DamagedError: it is too long, or not UTF-8.
+    """
+    data = as_bytes(value)
+    if len(data) > longest:
+        raise DamagedError(f"a name of {len(data)} bytes")
+    try:
+        return bytes(data).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DamagedError("a name is not text") from error
+
+
+def as_float(value: Value) -> float:
+    """Return a fixed 32-bit field as a float.
+
+    Raises:
+        DamagedError: it is not one.
+    """
+    if not isinstance(value, int) or value >= 1 << 32:
+        raise DamagedError("something else stands where a float should be")
+    return float(struct.unpack("<f", struct.pack("<I", value))[0])
+
+
+def varints(value: Value, wire_type: int, budget: Budget) -> List[int]:
+    """Return a repeated integer field's numbers, packed or one at a time.
+
+    Raises:
+        DamagedError: it is neither.
+    """
+    if wire_type == VARINT:
+        return [as_int(value)]
+    data, position, numbers = as_bytes(value), 0, []
+    while position < len(data):
+        budget.spend()
+        number, position = read_varint(data, position)
+        numbers.append(as_int(number))
+    return numbers

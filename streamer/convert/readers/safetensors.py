@@ -1,0 +1,46 @@
+"""Weights from a safetensors file: the plainest form of a network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Union
+
+from streamer.acoustic.weights import LAYER_NAMES, Weights
+from streamer.errors import ModelError
+
+#: Entry of the metadata that holds the description as JSON.
+METADATA_KEY = "streamer"
+
+
+def read_safetensors(path: Union[str, Path]) -> Weights:
+    """Read what `write_safetensors` wrote.
+
+    The file is mapped, and each array copied out of the map once.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ModelError: there is no such file, it is damaged, or it holds something else.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not Path(path).is_file():
+        raise ModelError(f"no such file: {path}", "check the path")
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            metadata = file.metadata() or {}
+            description = json.loads(metadata.get(METADATA_KEY, "{}"))
+            if not isinstance(description, dict):
+                raise ValueError("its description is not a JSON object")
+            names = list(file.keys())
+            strange = sorted(set(names) - set(LAYER_NAMES))
+            if strange:
+                raise ValueError(f"{strange[0]} is not a layer of a DeepSpeech network")
+            layers = {name: file.get_tensor(name) for name in names}
+    except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
+        raise ModelError(
+            f"{path} is not a safetensors file of weights: {error}", "convert the model again"
+        ) from error
+    return Weights(layers, description)

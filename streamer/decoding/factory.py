@@ -1,0 +1,109 @@
+"""Makes the decoder that was asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Optional, Sequence, Union
+
+from streamer.decoding.alphabet import Alphabet
+from streamer.decoding.decoder import Decoder
+from streamer.decoding.scorer.package import read_scorer
+from streamer.decoding.search.contract import Search
+from streamer.decoding.search.greedy import GreedySearch
+from streamer.decoding.settings import DecodingSettings
+from streamer.decoding.stability import StabilityTracker
+from streamer.decoding.streaming import StreamingDecoder
+from streamer.decoding.user_words import UserWord
+from streamer.errors import DecoderError, UsageError
+
+#: DeepSpeech's decoder keeps all of half a minute, and what it shows as stable
+#: must have stood for a second and a half, when the next words have been heard and
+#: the language model looks elsewhere: so it says what the native client says.
+DS_WINDOW_FRAMES = 1500
+DS_HOLD_FRAMES = 75
+#: Its hypotheses never meet, so more than half of the weight seldom agrees.
+DS_SHARE = 0.5
+
+#: Decoders to choose from. "auto" is "beam" with a scorer and "greedy" without.
+KINDS = ("auto", "beam", "ds", "greedy")
+
+
+def create_decoder(
+    kind: str,
+    alphabet: Alphabet,
+    scorer_path: Optional[Union[str, Path]] = None,
+    settings: Optional[DecodingSettings] = None,
+    user_words: Sequence[UserWord] = (),
+    lexicon_path: Optional[Union[str, Path]] = None,
+    n_phonemes: int = 0,
+    recurrent_path: Optional[Union[str, Path]] = None,
+) -> Decoder:
+    """Make a decoder.
+
+    Takes about half a second for a scorer of 80,000 words.
+
+    Args:
+        kind: one of `KINDS`.
+        alphabet: the labels of the acoustic model.
+        scorer_path: a DeepSpeech ``.scorer`` package, or None.
+        settings: how to search; None takes the defaults.
+        user_words: words to add or to make likelier; "greedy" knows no words
+            and refuses them.
+        lexicon_path: how words are spoken, for a network whose last outputs are
+            phonemes: then "beam" goes by these; the others go by the letters.
+        n_phonemes: how many outputs these are, their blank among them.
+        recurrent_path: a recurrent language model that goes with the scorer, for "beam".
+
+    Raises:
+        UsageError: a kind that does not exist.
+        DecoderError: a decoder that is not installed, or does not go with the
+            scorer or the user's words.
+        ScorerError: a scorer that cannot be used.
+    """
+    settings = settings or DecodingSettings()
+    if kind not in KINDS:
+        raise UsageError(f"There is no decoder {kind!r}", f"choose one of {', '.join(KINDS)}")
+    if kind == "auto":
+        kind = "greedy" if scorer_path is None else "beam"
+    n_columns = len(alphabet) + 1 + n_phonemes
+    if kind == "greedy":
+        if user_words:
+            raise DecoderError(
+                "User words need a language model", "use a model with a scorer, --decoder beam"
+            )
+        search: Search = GreedySearch(alphabet)
+    elif kind == "beam":
+        if scorer_path is None:
+            raise DecoderError(
+                "The beam decoder needs a language model",
+                "give a .scorer, or choose --decoder greedy",
+            )
+        from streamer.decoding.language.recurrent_model import read_recurrent_model
+        from streamer.decoding.lexicon.lexicon import read_lexicon
+        from streamer.decoding.search.beam import BeamSearch
+        from streamer.decoding.search.units import Phonemes
+
+        spelling = None
+        if lexicon_path is not None and n_phonemes:
+            spelling = Phonemes(alphabet, read_lexicon(lexicon_path), n_phonemes)
+        recurrent = None
+        if recurrent_path is not None and settings.recurrent_share > 0:
+            recurrent = read_recurrent_model(recurrent_path)
+        search = BeamSearch(
+            alphabet, read_scorer(scorer_path), settings, user_words, spelling, recurrent
+        )
+    else:
+        from streamer.decoding.search.ds import DsSearch
+
+        scorer = None if scorer_path is None else read_scorer(scorer_path)
+        search = DsSearch(alphabet, scorer, settings, user_words)
+        # Meant for comparison with the original: interfere as little as can be.
+        return StreamingDecoder(
+            search,
+            n_columns,
+            settings.n_best,
+            tracker=StabilityTracker(DS_HOLD_FRAMES, DS_SHARE),
+            window_frames=DS_WINDOW_FRAMES,
+            longest_frames=2 * DS_WINDOW_FRAMES,
+        )
+    return StreamingDecoder(search, n_columns, settings.n_best)

@@ -1,0 +1,1 @@
+"""How words are spoken: pronunciations and letter-to-sound rules."""

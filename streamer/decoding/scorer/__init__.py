@@ -1,0 +1,1 @@
+"""DeepSpeech scorer packages: a KenLM model and its word list."""

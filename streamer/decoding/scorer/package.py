@@ -1,0 +1,208 @@
+"""DeepSpeech's ``.scorer`` packages: a language model and the words it may use.
+
+A package is a KenLM binary as it is, then ``TRIE``, the version 6, whether
+labels are bytes of UTF-8, the weights alpha and beta (doubles), and an aligned
+OpenFst ConstFst of the words. The file is mapped, not read: a package of a
+gigabyte costs what is looked at.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Iterator, List, Sequence, Union
+
+import numpy as np
+
+from streamer.decoding.alphabet import Alphabet
+from streamer.decoding.language.kenlm_file import (
+    HAS_WORDS_OFFSET,
+    TODO,
+    check_kenlm_tables,
+    read_kenlm_header,
+)
+from streamer.decoding.language.n_grams import NGrams
+from streamer.decoding.scorer.fst import read_words, write_fst
+from streamer.errors import ScorerError
+
+_MAGIC = 0x54524945
+_VERSION = 6
+
+#: Magic, version, whether in bytes mode, alpha, beta.
+_HEADER = struct.Struct("<ii?dd")
+
+#: Copied at once when a package is written.
+_COPY_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A scorer package that was looked at and found sound.
+
+    Attributes:
+        path: the file; its first ``kenlm_size`` bytes are a KenLM binary.
+        kenlm_size: bytes of the KenLM part.
+        order: longest n-gram of the language model.
+        n_words: words the language model knows, its own marks included.
+        alpha: weight of the language model that the package proposes.
+        beta: reward for each word that the package proposes.
+        utf8: whether its labels are bytes of UTF-8 instead of letters.
+    """
+
+    path: Path
+    kenlm_size: int
+    order: int
+    n_words: int
+    alpha: float
+    beta: float
+    utf8: bool
+
+    def n_grams(self, words: Sequence[str]) -> NGrams:
+        """Open the language model without reading it.
+
+        Args:
+            words: those that may be asked for, by number.
+
+        Raises:
+            ScorerError: the file is no longer what it was.
+        """
+        with _blaming(self.path):
+            data = _map(self.path)
+            return NGrams(data, read_kenlm_header(data), words)
+
+    def words(self, alphabet: Alphabet) -> List[str]:
+        """List the words, sorted.
+
+        Args:
+            alphabet: the labels of the acoustic model the scorer was made for.
+
+        Raises:
+            ScorerError: a word list that is damaged or of another alphabet.
+        """
+        if self.utf8:
+            raise ScorerError(
+                f"{self.path.name} is made for models that spell bytes",
+                "use a scorer that was made for letters",
+            )
+        words: List[str] = []
+        with _blaming(self.path):
+            data = _map(self.path)
+            blocks = read_words(data, self.kenlm_size + _HEADER.size, len(alphabet))
+            table = np.array(alphabet.labels)
+            single = all(len(label) == 1 for label in alphabet.labels)
+            for block in blocks:
+                spelled = table[block]
+                if single:
+                    joined = np.ascontiguousarray(spelled).view(f"<U{block.shape[1]}").ravel()
+                    words.extend(joined.tolist())
+                else:
+                    words.extend("".join(row) for row in spelled.tolist())
+        return sorted({word.strip(" ") for word in words} - {""})
+
+
+def read_scorer(path: Union[str, Path]) -> Scorer:
+    """Look at a scorer package: its headers are read, its sizes and tables checked.
+
+    Raises:
+        ScorerError: no such file, not a scorer, cut off or damaged.
+    """
+    path = Path(path)
+    with _blaming(path):
+        data = _map(path)
+        header = read_kenlm_header(data)
+        offset = header.size
+        if header.has_words:
+            # DeepSpeech looks for the rest right behind the tables.
+            raise ScorerError(
+                "Its language model was built with the words inside",
+                "build it with build_binary -v, or package it again",
+            )
+        if len(data) < offset + _HEADER.size:
+            raise ScorerError("It ends behind the language model, without words", TODO)
+        magic, version, utf8, alpha, beta = _HEADER.unpack_from(data, offset)
+        if magic != _MAGIC:
+            raise ScorerError("It has no word list behind the language model", TODO)
+        if version != _VERSION:
+            raise ScorerError(
+                f"It is a package of version {version}",
+                f"use one of version {_VERSION} (DeepSpeech 0.7 or later, Coqui STT)",
+            )
+        if not (np.isfinite(alpha) and np.isfinite(beta)):
+            raise ScorerError("Its weights are no numbers", TODO)
+        check_kenlm_tables(data, header)
+        return Scorer(path, header.size, header.order, header.counts[0], alpha, beta, utf8)
+
+
+def write_scorer(
+    path: Union[str, Path],
+    kenlm_path: Union[str, Path],
+    words: Sequence[str],
+    alphabet: Alphabet,
+    alpha: float,
+    beta: float,
+) -> None:
+    """Write a scorer package that DeepSpeech, Coqui STT and `read_scorer` open.
+
+    Args:
+        path: where it goes; replaced only when all of it is written.
+        kenlm_path: a KenLM binary (words inside it are left out) or a package,
+            whose KenLM part is taken.
+        words: the words that may be recognised.
+        alphabet: the labels that spell them.
+        alpha: proposed weight of the language model.
+        beta: proposed reward for each word.
+
+    Raises:
+        ScorerError: no KenLM binary, no words, or a disk that is full.
+        ModelError: a word that the alphabet cannot spell.
+    """
+    path, kenlm_path = Path(path), Path(kenlm_path)
+    wanted = sorted(set(words) - {""})
+    if not wanted:
+        raise ScorerError("There are no words to put into a scorer", "give at least one")
+    spelled = [[*alphabet.encode(word), alphabet.space] for word in wanted]
+    with _blaming(kenlm_path):
+        header = read_kenlm_header(_map(kenlm_path))
+    part = path.with_name(path.name + ".part")
+    try:
+        with kenlm_path.open("rb") as source, part.open("wb") as target:
+            for start in range(0, header.size, _COPY_BYTES):
+                target.write(source.read(min(_COPY_BYTES, header.size - start)))
+            target.write(_HEADER.pack(_MAGIC, _VERSION, False, alpha, beta))
+            target.write(write_fst(spelled, target.tell()))
+            target.seek(HAS_WORDS_OFFSET)
+            target.write(b"\0")
+        os.replace(part, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise ScorerError(
+            f"The scorer {path} cannot be written ({error.strerror or error})",
+            "choose a folder you may write to, with room on the disk",
+        ) from None
+
+
+def _map(path: Path) -> memoryview:
+    """Map a file; pages are read when they are looked at, and let go with the view."""
+    try:
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size == 0:
+                raise ScorerError("It is empty", TODO)
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ScorerError(f"It cannot be read ({reason})", "give a .scorer file") from None
+
+
+@contextlib.contextmanager
+def _blaming(path: Path) -> Iterator[None]:
+    """Say of which file an error speaks."""
+    try:
+        yield
+    except ScorerError as error:
+        what = error.what[0].lower() + error.what[1:]
+        raise ScorerError(f"The scorer {path} is not usable: {what}", error.todo) from None

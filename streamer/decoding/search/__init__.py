@@ -1,0 +1,1 @@
+"""Searches: from probabilities to the likeliest label sequences."""

@@ -1,0 +1,158 @@
+"""DeepSpeech's own decoder, from ds_ctcdecoder or its heir coqui_stt_ctcdecoder.
+
+Both are the C++ of the native client, which these packages let run a chunk at a
+time (``DecoderState``). They insist on float64, on bytes for hot words, and on
+an alphabet in a file.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import tempfile
+from pathlib import Path as FilePath
+from typing import Any, Dict, List, Optional, Sequence
+
+import numpy as np
+
+from streamer.decoding.alphabet import Alphabet, write_alphabet
+from streamer.decoding.decoder import FloatArray
+from streamer.decoding.scorer.package import Scorer
+from streamer.decoding.search.contract import N_GRAM_CONTEXT, Path, tell_letters
+from streamer.decoding.settings import DS_BEAM, DS_CUTOFF_TOP_N, DecodingSettings
+from streamer.decoding.user_words import UserWord
+from streamer.errors import DecoderError, ScorerError
+
+#: The packages, the first choice first.
+_PACKAGES = ("ds_ctcdecoder", "coqui_stt_ctcdecoder")
+
+#: Letters whose probabilities add up to this are considered: all of them.
+_CUTOFF_PROB = 1.0
+
+
+def find_ds_package() -> Optional[str]:
+    """Name the installed package of DeepSpeech's decoder, None without one."""
+    for name in _PACKAGES:
+        try:
+            importlib.import_module(f"{name}.swigwrapper")
+        except ImportError:
+            continue
+        return name
+    return None
+
+
+class DsSearch:
+    """DeepSpeech's beam search behind the `Search` interface.
+
+    Args:
+        alphabet: the labels.
+        scorer: language model and words, or None.
+        settings: how to search.
+        user_words: words of the scorer to make likelier.
+
+    Raises:
+        DecoderError: neither package is installed, or a user's word is not in the scorer.
+        ScorerError: a scorer that the package refuses.
+    """
+
+    name = "ds"
+    certain = False
+    told_words = N_GRAM_CONTEXT
+
+    def __init__(
+        self,
+        alphabet: Alphabet,
+        scorer: Optional[Scorer],
+        settings: DecodingSettings,
+        user_words: Sequence[UserWord] = (),
+    ) -> None:
+        name = find_ds_package()
+        if name is None:
+            raise DecoderError(
+                "DeepSpeech's decoder is not installed",
+                "pip install 'streamer[ds]' on Python 3.9 (ds-ctcdecoder) or 3.10"
+                " (coqui-stt-ctcdecoder), or choose --decoder beam",
+            )
+        package = importlib.import_module(name)
+        self._alphabet = alphabet
+        self._swig: Any = importlib.import_module(f"{name}.swigwrapper")
+        with tempfile.TemporaryDirectory() as folder:
+            path = FilePath(folder, "alphabet.txt")
+            write_alphabet(path, alphabet)
+            self._labels = package.Alphabet(os.fspath(path))
+        self._scorer: Any = None
+        alpha = 0.0
+        if scorer is not None:
+            alpha = scorer.alpha if settings.lm_alpha is None else settings.lm_alpha
+            beta = scorer.beta if settings.lm_beta is None else settings.lm_beta
+            try:
+                self._scorer = package.Scorer(alpha, beta, os.fspath(scorer.path), self._labels)
+            except (ValueError, RuntimeError) as error:
+                raise ScorerError(
+                    f"{name} refuses the scorer {scorer.path} ({error})",
+                    "use the scorer made for this alphabet",
+                ) from None
+        self._hot_words = _hot_words(user_words, scorer, alphabet, alpha)
+        self._beam = settings.beam or DS_BEAM
+        self._top_n = settings.cutoff_top_n or DS_CUTOFF_TOP_N
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget everything."""
+        self._state = self._swig.DecoderState()
+        error = self._state.init(
+            self._labels, self._beam, _CUTOFF_PROB, self._top_n, self._scorer, self._hot_words
+        )
+        if error:
+            raise DecoderError(
+                f"DeepSpeech's decoder does not start (error {error})", "choose --decoder beam"
+            )
+
+    def step(self, probabilities: FloatArray) -> None:
+        """Take the next frames: float32 (n, n_labels)."""
+        letters = probabilities[:, : len(self._alphabet) + 1]
+        self._state.next(letters.astype(np.float64))
+
+    def tell(self, words: Sequence[str]) -> int:
+        """Stand where it would stand after words."""
+        return tell_letters(self, self._alphabet, words)
+
+    def end(self) -> None:
+        """Nothing to do: this decoder counts the last word as finished at any time."""
+
+    def paths(self, n: int) -> List[Path]:
+        """Return up to n hypotheses, likeliest first."""
+        return [
+            Path(
+                float(output.confidence),
+                self._alphabet.decode(output.tokens),
+                tuple(output.timesteps),
+                tuple(output.tokens),
+            )
+            for output in self._state.decode(n)
+        ] or [Path(0.0, "", (), ())]
+
+    def is_word(self, letters: str) -> bool:
+        """Show what the native client shows: the letters of an unfinished word too."""
+        return True
+
+
+def _hot_words(
+    user_words: Sequence[UserWord], scorer: Optional[Scorer], alphabet: Alphabet, alpha: float
+) -> Dict[bytes, float]:
+    """Turn user words into hot words, whose boost the decoder multiplies by alpha."""
+    if not user_words:
+        return {}
+    if scorer is None or alpha <= 0:
+        raise DecoderError(
+            "User words need a language model", "use a model with a scorer, with lm_alpha above 0"
+        )
+    known = set(scorer.words(alphabet))
+    for word in user_words:
+        if word.word not in known:
+            raise DecoderError(
+                f"DeepSpeech's decoder cannot learn new words, and {word.word!r} is not in the"
+                " scorer",
+                "leave the word out, or choose --decoder beam",
+            )
+    return {word.word.encode(): word.weight / alpha for word in user_words}

@@ -1,0 +1,174 @@
+"""How the beam search finds words in a network's outputs: by their letters or their sounds."""
+
+from __future__ import annotations
+
+from typing import List, NamedTuple, Optional, Protocol, Sequence, Tuple
+
+import numpy as np
+
+from streamer.decoding.alphabet import Alphabet
+from streamer.decoding.decoder import FloatArray
+from streamer.decoding.lexicon.letter_to_sound import PHONEMES
+from streamer.decoding.lexicon.lexicon import Lexicon
+from streamer.errors import ModelError
+
+#: Below this a probability counts as this much, so that its logarithm is finite.
+_FLOOR = 1e-30
+
+#: Ways to say a user's word that no dictionary has.
+_GUESSES = 100
+
+
+class Heard(NamedTuple):
+    """A token that a hypothesis has heard.
+
+    Attributes:
+        token: its number.
+        frame: the frame where it was first heard.
+        word: the word that it completes, if any.
+    """
+
+    token: int
+    frame: int
+    word: Optional[str]
+
+
+class Said(NamedTuple):
+    """What a hypothesis says, as in `streamer.decoding.search.contract.Path`.
+
+    Attributes:
+        text: characters.
+        frames: where each was heard.
+        labels: the column of the probabilities that speaks for each.
+    """
+
+    text: str
+    frames: Tuple[int, ...]
+    labels: Tuple[int, ...]
+
+
+class Spelling(Protocol):
+    """What the beam search has to know of words and outputs.
+
+    Attributes:
+        n_tokens: tokens that words are made of, the blank among them.
+        blank: number of CTC's blank.
+        silence: number of the token that may stand between two words, None if there is none.
+    """
+
+    n_tokens: int
+    blank: int
+    silence: Optional[int]
+
+    def ways(self, word: str) -> List[List[int]]:
+        """Return the tokens of a word, for each way to say it.
+
+        Raises:
+            KeyError: the word has a letter that there is no token for.
+        """
+        ...
+
+    def emissions(self, probabilities: FloatArray) -> FloatArray:
+        """Return natural logarithms for all tokens, float32 (n, n_tokens)."""
+        ...
+
+    def last_frame(self) -> Optional[FloatArray]:
+        """Return a frame that completes the last words, as `Search.step` takes it.
+
+        None if nothing has to be heard for that.
+        """
+        ...
+
+    def said(self, heard: Sequence[Heard]) -> Said:
+        """Return the characters of tokens: those of a word, or those behind the last word."""
+        ...
+
+
+class Letters:
+    """Words spelled with the space behind them: a word counts when its space is heard.
+
+    Args:
+        alphabet: the labels.
+    """
+
+    def __init__(self, alphabet: Alphabet) -> None:
+        self._alphabet = alphabet
+        self.n_tokens = len(alphabet) + 1
+        self.blank = alphabet.blank
+        self.silence: Optional[int] = alphabet.space
+        self._index = {label: i for i, label in enumerate(alphabet.labels)}
+
+    def ways(self, word: str) -> List[List[int]]:
+        """See `Spelling.ways`."""
+        return [[*[self._index[letter] for letter in word], self._alphabet.space]]
+
+    def emissions(self, probabilities: FloatArray) -> FloatArray:
+        """See `Spelling.emissions`."""
+        heard = np.maximum(probabilities[:, : self.n_tokens], np.float32(_FLOOR))
+        return np.asarray(np.log(heard), np.float32)
+
+    def last_frame(self) -> Optional[FloatArray]:
+        """See `Spelling.last_frame`: nothing but a space."""
+        frame = np.zeros((1, self.n_tokens), np.float32)
+        frame[0, self._alphabet.space] = 1.0
+        return frame
+
+    def said(self, heard: Sequence[Heard]) -> Said:
+        """See `Spelling.said`."""
+        labels = tuple(event.token for event in heard)
+        return Said(self._alphabet.decode(labels), tuple(event.frame for event in heard), labels)
+
+
+class Phonemes:
+    """Words as they are spoken, one right behind the other: a word counts with its last phoneme.
+
+    Args:
+        alphabet: the labels, whose probabilities come before those of the phonemes.
+        lexicon: how words are spoken.
+        n_phonemes: the phonemes' outputs, their blank among them.
+
+    Raises:
+        ModelError: the network hears other phonemes than the lexicon has.
+    """
+
+    def __init__(self, alphabet: Alphabet, lexicon: Lexicon, n_phonemes: int) -> None:
+        if n_phonemes != len(PHONEMES) + 1:
+            raise ModelError(
+                f"The network hears {n_phonemes - 1} phonemes, the lexicon has {len(PHONEMES)}",
+                "take the lexicon that belongs to the model",
+            )
+        self._first = len(alphabet) + 1
+        self._lexicon = lexicon
+        self.blank = len(PHONEMES)
+        self.silence: Optional[int] = None
+        self.n_tokens = self.blank + 1
+
+    def ways(self, word: str) -> List[List[int]]:
+        """See `Spelling.ways`."""
+        ways = self._lexicon.pronunciations(word)
+        if word not in self._lexicon.words and ways == self._lexicon.guesses(word, 1):
+            # A user's word: nobody knows how it is spoken.
+            ways = self._lexicon.guesses(word, _GUESSES)
+        return [list(way) for way in ways]
+
+    def emissions(self, probabilities: FloatArray) -> FloatArray:
+        """See `Spelling.emissions`."""
+        heard = np.maximum(probabilities[:, self._first :], np.float32(_FLOOR))
+        return np.asarray(np.log(heard), np.float32)
+
+    def last_frame(self) -> Optional[FloatArray]:
+        """See `Spelling.last_frame`."""
+        return None
+
+    def said(self, heard: Sequence[Heard]) -> Said:
+        """See `Spelling.said`: nothing of a word that is not complete."""
+        word = heard[-1].word if heard else None
+        if word is None:
+            return Said("", (), ())
+        # Letters share the phonemes between them, in order.
+        shares = [heard[i * len(heard) // len(word)] for i in range(len(word))]
+        return Said(
+            word + " ",
+            (*[share.frame for share in shares], heard[-1].frame + 1),
+            (*[self._first + share.token for share in shares], self._first + self.blank),
+        )

@@ -1,0 +1,1 @@
+"""The engine: from samples to events, in one thread or behind one."""

@@ -1,0 +1,352 @@
+"""Joins the stages: samples in, events out. No thread runs here and no clock is read.
+
+    samples -> voice activity -> endpointer -> utterance (framer, model, decoder) -> events
+
+Everything is decided at absolute sample positions: voice activity every 512
+samples, words whenever a window of the acoustic model is full. So the events
+are the same however the samples are cut into blocks.
+
+While nobody speaks only the voice activity is computed, and the last seconds
+are kept, so that an utterance can begin before it was noticed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, List, Optional, Sequence, Tuple
+
+import numpy as np
+import numpy.typing as npt
+
+from streamer.endpointing.endpointer import Endpointer
+from streamer.endpointing.rules import CAP
+from streamer.endpointing.settings import EndpointSettings
+from streamer.endpointing.voice_activity import RATE_HZ, Chunk, VoiceActivity
+from streamer.engine.level_meter import Meter
+from streamer.engine.recent_audio import History
+from streamer.engine.utterance import Stages, Utterance, choose_cut
+from streamer.errors import ModelError
+from streamer.events import Event, Final, Gap, Partial, Stats, Warning, Word
+
+if TYPE_CHECKING:
+    from streamer.decoding import DecodedWord, Hypothesis
+
+FloatArray = npt.NDArray[np.float32]
+
+#: Level and state are reported every so many chunks: 0.26 s.
+STATS_CHUNKS = 8
+
+#: So far back speech without a pause may be cut, and is then recognised anew.
+KEPT_SAMPLES = 8 * RATE_HZ
+
+#: Text and stable prefix of an utterance of which nothing was shown.
+NOTHING = ("", "")
+
+
+@dataclass(frozen=True)
+class RecogniserSettings:
+    """How a stream becomes events.
+
+    Attributes:
+        endpoints: where utterances begin and end.
+        one_utterance: the whole stream is one utterance, without voice
+            activity: for recordings known to be speech from end to end.
+        partials: whether utterances still being said are reported.
+        stats: whether `Stats` come four times a second of the stream; one
+            comes at its end in any case.
+        alternatives: how many other hypotheses an event holds at most.
+    """
+
+    endpoints: EndpointSettings = field(default_factory=EndpointSettings)
+    one_utterance: bool = False
+    partials: bool = True
+    stats: bool = True
+    alternatives: int = 4
+
+
+class Recogniser:
+    """Takes a stream of samples and says what was said.
+
+    Args:
+        stages: front end, acoustic model and decoder, not shared with another
+            recogniser.
+        settings: endpointing and what is reported.
+        voice_activity: judges chunks; Silero's network where None.
+
+    Raises:
+        ModelError: the model wants another rate than the voice activity.
+    """
+
+    def __init__(
+        self,
+        stages: Stages,
+        settings: Optional[RecogniserSettings] = None,
+        voice_activity: Optional[VoiceActivity] = None,
+    ) -> None:
+        self.rate_hz = stages.front_end.sample_rate_hz
+        if self.rate_hz != RATE_HZ:
+            raise ModelError(
+                f"the model wants {self.rate_hz} Hz, voice activity is known at {RATE_HZ} Hz only",
+                "use a model for 16 kHz",
+            )
+        self.settings = settings or RecogniserSettings()
+        self._stages = stages
+        if self.settings.one_utterance:
+            self._voice = VoiceActivity(_AlwaysSpeech())
+            self._endpointer = Endpointer(_ONE_UTTERANCE)
+        else:
+            self._voice = voice_activity or VoiceActivity()
+            self._endpointer = Endpointer(self.settings.endpoints)
+        self._history = History()
+        self._meter = Meter()
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin a new stream at position, segment and seq 0."""
+        self._position = 0
+        self._lost = 0
+        self._seq = 0
+        self._segment = 0
+        self._utterance: Optional[Utterance] = None
+        self._reported = 0  # where the last final ended
+        self._shown = NOTHING
+        self._chunks = 0
+        self._windows = 0
+        self._meter.take()
+        self._restart(0)
+
+    @property
+    def position(self) -> int:
+        """The absolute position of the next sample."""
+        return self._position
+
+    @property
+    def speaking(self) -> bool:
+        """Whether voice activity is on."""
+        return self._endpointer.speaking
+
+    # What comes in
+
+    def feed(self, samples: FloatArray) -> List[Event]:
+        """Take samples, float32 (n,) mono at `rate_hz`, full scale 1; any n."""
+        events: List[Event] = []
+        start = 0
+        while start < len(samples):
+            # To the end of the chunk and no further: what is decided there
+            # decides what becomes of the samples after it.
+            piece = np.array(samples[start : start + self._voice.missing], np.float32)
+            start += len(piece)
+            events += self._feed_piece(piece)
+        return events
+
+    def gap(self, lost_samples: int) -> List[Event]:
+        """Samples are missing here: the utterance ends before them, time goes on after them."""
+        if lost_samples <= 0:
+            return []
+        events = self._end_utterance()
+        start, self._position = self._position, self._position + lost_samples
+        self._lost += lost_samples
+        events.append(
+            Gap(self._next_seq(), self._time(start), self._time(self._position), lost_samples)
+        )
+        self._restart(self._position)
+        return events
+
+    def end_utterance(self) -> List[Event]:
+        """End the utterance here, because a person asked for it."""
+        events = self._end_utterance()
+        self._endpointer.reset(self._position)
+        return events
+
+    def finish(self) -> List[Event]:
+        """The stream is over; `reset` before the next one."""
+        events: List[Event] = []
+        chunk = self._voice.finish()
+        if chunk is not None:
+            events += self._judge(chunk)
+        events += self._end_utterance()
+        events.append(self._stats())
+        return events
+
+    def warning(self, what: str, todo: str) -> Warning:
+        """Make a warning that has its place in the stream."""
+        return Warning(self._next_seq(), self._time(self._position), what, todo)
+
+    # What happens to it
+
+    def _restart(self, position: int) -> None:
+        """Nothing before this position is of use any more."""
+        self._voice.reset(position)
+        self._endpointer.reset(position)
+        self._history.reset(position)
+
+    def _feed_piece(self, piece: FloatArray) -> List[Event]:
+        """Take samples that reach to the end of a chunk at most."""
+        events: List[Event] = []
+        self._position += len(piece)
+        self._history.append(piece)
+        if self._utterance is not None:
+            events += self._feed_utterance(piece)
+        for chunk in self._voice.feed(piece):
+            self._meter.feed(chunk.samples)
+            events += self._judge(chunk)
+            self._chunks += 1
+            if self.settings.stats and self._chunks % STATS_CHUNKS == 0:
+                events.append(self._stats())
+        return events
+
+    def _judge(self, chunk: Chunk) -> List[Event]:
+        """Begin or end an utterance with this chunk, if it is time to."""
+        self._history.forget(self._position - KEPT_SAMPLES)
+        begin = self._endpointer.feed(chunk)
+        if begin is not None:
+            return self._begin_utterance(begin)
+        if self._utterance is None:
+            return []
+        rule = self._endpointer.rule(self._position, self._utterance.last_word_end)
+        if rule is None:
+            return []
+        return self._cut() if rule.name == CAP else self._end_utterance()
+
+    def _begin_utterance(self, begin: int) -> List[Event]:
+        self._utterance = Utterance(self._stages, begin)
+        return self._feed_utterance(self._history.since(begin))
+
+    def _feed_utterance(self, samples: FloatArray) -> List[Event]:
+        assert self._utterance is not None
+        events: List[Event] = []
+        for progress in self._utterance.feed(samples):
+            hypothesis = progress.hypothesis
+            shown = (hypothesis.text, hypothesis.stable)
+            if self.settings.partials and self._endpointer.has_voice and shown != self._shown:
+                events.append(self._partial(hypothesis, progress.position))
+        return events
+
+    def _end_utterance(self) -> List[Event]:
+        """End the utterance at the present position; it may turn out to be none."""
+        utterance = self._utterance
+        if utterance is None:
+            return []
+        hypothesis = utterance.finish()
+        has_voice = self._endpointer.has_voice
+        self._endpointer.end(self._position, utterance.last_word_end)
+        events: List[Event] = []
+        if hypothesis.text and has_voice:
+            events.append(self._final(hypothesis.text, hypothesis, self._position))
+        elif self._shown[0]:
+            # What was shown was a mistake: take it back. Nothing of it was promised.
+            events.append(self._partial(replace(hypothesis, text="", words=()), self._position))
+            self._shown = NOTHING
+        self._close_utterance()
+        return events
+
+    def _cut(self) -> List[Event]:
+        """Cut speech without a pause: between two words, and go on with the second."""
+        utterance = self._utterance
+        assert utterance is not None and utterance.latest is not None
+        begin = max(self._history.begin, utterance.begin)
+        cut = choose_cut(utterance, self._history.since(begin), begin)
+        if cut is None:  # nothing said so far, but perhaps something begins just here
+            events, begin = [], max(begin, self._position - self._endpointer.pre_roll_samples)
+        else:
+            words = utterance.latest.words[: cut.kept]
+            text = " ".join(word.word for word in words)
+            kept = replace(utterance.latest, words=words, alternatives=())
+            events, begin = [self._final(text, kept, cut.position)], cut.position
+        self._close_utterance()
+        self._endpointer.go_on(begin)
+        return events + self._begin_utterance(begin)
+
+    def _close_utterance(self) -> None:
+        assert self._utterance is not None
+        self._windows += self._utterance.windows
+        self._utterance = None
+
+    # What goes out
+
+    def _partial(self, hypothesis: Hypothesis, position: int) -> Partial:
+        self._shown = (hypothesis.text, hypothesis.stable)
+        start = self._start()
+        end = max(start, position)
+        return Partial(
+            segment=self._segment,
+            seq=self._next_seq(),
+            start=self._time(start),
+            end=self._time(end),
+            text=hypothesis.text,
+            stable=hypothesis.stable,
+            words=self._words(hypothesis.words, start, end),
+            alternatives=tuple(hypothesis.alternatives[: self.settings.alternatives]),
+        )
+
+    def _final(self, text: str, hypothesis: Hypothesis, position: int) -> Final:
+        start = self._start()
+        end = max(start, position)
+        final = Final(
+            segment=self._segment,
+            seq=self._next_seq(),
+            start=self._time(start),
+            end=self._time(end),
+            text=text,
+            stable=text,
+            words=self._words(hypothesis.words, start, end),
+            alternatives=tuple(hypothesis.alternatives[: self.settings.alternatives]),
+        )
+        self._segment += 1
+        self._reported = end
+        self._shown = NOTHING
+        return final
+
+    def _start(self) -> int:
+        """Where the utterance begins for the outside: times of utterances never overlap."""
+        assert self._utterance is not None
+        return max(self._utterance.begin, self._reported)
+
+    def _words(self, words: Sequence[DecodedWord], start: int, end: int) -> Tuple[Word, ...]:
+        """Put words on the time line, within the utterance and in order."""
+        assert self._utterance is not None
+        result = []
+        for word in words:
+            first = min(max(start, self._utterance.position(word.start_frame)), end)
+            start = min(max(first, self._utterance.position(word.end_frame)), end)
+            result.append(Word(word.word, self._time(first), self._time(start), word.confidence))
+        return tuple(result)
+
+    def _stats(self) -> Stats:
+        """What is known without a clock; who has one fills in the rest."""
+        level = self._meter.take()
+        return Stats(
+            seq=self._next_seq(),
+            time=self._time(self._position),
+            real_time_factor=0.0,
+            latency_p50_ms=None,
+            latency_p95_ms=None,
+            lost_samples=self._lost,
+            level_dbfs=level.level_dbfs,
+            peak_dbfs=level.peak_dbfs,
+            clipped=level.clipped,
+            speaking=self._endpointer.speaking,
+            chunks=self._windows + (self._utterance.windows if self._utterance else 0),
+        )
+
+    def _next_seq(self) -> int:
+        self._seq += 1
+        return self._seq - 1
+
+    def _time(self, position: int) -> float:
+        """Seconds since the stream began: the one place where positions become times."""
+        return position / self.rate_hz
+
+
+class _AlwaysSpeech:
+    """Stands in for voice activity where everything is known to be speech."""
+
+    def process_array(self, audio_array: FloatArray) -> float:
+        return 1.0
+
+    def reset(self) -> None:
+        pass
+
+
+#: One utterance, whatever happens: no rule ends it, and no voice need be found.
+_ONE_UTTERANCE = EndpointSettings(least_voice_s=0.0, rules=())

@@ -1,0 +1,68 @@
+"""Loads the network of a bundle with the backend that fits this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Optional
+
+from streamer.acoustic.contract import AcousticModel
+from streamer.bundle.format import DESCRIPTION_FILE, FIX_BUNDLE, Bundle
+from streamer.errors import ModelError
+
+#: Core ML's default: the GPU is slower to wake than these networks are to run.
+DEFAULT_COMPUTE_UNITS = "CPU_AND_NE"
+
+
+def load_acoustic_model(
+    bundle: Bundle, backend: str = "auto", compute_units: Optional[str] = None
+) -> AcousticModel:
+    """Load a network of a bundle.
+
+    Args:
+        bundle: the bundle.
+        backend: see `Bundle.choose_network`.
+        compute_units: for Core ML: ``CPU_ONLY``, ``CPU_AND_GPU``, ``CPU_AND_NE`` or ``ALL``;
+            None for what was measured fastest here, else `DEFAULT_COMPUTE_UNITS`.
+
+    Raises:
+        ModelError: there is no such network, it cannot be loaded, or its shapes are not those of
+            ``model.json``.
+    """
+    kind, path = bundle.choose_network(backend)
+    units = compute_units or _remembered_units(kind, path) or DEFAULT_COMPUTE_UNITS
+    model = _load_network(kind, path, bundle.n_steps, units)
+    for name in ("n_steps", "n_context", "n_input", "n_hidden", "n_labels"):
+        found, described = getattr(model, name), getattr(bundle, name)
+        if found != described:
+            raise ModelError(
+                f"{path.name} has {name} {found}, {DESCRIPTION_FILE} says {described}", FIX_BUNDLE
+            )
+    return model
+
+
+def _remembered_units(kind: str, path: Path) -> Optional[str]:
+    """Return what ``streamer bench --compute-units`` found fastest for a network here."""
+    if kind.split("-")[0] != "coreml":
+        return None
+    from streamer.models.compute_units import recall
+
+    return recall(path)
+
+
+def _load_network(kind: str, path: Path, n_steps: int, compute_units: str) -> AcousticModel:
+    # Each backend loads a large library; only the chosen one is imported.
+    backend = kind.split("-")[0]
+    if backend == "coreml":
+        from streamer.acoustic.coreml_model import CoreMLAcousticModel
+
+        return CoreMLAcousticModel(path, compute_units=compute_units, n_steps=n_steps)
+    if backend == "onnx":
+        from streamer.acoustic.onnx_model import OnnxAcousticModel
+
+        return OnnxAcousticModel(path, n_steps=n_steps)
+    from streamer.acoustic.numpy_model import NumpyAcousticModel
+    from streamer.convert.readers.onnx import read_onnx
+    from streamer.convert.readers.safetensors import read_safetensors
+
+    weights = read_onnx(path) if path.suffix == ".onnx" else read_safetensors(path)
+    return NumpyAcousticModel(weights, n_steps)

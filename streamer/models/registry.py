@@ -1,0 +1,235 @@
+"""Where installed models live: a folder of bundles, each whole or not there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Callable, Dict, List, Optional
+
+from streamer.bundle import load_bundle, models_folder
+from streamer.errors import ModelError
+from streamer.models.catalogue import KNOWN, KnownModel, RemoteFile
+from streamer.models.download import Progress, download
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+#: Names that mean something else already.
+_RESERVED = {"english", "downloads"}
+
+#: Makes a bundle: (network, scorer, alphabet, empty folder, name, licence).
+Converter = Callable[[Path, Optional[Path], Optional[Path], Path, str, str], None]
+
+
+@dataclass(frozen=True)
+class InstalledModel:
+    """A bundle in the store.
+
+    Attributes:
+        name: what ``--model`` takes.
+        folder: where it is.
+        size: bytes of all its files.
+        licence: as its ``model.json`` says.
+    """
+
+    name: str
+    folder: Path
+    size: int
+    licence: str
+
+
+def convert_to_bundle(
+    network: Path,
+    scorer: Optional[Path],
+    alphabet: Optional[Path],
+    folder: Path,
+    name: str,
+    licence: str,
+) -> None:
+    """Convert a public model into a bundle for this machine; see `Converter`."""
+    from streamer.convert import convert_to_bundle as convert
+
+    convert(network, folder, name=name, scorer=scorer, alphabet=alphabet, licence=licence)
+
+
+class ModelStore:
+    """The installed models of this user.
+
+    Args:
+        root: the folder; None for the user's own (or STREAMER_MODELS).
+        converter: makes bundles of downloaded files.
+    """
+
+    def __init__(
+        self, root: Optional[Path] = None, converter: Converter = convert_to_bundle
+    ) -> None:
+        self.root = models_folder() if root is None else root
+        self._convert = converter
+
+    def installed(self) -> List[InstalledModel]:
+        """Return the installed models by name."""
+        models = []
+        for file in sorted(self.root.glob("*/model.json")):
+            folder = file.parent
+            if not _NAME.fullmatch(folder.name):
+                continue
+            try:
+                licence = str(json.loads(file.read_text(encoding="utf-8")).get("licence", ""))
+            except (OSError, ValueError, AttributeError):
+                licence = "unreadable: remove it and pull it again"
+            size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
+            models.append(InstalledModel(folder.name, folder, size, licence))
+        return models
+
+    def path(self, name: str) -> Path:
+        """Return the folder of an installed model.
+
+        Raises:
+            ModelError: there is none of that name.
+        """
+        folder = self.root / self._checked(name)
+        if not (folder / "model.json").is_file():
+            raise ModelError(
+                f"no model {name!r} is installed",
+                f"install it with: streamer models pull {name}"
+                if name in KNOWN
+                else "see what is there with: streamer models list",
+            )
+        return folder
+
+    def remove(self, name: str) -> None:
+        """Remove an installed model.
+
+        Raises:
+            ModelError: there is none of that name.
+        """
+        folder = self.path(name)
+        # Renamed first: whatever happens afterwards, no half model keeps the name.
+        with tempfile.TemporaryDirectory(dir=self.root, prefix=".removed-") as away:
+            os.replace(folder, Path(away) / "model")
+
+    def pull(self, model: KnownModel, progress: Callable[[str], Progress]) -> Path:
+        """Download a model, check it, convert it, install it; return its folder.
+
+        Args:
+            model: what to fetch.
+            progress: given a file's name, returns what is told about its bytes.
+
+        Raises:
+            ModelError: it cannot be had or is not what it should be; nothing is
+                installed then, and what has arrived waits for the next try.
+        """
+        self._must_be_free(model.name)
+        downloads = self.root / "downloads" / model.name
+        sums = self._read_sums()
+        fetched: Dict[str, Path] = {}
+        seen: Dict[str, str] = {}
+        for role in ("network", "scorer", "alphabet"):
+            file: Optional[RemoteFile] = getattr(model, role)
+            if file is None:
+                continue
+            trusted = replace(file, sha256=file.sha256 or sums.get(file.url))
+            result = download(trusted, downloads / role, progress(file.file_name))
+            fetched[role] = result.path
+            seen[file.url] = result.sha256
+        try:
+            folder = self._install(
+                fetched["network"],
+                fetched.get("scorer"),
+                fetched.get("alphabet"),
+                model.name,
+                model.licence,
+                keep_sources=False,
+            )
+        except ModelError:
+            # Garbage would be found again at every try: fetch it anew the next time.
+            shutil.rmtree(downloads, ignore_errors=True)
+            raise
+        self._write_sums({**sums, **seen})
+        shutil.rmtree(downloads, ignore_errors=True)
+        return folder
+
+    def is_trusted(self, file: RemoteFile) -> bool:
+        """Whether a sum to check the file against is known."""
+        return file.sha256 is not None or file.url in self._read_sums()
+
+    def import_files(
+        self,
+        network: Path,
+        name: str,
+        scorer: Optional[Path] = None,
+        alphabet: Optional[Path] = None,
+        licence: str = "unknown",
+    ) -> Path:
+        """Install a model from files of one's own, or a bundle's folder; return its folder.
+
+        Raises:
+            ModelError: the files cannot be used; nothing is installed then.
+        """
+        self._must_be_free(name)
+        for file in (network, scorer, alphabet):
+            if file is not None and not file.exists():
+                raise ModelError(f"{file}: no such file", "check the path")
+        return self._install(network, scorer, alphabet, name, licence, keep_sources=True)
+
+    def _install(
+        self,
+        network: Path,
+        scorer: Optional[Path],
+        alphabet: Optional[Path],
+        name: str,
+        licence: str,
+        keep_sources: bool,
+    ) -> Path:
+        self.root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self.root, prefix=".new-") as work:
+            folder = Path(work) / name
+            if network.is_dir() and (network / "model.json").is_file():
+                shutil.copytree(network, folder)
+            else:
+                folder.mkdir()
+                self._convert(network, scorer, alphabet, folder, name, licence)
+                if scorer is not None and not keep_sources:
+                    scorer.unlink(missing_ok=True)  # a second gigabyte for nothing
+            load_bundle(str(folder))  # whatever is wrong with it is said now
+            os.replace(folder, self.root / name)
+        return self.root / name
+
+    def _checked(self, name: str) -> str:
+        if not _NAME.fullmatch(name):
+            raise ModelError(
+                f"{name!r} is no name for a model", "use small letters, digits, '.', '_' and '-'"
+            )
+        return name
+
+    def _must_be_free(self, name: str) -> None:
+        if self._checked(name) in _RESERVED:
+            raise ModelError(f"the name {name!r} is taken by streamer itself", "use another name")
+        if (self.root / name).exists():
+            raise ModelError(
+                f"a model {name!r} is installed already",
+                f"remove it first with: streamer models remove {name}",
+            )
+
+    @property
+    def _sums_file(self) -> Path:
+        return self.root / "sums.json"
+
+    def _read_sums(self) -> Dict[str, str]:
+        try:
+            entries = json.loads(self._sums_file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise ModelError(
+                f"{self._sums_file} cannot be read", "mend or remove it; it holds SHA-256 sums"
+            ) from error
+        return {str(url): str(digest) for url, digest in dict(entries).items()}
+
+    def _write_sums(self, sums: Dict[str, str]) -> None:
+        new = self._sums_file.with_suffix(".new")
+        new.write_text(json.dumps(sums, indent=2, sort_keys=True), encoding="utf-8")
+        os.replace(new, self._sums_file)

@@ -1,0 +1,34 @@
+"""SubRip subtitles (.srt)."""
+
+from __future__ import annotations
+
+from typing import TextIO, Union
+
+from streamer.events import Event, Final
+from streamer.output.clock import clock_ms
+from streamer.output.edit import Edit
+from streamer.output.subtitles.cues import CueMaker
+
+
+class SrtWriter:
+    """Writes the cues of each final as soon as it is there."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._cues = CueMaker()
+        self._number = 0
+
+    def write(self, item: Union[Event, Edit]) -> None:
+        """Write a final's cues."""
+        if not isinstance(item, Final):
+            return
+        for cue in self._cues.cues(item):
+            self._number += 1
+            times = f"{clock_ms(cue.start_ms, ',')} --> {clock_ms(cue.end_ms, ',')}"
+            # An arrow in the text would be read as times.
+            text = "\n".join(cue.lines).replace("-->", "->")
+            self._stream.write(f"{self._number}\n{times}\n{text}\n\n")
+            self._stream.flush()
+
+    def close(self) -> None:
+        """Do nothing: every cue is out already."""

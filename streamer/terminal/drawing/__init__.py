@@ -1,0 +1,1 @@
+"""Drawing the live view: layout, colours, and what changed on the screen."""

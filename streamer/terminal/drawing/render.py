@@ -1,0 +1,259 @@
+"""What the live view looks like: pure functions of a snapshot, a size and a theme.
+
+Nothing here knows of a terminal. Each row is at most ``width - 1`` columns wide,
+because a row that fills the last column makes some terminals wrap and others not.
+"""
+
+from __future__ import annotations
+
+from typing import List, Sequence, Tuple
+
+from rich.cells import cell_len
+from rich.style import Style
+from rich.text import Text
+
+from streamer.events import Final, Gap, Warning, Word
+from streamer.terminal.drawing.theme import LOW_CONFIDENCE, Signs, Theme
+from streamer.terminal.drawing.wrapping import printable, wrap
+from streamer.terminal.view_state import Note, Scrolled, Undone, ViewState
+
+#: The keys, in the order of the help.
+KEYS: Tuple[Tuple[str, str], ...] = (
+    ("space", "pause, resume"),
+    ("enter", "end the utterance"),
+    ("u", "undo the last line"),
+    ("c", "copy"),
+    ("s", "save"),
+    ("t", "times on, off"),
+    ("?", "help"),
+    ("q", "quit"),
+)
+#: Rows of a partial: a sentence that is still read should not fill the screen.
+MAX_PARTIAL_ROWS = 6
+#: Columns of the level meter, without its ends.
+METER_COLUMNS = 12
+#: The level at which the meter begins, in dB of full scale.
+METER_FLOOR_DBFS = -60.0
+#: The level from which the meter says that it is loud.
+METER_LOUD_DBFS = -6.0
+
+#: One fact of the status line: text and style, in pieces.
+Fact = Text
+
+
+def render(state: ViewState, width: int, height: int, theme: Theme) -> Text:
+    """Draw the live region.
+
+    Args:
+        state: what to draw.
+        width: columns of the terminal.
+        height: rows of the terminal; the region takes at most ``height - 1``.
+        theme: styles and signs.
+
+    Returns:
+        The rows, separated by line breaks: the partial (or a hint), the help
+        where it is open, the message where there is one, the status.
+    """
+    columns = max(width - 1, 8)
+    room = max(height - 1, 2)
+    status = pack(status_facts(state, theme), columns, theme)
+    extra: List[Text] = []
+    if state.message:
+        extra += _plain(state.message, columns, theme.warning)
+    if state.help:
+        extra += pack(help_facts(theme), columns, theme)
+    # The words come first: what does not fit goes from the bottom, and says so.
+    below = _fit(extra + status, room - 1, theme)
+    partial_rows = min(MAX_PARTIAL_ROWS, room - len(below))
+    rows = partial_lines(state, columns, partial_rows, theme) + below
+    return Text("\n", end="").join(rows)
+
+
+def partial_lines(state: ViewState, columns: int, max_rows: int, theme: Theme) -> List[Text]:
+    """Draw what is being said: its last rows, beginning with an ellipsis where it is cut."""
+    partial = state.partial
+    if partial is None or not partial.text:
+        # A blank row is still a row: the region does not jump when words come.
+        return _plain(_hint(state), columns, theme.quiet)[-max_rows:] or [Text("")]
+    text = printable(partial.text)
+    styled = Text(text, style=theme.volatile)
+    styled.stylize(theme.stable, 0, len(partial.stable))
+    _mark_unsure(styled, partial.words, theme)
+    rows = wrap(text, columns)
+    if len(rows) <= max_rows:
+        return [styled[start:end] for start, end in rows]
+    # Room for the ellipsis is made by leaving out the words at the row's beginning.
+    cut = rows[-max_rows:]
+    mark = theme.signs.ellipsis
+    start, end = cut[0]
+    while start < end and cell_len(text[start:end]) + cell_len(mark) > columns:
+        start += 1
+    if start > cut[0][0] and text[start - 1] != " ":
+        # Within a word: on to the next, where there is one on the row.
+        space = text.find(" ", start, end)
+        start = space + 1 if space >= 0 else start
+    first = Text.assemble((mark, theme.quiet), styled[start:end])
+    return [first] + [styled[a:b] for a, b in cut[1:]]
+
+
+def scrolled_lines(item: Scrolled, width: int, theme: Theme, timestamps: bool) -> List[Text]:
+    """Draw what goes into the scrollback, as many rows as it needs.
+
+    Args:
+        item: a final, a gap, a warning, a final that was undone, a note.
+        width: columns of the terminal.
+        theme: styles and signs.
+        timestamps: whether a final begins with its time.
+    """
+    columns = max(width - 1, 8)
+    if isinstance(item, Final):
+        return _final_lines(item, columns, theme, timestamps)
+    if isinstance(item, Gap):
+        lost = f"lost {item.end - item.start:.2f} s of sound ({item.samples} samples)"
+        return _plain(f"[{lost}]", columns, theme.bad)
+    if isinstance(item, Warning):
+        return _plain(f"warning: {item.what} - {item.todo}", columns, theme.warning)
+    if isinstance(item, Note):
+        return _plain(item.text, columns, theme.final) or [Text("")]
+    assert isinstance(item, Undone)
+    return _plain(f"{theme.signs.undone} undone: {item.text}", columns, theme.undone)
+
+
+def status_facts(state: ViewState, theme: Theme) -> List[Fact]:
+    """List the facts of the status line, the most wanted first."""
+    stats, info, signs = state.stats, state.info, theme.signs
+    if state.paused:
+        facts = [Text(f"{signs.pause} paused", theme.loud)]
+    elif stats is not None and stats.speaking:
+        facts = [Text(f"{signs.dot} speech", theme.good)]
+    else:
+        facts = [Text(f"{signs.dot} {'silence' if stats else 'starting'}", theme.quiet)]
+    facts.append(Text(clock(state.time), theme.quiet))
+    if stats is not None:
+        facts.append(meter(stats.level_dbfs, stats.peak_dbfs, stats.time < state.clip_until, theme))
+    facts.append(
+        Text(f"lost {state.lost_samples} samples", theme.bad)
+        if state.lost_samples
+        else Text("lost 0", theme.quiet)
+    )
+    p50, p95 = state.screen_p50_ms, state.screen_p95_ms
+    if p50 is None and stats is not None:
+        p50, p95 = stats.latency_p50_ms, stats.latency_p95_ms
+    if p50 is not None and p95 is not None:
+        facts.append(Text(f"latency p50/p95 {p50:.0f}/{p95:.0f} ms", theme.quiet))
+    if stats is not None:
+        facts.append(Text(f"RTF {stats.real_time_factor:.3f}", theme.quiet))
+    named = [f"{info.device} {rate(info.rate_hz)}", info.model]
+    named += [f"{info.backend} {info.compute_unit}"]
+    facts += [Text(printable(fact), theme.quiet) for fact in named if fact.strip()]
+    if info.network_timing and stats is not None and stats.chunk_p50_ms is not None:
+        network = f"network {stats.chunk_p50_ms:.1f} ms a chunk"
+        facts.append(Text(network, theme.quiet))
+    return facts
+
+
+def help_facts(theme: Theme) -> List[Fact]:
+    """List the keys and what they do."""
+    facts = [Text.assemble((key, theme.key), (f" {does}", theme.quiet)) for key, does in KEYS]
+    facts.append(Text.assemble(("underlined", theme.unsure), (" not sure", theme.quiet)))
+    return facts
+
+
+def meter(level_dbfs: float, peak_dbfs: float, clipped: bool, theme: Theme) -> Fact:
+    """Draw a level meter: a bar from -60 dB to full scale, the figure, and the clip mark."""
+    signs = theme.signs
+    style = theme.loud if peak_dbfs >= METER_LOUD_DBFS else theme.good
+    bar = bar_of(level_dbfs, signs)
+    drawn = Text.assemble(
+        (signs.left, theme.quiet),
+        (bar, style),
+        (signs.no_bar * (METER_COLUMNS - len(bar)), theme.quiet),
+        (signs.right, theme.quiet),
+        (f"{max(level_dbfs, -99.0):4.0f} dB", theme.quiet),
+    )
+    if clipped:
+        drawn.append(" CLIP", theme.bad)
+    return drawn
+
+
+def bar_of(level_dbfs: float, signs: Signs) -> str:
+    """Return the filled part of the meter."""
+    share = (level_dbfs - METER_FLOOR_DBFS) / -METER_FLOOR_DBFS
+    steps = len(signs.part_bars) + 1
+    filled = round(min(max(share, 0.0), 1.0) * METER_COLUMNS * steps)
+    whole, part = divmod(filled, steps)
+    return signs.bar * whole + (signs.part_bars[part - 1] if part else "")
+
+
+def pack(facts: Sequence[Fact], columns: int, theme: Theme) -> List[Text]:
+    """Set facts one after the other into rows; a fact is broken only if wider than a row."""
+    rows: List[Text] = []
+    separator = theme.signs.separator
+    for fact in facts:
+        width = cell_len(fact.plain)
+        if rows and rows[-1].cell_len + len(separator) + width <= columns:
+            rows[-1].append(separator, theme.quiet).append_text(fact)
+            continue
+        for start, end in wrap(fact.plain, columns):
+            rows.append(Text("").append_text(fact[start:end]))
+    return rows
+
+
+def clock(seconds: float) -> str:
+    """Write a time as ``M:SS`` or ``H:MM:SS``."""
+    minutes, second = divmod(int(max(seconds, 0.0)), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
+
+
+def rate(rate_hz: int) -> str:
+    """Write a sampling rate in kHz, as "16 kHz" and "44.1 kHz"."""
+    return f"{rate_hz / 1000:g} kHz" if rate_hz else ""
+
+
+def _final_lines(final: Final, columns: int, theme: Theme, timestamps: bool) -> List[Text]:
+    text = printable(final.text)
+    styled = Text(text, style=theme.final)
+    _mark_unsure(styled, final.words, theme)
+    if not timestamps:
+        return [styled[start:end] for start, end in wrap(text, columns)]
+    stamp = f"{clock(final.start)} "
+    indent = " " * len(stamp)
+    rows = [styled[start:end] for start, end in wrap(text, max(columns - len(stamp), 8))]
+    return [
+        Text.assemble((stamp if number == 0 else indent, theme.time), row)
+        for number, row in enumerate(rows)
+    ]
+
+
+def _mark_unsure(styled: Text, words: Sequence[Word], theme: Theme) -> None:
+    """Add the style of low confidence to words, where they are found in the text in order."""
+    offset = 0
+    for word in words:
+        found = styled.plain.find(word.word, offset) if word.word else -1
+        if found < 0:
+            continue
+        offset = found + len(word.word)
+        if word.confidence < LOW_CONFIDENCE:
+            styled.stylize(theme.unsure, found, offset)
+
+
+def _hint(state: ViewState) -> str:
+    if state.paused:
+        return "the microphone is released; space resumes"
+    if state.finals or state.help:
+        return ""
+    return "speak; ? shows the keys, q quits" if state.keys else "speak; Ctrl-C ends"
+
+
+def _plain(text: str, columns: int, style: Style) -> List[Text]:
+    text = printable(text)
+    return [Text(text[start:end], style) for start, end in wrap(text, columns)]
+
+
+def _fit(rows: List[Text], room: int, theme: Theme) -> List[Text]:
+    if len(rows) <= room:
+        return rows
+    if room < 1:
+        return []
+    return [*rows[: room - 1], Text(theme.signs.ellipsis, theme.quiet)]

@@ -1,0 +1,1 @@
+"""The terminal device: keys, standard error, clipboard, restoring its state."""

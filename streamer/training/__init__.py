@@ -1,0 +1,1 @@
+"""Training: acoustic models, language models, synthetic speech, export to bundles."""

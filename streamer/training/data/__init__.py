@@ -1,0 +1,1 @@
+"""Training data: manifests, feature caches, batches, augmentation, the teacher."""

@@ -1,0 +1,256 @@
+"""From a cache to batches: clips of like length, augmented, padded, with their targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from streamer.errors import StreamerError
+from streamer.training.data.augmentation import FeatureAugmentation
+from streamer.training.data.cache import Cache, Entry
+from streamer.training.data.teacher import STRIDE
+from streamer.training.language.phonemes import PHONEMES, Pronunciations
+
+#: The labels of the English models of the DeepSpeech family, in order; the blank follows.
+LETTERS = " abcdefghijklmnopqrstuvwxyz'"
+
+
+@dataclass(frozen=True)
+class Example:
+    """One clip of one cache, with its targets.
+
+    Attributes:
+        cache: number of the cache it is from.
+        entry: where it lies there.
+        letters: labels of the transcript.
+        phonemes: its phonemes; empty if a word of it is not in the dictionary.
+    """
+
+    cache: int
+    entry: Entry
+    letters: Tuple[int, ...]
+    phonemes: Tuple[int, ...]
+
+
+class Batch(NamedTuple):
+    """What the network learns from at one step.
+
+    Attributes:
+        vectors: float32 (batch, time + 2 n_context, n_input).
+        n_frames: int64 (batch,).
+        letters: int64, all transcripts one after the other.
+        n_letters: int64 (batch,).
+        phonemes: int64, likewise.
+        n_phonemes: int64 (batch,); 0 where they are not known.
+        teacher: float32 (frames / STRIDE, width), see `teacher.STRIDE`, rows of zeros where there
+            is none; or None.
+    """
+
+    vectors: Tensor
+    n_frames: Tensor
+    letters: Tensor
+    n_letters: Tensor
+    phonemes: Tensor
+    n_phonemes: Tensor
+    teacher: Optional[Tensor]
+
+    def to(self, device: torch.device) -> Batch:
+        """Return it on another device."""
+        return Batch(*(None if part is None else part.to(device) for part in self))
+
+
+def frames_needed(labels: Sequence[int]) -> int:
+    """Return how many frames CTC needs at least: one a label, one more between equal ones."""
+    return len(labels) + sum(a == b for a, b in zip(labels, labels[1:]))
+
+
+class DataSet:
+    """The clips of one or more caches.
+
+    Args:
+        caches: all of one front end.
+        n_context: vectors of zeros on either side of a clip.
+        pronunciations: makes the targets of the phoneme task; None for no such task.
+        longest_s: clips that are longer are left out.
+
+    Attributes:
+        examples: what is learned from.
+        left_out: how many clips were too long, or too short for their transcript.
+
+    Raises:
+        StreamerError: nothing is left, or the front ends differ.
+    """
+
+    def __init__(
+        self,
+        caches: Sequence[Cache],
+        n_context: int = 9,
+        pronunciations: Optional[Pronunciations] = None,
+        longest_s: float = 20.0,
+    ) -> None:
+        self.caches = list(caches)
+        self.n_context = n_context
+        self.front_end: Dict[str, Any] = self.caches[0].front_end
+        if any(cache.front_end != self.front_end for cache in self.caches):
+            raise StreamerError(
+                "the data sets were prepared with different front ends",
+                "prepare them again with one",
+            )
+        self.frames_per_s: float = self.front_end["sample_rate_hz"] / self.front_end["step_samples"]
+        number = {letter: i for i, letter in enumerate(LETTERS)}
+        self.examples: List[Example] = []
+        self.left_out = 0
+        for index, cache in enumerate(self.caches):
+            for entry in cache.entries:
+                letters = tuple(number[letter] for letter in entry.transcript)
+                fits = frames_needed(letters) <= entry.n_frames <= longest_s * self.frames_per_s
+                if not fits:
+                    self.left_out += 1
+                    continue
+                said = pronunciations.sentence(entry.transcript) if pronunciations else None
+                phonemes = tuple(said or ())
+                if frames_needed(phonemes) > entry.n_frames:
+                    phonemes = ()
+                self.examples.append(Example(index, entry, letters, phonemes))
+        if not self.examples:
+            raise StreamerError("the data sets hold no usable clip", "check their manifests")
+
+    def set_phonemes(self, phonemes: Sequence[Tuple[int, ...]]) -> None:
+        """Give each example other phonemes; those that do not fit into its frames are not taken."""
+        self.examples = [
+            replace(e, phonemes=said) if frames_needed(said) <= e.entry.n_frames else e
+            for e, said in zip(self.examples, phonemes)
+        ]
+
+    @property
+    def hours(self) -> float:
+        """Hours of speech in it."""
+        return sum(e.entry.n_frames for e in self.examples) / self.frames_per_s / 3600
+
+    @property
+    def n_phonemes(self) -> int:
+        """Labels of the phoneme task and its blank; 0 if there is none."""
+        return len(PHONEMES) + 1 if any(e.phonemes for e in self.examples) else 0
+
+    @property
+    def n_teacher(self) -> int:
+        """Width of the teacher's vectors; 0 if there is none."""
+        widths = {c.teacher.shape[1] for c in self.caches if c.teacher is not None}
+        return int(next(iter(widths))) if widths else 0
+
+    def statistics(self, most_clips: int = 500) -> Tuple[Any, Any]:
+        """Return mean and deviation of each coefficient, float32 (n_input,) both.
+
+        Args:
+            most_clips: how many clips they are taken from, spread evenly.
+        """
+        chosen = self.examples[:: max(1, len(self.examples) // most_clips)]
+        rows = np.concatenate([self.caches[e.cache].vectors(e.entry) for e in chosen])
+        return rows.mean(axis=0), np.maximum(rows.std(axis=0), 1e-3)
+
+    def order(self, batch_s: float, epoch: int, seed: int) -> List[List[Example]]:
+        """Return the batches of an epoch, each of clips of like length.
+
+        The first epoch goes from short to long; later ones are shuffled.
+
+        Args:
+            batch_s: seconds of speech in a batch, about.
+            epoch: 0 is the first.
+            seed: of the shuffling.
+        """
+        random = np.random.default_rng([seed, epoch])
+        jitter = random.uniform(0.9, 1.1, len(self.examples))
+        lengths = np.array([e.entry.n_frames for e in self.examples])
+        batches: List[List[Example]] = []
+        longest = 0
+        for index in np.argsort(lengths * jitter):
+            longest = max(longest, int(lengths[index]))
+            if not batches or longest * (len(batches[-1]) + 1) > batch_s * self.frames_per_s:
+                batches.append([])
+                longest = int(lengths[index])
+            batches[-1].append(self.examples[index])
+        if epoch:
+            random.shuffle(batches)  # type: ignore[arg-type]
+        return batches
+
+    def batch(
+        self,
+        examples: Sequence[Example],
+        augmentation: Optional[FeatureAugmentation] = None,
+        strength: float = 0.0,
+        seed: Sequence[int] = (0,),
+        with_teacher: bool = False,
+    ) -> Batch:
+        """Make one batch.
+
+        Args:
+            examples: its clips.
+            augmentation: changes their coefficients.
+            strength: how much, 0 to 1.
+            seed: where the dice of the augmentation start.
+            with_teacher: whether the teacher's vectors are wanted.
+        """
+        random = np.random.default_rng(list(seed))
+        made = [self._example(e, augmentation, strength, random) for e in examples]
+        n_frames = [len(vectors) for vectors, _ in made]
+        width = made[0][0].shape[1]
+        context = self.n_context
+        padded = np.zeros((len(made), max(n_frames) + 2 * context, width), np.float32)
+        for row, (vectors, _) in zip(padded, made):
+            row[context : context + len(vectors)] = vectors
+        phonemes = [
+            e.phonemes if frames_needed(e.phonemes) <= n else () for e, n in zip(examples, n_frames)
+        ]
+        teacher = None
+        if with_teacher:
+            first = np.cumsum([0, *n_frames])
+            targets = [
+                self._targets(e, position[-at % STRIDE :: STRIDE])
+                for e, (_, position), at in zip(examples, made, first)
+            ]
+            teacher = torch.from_numpy(np.concatenate(targets))
+        return Batch(
+            torch.from_numpy(padded),
+            torch.tensor(n_frames),
+            torch.tensor([label for e in examples for label in e.letters], dtype=torch.long),
+            torch.tensor([len(e.letters) for e in examples]),
+            torch.tensor([label for labels in phonemes for label in labels], dtype=torch.long),
+            torch.tensor([len(labels) for labels in phonemes]),
+            teacher,
+        )
+
+    def _example(
+        self,
+        example: Example,
+        augmentation: Optional[FeatureAugmentation],
+        strength: float,
+        random: np.random.Generator,
+    ) -> Tuple[Any, Any]:
+        """Return the coefficients of a clip, and where each was in the recording."""
+        cache = self.caches[example.cache]
+        vectors = np.asarray(cache.vectors(example.entry))
+        if augmentation is not None and strength > 0:
+            changed, moved = augmentation(vectors, strength, random)
+            # A clip that became too short for its transcript stays as it was.
+            if len(changed) >= frames_needed(example.letters):
+                return changed, moved
+        return vectors, np.arange(len(vectors), dtype=np.float32)
+
+    def _targets(self, example: Example, position: Any) -> Any:
+        """Return the teacher's vectors at positions in a clip, zeros where there are none."""
+        teacher = self.caches[example.cache].teacher
+        if teacher is None:
+            return np.zeros((len(position), self.n_teacher), np.float32)
+        first = example.entry.first_frame
+        nearest = np.rint(position).astype(np.int64)
+        return teacher[first : first + example.entry.n_frames][nearest].astype(np.float32)
+
+
+def evaluation_batches(data: DataSet, batch_s: float) -> Iterator[Tuple[List[Example], Batch]]:
+    """Yield all clips of a data set, unchanged, with their batches."""
+    for examples in data.order(batch_s, 0, 0):
+        yield examples, data.batch(examples)

@@ -1,0 +1,108 @@
+"""Reading data sets: which recording says what.
+
+Four layouts are read, told apart by what is there, so that whoever has more
+data trains with the same command:
+
+* a TSV with the columns ``path`` and ``transcript`` (``speaker`` and ``corpus`` if known);
+* Common Voice: a TSV with ``path`` and ``sentence``, recordings in ``clips/`` beside it;
+* DeepSpeech: a CSV with ``wav_filename`` and ``transcript``;
+* LibriSpeech: a folder with ``*.trans.txt`` files somewhere below it.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Iterator, List, Optional
+
+from streamer.errors import StreamerError
+from streamer.training.language.text import spoken
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One recording and the words said in it.
+
+    Attributes:
+        path: where the recording is.
+        transcript: a-z, apostrophe and single spaces.
+        speaker: who speaks, "" where that is not known.
+        corpus: which collection it is from.
+    """
+
+    path: Path
+    transcript: str
+    speaker: str
+    corpus: str
+
+
+def read_data_set(where: Path, audio_root: Optional[Path] = None) -> List[Clip]:
+    """Read a manifest or a folder in one of the four layouts.
+
+    Args:
+        where: a TSV or CSV file, or a LibriSpeech folder.
+        audio_root: what relative paths in a manifest start from; the
+            manifest's own folder if None.
+
+    Returns:
+        The clips in the manifest's order; those without a word are left out.
+
+    Raises:
+        StreamerError: it is not there, or its layout is not known.
+    """
+    if where.is_dir():
+        clips = list(_read_librispeech(where))
+        if not clips:
+            raise StreamerError(
+                f"{where}: no *.trans.txt below this folder", "name a LibriSpeech folder or a TSV"
+            )
+        return clips
+    if not where.is_file():
+        raise StreamerError(f"{where}: no such file or folder", "check the name of the data set")
+    try:
+        return list(_read_table(where, audio_root or where.parent))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise StreamerError(f"{where}: {error}", "use a UTF-8 TSV or CSV") from error
+
+
+def _read_table(where: Path, root: Path) -> Iterator[Clip]:
+    with where.open(encoding="utf-8-sig", newline="") as file:
+        header = file.readline().rstrip("\r\n")
+        tabs = "\t" in header
+        columns = next(csv.reader([header], delimiter="\t" if tabs else ","), [])
+        if "wav_filename" in columns and "transcript" in columns:
+            path_column, text_column, folder = "wav_filename", "transcript", root
+        elif "path" in columns and "transcript" in columns:
+            path_column, text_column, folder = "path", "transcript", root
+        elif "path" in columns and "sentence" in columns:
+            path_column, text_column, folder = "path", "sentence", root / "clips"
+        else:
+            raise StreamerError(
+                f"{where}: the first line names neither path and transcript, path and sentence, "
+                "nor wav_filename and transcript",
+                "add the names of the columns as first line",
+            )
+        # Common Voice's sentences hold quotation marks that quote nothing.
+        plain = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        rows = plain if tabs else csv.reader(file)
+        for number, values in enumerate(rows, 2):
+            row = dict(zip(columns, values))
+            if path_column not in row or text_column not in row:
+                raise StreamerError(
+                    f"{where}: line {number} has too few columns", "mend or remove that line"
+                )
+            transcript = spoken(row[text_column])
+            if transcript:
+                speaker = row.get("speaker") or row.get("client_id") or ""
+                corpus = row.get("corpus") or where.stem
+                yield Clip(folder / row[path_column], transcript, speaker, corpus)
+
+
+def _read_librispeech(where: Path) -> Iterator[Clip]:
+    for book in sorted(where.rglob("*.trans.txt")):
+        for line in book.read_text(encoding="utf-8").splitlines():
+            name, _, sentence = line.partition(" ")
+            transcript = spoken(sentence)
+            if transcript:
+                yield Clip(book.parent / f"{name}.flac", transcript, name.split("-")[0], where.name)

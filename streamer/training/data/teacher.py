@@ -1,0 +1,191 @@
+"""A teacher for scarce data: what Whisper's encoder makes of each 20 ms of a recording.
+
+Whisper's encoder gives a vector every 20 ms, the step of our front end, so
+frame t of the one describes frame t of the other. A network that has to
+predict these vectors from its own hidden layer learns from 680,000 hours of
+other people's speech what is worth telling apart. The teacher is used in
+training only; nothing of it is in the model that comes out.
+
+Its window is 30 s however short the clip, so clips are packed into it, a
+little silence between them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable, Iterable, List, Tuple, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from streamer.errors import StreamerError
+from streamer.training.data.cache import Cache, Entry
+
+FloatArray = npt.NDArray[np.float32]
+
+RATE_HZ = 16000
+#: Samples a step of the encoder, and of our front end.
+STEP = 320
+#: Every third frame of a batch is compared with the teacher: neighbours say nearly the same.
+STRIDE = 3
+#: Steps in the encoder's window of 30 s.
+WINDOW_STEPS = 1500
+#: Silence between two clips in one window: long enough that neither hears the other's edge.
+GAP_STEPS = 15
+_N_FFT, _HOP, _N_MELS = 400, 160, 80
+#: Root mean square that each clip is brought to, as clips of one window share its dynamic range.
+_LEVEL = 0.06
+
+
+def slaney_filters(n_mels: int = _N_MELS, n_fft: int = _N_FFT) -> FloatArray:
+    """Return Slaney's mel filter bank for 16 kHz, float32 (n_mels, n_fft / 2 + 1).
+
+    Linear below 1 kHz, logarithmic above, each triangle of area 1: what
+    Whisper was trained with.
+    """
+    log_step = np.log(6.4) / 27.0
+
+    def hz(mel: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        above = 1000.0 * np.exp(log_step * (mel - 15.0))
+        return np.where(mel >= 15.0, above, mel * 200.0 / 3.0)
+
+    top = 15.0 + np.log(RATE_HZ / 2 / 1000.0) / log_step
+    edges = hz(np.linspace(0.0, top, n_mels + 2))
+    bins = np.linspace(0.0, RATE_HZ / 2, n_fft // 2 + 1)
+    rising = (bins[None] - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
+    falling = (edges[2:, None] - bins[None]) / (edges[2:] - edges[1:-1])[:, None]
+    triangles = np.maximum(0.0, np.minimum(rising, falling))
+    area = 2.0 / (edges[2:] - edges[:-2])
+    return (triangles * area[:, None]).astype(np.float32)
+
+
+def log_mel(samples: FloatArray) -> FloatArray:
+    """Return Whisper's input for 30 s of samples, float32 (80, 3000).
+
+    Args:
+        samples: float32 (480000,) at 16 kHz, full scale is 1.
+    """
+    padded = np.pad(samples, _N_FFT // 2, mode="reflect")
+    frames = np.lib.stride_tricks.sliding_window_view(padded, _N_FFT)[::_HOP]
+    frames = frames[: WINDOW_STEPS * STEP // _HOP]
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_N_FFT) / _N_FFT)
+    power = np.abs(np.fft.rfft(frames * hann.astype(np.float32), axis=1)) ** 2
+    mel = np.log10(np.maximum(slaney_filters() @ power.T.astype(np.float32), 1e-10))
+    mel = np.maximum(mel, mel.max() - 8.0)
+    return cast(FloatArray, ((mel + 4.0) / 4.0).astype(np.float32))
+
+
+#: A clip, the step of its own at which this piece begins, the step in the window, and its length.
+Piece = Tuple[Entry, int, int, int]
+
+
+def pack(entries: Iterable[Entry]) -> List[List[Piece]]:
+    """Pack clips into windows of 30 s; one that is longer is cut into pieces.
+
+    The clips are taken longest first and put into the first window with room,
+    among the last few, so that windows are nearly full.
+    """
+    open_windows: List[Tuple[int, List[Piece]]] = []
+    full: List[List[Piece]] = []
+    for entry in sorted(entries, key=lambda e: -e.n_frames):
+        start = 0
+        while start < entry.n_frames:
+            n = min(entry.n_frames - start, WINDOW_STEPS)
+            for index, (used, pieces) in enumerate(open_windows):
+                if used + n <= WINDOW_STEPS:
+                    pieces.append((entry, start, used, n))
+                    open_windows[index] = (used + n + GAP_STEPS, pieces)
+                    break
+            else:
+                open_windows.append((n + GAP_STEPS, [(entry, start, 0, n)]))
+            start += n
+        while len(open_windows) > 200:
+            full.append(open_windows.pop(0)[1])
+    return full + [pieces for _, pieces in open_windows]
+
+
+class WhisperTeacher:
+    """Whisper's encoder through CTranslate2.
+
+    Args:
+        folder: a model in CTranslate2's format, 80 mel channels.
+        threads: how many cores it may use.
+
+    Raises:
+        StreamerError: ctranslate2 is not installed or the folder holds no model.
+    """
+
+    def __init__(self, folder: Path, threads: int = 2) -> None:
+        try:
+            import ctranslate2  # type: ignore[import-not-found,import-untyped,unused-ignore]
+        except ImportError as error:
+            raise StreamerError(
+                "the teacher needs the package ctranslate2, which is not installed",
+                "pip install ctranslate2, or train without --teacher",
+            ) from error
+        self._storage: Any = ctranslate2.StorageView
+        try:
+            self._model: Any = ctranslate2.models.Whisper(
+                str(folder), device="cpu", compute_type="int8", intra_threads=threads
+            )
+        except (RuntimeError, ValueError) as error:
+            raise StreamerError(
+                f"{folder}: {error}", "name a Whisper model in CTranslate2's format"
+            ) from error
+
+    def encode(self, samples: FloatArray) -> FloatArray:
+        """Return the encoder's vectors, float32 (1500, width).
+
+        Args:
+            samples: float32 (480000,), 30 s.
+        """
+        mel = np.ascontiguousarray(log_mel(samples)[None])
+        encoded = self._model.encode(self._storage.from_array(mel), to_cpu=True)
+        return cast(FloatArray, np.asarray(encoded, np.float32)[0])
+
+
+def _window_samples(cache: Cache, pieces: List[Piece]) -> FloatArray:
+    window = np.zeros(WINDOW_STEPS * STEP, np.float32)
+    for entry, start, at, n in pieces:
+        samples = cache.samples(entry)[start * STEP : (start + n) * STEP]
+        level = float(np.sqrt(np.mean(samples**2))) if len(samples) else 0.0
+        gain = _LEVEL / max(level, 1e-4)
+        window[at * STEP : at * STEP + len(samples)] = samples * gain
+    return cast(FloatArray, np.clip(window, -1.0, 1.0))
+
+
+def teach(
+    cache: Cache,
+    teacher: WhisperTeacher,
+    progress: Callable[[Iterable[List[Piece]], int], Iterable[List[Piece]]] = lambda i, n: i,
+) -> None:
+    """Write ``teacher.f16`` of a cache: a vector for each frame of each clip.
+
+    Args:
+        cache: whose clips are encoded; its front end must step by 320 samples at 16 kHz.
+        teacher: the encoder.
+        progress: wraps the iteration to show it.
+
+    Raises:
+        StreamerError: the front end has another step.
+    """
+    front = cache.front_end
+    if (front["sample_rate_hz"], front["step_samples"]) != (RATE_HZ, STEP):
+        raise StreamerError(
+            "the teacher needs a front end with a step of 320 samples at 16 kHz",
+            "train this one without --teacher",
+        )
+    windows = pack(cache.entries)
+    part = cache.where / "teacher.part"
+    targets: Any = None
+    for pieces in progress(windows, len(windows)):
+        vectors = teacher.encode(_window_samples(cache, pieces)).astype(np.float16)
+        if targets is None:
+            shape = (len(cache.features), vectors.shape[1])
+            targets = np.memmap(part, np.float16, "w+", shape=shape)
+        for entry, start, at, n in pieces:
+            first = entry.first_frame + start
+            targets[first : first + n] = vectors[at : at + n]
+    if targets is not None:
+        targets.flush()
+        part.rename(cache.where / "teacher.f16")

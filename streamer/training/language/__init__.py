@@ -1,0 +1,1 @@
+"""Text for training: normalisation, scorers, the recurrent model, pronunciations."""

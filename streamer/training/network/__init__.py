@@ -1,0 +1,1 @@
+"""The network in training: layers, losses, optimisers, kernels, the loop."""

@@ -1,0 +1,206 @@
+"""The heavy parts of a training step, written for CPUs that multiply bfloat16 (AMX or AVX-512).
+
+PyTorch trains a network of this size at a fraction of what such a CPU can do: its
+LSTM goes back and forth between formats at every step of time, its batch
+normalisation passes over float32 many times, and its CTC takes logarithms of
+everything. `kernels.cpp` holds the three as one pass each. It is compiled at
+the first training on a machine that has the instructions and a C++ compiler; anywhere
+else PyTorch's own operations compute the same.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any, Optional, Tuple, cast
+
+import torch
+from torch import Tensor
+
+from streamer.training.network.precision import cpu_flags
+
+#: Ways to multiply, the faster first: what /proc/cpuinfo has to list, what the compiler is told.
+_WAYS = {
+    "AMX": (("amx_bf16", "amx_tile", "avx512_bf16"), "-march=sapphirerapids"),
+    "AVX-512": (
+        ("avx512_bf16", "avx512bw", "avx512dq", "avx512vl"), "-march=x86-64-v4 -mavx512bf16"
+    ),
+}  # fmt: skip
+_COMPILER_FLAGS = ["-O3", "-fno-math-errno", "-std=c++20"]
+
+
+def way() -> str:
+    """Return how the kernels multiply on this processor: AMX, AVX-512, or "" if they cannot."""
+    flags = cpu_flags()
+    fitting = [name for name, (needed, _) in _WAYS.items() if all(f in flags for f in needed)]
+    return fitting[0] if fitting else ""
+
+
+def why_not() -> str:
+    """Return why the kernels cannot be used here, "" if they can."""
+    if not way():
+        return "the CPU has no avx512_bf16"
+    try:
+        _load()
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        return f"they could not be compiled ({lines[0]})"
+    return ""
+
+
+@functools.cache
+def _load() -> Any:
+    """Compile `kernels.cpp` where that has not been done, and load it."""
+    from torch.utils import cpp_extension
+
+    source = Path(__file__).with_name("kernels.cpp")
+    name = way().lower().replace("-", "")
+    module = cpp_extension.load(
+        f"streamer_training_kernels_{name}",
+        [str(source)],
+        extra_cflags=[*_COMPILER_FLAGS, *_WAYS[way()][1].split()],
+    )
+    if not module.begin():
+        raise RuntimeError("the system does not hand out the tile unit")
+    return module
+
+
+class _Recurrence(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, gates: Tensor, n_frames: Tensor, weight: Tensor) -> Tensor:
+        small = weight.bfloat16()
+        h, c, acts = _load().lstm_forward(gates, n_frames, small)
+        ctx.save_for_backward(h, c, acts, n_frames, small)
+        return cast(Tensor, h)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tuple[Optional[Tensor], ...]:  # type: ignore[override]
+        h, c, acts, n_frames, small = ctx.saved_tensors
+        d_gates = _load().lstm_backward(grad.contiguous(), n_frames, c, acts, small)
+        # What each step remembered: the output of the step before, zeros at a clip's first.
+        before = torch.zeros_like(h)
+        before[1:] = h[:-1]
+        before[(n_frames.cumsum(0) - n_frames)[n_frames > 0]] = 0
+        return d_gates, None, (d_gates.t() @ before).float()
+
+
+def recurrence(gates: Tensor, n_frames: Tensor, weight: Tensor) -> Tensor:
+    """Return an LSTM's outputs, bfloat16 (frames, n), each clip from a state of zeros.
+
+    Args:
+        gates: bfloat16 (frames, 4 n): what the input adds to the gates i, f, g, o; the
+            frames of one clip after those of another.
+        n_frames: int64 (clips,).
+        weight: float32 (4 n, n), the recurrent matrix; n is a multiple of 32.
+    """
+    return cast(Tensor, _Recurrence.apply(gates, n_frames, weight))  # type: ignore[no-untyped-call]
+
+
+class _Normalisation(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, limit: float, epsilon: float,
+        dropout: float,
+    ) -> Tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+        seed = int(torch.randint(2**31, ())) if dropout else 0
+        result, *affine, mean, deviation = _load().norm_forward(
+            x, weight, bias, limit, epsilon, dropout, seed
+        )
+        ctx.save_for_backward(x, result, weight, *affine, mean, deviation)
+        ctx.limit, ctx.dropout = limit, dropout
+        ctx.mark_non_differentiable(mean, deviation)
+        return result, mean, deviation
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor, *_: Tensor) -> Tuple[Optional[Tensor], ...]:  # type: ignore[override]
+        d_x, d_weight, d_bias = _load().norm_backward(
+            grad.contiguous(), *ctx.saved_tensors, ctx.limit, ctx.dropout
+        )
+        return d_x, d_weight, d_bias, None, None, None
+
+
+def normalised(x: Tensor, norm: torch.nn.BatchNorm1d, limit: float, dropout: float) -> Tensor:
+    """Return x normalised, clipped to 0 .. limit, and partly dropped, bfloat16 (frames, n).
+
+    Args:
+        x: bfloat16 (frames, n); n is a multiple of 16.
+        norm: whose weights are used and whose running statistics are moved.
+        limit: results are no larger.
+        dropout: share of the results that become 0; the others grow to make up for it.
+    """
+    result, mean, deviation = _Normalisation.apply(  # type: ignore[no-untyped-call]
+        x, norm.weight, norm.bias, limit, norm.eps, dropout
+    )
+    with torch.no_grad():
+        variance = (deviation**-2 - norm.eps) * (len(x) / max(1, len(x) - 1))
+        momentum = float(norm.momentum or 0.0)
+        cast(Tensor, norm.running_mean).lerp_(mean, momentum)
+        cast(Tensor, norm.running_var).lerp_(variance, momentum)
+        cast(Tensor, norm.num_batches_tracked).add_(1)
+    return cast(Tensor, result)
+
+
+class _Dropout(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, dropout: float, seed: int) -> Tensor:
+        ctx.dropout, ctx.seed = dropout, seed
+        return cast(Tensor, _load().drop(x, dropout, seed))
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tuple[Optional[Tensor], ...]:  # type: ignore[override]
+        # The same dice fall the same way again.
+        return _load().drop(grad.contiguous(), ctx.dropout, ctx.seed), None, None
+
+
+def dropped(x: Tensor, dropout: float) -> Tensor:
+    """Return x with a share of it zero, the rest larger to make up for it.
+
+    Args:
+        x: bfloat16 (frames, n); n is a multiple of 16.
+        dropout: the share.
+    """
+    seed = int(torch.randint(2**31, ()))
+    return cast(Tensor, _Dropout.apply(x, dropout, seed))  # type: ignore[no-untyped-call]
+
+
+class _OfClips(torch.autograd.Function):
+    """A number for each clip, whose gradient the kernel gives along with it."""
+
+    @staticmethod
+    def forward(ctx: Any, kernel: str, logits: Tensor, n_frames: Tensor, *others: Tensor) -> Tensor:
+        compute = getattr(_load(), kernel)
+        values, gradient = compute(logits.float().contiguous(), n_frames, *others)
+        ctx.save_for_backward(gradient, n_frames)
+        ctx.kind, ctx.n_others = logits.dtype, len(others)
+        return cast(Tensor, values)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tuple[Optional[Tensor], ...]:  # type: ignore[override]
+        gradient, n_frames = ctx.saved_tensors
+        each = grad.repeat_interleave(n_frames)[:, None]
+        return (None, (gradient * each).to(ctx.kind), None, *[None] * ctx.n_others)
+
+
+def ctc(logits: Tensor, n_frames: Tensor, labels: Tensor, n_labels: Tensor) -> Tensor:
+    """Return the CTC loss of each clip, float32 (clips,).
+
+    A clip without labels, or with too few frames for them, has loss 0.
+
+    Args:
+        logits: (frames, labels) before the softmax, blank last, clip after clip.
+        n_frames: int64 (clips,).
+        labels: int64, all targets one after the other.
+        n_labels: int64 (clips,).
+    """
+    return cast(Tensor, _OfClips.apply("ctc", logits, n_frames, labels, n_labels))  # type: ignore[no-untyped-call]
+
+
+def all_sentences(logits: Tensor, n_frames: Tensor, trigram: Tensor) -> Tensor:
+    """Return what `streamer.training.network.losses.all_sentences` returns, float32 (clips,).
+
+    Args:
+        logits: (frames, labels) before the softmax, blank last, clip after clip.
+        n_frames: int64 (clips,).
+        trigram: float32 (labels,) * 3.
+    """
+    return cast(Tensor, _OfClips.apply("all_sentences", logits, n_frames, trigram))  # type: ignore[no-untyped-call]

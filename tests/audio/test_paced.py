@@ -1,0 +1,93 @@
+"""A paced recording comes as a microphone would bring it; the time here is a toy."""
+
+from __future__ import annotations
+
+import threading
+from typing import List, Optional
+
+import numpy as np
+import pytest
+
+from streamer.audio.sources.paced import Paced
+from streamer.audio.sources.source import ArraySource
+from tests.support.recordings import Heard, babble
+
+
+class Time:
+    """A clock that moves only when somebody sleeps or works."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds > 0
+        self.now += seconds
+
+
+def paced(seconds: float, time: Time, rate: int = 16000) -> Paced:
+    return Paced(ArraySource(babble(seconds, rate), rate), time.clock, time.sleep)
+
+
+def test_all_samples_come_in_pieces_of_20_ms_each_when_its_last_sample_is_said() -> None:
+    time = Time()
+    source = paced(1.03, time)
+    source.open(16000)
+    heard: List[np.ndarray] = []
+    while True:
+        piece = source.read()
+        if piece is None:
+            break
+        heard.append(piece)
+        said = sum(len(part) for part in heard) / 16000
+        assert time.now == pytest.approx(100.0 + said)
+        assert len(piece) <= 320 and source.delay_s == pytest.approx(0, abs=1e-9)
+    np.testing.assert_array_equal(np.concatenate(heard), babble(1.03)[:, 0])
+
+
+def test_a_late_reader_gets_what_it_missed_at_once_and_the_pace_does_not_drift() -> None:
+    time = Time()
+    source = paced(2.0, time)
+    source.open(16000)
+    said, waited = 0, []
+    while True:
+        piece = source.read()
+        if piece is None:
+            break
+        said += len(piece)
+        if said == len(piece):
+            time.now += 0.5  # the reader is busy
+        late = time.now - (100.0 + said / 16000)
+        assert late >= -1e-9
+        if late < 1e-9:
+            waited.append(said)
+    assert waited[0] == pytest.approx(0.52 * 16000, abs=320)  # then it had caught up
+    assert time.now == pytest.approx(102.0)
+
+
+def test_it_is_live_and_named_and_as_long_as_its_recording() -> None:
+    source = Paced(ArraySource(babble(2.0), 16000, name="talk"))
+    source.open(16000)
+    assert (source.live, source.name, source.seconds) == (True, "talk", 2.0)
+
+
+def test_stopping_wakes_a_sleeping_reader() -> None:
+    """The clock stands still, so that only `stop` can end the waiting soon."""
+    source = Paced(ArraySource(np.ones(32000, np.float32), 16000), clock=lambda: 0.0)
+    source.open(16000)
+    ends: List[Optional[object]] = []
+    reader = threading.Thread(target=lambda: ends.append(source.read()))
+    reader.start()
+    source.stop()
+    reader.join(60)
+    assert ends == [None]
+
+
+def test_a_paced_recording_gives_the_samples_of_the_recording() -> None:
+    time = Time()
+    heard = Heard(paced(0.5, time, rate=44100))
+    np.testing.assert_array_equal(
+        heard.samples, Heard(ArraySource(babble(0.5, 44100), 44100)).samples
+    )

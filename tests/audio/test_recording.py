@@ -1,0 +1,213 @@
+"""Recordings: every kind is read in blocks, and what is wrong is said after what is right."""
+
+from __future__ import annotations
+
+import os
+import struct
+import sys
+from pathlib import Path
+from typing import Any, Dict
+
+import numpy as np
+import pytest
+import soundfile
+
+from streamer.audio.resampling import Resampler
+from streamer.audio.sources.recording import RecordingSource
+from streamer.errors import AudioError
+from tests.support.recordings import Heard, babble
+
+#: Every kind that is promised, and how soundfile writes it.
+KINDS: Dict[str, Dict[str, Any]] = {
+    "wav": {}, "flac": {}, "ogg": {"format": "OGG", "subtype": "VORBIS"},
+    "opus": {"format": "OGG", "subtype": "OPUS"}, "mp3": {},
+    "aiff": {}, "au": {}, "w64": {}, "rf64": {"format": "RF64"}, "caf": {},
+}  # fmt: skip
+LOSSLESS = ["wav", "flac", "aiff", "au", "w64", "rf64", "caf"]
+
+
+def write(path: Path, kind: str = "wav", seconds: float = 2.0, rate: int = 16000,
+          channels: int = 1, **more: Any) -> Path:  # fmt: skip
+    settings = {**KINDS[kind], **more}
+    soundfile.write(path, babble(seconds, rate, channels), rate, **settings)
+    return path
+
+
+@pytest.mark.parametrize("kind", LOSSLESS)
+def test_lossless_kinds_give_every_sample_exactly(kind: str, tmp_path: Path) -> None:
+    heard = Heard(RecordingSource(write(tmp_path / f"a.{kind}", kind)))
+    np.testing.assert_array_equal(heard.samples, babble(2.0)[:, 0])
+    assert heard.error is None
+
+
+@pytest.mark.parametrize("kind", ["ogg", "opus", "mp3"])
+def test_lossy_kinds_give_what_libsndfile_decodes_at_once(kind: str, tmp_path: Path) -> None:
+    """Decoding in blocks leaves no seams (those of soundfile's `blocks` crack, in MP3)."""
+    path = write(tmp_path / f"a.{kind}", kind)
+    heard = Heard(RecordingSource(path))
+    assert heard.error is None
+    at_once = soundfile.read(path, dtype="float32")[0]
+    np.testing.assert_allclose(heard.samples, at_once, rtol=0, atol=1e-6)
+    assert np.corrcoef(heard.samples[:32000], babble(2.0)[: len(heard.samples), 0])[0, 1] > 0.9
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(8000, 1), (44100, 2), (48000, 6), (96000, 1)])
+def test_any_rate_and_any_channels_become_mono_at_the_rate_asked_for(
+    rate: int, channels: int, tmp_path: Path
+) -> None:
+    source = RecordingSource(write(tmp_path / "a.wav", rate=rate, channels=channels))
+    heard = Heard(source)
+    resampler = Resampler(rate, 16000)
+    expected = np.concatenate([resampler.feed(babble(2.0, rate, channels)), resampler.finish()])
+    np.testing.assert_array_equal(heard.samples, expected)
+    assert len(heard.samples) == 32000 and source.seconds == 2.0
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW"])
+def test_wav_files_of_every_depth_are_read(subtype: str, tmp_path: Path) -> None:
+    heard = Heard(RecordingSource(write(tmp_path / "a.wav", subtype=subtype)))
+    np.testing.assert_allclose(heard.samples, babble(2.0)[:, 0], atol=0.03)
+
+
+def test_a_long_recording_is_read_in_blocks(tmp_path: Path) -> None:
+    heard = Heard(RecordingSource(write(tmp_path / "a.wav", seconds=20)))
+    assert heard.blocks > 20
+
+
+def test_a_recording_can_be_read_again_and_a_stopped_one_ends(tmp_path: Path) -> None:
+    source = RecordingSource(write(tmp_path / "a.wav"))
+    first = Heard(source).samples
+    np.testing.assert_array_equal(Heard(source).samples, first)
+    source.open(16000)
+    assert source.read() is not None
+    source.stop()
+    assert source.read() is None
+    source.close()
+
+
+# What is wrong with a file
+
+
+@pytest.mark.parametrize("kind", ["wav", "flac", "aiff", "au", "w64", "rf64"])
+@pytest.mark.parametrize("share", [0.3, 0.66, 0.95])
+def test_a_file_cut_short_gives_its_samples_and_then_says_so(
+    kind: str, share: float, tmp_path: Path
+) -> None:
+    path = write(tmp_path / f"a.{kind}", kind, seconds=4)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    heard = Heard(RecordingSource(path))
+    assert heard.error is not None and "cut short" in heard.error.what
+    n = len(heard.samples)
+    np.testing.assert_array_equal(heard.samples, babble(4.0)[:n, 0])
+    # FLAC can give whole blocks of 4096 samples only.
+    assert n > share * 64000 - 2 * 4096 if kind == "flac" else n > share * 64000 - 100
+
+
+@pytest.mark.parametrize("kind", ["ogg", "opus", "mp3"])
+def test_a_lossy_file_cut_short_gives_its_samples_and_then_says_so(
+    kind: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path / f"a.{kind}", kind, seconds=10)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    heard = Heard(RecordingSource(path))
+    assert heard.error is not None and "cut short" in heard.error.what
+    assert len(heard.samples) > 1.5 * 16000  # a page of OGG may hold two seconds and more
+
+
+def test_every_cut_of_a_wav_file_ends_in_a_plain_answer(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", seconds=0.01)
+    data = path.read_bytes()
+    for n in range(len(data)):
+        path.write_bytes(data[:n])
+        try:
+            heard = Heard(RecordingSource(path))
+        except AudioError as error:
+            assert n < 46, error
+            continue
+        assert heard.error is not None
+        np.testing.assert_array_equal(heard.samples, babble(0.01)[: (n - 44) // 2, 0])
+
+
+@pytest.mark.parametrize("size", [0, 0x7FFFF000, 0x7FFFFFFF - 36, 0xFFFFFFFF])
+def test_a_wav_file_whose_writer_did_not_know_the_length_is_whole(
+    size: int, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "a.wav")
+    data = bytearray(path.read_bytes())
+    data[40:44] = struct.pack("<I", size)
+    path.write_bytes(data)
+    heard = Heard(RecordingSource(path))
+    assert heard.error is None
+    np.testing.assert_array_equal(heard.samples, babble(2.0)[:, 0])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e30])
+@pytest.mark.parametrize("rate", [16000, 44100])
+def test_samples_that_are_no_sound_are_an_error_after_those_before(
+    bad: float, rate: int, tmp_path: Path
+) -> None:
+    frames = babble(2.0, rate, 2)
+    frames[rate, 1] = bad
+    soundfile.write(tmp_path / "a.wav", frames, rate, subtype="FLOAT")
+    heard = Heard(RecordingSource(tmp_path / "a.wav"))
+    assert heard.error is not None
+    assert "NaN" in heard.error.what and "1.00 s" in heard.error.what
+    assert len(heard.samples) == 16000
+    assert np.isfinite(heard.samples).all()
+
+
+def opening_fails(path: Path) -> AudioError:
+    source = RecordingSource(path)
+    with pytest.raises(AudioError) as caught:
+        source.open(16000)
+    source.close()
+    assert "\n" not in str(caught.value) and " - " in str(caught.value)
+    return caught.value
+
+
+def test_what_is_no_recording_is_refused_in_one_line(tmp_path: Path) -> None:
+    assert "no file" in opening_fails(tmp_path / "missing.wav").what
+    assert "folder" in opening_fails(tmp_path).what
+    (tmp_path / "empty.wav").write_bytes(b"")
+    assert "empty" in opening_fails(tmp_path / "empty.wav").what
+    (tmp_path / "text.wav").write_text("this is not audio " * 100)
+    assert "not audio" in opening_fails(tmp_path / "text.wav").what
+    (tmp_path / "zeros.mp3").write_bytes(bytes(10000))
+    opening_fails(tmp_path / "zeros.mp3")
+    soundfile.write(tmp_path / "nothing.wav", np.zeros(0), 16000)
+    assert "no sound" in opening_fails(tmp_path / "nothing.wav").what
+
+
+def test_a_wav_file_with_0_channels_or_at_0_hz_is_refused(tmp_path: Path) -> None:
+    data = bytearray(write(tmp_path / "a.wav").read_bytes())
+    (tmp_path / "b.wav").write_bytes(data[:22] + b"\0\0" + data[24:])
+    assert "0 channels" in opening_fails(tmp_path / "b.wav").what
+    (tmp_path / "b.wav").write_bytes(data[:24] + bytes(4) + data[28:])
+    assert "0 Hz" in opening_fails(tmp_path / "b.wav").what
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")
+@pytest.mark.skipif(getattr(os, "geteuid", lambda: 0)() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav")
+    path.chmod(0)
+    assert "may not be read" in opening_fails(path).what
+
+
+def test_random_bytes_never_end_in_anything_but_a_plain_answer(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for kind in ("wav", "flac", "ogg", "aiff"):
+        path = write(tmp_path / f"a.{kind}", kind, seconds=0.5)
+        whole = np.frombuffer(path.read_bytes(), np.uint8)
+        for _ in range(15):
+            data = whole.copy()
+            places = rng.integers(0, min(len(data), 3000), 8)
+            data[places] = rng.integers(0, 256, 8)
+            path.write_bytes(data.tobytes())
+            try:
+                heard = Heard(RecordingSource(path))
+            except AudioError:
+                continue
+            assert np.isfinite(heard.samples).all()

@@ -1,0 +1,276 @@
+"""Standard input: raw samples and WAV headers, however the pipe cuts the bytes."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import subprocess
+import threading
+from pathlib import Path
+from typing import List, Optional
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streamer.audio.pcm import PcmFormat, promised_bytes
+from streamer.audio.samples import FloatArray
+from streamer.audio.sources.recording import RecordingSource
+from streamer.audio.sources.standard_input import StandardInputSource
+from streamer.errors import AudioError, UsageError
+from tests.support.recordings import Heard, babble
+
+SUBTYPES = ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ALAW", "ULAW"]
+
+
+class Pipe(io.RawIOBase):
+    """Gives its bytes in pieces of the sizes asked for, as a pipe may."""
+
+    def __init__(self, data: bytes, sizes: Optional[List[int]] = None) -> None:
+        self._data = data
+        self._sizes = sizes or [65536]
+        self._reads = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        n = min(len(buffer), self._sizes[self._reads % len(self._sizes)])
+        self._reads += 1
+        part, self._data = self._data[:n], self._data[n:]
+        buffer[: len(part)] = part
+        return len(part)
+
+
+def hear(data: bytes, sizes: Optional[List[int]] = None, rate: int = 16000,
+         channels: int = 1) -> Heard:  # fmt: skip
+    return Heard(StandardInputSource(Pipe(data, sizes), rate, channels))  # type: ignore[arg-type]
+
+
+def raw(frames: FloatArray) -> bytes:
+    return (frames * 32768).astype("<i2").tobytes()
+
+
+def wav(frames: FloatArray, rate: int = 16000, subtype: str = "PCM_16", kind: str = "WAV") -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, frames, rate, subtype=subtype, format=kind)
+    return file.getvalue()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    n=st.integers(1, 3000),
+    channels=st.integers(1, 3),
+    rate=st.sampled_from([8000, 16000, 44100]),
+    header=st.booleans(),
+    sizes=st.lists(st.integers(1, 700), min_size=1, max_size=6),
+)
+def test_no_cut_of_the_pipe_changes_a_sample(
+    n: int, channels: int, rate: int, header: bool, sizes: List[int]
+) -> None:
+    frames = babble(n / rate, rate, channels)
+    data = wav(frames, rate) if header else raw(frames)
+    cut, whole = hear(data, sizes, rate, channels), hear(data, None, rate, channels)
+    assert cut.error is None and whole.error is None
+    np.testing.assert_array_equal(cut.samples, whole.samples)
+    if (rate, channels) == (16000, 1):
+        np.testing.assert_array_equal(cut.samples, frames[:, 0])
+
+
+@pytest.mark.parametrize("subtype", SUBTYPES)
+@pytest.mark.parametrize("kind", ["WAV", "WAVEX"])
+def test_every_kind_of_wav_gives_the_samples_that_the_file_gives(
+    subtype: str, kind: str, tmp_path: Path
+) -> None:
+    data = wav(babble(0.5, 44100, 2), 44100, subtype, kind)
+    (tmp_path / "a.wav").write_bytes(data)
+    heard = hear(data, [1000], rate=8000, channels=1)  # the header outweighs the arguments
+    from_file = Heard(RecordingSource(tmp_path / "a.wav"))
+    assert heard.error is None and len(heard.samples) == 8000
+    np.testing.assert_array_equal(heard.samples, from_file.samples)
+
+
+@pytest.mark.parametrize(("encoding", "subtype"), [("alaw", "ALAW"), ("mulaw", "ULAW")])
+def test_all_codes_of_g711_mean_what_libsndfile_takes_them_for(encoding: str, subtype: str) -> None:
+    codes = bytes(range(256))
+    expected, _ = soundfile.read(
+        io.BytesIO(codes), dtype="float32", samplerate=8000, channels=1,
+        subtype=subtype, format="RAW",
+    )  # fmt: skip
+    np.testing.assert_array_equal(PcmFormat(encoding, 8000, 1).decode(codes)[:, 0], expected)
+
+
+@pytest.mark.parametrize("size", [0, 0x7FFFF000, 0x7FFFFF00, 0x7FFFFFDB, 0xFFFFFFFF])
+def test_headers_of_programs_that_do_not_know_the_length_are_read(size: int) -> None:
+    data = bytearray(wav(babble()))
+    data[4:8] = struct.pack("<I", min(size + 36, 0xFFFFFFFF))
+    data[40:44] = struct.pack("<I", size)
+    heard = hear(bytes(data), [500])
+    assert heard.error is None
+    np.testing.assert_array_equal(heard.samples, babble()[:, 0])
+
+
+def test_a_length_that_is_known_is_believed() -> None:
+    assert promised_bytes(1000) == 1000
+    assert promised_bytes(0x7FF00000) == 0x7FF00000
+    assert promised_bytes(0) is None and promised_bytes(0xFFFFFFFF) is None
+
+
+def test_chunks_before_and_after_the_samples_are_no_sound() -> None:
+    data = wav(babble())
+    info = b"LIST" + struct.pack("<I", 5) + b"INFOx" + b"\0"
+    heard = hear(data[:12] + info + data[12:] + info * 20, [77])
+    assert heard.error is None
+    np.testing.assert_array_equal(heard.samples, babble()[:, 0])
+
+
+def test_rf64_is_read_by_its_long_length() -> None:
+    data = wav(babble(), kind="RF64") + b"LIST\4\0\0\0more"
+    heard = hear(data)
+    assert heard.error is None
+    np.testing.assert_array_equal(heard.samples, babble()[:, 0])
+
+
+@pytest.mark.parametrize("command", [
+    ["ffmpeg", "-v", "error", "-i", "{}", "-f", "wav", "-"],
+    ["ffmpeg", "-v", "error", "-i", "{}", "-f", "wav", "-c:a", "pcm_s24le", "-"],
+    ["sox", "{}", "-t", "wav", "-"],
+], ids=["ffmpeg", "ffmpeg 24 bits", "sox"])  # fmt: skip
+def test_what_other_programs_write_into_a_pipe_is_read(command: List[str], tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.flac", babble(), 16000)
+    try:
+        done = subprocess.run(
+            [part.format(tmp_path / "a.flac") for part in command], capture_output=True, check=False
+        )
+    except FileNotFoundError:
+        pytest.skip(f"needs {command[0]}")
+    if done.returncode:
+        pytest.skip(f"{command[0]} cannot: {done.stderr.decode(errors='replace')[-100:]}")
+    heard = hear(done.stdout)
+    assert heard.error is None
+    np.testing.assert_allclose(heard.samples, babble()[:, 0], atol=2 / 32768)
+
+
+# What is wrong with the input
+
+
+@pytest.mark.parametrize(("channels", "extra"), [(1, 1), (2, 1), (2, 2), (2, 3)])
+def test_bytes_that_make_no_whole_frame_are_an_error_after_the_samples(
+    channels: int, extra: int
+) -> None:
+    frames = babble(0.5, 16000, channels)
+    heard = hear(raw(frames) + b"x" * extra, [999], channels=channels)
+    assert heard.error is not None and "within a sample" in heard.error.what
+    assert len(heard.samples) == 8000
+
+
+def test_a_wav_stream_cut_short_gives_its_samples_and_then_says_so() -> None:
+    for missing in (1, 2, 1001, 20000):
+        heard = hear(wav(babble())[:-missing])
+        assert heard.error is not None and "cut short" in heard.error.what
+        np.testing.assert_array_equal(heard.samples, babble()[: (32000 - missing) // 2, 0])
+
+
+def test_every_cut_of_a_wav_header_is_a_plain_error() -> None:
+    data = wav(babble(0.01), subtype="FLOAT", kind="WAVEX")
+    start = data.index(b"data") + 8
+    for n in range(4, start + 1):
+        error: Optional[AudioError]
+        try:
+            heard = hear(data[:n], [7])
+            assert len(heard.samples) == 0
+            error = heard.error
+        except AudioError as caught:
+            error = caught
+        assert error is not None, n
+
+
+@pytest.mark.parametrize(("data", "says"), [
+    (b"", "empty"),
+    (b"fLaC" + bytes(100), "FLAC"),
+    (b"OggS" + bytes(100), "OGG"),
+    (b"ID3\4" + bytes(100), "MP3"),
+    (b"RIFX" + bytes(100), "big-endian"),
+    (b"RIFF\0\0\0\0AVI " + bytes(100), "WAV"),
+    (b"RIFF\0\0\0\0WAVEdata\4\0\0\0xxxx", "format"),
+    (b"RIFF\0\0\0\0WAVEjunk\xff\xff\xff\x7f" + bytes(100), "broken"),
+])  # fmt: skip
+def test_what_is_neither_raw_nor_wav_is_refused(data: bytes, says: str) -> None:
+    with pytest.raises(AudioError, match=says):
+        hear(data)
+
+
+def test_0_channels_0_hz_and_unknown_formats_are_refused() -> None:
+    data = wav(babble(0.01))
+    for place, new, says in [(22, b"\0\0", "0 channels"), (24, bytes(4), "0 Hz"),
+                             (20, b"\x55\0", "not known"), (34, b"\7\0", "not known")]:  # fmt: skip
+        with pytest.raises(AudioError, match=says):
+            hear(data[:place] + new + data[place + len(new) :])
+
+
+def test_a_wav_stream_without_samples_says_so() -> None:
+    heard = hear(wav(np.zeros((0, 1), np.float32)))
+    assert heard.error is not None and "no samples" in heard.error.what
+
+
+def test_samples_that_are_no_sound_are_an_error_after_those_before() -> None:
+    frames = babble()
+    frames[4000] = np.nan
+    heard = hear(wav(frames, subtype="FLOAT"))
+    assert heard.error is not None and "NaN" in heard.error.what
+    np.testing.assert_array_equal(heard.samples, frames[:4000, 0])
+
+
+def test_a_rate_or_channels_below_1_are_wrong_usage() -> None:
+    for settings_ in [{"rate_hz": 0}, {"channels": 0}, {"rate_hz": -1}]:
+        with pytest.raises(UsageError):
+            StandardInputSource(io.BytesIO(b"xx"), **settings_)
+
+
+def test_a_keyboard_is_no_pipe() -> None:
+    class Keyboard(io.BytesIO):
+        def isatty(self) -> bool:
+            return True
+
+    with pytest.raises(AudioError, match="no pipe"):
+        StandardInputSource(Keyboard()).open(16000)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pipe that can be waited for")
+def test_a_silent_pipe_can_be_left() -> None:
+    reader, writer = os.pipe()
+    stream = os.fdopen(reader, "rb")
+    source = StandardInputSource(stream)
+    os.write(writer, raw(babble(0.01)))
+    source.open(16000)
+    assert source.read() is not None
+    ends: List[object] = []
+    thread = threading.Thread(target=lambda: ends.append(source.read()), daemon=True)
+    thread.start()
+    source.stop()
+    thread.join(60)
+    assert ends == [None]
+    os.close(writer)
+    stream.close()
+
+
+def test_samples_come_as_soon_as_they_are_in_the_pipe() -> None:
+    """A real pipe that stays open: nothing waits for a block to become full."""
+    reader, writer = os.pipe()
+    stream = os.fdopen(reader, "rb")
+    source = StandardInputSource(stream)
+    first = raw(babble(0.01))
+    os.write(writer, first)
+    source.open(16000)
+    samples: List[Optional[FloatArray]] = []
+    thread = threading.Thread(target=lambda: samples.append(source.read()), daemon=True)
+    thread.start()
+    thread.join(60)
+    assert samples and samples[0] is not None
+    np.testing.assert_array_equal(samples[0], babble(0.01)[:, 0])
+    os.close(writer)
+    assert source.read() is None
+    stream.close()

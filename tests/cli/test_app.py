@@ -1,0 +1,402 @@
+"""Bad input, endings and exit codes, through the real command line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Callable, Dict, List
+
+import numpy as np
+import pytest
+
+from streamer.cli.app import run as run_here
+from streamer.cli.support.options import DecoderKind, Format
+from streamer.decoding import KINDS
+from streamer.output import FORMATS
+from tests.support.bundles import make_tiny_bundle
+from tests.support.command_line import LIMIT_S, command, environment, error_of, run, start
+
+RATE_HZ = 16000
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle whose words mean nothing and are the same for the same samples."""
+    folder = tmp_path_factory.mktemp("bundle") / "tiny"
+    make_tiny_bundle(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def transcripts(tiny: Path, sounds: Path) -> Dict[str, bytes]:
+    """What the recordings in that folder say."""
+    return {path.stem: words(tiny, path) for path in sounds.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of recordings: two seconds of sound, and the first second of it."""
+    folder = tmp_path_factory.mktemp("sounds")
+    write_wav(folder / "whole.wav", noise(2.0))
+    write_wav(folder / "half.wav", noise(2.0)[:RATE_HZ])
+    return folder
+
+
+def noise(seconds: float) -> Any:
+    """16-bit samples in which a random network hears letters."""
+    random = np.random.default_rng(5)
+    slow = np.repeat(random.uniform(0, 0.5, round(seconds * 20)), RATE_HZ // 20)
+    return (slow * random.uniform(-1, 1, len(slow)) * 32767).astype("<i2")
+
+
+def wav_bytes(samples: Any, kind: int = 1, channels: int = 1, promised: int = -1) -> bytes:
+    """A WAV file, with a header that may say what is not so."""
+    data = samples.tobytes()
+    size = len(data) if promised < 0 else promised
+    width = samples.dtype.itemsize
+    header = struct.pack(
+        "<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + size, b"WAVE", b"fmt ", 16, kind, channels, RATE_HZ,
+        RATE_HZ * width * channels, width * channels, 8 * width, b"data", size,
+    )  # fmt: skip
+    return header + data
+
+
+def write_wav(path: Path, samples: Any, **header: int) -> Path:
+    path.write_bytes(wav_bytes(samples, **header))
+    return path
+
+
+def words(tiny: Path, *arguments: Any, stdin: bytes = b"") -> bytes:
+    """The transcript of something that is in order."""
+    result = run("transcribe", "--one-shot", "--model", tiny, *arguments, stdin=stdin)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == b""
+    assert result.stdout.strip()
+    return bytes(result.stdout)
+
+
+def test_a_recording_reads_the_same_by_file_and_by_standard_input(
+    tiny: Path, sounds: Path, transcripts: Dict[str, bytes]
+) -> None:
+    expected = transcripts["whole"]
+    assert words(tiny, "-", stdin=(sounds / "whole.wav").read_bytes()) == expected
+    assert words(tiny, "-", stdin=noise(2.0).tobytes()) == expected
+    stereo = np.repeat(noise(2.0), 2).astype("<i2").tobytes()
+    assert words(tiny, "-", "--channels", "2", stdin=stereo) == expected
+
+
+# Recordings of which nothing can be read
+
+NOTHING_TO_READ: Dict[str, Callable[[Path], object]] = {
+    "there is no file": lambda path: None,
+    "not audio": lambda path: path.write_bytes(b"Dear diary, today I learnt to whistle.\n" * 40),
+    "is empty": lambda path: path.touch(),
+    "0 channels": lambda path: write_wav(path, noise(0.5), channels=0),
+    "holds no s": lambda path: write_wav(path, noise(0.0)),
+}
+
+
+@pytest.mark.parametrize("message", NOTHING_TO_READ)
+def test_a_recording_that_is_none_is_one_line_of_error(
+    message: str, tiny: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "sound.wav"
+    NOTHING_TO_READ[message](path)
+    result = run("transcribe", "--model", tiny, path)
+    assert message.split()[-1] in error_of(result)
+    assert result.returncode == 1
+    assert result.stdout == b""
+
+
+def test_a_truncated_recording_gives_all_that_it_holds(
+    tiny: Path, tmp_path: Path, transcripts: Dict[str, bytes]
+) -> None:
+    samples = noise(2.0)
+    path = write_wav(tmp_path / "cut.wav", samples[:RATE_HZ], promised=len(samples) * 2)
+    result = run("transcribe", "--one-shot", "--model", tiny, path)
+    assert "cut short" in error_of(result)
+    assert result.returncode == 1
+    assert result.stdout == transcripts["half"]
+
+
+def test_samples_that_are_not_numbers_end_the_recording_there(
+    tiny: Path, tmp_path: Path, transcripts: Dict[str, bytes]
+) -> None:
+    samples = (noise(2.0) / np.float32(32768)).astype("<f4")
+    samples[RATE_HZ:] = np.nan
+    path = write_wav(tmp_path / "nan.wav", samples, kind=3)
+    result = run("transcribe", "--one-shot", "--model", tiny, path)
+    assert "NaN" in error_of(result)
+    assert result.returncode == 1
+    assert result.stdout == transcripts["half"]
+
+
+def test_standard_input_of_the_wrong_size_is_transcribed_and_told(tiny: Path, sounds: Path) -> None:
+    result = run(
+        "transcribe", "-", "--one-shot", "--model", tiny, stdin=noise(1.0).tobytes() + b"\0"
+    )
+    assert "within a sample" in error_of(result)
+    assert result.returncode == 1
+    assert len(result.stdout.strip()) > 0
+
+
+def test_one_bad_recording_does_not_stop_the_rest(
+    tiny: Path, sounds: Path, tmp_path: Path, transcripts: Dict[str, bytes]
+) -> None:
+    bad = tmp_path / "bad.wav"
+    bad.write_bytes(b"no sound at all, but long enough to look at")
+    both = ["transcribe", "--one-shot", "--model", tiny, sounds / "half.wav", bad]
+    result = run(*both, sounds / "whole.wav")
+    assert "bad.wav" in error_of(result)
+    assert result.returncode == 1
+    assert result.stdout == transcripts["half"] + transcripts["whole"]
+
+
+def test_every_recording_gets_a_transcript_of_its_own(
+    tiny: Path, sounds: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    result = run(
+        "transcribe", "--one-shot", "--model", tiny, "--format", "srt", "--output-dir", out, sounds
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")
+    assert sorted(path.name for path in out.iterdir()) == ["half.srt", "whole.srt"]
+    assert all("-->" in path.read_text() for path in out.iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_a_long_recording_shows_a_bar_on_standard_error_and_only_there(
+    tiny: Path, tmp_path: Path
+) -> None:
+    import os
+    import pty
+
+    recording = long_recording(tmp_path)
+    ours, theirs = pty.openpty()
+    child = start(
+        "transcribe", "--one-shot", "--model", tiny, recording,
+        stderr=theirs, env={"TERM": "xterm"},
+    )  # fmt: skip
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            block = os.read(ours, 65536)
+        except OSError:  # how Linux says that the other side has closed
+            break
+        if not block:
+            break
+        shown += block
+    os.close(ours)
+    assert child.stdout is not None
+    assert child.stdout.read() == words(tiny, recording)
+    assert child.wait(LIMIT_S) == 0
+    assert b"long.wav" in shown and b"%" in shown
+    assert shown.count(b"\x1b[?25h") >= shown.count(b"\x1b[?25l") > 0
+
+
+# Models that are none
+
+
+def change(folder: Path, **values: Any) -> None:
+    path = folder / "model.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+BROKEN_BUNDLES: Dict[str, Callable[[Path], object]] = {
+    "model.json": lambda folder: (folder / "model.json").unlink(),
+    "cannot be read": lambda folder: (folder / "model.json").write_text("{"),
+    "n_hidden": lambda folder: change(folder, n_hidden=33),
+    "n_steps": lambda folder: change(folder, n_steps="many"),
+    "labels": lambda folder: (folder / "alphabet.txt").write_text(" \na\nb\n"),
+    "twice": lambda folder: (folder / "alphabet.txt").write_text(" \na\n" + "b\n" * 26),
+    "front end": lambda folder: change(folder, front_end={"kind": "crystal ball"}),
+    "onnx": lambda folder: (folder / "tiny.onnx").write_bytes(b"\x00garbage" * 100),
+    "scorer": lambda folder: (
+        (folder / "bad.scorer").write_bytes(b"mmap lm http://kheafield.com/code" * 50),
+        change(folder, scorer="bad.scorer"),
+    ),
+}
+
+
+@pytest.mark.parametrize("message", BROKEN_BUNDLES)
+def test_a_broken_bundle_is_one_line_of_error(
+    message: str, tiny: Path, sounds: Path, tmp_path: Path
+) -> None:
+    if message == "onnx" and not (tiny / "tiny.onnx").is_file():
+        pytest.skip("needs the package onnx to make the bundle")
+    folder = tmp_path / "broken"
+    shutil.copytree(tiny, folder)
+    BROKEN_BUNDLES[message](folder)
+    backend = "onnx" if message == "onnx" else "numpy"
+    result = run("transcribe", "--backend", backend, "--model", folder, sounds / "half.wav")
+    assert message in error_of(result)
+    assert result.returncode == 1
+    assert result.stdout == b""
+
+
+def test_an_unknown_model_is_one_line_of_error(sounds: Path) -> None:
+    result = run("transcribe", "--model", "klingon", sounds / "half.wav")
+    assert "klingon" in error_of(result)
+    assert result.returncode == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "speech.tsv", "-o", "x"],
+        ["export", "last.pt", "-o", "x"],
+        ["scorer", "recurrent", "a.txt", "--scorer", "a.scorer", "-o", "x"],
+    ],
+    ids=" ".join,
+)
+def test_training_without_pytorch_is_one_line_of_error(
+    arguments: List[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert run_here(arguments) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert "streamer[train]" in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--beem", "3"],
+        ["transcribe"],
+        ["transcribe", "-", "--channels", "0"],
+        ["transcribe", "-", "--rate", "-5"],
+        ["transcribe", "-", "--beam", "0"],
+        ["transcribe", "-", "--format", "morse"],
+        ["transcribe", "-", "--decoder", "oracle"],
+        ["transcribe", "-", "-"],
+        ["transcribe", "a.wav", "b.wav", "--format", "srt"],
+        ["sing"],
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_command_line_is_one_line_and_code_2(arguments: List[str], tiny: Path) -> None:
+    result = run(*arguments, *(["--model", tiny] if "transcribe" in arguments else []))
+    error_of(result)
+    assert result.returncode == 2
+    assert result.stdout == b""
+
+
+def test_shared_options_may_stand_before_the_command(
+    tiny: Path, sounds: Path, transcripts: Dict[str, bytes]
+) -> None:
+    result = run("--model", tiny, "--beam=16", "transcribe", "--one-shot", sounds / "half.wav")
+    assert result.stdout == transcripts["half"]
+
+
+def test_the_options_know_all_decoders_and_formats() -> None:
+    assert [kind.value for kind in DecoderKind] == list(KINDS)
+    assert [format.value for format in Format] == list(FORMATS)
+
+
+def test_options_can_come_from_the_environment(tiny: Path, sounds: Path) -> None:
+    env = {"STREAMER_MODEL": str(tiny), "STREAMER_FORMAT": "jsonl"}
+    result = run("transcribe", "--one-shot", sounds / "half.wav", env=env)
+    assert json.loads(result.stdout.splitlines()[-1])["type"] == "stats"
+
+
+# Endings
+
+
+def long_recording(folder: Path, seconds: float = 30.0) -> Path:
+    return write_wav(folder / "long.wav", noise(seconds))
+
+
+def playing(tiny: Path, recording: Path) -> subprocess.Popen[bytes]:
+    """Starts to play a recording in real time; returns when words came out."""
+    child = start(
+        "transcribe", "--realtime", "--one-shot", "--format", "jsonl", "--model", tiny, recording
+    )
+    assert child.stdout is not None
+    for line in child.stdout:
+        if json.loads(line)["type"] == "partial":
+            return child
+    raise AssertionError(child.communicate()[1])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_one_signal_lets_it_print_what_was_said_and_leave(
+    number: signal.Signals, tiny: Path, tmp_path: Path
+) -> None:
+    child = playing(tiny, long_recording(tmp_path))
+    child.send_signal(number)
+    out, err = child.communicate(timeout=LIMIT_S)
+    events = [json.loads(line) for line in out.splitlines()]
+    assert [event["type"] for event in events][-2:] == ["final", "stats"]
+    assert events[-2]["text"]
+    assert events[-2]["end"] < 29.0
+    assert child.returncode == 0
+    assert b"Traceback" not in err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+def test_a_second_signal_ends_it_at_once(tiny: Path, tmp_path: Path) -> None:
+    # A pipe that nobody writes to: after the first Ctrl-C it is waited for, a while.
+    child = start("transcribe", "-", "--model", tiny, stdin=subprocess.PIPE)
+    assert child.stdin is not None
+    child.stdin.write(noise(3.0).tobytes())
+    child.stdin.flush()
+    wait_for_handler(child)
+    while child.poll() is None:
+        child.send_signal(signal.SIGINT)
+        try:
+            child.wait(0.01)  # on a quick machine the pipe is not waited for much longer
+        except subprocess.TimeoutExpired:
+            continue
+    err = child.stderr.read() if child.stderr else b""
+    # One that comes while Python is already taking itself apart kills it: 130 to a shell too.
+    assert child.returncode in (130, -signal.SIGINT)
+    assert b"Traceback" not in err
+
+
+def wait_for_handler(child: subprocess.Popen[bytes]) -> None:
+    """Return when a process catches Ctrl-C."""
+    status = Path(f"/proc/{child.pid}/status")
+    if not status.exists():
+        pytest.skip("needs /proc to see which signals a process catches")
+    deadline = time.monotonic() + LIMIT_S
+    while True:
+        assert time.monotonic() < deadline, "no handler"
+        fields = dict(
+            line.split(":\t", 1) for line in status.read_text().splitlines() if ":\t" in line
+        )
+        # Python itself catches SIGINT; SIGHUP is caught by streamer only.
+        if int(fields["SigCgt"], 16) >> (signal.SIGHUP - 1) & 1:
+            return
+        assert child.poll() is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
+def test_a_closed_pipe_is_a_quiet_end(tiny: Path, tmp_path: Path) -> None:
+    arguments = ["transcribe", "--one-shot", "--format", "jsonl", "--model", tiny]
+    child = start(*arguments, long_recording(tmp_path))
+    assert child.stdout is not None and child.stderr is not None
+    assert child.stdout.readline().startswith(b'{"type": "partial"')
+    child.stdout.close()
+    assert child.stderr.read() == b""
+    assert child.wait(LIMIT_S) == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_behind_standard_output_is_one_line_of_error(tiny: Path, sounds: Path) -> None:
+    with open("/dev/full", "wb") as full:
+        result = subprocess.run(
+            command("transcribe", "--one-shot", "--model", tiny, sounds / "half.wav"),
+            stdout=full, stderr=subprocess.PIPE, env=environment(), timeout=LIMIT_S, check=False,
+        )  # fmt: skip
+    error_of(result)
+    assert result.returncode == 1

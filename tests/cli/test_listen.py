@@ -1,0 +1,195 @@
+"""From a microphone to words on standard output, through the real PortAudio."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Tuple
+
+import numpy as np
+import pytest
+
+from streamer.bundle import bundled_folder
+from tests.support.bundles import make_tiny_bundle
+from tests.support.command_line import LIMIT_S, error_of, run, start
+from tests.support.paths import ROOT
+from tests.support.pulse import VirtualMicrophone, needs_pulse, virtual_microphone
+
+ENGLISH = bundled_folder()
+SAMPLE = ENGLISH / "sample.flac"
+needs_english = pytest.mark.skipif(
+    not ((ENGLISH / "model.json").is_file() and SAMPLE.is_file()),
+    reason="needs the bundled model and its sample in assets/english",
+)
+
+#: How alike two transcripts of the same speech have to be, word by word: the
+#: way through the sound server is not exact on a machine that is busy, and a
+#: small model changes its mind for little. Unrelated sentences reach 0.1.
+ALIKE = 0.4
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bundle") / "tiny"
+    make_tiny_bundle(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sample() -> Tuple[Any, int]:
+    import soundfile
+
+    samples, rate_hz = soundfile.read(SAMPLE, dtype="float32")
+    return samples, rate_hz
+
+
+@pytest.fixture(scope="module")
+def by_file() -> List[str]:
+    """The words of the sample, transcribed as a file."""
+    result = run("transcribe", "--backend", "auto", SAMPLE)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.decode().split()
+
+
+def likeness(one: List[str], other: List[str]) -> float:
+    return SequenceMatcher(None, one, other, autojunk=False).ratio()
+
+
+def listen(microphone: VirtualMicrophone, *arguments: Any) -> subprocess.Popen[bytes]:
+    """Start to listen; returns when the microphone is being recorded."""
+    child = start("listen", *arguments, env=_only_sound(microphone.env))
+    assert child.stderr is not None
+    first = child.stderr.readline()
+    assert first.startswith(b"listening: "), first + child.stderr.read()
+    microphone.wait_for_listener()
+    return child
+
+
+def _only_sound(env: Dict[str, str]) -> Dict[str, str]:
+    return {key: value for key, value in env.items() if os.environ.get(key) != value}
+
+
+def finals_until(child: subprocess.Popen[bytes], seconds: float) -> Iterator[Dict[str, Any]]:
+    """Finals that a child prints, until it has heard so much of its stream."""
+    assert child.stdout is not None
+    for line in child.stdout:
+        event = json.loads(line)
+        if event["type"] == "final":
+            yield event
+        if event["type"] == "stats" and event["time"] >= seconds:
+            return
+
+
+@needs_pulse
+@needs_english
+@pytest.mark.parametrize(("rate_hz", "channels"), [(16000, 1), (48000, 2)])
+def test_what_is_spoken_into_the_microphone_stands_on_standard_output(
+    rate_hz: int, channels: int, sample: Tuple[Any, int], by_file: List[str], tmp_path: Path
+) -> None:
+    import soundfile
+    import soxr
+
+    samples, own_hz = sample
+    played = soxr.resample(samples, own_hz, rate_hz)
+    wav = tmp_path / "spoken.wav"
+    soundfile.write(wav, np.stack([played] * channels, axis=1), rate_hz)
+    with virtual_microphone(rate_hz, channels) as microphone:
+        child = listen(microphone, "--backend", "auto", "--format", "jsonl")
+        player = microphone.start_speaking(wav)
+        # All of the sample, the time it took to begin, and the silence that ends it.
+        seconds = len(samples) / own_hz + 4.0
+        words = [w for event in finals_until(child, seconds) for w in event["text"].split()]
+        player.wait(LIMIT_S)
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=LIMIT_S)
+    for line in out.splitlines():
+        event = json.loads(line)
+        words += event["text"].split() if event["type"] == "final" else []
+    assert likeness(words, by_file) >= ALIKE, (words, by_file)
+    assert child.returncode == 0
+    assert b"error" not in err
+
+
+@needs_pulse
+def test_a_microphone_that_goes_away_is_one_line_after_all_that_was_said(
+    tiny: Path, tmp_path: Path
+) -> None:
+    import soundfile
+
+    # Random weights hear something in anything; a low pass makes noise a voice to none.
+    with virtual_microphone() as microphone:
+        child = listen(microphone, "--format", "jsonl", "--model", tiny)
+        wav = tmp_path / "noise.wav"
+        noise = 0.1 * np.random.default_rng(0).standard_normal(16000 * 30)
+        soundfile.write(wav, noise, 16000)
+        player = microphone.start_speaking(wav)
+        list(finals_until(child, 1.0))
+        microphone.unplug()
+        out, err = child.communicate(timeout=LIMIT_S)
+        player.kill()
+        player.wait()
+    assert json.loads(out.splitlines()[-1])["type"] == "stats"
+    (line,) = [text for text in err.decode().splitlines() if text.startswith("error")]
+    assert re.fullmatch(r'error: the microphone "\w+" is gone - .+', line)
+    assert child.returncode == 1
+    assert b"Traceback" not in err
+
+
+@needs_pulse
+def test_a_microphone_that_gives_only_zeros_is_warned_about_and_given_up(tiny: Path) -> None:
+    with virtual_microphone() as microphone:
+        child = listen(microphone, "--model", tiny)
+        out, err = child.communicate(timeout=LIMIT_S)
+    warning, error = err.decode().splitlines()
+    assert warning.startswith("warning: ") and "zeros" in warning
+    assert error.startswith("error: ") and "zeros" in error and " - " in error
+    assert (out, child.returncode) == (b"", 1)
+
+
+@needs_pulse
+def test_an_unknown_microphone_is_one_line_of_error(tiny: Path) -> None:
+    with virtual_microphone() as microphone:
+        result = run(
+            "listen", "--device", "gramophone", "--model", tiny, env=_only_sound(microphone.env)
+        )
+    assert "gramophone" in error_of(result)
+    assert result.returncode == 1
+
+
+@needs_pulse
+def test_devices_are_listed_with_the_default_marked() -> None:
+    with virtual_microphone() as microphone:
+        result = run("devices", env=_only_sound(microphone.env))
+    assert result.returncode == 0
+    assert result.stderr == b""
+    assert re.search(rb"^\*  +\d+  default", result.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", [["listen"], ["devices"]])
+def test_without_portaudio_it_says_how_to_install_it(
+    command: List[str], tiny: Path, tmp_path: Path
+) -> None:
+    # sounddevice raises just this where the library is missing.
+    (tmp_path / "sounddevice.py").write_text('raise OSError("PortAudio library not found")\n')
+    model = ["--model", str(tiny)] if command == ["listen"] else []
+    paths = os.pathsep.join([str(tmp_path), str(ROOT)])
+    result = run(*command, *model, env={"PYTHONPATH": paths})
+    assert "PortAudio" in error_of(result)
+    assert "install" in error_of(result)
+    assert result.returncode == 1
+
+
+def test_the_doctor_names_what_is_missing_and_checks_the_rest(tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "sounddevice.py").write_text('raise OSError("PortAudio library not found")\n')
+    paths = os.pathsep.join([str(tmp_path), str(ROOT)])
+    result = run("doctor", "--model", tiny, env={"PYTHONPATH": paths})
+    lines = dict(line[6:].split(": ", 1) for line in result.stdout.decode().splitlines())
+    assert result.returncode == 1
+    assert "install" in lines["PortAudio"]
+    for name in ("voice activity", "model", "backend", "decoder"):
+        assert f"ok    {name}: ".encode() in result.stdout

@@ -1,0 +1,168 @@
+"""Where results go, all of them together."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import List
+
+import pytest
+
+from streamer.cli.support import outputs as outputs
+from streamer.cli.support import outputs as outputs_module
+from streamer.cli.support.outputs import OutputOptions, Outputs
+from streamer.dictation import find_typist, load_commands
+from streamer.errors import OutputError, UsageError
+from tests.support.events import final, partial
+
+LIMIT_S = 120.0
+
+
+class Paper:
+    """What is typed into."""
+
+    name = "paper"
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def type_text(self, text: str) -> None:
+        self.text += text
+
+    def backspace(self, times: int) -> None:
+        self.text = self.text[: len(self.text) - times]
+
+
+@pytest.fixture(autouse=True)
+def no_user_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("STREAMER_CONFIG", str(tmp_path / "config" / "config.toml"))
+
+
+def run(options: OutputOptions, *events, told: List[str]) -> str:
+    stream = io.StringIO()
+    with Outputs(options, stream, told.append) as outputs:
+        for event in events:
+            outputs.write(event)
+    return stream.getvalue()
+
+
+def test_events_pass_unchanged_without_dictation():
+    outputs = Outputs(OutputOptions(), io.StringIO(), print)
+    event = partial("hel", "he")
+    assert outputs.write(event) == [event]
+    assert outputs.write(final("period")) == [final("period")]
+    assert not outputs.stop_requested
+
+
+def test_the_file_has_what_is_shown_before_it_is_shown(tmp_path):
+    path = tmp_path / "out.txt"
+
+    class Screen(io.StringIO):
+        def write(self, text: str) -> int:
+            assert path.read_text().endswith(text)
+            return super().write(text)
+
+    screen = Screen()
+    with Outputs(OutputOptions(output=path), screen, print) as outputs:
+        outputs.write(final("one"))
+        outputs.write(final("two"))
+    assert screen.getvalue() == path.read_text() == "one\ntwo\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "format", "begin"),
+    [("a.jsonl", None, '{"type"'), ("a.SRT", None, "1\n"), ("a.vtt", None, "WEBVTT"),
+     ("a.md", None, "one"), ("a.vtt", "jsonl", '{"type"')],
+)  # fmt: skip
+def test_a_file_has_the_format_of_its_name_unless_one_is_asked_for(tmp_path, name, format, begin):
+    with Outputs(OutputOptions(format, output=tmp_path / name), io.StringIO(), print) as outputs:
+        outputs.write(final("one"))
+    assert (tmp_path / name).read_text().startswith(begin)
+
+
+def test_dictation_is_carried_out_in_every_output(tmp_path, monkeypatch):
+    paper, told = Paper(), []
+    monkeypatch.setattr(outputs_module, "find_typist", lambda: paper)
+    options = OutputOptions(output=tmp_path / "text.txt", dictation=True, type=True)
+    said = ["hello comma world", "what a mess", "scratch that", "full stop new line", "i say"]
+    shown = run(options, *map(final, said), final("stop listening"), told=told)
+    text = "Hello, world.\nI say"
+    assert paper.text == text
+    assert (tmp_path / "text.txt").read_text() == text + "\n"
+    assert shown == text + "\n"
+    assert told == []
+
+
+def test_json_lines_have_the_dictated_text_and_the_edits():
+    lines = run(
+        OutputOptions("jsonl", dictation=True),
+        partial("one per", "one"),
+        final("one period"),
+        final("scratch that"),
+        told=[],
+    ).splitlines()
+    events = [json.loads(line) for line in lines]
+    assert [event["type"] for event in events] == ["partial", "final", "edit", "final", "edit"]
+    assert events[0]["stable"] == ""
+    assert events[1]["text"] == events[1]["stable"] == "One."
+    assert [word["word"] for word in events[1]["words"]] == ["one", "period"]
+    assert (events[4]["delete"], events[4]["insert"]) == (4, "")
+
+
+def test_typing_without_dictation_joins_finals_and_changes_nothing_else(monkeypatch):
+    paper = Paper()
+    monkeypatch.setattr(outputs_module, "find_typist", lambda: paper)
+    shown = run(OutputOptions(type=True), final("one period"), final("two"), told=[])
+    assert paper.text == "one period two"
+    assert shown == "one period\ntwo\n"
+
+
+def test_numbers_become_digits_without_dictation_too():
+    pytest.importorskip("text_to_num")
+    shown = run(OutputOptions(numbers=True), final("twenty five period"), told=[])
+    assert shown == "25 period\n"
+
+
+def test_stop_listening_is_a_request_to_stop():
+    outputs = Outputs(OutputOptions(dictation=True), None, print)
+    outputs.write(final("stop"))
+    assert not outputs.stop_requested
+    outputs.write(final("stop listening"))
+    assert outputs.stop_requested
+
+
+def test_the_users_own_commands_count(tmp_path):
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "commands.toml").write_text('[replacements]\n"my name" = "Ada L."\n')
+    shown = run(OutputOptions(dictation=True), final("i am my name"), told=[])
+    assert shown == "I am Ada L.\n"
+    assert "my name" not in load_commands().commands
+
+
+def test_what_cannot_be_had_is_told_before_anything_starts(tmp_path, monkeypatch):
+    monkeypatch.setattr(outputs_module, "find_typist", lambda: find_typist("linux", {}))
+    path = tmp_path / "out.txt"
+    with pytest.raises(OutputError, match="no window"):
+        Outputs(OutputOptions(output=path, type=True), None, print)
+    assert not path.exists()
+    with pytest.raises(UsageError, match="no program"):
+        Outputs(OutputOptions(on_final="no-such-program-anywhere"), None, print)
+    with pytest.raises(UsageError, match="no format 'html'"):
+        Outputs(OutputOptions("html"), None, print)
+
+
+def test_a_reader_that_leaves_does_not_keep_the_others_from_being_finished(tmp_path):
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    path: Path = tmp_path / "out.txt"
+    with (
+        pytest.raises(BrokenPipeError),
+        Outputs(
+            OutputOptions(output=path, on_final=f"sh -c 'cat > {tmp_path}/got'"), Gone(), print
+        ) as outputs,
+    ):
+        outputs.write(final("one"))
+    assert path.read_text() == "one\n"

@@ -1,0 +1,279 @@
+"""The real program in real pipelines. The network is a tiny random one: what it hears is nonsense,
+but it is the same nonsense every time."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Dict, List
+
+import pytest
+import soundfile
+
+import streamer.output
+from streamer.cli.app import run
+from tests.support.bundles import make_tiny_bundle
+from tests.support.recordings import babble
+
+LIMIT_S = 300
+#: Variables by which programs are made to write colours, wrap lines or spare characters.
+HOSTILE: Dict[str, str] = {
+    "FORCE_COLOR": "1", "CLICOLOR_FORCE": "1", "TTY_COMPATIBLE": "1", "PY_COLORS": "1",
+    "TERM": "xterm-256color", "COLUMNS": "20", "LC_ALL": "C", "PYTHONIOENCODING": "ascii",
+}  # fmt: skip
+
+
+class Program:
+    """The program and its recordings, in a folder of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        make_tiny_bundle(folder / "tiny", n_hidden=8)
+        for number in (1, 2, 3):
+            sound = babble(4.0)[number * 1000 :] * (0.3 + 0.2 * number)
+            soundfile.write(folder / f"{number}.wav", sound, 16000)
+        (folder / "bad.wav").write_bytes(b"this is not audio")
+        shim = folder / "bin" / "streamer"
+        shim.parent.mkdir()
+        shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m streamer.cli.app "$@"\n')
+        shim.chmod(0o755)
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("STREAMER_", "FORCE_"))}
+        self.environment = {
+            **clean,
+            "PATH": f"{shim.parent}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(Path(streamer.output.__file__).parents[2]),
+            "STREAMER_CONFIG": str(folder / "none.toml"),
+            "STREAMER_MODEL": str(folder / "tiny"),
+            "STREAMER_ONE_SHOT": "1",
+            "STREAMER_BACKEND": "numpy",
+            "STREAMER_DECODER": "greedy",  # letters tell recordings apart, a small lexicon does not
+        }
+
+    def run(self, line: str, check: bool = True, **environment: str):
+        """Run a line of shell; what it wrote, as bytes."""
+        done = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", line],
+            cwd=self.folder,
+            env={**self.environment, **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+        if check:
+            assert (done.returncode, done.stderr) == (0, b""), done.stderr.decode()
+        return done
+
+
+pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory) -> Program:
+    return Program(tmp_path_factory.mktemp("pipes"))
+
+
+@pytest.fixture(scope="module")
+def said(program) -> List[str]:
+    """What the program says of each recording."""
+    lines = program.run("streamer transcribe 1.wav 2.wav 3.wav").stdout.decode().splitlines()
+    assert len(set(lines)) == len(lines) == 3
+    assert all(line.strip() for line in lines)
+    return lines
+
+
+@pytest.mark.parametrize("format", ["text", "jsonl"])
+def test_nothing_but_data_is_on_standard_output_whatever_the_environment_says(program, format):
+    line = f"streamer transcribe --partials --format {format} 1.wav"
+    plain = program.run(line, NO_COLOR="1", TERM="dumb").stdout
+    coloured = program.run(line, **HOSTILE).stdout
+    assert b"\x1b" not in plain and b"\r" not in plain
+    if format == "jsonl":  # how long things took is measured, and differs
+        assert [_without_measures(x) for x in plain.splitlines()] == [
+            _without_measures(x) for x in coloured.splitlines()
+        ]
+    else:
+        assert coloured == plain
+
+
+def _without_measures(line: bytes) -> Dict[str, object]:
+    event = json.loads(line)
+    return {k: v for k, v in event.items() if not k.endswith("_ms") and k != "real_time_factor"}
+
+
+def test_text_is_a_line_a_final_and_partials_are_marked(program, said):
+    lines = program.run("streamer transcribe --partials 1.wav").stdout.decode().splitlines()
+    assert lines[-1] == said[0]
+    assert len(lines) > 2
+    assert all(line.startswith("~ ") for line in lines[:-1])
+
+
+def test_json_lines_follow_the_schema_and_lead_to_the_same_text(program, said):
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = Path(streamer.output.__file__).with_name("events.schema.json").read_text()
+    validator = jsonschema.Draft202012Validator(json.loads(schema))
+    output = program.run("streamer transcribe --format jsonl 1.wav").stdout
+    events = [json.loads(line) for line in output.splitlines()]
+    for event in events:
+        validator.validate(event)
+    assert [e["text"] for e in events if e["type"] == "final"] == said[:1]
+    assert [e["seq"] for e in events] == list(range(len(events)))
+    stable = ""
+    for event in events:
+        if event["type"] in ("partial", "final"):
+            assert event["text"].startswith(event["stable"])
+            assert event["stable"].startswith(stable)
+            stable = event["stable"]
+    assert len([e for e in events if e["type"] == "partial"]) > 2
+
+
+def test_jq_picks_out_the_finals(program, said):
+    if shutil.which("jq") is None:
+        pytest.skip("jq is not installed")
+    line = """streamer transcribe --format jsonl 2.wav | jq -r 'select(.type=="final").text'"""
+    assert program.run(line).stdout.decode() == said[1] + "\n"
+
+
+def test_tee_keeps_what_passes(program, said):
+    passed = program.run("streamer transcribe 1.wav 2.wav | tee notes.txt").stdout
+    assert (program.folder / "notes.txt").read_bytes() == passed
+    assert passed.decode().splitlines() == said[:2]
+
+
+@pytest.mark.parametrize("format", ["text", "vtt"])
+def test_a_reader_that_leaves_ends_it_quietly(program, format):
+    reader = "'import sys; sys.stdin.readline()'"
+    line = f"streamer transcribe --format {format} --partials 1.wav 2.wav 3.wav"
+    line = line.replace(" 2.wav 3.wav", "") if format in ("srt", "vtt") else line
+    done = program.run(f"{line} | '{sys.executable}' -c {reader}")
+    assert done.stdout == b""
+
+
+def test_head_takes_the_first_line(program, said):
+    assert (
+        program.run("streamer transcribe 1.wav 2.wav | head -1").stdout.decode() == said[0] + "\n"
+    )
+
+
+def test_raw_samples_and_wav_come_through_standard_input(program, said):
+    samples, _ = soundfile.read(program.folder / "3.wav", dtype="int16")
+    (program.folder / "raw").write_bytes(samples.astype("<i2").tobytes())
+    assert program.run("cat raw | streamer transcribe -").stdout.decode() == said[2] + "\n"
+    assert program.run("cat 3.wav | streamer transcribe -").stdout.decode() == said[2] + "\n"
+
+
+@pytest.mark.parametrize(("format", "parse"), [("srt", "from_srt"), ("vtt", "read")])
+def test_subtitles_redirected_to_a_file_are_valid(program, said, format, parse):
+    webvtt = pytest.importorskip("webvtt")
+    program.run(f"streamer transcribe --format {format} 1.wav > talk.{format}", **HOSTILE)
+    cues = list(getattr(webvtt, parse)(str(program.folder / f"talk.{format}")))
+    assert " ".join(cue.text.replace("\n", " ") for cue in cues) == said[0]
+    assert [cue.start for cue in cues] == sorted(cue.start for cue in cues)
+
+
+def test_one_bad_file_does_not_stop_the_rest_and_the_exit_code_says_so(program, said):
+    done = program.run(
+        "streamer transcribe --format vtt --output-dir out 1.wav bad.wav missing.wav 2.wav",
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stdout == b""
+    errors = done.stderr.decode().splitlines()
+    assert len(errors) == 2
+    assert all(line.startswith("error: ") and " - " in line for line in errors)
+    assert "bad.wav" in errors[0] and "missing.wav" in errors[1]
+    for number in (1, 2):
+        text = (program.folder / "out" / f"{number}.vtt").read_text()
+        assert text.startswith("WEBVTT\n\n")
+        heard = text.split("\n", 3)[3].replace("\n", " ").strip()
+        assert heard == said[number - 1]
+
+
+def test_a_folder_is_all_its_recordings(program, said):
+    inside = program.folder / "folder" / "deeper"
+    inside.mkdir(parents=True)
+    shutil.copy(program.folder / "1.wav", inside.parent)
+    shutil.copy(program.folder / "2.wav", inside)
+    output = program.run("streamer transcribe folder").stdout.decode()
+    assert output.splitlines() == said[:2]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--format", "srt", "1.wav", "2.wav"],
+        ["--output", "both.srt", "1.wav", "2.wav"],
+        ["--format", "html", "1.wav"],
+        ["--output", "1.wav", "1.wav"],
+        ["--output", "x", "--output-dir", "y", "1.wav"],
+        ["--on-final", "no-such-program-anywhere", "1.wav"],
+        ["--on-final", "echo 'x", "1.wav"],
+    ],
+)
+def test_what_does_not_go_together_is_a_usage_error(program, arguments, monkeypatch, capsys):
+    for name, value in program.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(program.folder)
+    before = Path("1.wav").read_bytes()
+    assert run(["transcribe", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: ") and err.count("\n") == 1 and " - " in err
+    assert Path("1.wav").read_bytes() == before
+
+
+def test_the_file_gets_a_copy_in_the_format_of_its_name(program, said):
+    output = program.run("streamer transcribe --output copy.jsonl --timestamps 1.wav").stdout
+    assert output.decode().startswith("[00:00:00.000 --> ")
+    assert output.decode().endswith(f"] {said[0]}\n")
+    lines = (program.folder / "copy.jsonl").read_text().splitlines()
+    assert [json.loads(x)["text"] for x in lines if '"final"' in x] == said[:1]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_a_killed_program_loses_nothing_that_was_shown(program):
+    files = ["1.wav", "2.wav", "3.wav"] * 30
+    with subprocess.Popen(
+        [sys.executable, "-m", "streamer.cli.app", "transcribe", "--output", "kept.txt", *files],
+        cwd=program.folder,
+        env=program.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        shown = [process.stdout.readline() for _ in range(3)]
+        process.kill()
+        shown += process.stdout.readlines()
+    assert process.returncode == -signal.SIGKILL
+    kept = (program.folder / "kept.txt").read_text().splitlines(keepends=True)
+    assert kept[: len(shown)] == shown
+
+
+def test_a_command_gets_each_final(program, said):
+    program.run("streamer transcribe --on-final 'tee -a got.txt' 1.wav 2.wav 2> chatter")
+    assert (program.folder / "got.txt").read_text().splitlines() == said[:2]
+    assert (program.folder / "chatter").read_text().splitlines() == said[:2]
+
+
+def test_dictation_flows_and_json_lines_say_how(program, said):
+    output = program.run("streamer transcribe --dictation 1.wav 2.wav").stdout.decode()
+    assert output.count("\n") == 1
+    assert output.lower().rstrip("\n") == " ".join(said[:2])
+    output = program.run("streamer transcribe --dictation --format jsonl 1.wav").stdout.decode()
+    edits = [json.loads(line) for line in io.StringIO(output) if '"edit"' in line]
+    assert "".join(edit["insert"] for edit in edits).lower() == said[0]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_one_error(program):
+    for line in ("streamer transcribe 1.wav > /dev/full", "streamer transcribe -o /dev/full 1.wav"):
+        done = program.run(line, check=False)
+        assert done.returncode == 1
+        assert done.stderr.decode().startswith("error: ")
+        assert done.stderr.count(b"\n") == 1

@@ -1,0 +1,144 @@
+"""Words as they are spoken: the lexicon's file, guesses, and a decoder that goes by sounds."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import List
+
+import numpy as np
+import pytest
+
+from streamer.decoding import UserWord, create_decoder, read_scorer
+from streamer.decoding.decoder import FloatArray
+from streamer.decoding.lexicon.letter_to_sound import PHONEMES, LetterToSound, Pronunciation
+from streamer.decoding.lexicon.lexicon import Lexicon, read_lexicon, write_lexicon
+from streamer.errors import DecoderError, ModelError
+from tests.support.paths import TINY_SCORER
+from tests.support.posteriors import ENGLISH, chunks, letters_as_sounds, with_sounds
+
+TINY = TINY_SCORER
+
+
+def said(text: str) -> Pronunciation:
+    return tuple(PHONEMES.index(name) for name in text.split())
+
+
+SMALL = Lexicon(
+    {"cat": [said("K AE T")], "either": [said("IY DH ER"), said("AY DH ER")]},
+    lambda: LetterToSound({"b": said("B"), "a": said("AE"), "ab_": said("EY"), "x": said("K S")}),
+)
+
+
+def test_a_lexicon_comes_back_from_its_file(tmp_path: Path) -> None:
+    path, again = tmp_path / "a.gz", tmp_path / "b.gz"
+    write_lexicon(SMALL, path)
+    read = read_lexicon(path)
+    assert dict(read.words) == SMALL.words
+    assert len(read.words) == 2 and "dog" not in read.words
+    assert read.rules.rules == SMALL.rules.rules
+    write_lexicon(read, again)
+    assert path.read_bytes() == again.read_bytes()
+
+
+def test_listed_words_possessives_and_guesses() -> None:
+    assert SMALL.pronunciations("either") == [said("IY DH ER"), said("AY DH ER")]
+    assert SMALL.pronunciations("cat's") == [said("K AE T S")]
+    assert SMALL.pronunciations("either's") == [said("IY DH ER Z"), said("AY DH ER Z")]
+    # The rule with the most neighbours counts: an a before b at the end is another one.
+    assert SMALL.pronunciations("bab") == [said("B AE B")]
+    assert SMALL.pronunciations("xa") == [said("K S AE")]
+    assert SMALL.pronunciations("q") == []
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: b"",
+        lambda data: data[: len(data) // 2],
+        lambda data: b"no gzip at all",
+        lambda data: gzip.compress(b"another file\n"),
+        lambda data: gzip.compress(b"streamer lexicon 1\ncat\tK AE T\n"),
+        lambda data: gzip.compress(b"streamer lexicon 1\ncat\tK XX T\n\n"),
+        lambda data: gzip.compress(b"streamer lexicon 1\ncat K AE T\n\n"),
+        lambda data: gzip.compress(b"streamer lexicon 1\n\xff\tK\n\n"),
+    ],
+)
+def test_a_damaged_lexicon_is_refused_in_one_line(tmp_path: Path, damage: object) -> None:
+    path = tmp_path / "a.gz"
+    write_lexicon(SMALL, path)
+    path.write_bytes(damage(path.read_bytes()))  # type: ignore[operator]
+    with pytest.raises(ModelError, match="lexicon"):
+        read_lexicon(path)
+
+
+def test_a_damaged_rule_is_refused_when_it_is_needed(tmp_path: Path) -> None:
+    path = tmp_path / "a.gz"
+    path.write_bytes(gzip.compress(b"streamer lexicon 1\ncat\tK AE T\n\na\tXX\n"))
+    lexicon = read_lexicon(path)
+    assert lexicon.pronunciations("cat") == [said("K AE T")]
+    with pytest.raises(ModelError, match="rule"):
+        lexicon.pronunciations("a")
+
+
+def _lexicon(tmp_path: Path, same: List[str]) -> Path:
+    """Words of the tiny scorer by letters, but some sound the same."""
+    words = {w: [letters_as_sounds(w)] for w in read_scorer(TINY).words(ENGLISH)}
+    for word in same:
+        words[word] = [letters_as_sounds(same[0])]
+    path = tmp_path / "tiny.lexicon.gz"
+    rules = LetterToSound({letter: letters_as_sounds(letter) for letter in ENGLISH.labels[1:]})
+    write_lexicon(Lexicon(words, lambda: rules), path)
+    return path
+
+
+def _spell(text: str) -> FloatArray:
+    labels = [28]
+    for letter in text:
+        labels += [*ENGLISH.encode(letter), 28, 28]
+    rows = np.full((len(labels), 29), 0.001, np.float32)
+    rows[np.arange(len(labels)), labels] = 0.972
+    return with_sounds(rows)
+
+
+def test_of_words_that_sound_the_same_the_language_model_chooses(tmp_path: Path) -> None:
+    words = read_scorer(TINY).words(ENGLISH)
+    assert {"mother", "morning"} <= set(words)
+    lexicon = _lexicon(tmp_path, ["mother", "morning"])
+    decoder = create_decoder(
+        "beam", ENGLISH, TINY, lexicon_path=lexicon, n_phonemes=len(PHONEMES) + 1
+    )
+    heard = {}
+    for text in ("she came in the mother", "what elizabeth said to her mother"):
+        decoder.reset()
+        for chunk in chunks(_spell(text)):
+            decoder.feed(chunk)
+        heard[text] = decoder.finish().text
+    assert heard == {
+        "she came in the mother": "she came in the morning",
+        "what elizabeth said to her mother": "what elizabeth said to her mother",
+    }
+
+
+def test_a_users_word_that_no_lexicon_has_is_heard_by_the_rules(tmp_path: Path) -> None:
+    lexicon = _lexicon(tmp_path, [])
+    texts = []
+    for words in ([], [UserWord("zyx", 9.0)]):
+        decoder = create_decoder("beam", ENGLISH, TINY, None, words, lexicon, len(PHONEMES) + 1)
+        for chunk in chunks(_spell("the zyx said")):
+            decoder.feed(chunk)
+        texts.append(decoder.finish().text)
+    assert "zyx" not in texts[0]
+    assert texts[1] == "the zyx said"
+
+
+def test_a_users_word_that_no_rule_can_say_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "silent.gz"
+    write_lexicon(Lexicon({"the": [letters_as_sounds("the")]}, lambda: LetterToSound({})), path)
+    with pytest.raises(DecoderError, match="zyx"):
+        create_decoder("beam", ENGLISH, TINY, None, [UserWord("zyx")], path, len(PHONEMES) + 1)
+
+
+def test_a_network_of_other_phonemes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="phonemes"):
+        create_decoder("beam", ENGLISH, TINY, lexicon_path=_lexicon(tmp_path, []), n_phonemes=12)

@@ -1,0 +1,85 @@
+"""Names that the language model does not know, read aloud: heard with --words, and only then."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import List
+
+import pytest
+
+from streamer.bundle import find_bundle
+from streamer.errors import ModelError
+from tests.support.paths import DATA
+
+NAMES = ["ravindra", "matsumoto", "fernandinho", "popocatepetl"]
+RECORDING = DATA / "names.ogg"
+
+
+def bundled_model_is_there() -> bool:
+    try:
+        return bool(find_bundle("english"))
+    except ModelError:
+        return False
+
+
+pytestmark = pytest.mark.skipif(
+    not bundled_model_is_there(), reason="the bundled model is not in this checkout"
+)
+
+
+def heard(*options: str, **environment: str) -> List[str]:
+    """What the real program says of the recording, a line an utterance."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("STREAMER_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "streamer.cli.app", "transcribe", *options, str(RECORDING)],
+        env={**clean, "STREAMER_CONFIG": os.devnull, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+def names_in(lines: List[str]) -> List[str]:
+    return [word for line in lines for word in line.split() if word in NAMES]
+
+
+def test_without_user_words_the_names_cannot_be_heard():
+    lines = heard()
+    assert len(lines) == len(NAMES)  # it is heard that somebody is named, but not who
+    assert names_in(lines) == []
+
+
+def test_words_from_a_file_are_heard(tmp_path):
+    words = tmp_path / "words.txt"
+    # The last is not spoken as an English speaker would spell it, and needs more weight.
+    weights = [8, 8, 8, 12]
+    lines = [f"{name}={weight}\n" for name, weight in zip(NAMES, weights)]
+    words.write_text("# friends\n" + "".join(lines), encoding="utf-8")
+    assert names_in(heard("--words", str(words))) == NAMES
+
+
+def test_a_word_with_a_weight_is_heard_and_changes_nothing_else():
+    without, lines = heard(), heard("--word", "Matsumoto=8")
+    assert names_in(lines) == ["matsumoto"]
+    assert [lines[i] for i in (0, 2, 3)] == [without[i] for i in (0, 2, 3)]
+
+
+def test_a_word_can_come_from_the_environment():
+    assert names_in(heard(STREAMER_WORD="matsumoto=8 fernandinho=8")) == NAMES[1:3]
+
+
+def test_a_weight_below_zero_makes_a_word_unlikely():
+    assert names_in(heard("--word", "matsumoto=-50")) == []
+
+
+def test_dictation_tells_the_decoder_to_expect_its_commands(tmp_path):
+    """A user's own command is heard, though its word is new to the language model."""
+    (tmp_path / "commands.toml").write_text('[punctuation]\n"matsumoto" = ";"\n', encoding="utf-8")
+    (line,) = heard("--dictation", STREAMER_CONFIG=str(tmp_path / "config.toml"))
+    assert ";" in line

@@ -1,0 +1,160 @@
+"""Measuring compute units, with a stand-in for Core ML that insists on the contract."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Dict, List, Tuple
+
+import numpy as np
+import pytest
+
+from streamer.acoustic.coreml_model import COMPUTE_UNITS
+from streamer.errors import ModelError
+from streamer.models import compute_units as compute_units
+from streamer.models import compute_units as units
+
+
+class Clock:
+    """Time passes only where somebody computes."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class StandIn:
+    """An acoustic model that takes as long as it is told and refuses what Core ML refuses."""
+
+    n_steps, n_context, n_input, n_hidden, n_labels = 16, 9, 26, 8, 29
+    backend = "coreml"
+    flexible_steps = False
+
+    def __init__(self, clock: Clock, compute_unit: str, times_ms: List[float], bad: bool) -> None:
+        self.compute_unit = compute_unit
+        self.calls = 0
+        self._clock, self._times, self._bad = clock, times_ms, bad
+        self._given: Tuple[Any, Any] = self.initial_state()
+
+    def initial_state(self) -> Tuple[Any, Any]:
+        return np.zeros((1, 8), np.float32), np.zeros((1, 8), np.float32)
+
+    def infer(self, window: Any, n: int, state: Tuple[Any, Any]) -> Any:
+        assert window.dtype == np.float32 and window.shape == (1, 16, 19, 26) and n == 16
+        assert all(part.dtype == np.float32 and part.shape == (1, 8) for part in state)
+        if self.calls:
+            assert all(a is b for a, b in zip(state, self._given)), "the state was not carried"
+        self._clock.now += self._times[self.calls % len(self._times)] / 1000
+        self.calls += 1
+        # What a float16 network answers: rounded.
+        value = np.float16(1 / 29) if not self._bad else np.float16(np.nan)
+        self._given = (
+            np.full((1, 8), self.calls, np.float16).astype(np.float32),
+            np.zeros((1, 8), np.float32),
+        )
+        return np.full((n, 29), value, np.float32), self._given
+
+
+def loader(clock: Clock, times: Dict[str, List[float]], bad: bool = False) -> Any:
+    def load(path: Path, compute_unit: str) -> StandIn:
+        return StandIn(clock, compute_unit, times[compute_unit], bad)
+
+    return load
+
+
+def package(folder: Path, content: bytes = b"weights") -> Path:
+    path = folder / "model.mlpackage"
+    path.mkdir(exist_ok=True)
+    (path / "weight.bin").write_bytes(content)
+    return path
+
+
+def test_medians_and_slow_windows_are_those_of_the_clock(tmp_path: Path) -> None:
+    clock = Clock()
+    times = {name: [1.0] * 9 + [11.0] for name in COMPUTE_UNITS}
+    times["CPU_AND_NE"] = [2.0]
+    found = units.measure(package(tmp_path), windows=100, loader=loader(clock, times), clock=clock)
+    assert [m.compute_units for m in found] == list(COMPUTE_UNITS)
+    for m in found:
+        wanted = (2, 2) if m.compute_units == "CPU_AND_NE" else (1, 11)
+        assert (m.p50_ms, m.p95_ms) == pytest.approx(wanted)
+    # Live speech waits for the slow windows: an even 2 ms is better than 1 with hiccups.
+    assert units.fastest(found).compute_units == "CPU_AND_NE"
+
+
+def test_what_was_found_is_remembered_for_this_content_and_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = package(tmp_path)
+    cache = tmp_path / "cache"
+    assert units.recall(model, cache) is None
+    found = units.Measurement("model.mlpackage", "CPU_AND_NE", 1.0, 2.0, 100)
+    units.remember(model, found, cache)
+    assert units.recall(model, cache) == "CPU_AND_NE"
+    units.remember(model, units.Measurement("model.mlpackage", "ALL", 0.5, 1.0, 100), cache)
+    assert units.recall(model, cache) == "ALL"
+    package(tmp_path, b"other weights")
+    assert units.recall(model, cache) is None
+    package(tmp_path)
+    assert units.recall(model, cache) == "ALL"
+    monkeypatch.setattr(units, "machine", lambda: "another Mac")
+    assert units.recall(model, cache) is None
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"x": 3}', json.dumps({"a": {}})])
+def test_a_damaged_memory_is_no_memory(tmp_path: Path, content: str) -> None:
+    model = package(tmp_path)
+    (tmp_path / "compute-units.json").write_text(content, encoding="utf-8")
+    assert units.recall(model, tmp_path) is None
+    found = units.Measurement("model.mlpackage", "CPU_ONLY", 1.0, 2.0, 100)
+    units.remember(model, found, tmp_path)
+    assert units.recall(model, tmp_path) == "CPU_ONLY"
+
+
+def test_answers_that_are_no_numbers_are_not_a_measurement(tmp_path: Path) -> None:
+    clock = Clock()
+    times = {name: [1.0] for name in COMPUTE_UNITS}
+    with pytest.raises(ModelError, match="numbers on CPU_ONLY"):
+        units.measure(package(tmp_path), loader=loader(clock, times, bad=True), clock=clock)
+
+
+def test_unknown_units_and_empty_measurements_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="TPU"):
+        units.measure(package(tmp_path), ["TPU"])
+    with pytest.raises(ModelError):
+        units.measure(package(tmp_path), windows=0)
+    with pytest.raises(ModelError):
+        units.fastest([])
+
+
+def test_the_bench_measures_the_bundles_network_and_every_shape_and_remembers(
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip("coremltools", reason="coremltools is not installed")
+    import dataclasses
+
+    from streamer.cli.commands.machine.bench_units import chosen_units, measured_lines
+    from streamer.convert.coreml import write_coreml
+    from tests.support.bundles import make_tiny_bundle, random_weights
+
+    bundle = make_tiny_bundle(tmp_path / "tiny")
+    own = write_coreml(random_weights(32), tmp_path / "tiny" / "tiny.mlpackage")
+    bundle = dataclasses.replace(bundle, networks={**bundle.networks, "coreml": own})
+    clock = Clock()
+    times = {name: [5.0] for name in COMPUTE_UNITS}
+    (tmp_path / "shapes").mkdir()
+    lines = measured_lines(
+        bundle, chosen_units("all"), tmp_path / "shapes", loader(clock, times), tmp_path
+    )
+    for name in ("tiny.mlpackage", "lstm, fp16", "unrolled, fp16", "stateful, fp16"):
+        assert sum(line.startswith(f"{name} ") for line in lines) == len(COMPUTE_UNITS)
+    assert units.recall(own, tmp_path) in COMPUTE_UNITS
+
+
+def test_a_bench_of_unknown_units_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    from streamer.cli.app import run
+
+    assert run(["bench", "--compute-units", "TPU"]) == 2
+    assert capsys.readouterr().err.startswith("error: compute units TPU")

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import hashlib
+import threading
+from pathlib import Path
+from typing import Iterator, List
+
+import pytest
+
+from streamer.errors import ModelError
+from streamer.models import RemoteFile, download
+from tests.support.http_server import FileServer
+
+BODY = bytes(range(256)) * 1200  # 300 kB: several blocks
+
+
+@pytest.fixture
+def server() -> Iterator[FileServer]:
+    with FileServer() as server:
+        server.script.body = BODY
+        yield server
+
+
+def files_in(folder: Path) -> List[str]:
+    return sorted(p.name for p in folder.iterdir()) if folder.exists() else []
+
+
+def test_a_whole_file_arrives_with_its_sum(server: FileServer, tmp_path: Path) -> None:
+    seen: List[int] = []
+    result = download(
+        RemoteFile(server.url("m.pbmm"), len(BODY)), tmp_path, lambda done, total: seen.append(done)
+    )
+    assert result.path.read_bytes() == BODY
+    assert result.sha256 == hashlib.sha256(BODY).hexdigest()
+    assert seen == sorted(seen) and seen[-1] == len(BODY)
+    assert files_in(tmp_path) == ["m.pbmm"]
+
+
+def test_a_broken_line_is_taken_up_where_it_broke(server: FileServer, tmp_path: Path) -> None:
+    server.script.breaks_after = [100_000, 50_000, None]
+    result = download(RemoteFile(server.url("m.pbmm")), tmp_path)
+    assert result.path.read_bytes() == BODY
+    assert [r.get("Range") for r in server.script.requests] == [
+        None,
+        "bytes=100000-",
+        "bytes=150000-",
+    ]
+
+
+def test_a_later_call_goes_on_from_an_earlier_one(server: FileServer, tmp_path: Path) -> None:
+    server.script.breaks_after = [70_000] * 2
+    with pytest.raises(ModelError, match=r"broke after 140,000 of 307,200 bytes - .*goes on"):
+        download(RemoteFile(server.url("m.pbmm")), tmp_path, attempts=2)
+    assert files_in(tmp_path) == ["m.pbmm.part", "m.pbmm.part.json"]
+    assert download(RemoteFile(server.url("m.pbmm")), tmp_path).path.read_bytes() == BODY
+    assert server.script.requests[-1]["Range"] == "bytes=140000-"
+
+
+def test_a_file_that_changed_meanwhile_is_fetched_anew(server: FileServer, tmp_path: Path) -> None:
+    server.script.breaks_after = [70_000]
+    with pytest.raises(ModelError):
+        download(RemoteFile(server.url("m.pbmm")), tmp_path, attempts=1)
+    server.script.body, server.script.etag = BODY[::-1], '"two"'
+    assert download(RemoteFile(server.url("m.pbmm")), tmp_path).path.read_bytes() == BODY[::-1]
+
+
+def test_a_file_that_shrank_meanwhile_is_fetched_anew(server: FileServer, tmp_path: Path) -> None:
+    server.script.breaks_after = [70_000]
+    with pytest.raises(ModelError):
+        download(RemoteFile(server.url("m.pbmm")), tmp_path, attempts=1)
+    server.script.body = BODY[:1000]
+    assert download(RemoteFile(server.url("m.pbmm")), tmp_path).path.read_bytes() == BODY[:1000]
+
+
+def test_a_server_without_parts_or_versions_is_asked_from_the_start(
+    server: FileServer, tmp_path: Path
+) -> None:
+    server.script.ranges, server.script.etag = False, None
+    server.script.breaks_after = [70_000]
+    assert download(RemoteFile(server.url("m.pbmm")), tmp_path).path.read_bytes() == BODY
+
+
+def test_a_stalled_line_is_given_up(server: FileServer, tmp_path: Path) -> None:
+    server.script.stall = threading.Event()
+    with pytest.raises(ModelError, match="timed out"):
+        download(RemoteFile(server.url("m.pbmm")), tmp_path, timeout_s=0.3, attempts=2)
+    server.script.stall = None
+    assert download(RemoteFile(server.url("m.pbmm")), tmp_path).path.read_bytes() == BODY
+
+
+def test_redirections_are_followed(server: FileServer, tmp_path: Path) -> None:
+    with FileServer() as other:
+        other.script.body = BODY
+        server.script.location = other.url("elsewhere/x")
+        assert download(RemoteFile(server.url("m.pbmm")), tmp_path).path.read_bytes() == BODY
+
+
+@pytest.mark.parametrize("where", ["file:///etc/passwd", "ftp://127.0.0.1/x"])
+def test_redirections_out_of_http_are_not(server: FileServer, tmp_path: Path, where: str) -> None:
+    server.script.location = where
+    with pytest.raises(ModelError, match=r"not safe to follow|answered 302"):
+        download(RemoteFile(server.url("m.pbmm")), tmp_path)
+    assert not (tmp_path / "m.pbmm").exists()
+
+
+def test_another_length_than_the_known_one_is_refused_before_it_is_read(
+    server: FileServer, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelError, match="307,200 bytes instead of 5"):
+        download(RemoteFile(server.url("m.pbmm"), 5), tmp_path)
+    assert files_in(tmp_path) == []
+
+
+def test_a_server_that_promises_more_than_it_has_is_found_out(
+    server: FileServer, tmp_path: Path
+) -> None:
+    server.script.stated_length = len(BODY) + 1000
+    with pytest.raises(ModelError, match="goes on from there"):
+        download(RemoteFile(server.url("m.pbmm")), tmp_path, attempts=2)
+    assert not (tmp_path / "m.pbmm").exists()
+
+
+def test_a_server_that_promises_terabytes_is_refused(server: FileServer, tmp_path: Path) -> None:
+    server.script.stated_length = 1 << 45
+    with pytest.raises(ModelError, match="check the address"):
+        download(RemoteFile(server.url("m.pbmm")), tmp_path)
+
+
+def test_a_false_sum_leaves_nothing(server: FileServer, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="SHA-256"):
+        download(RemoteFile(server.url("m.pbmm"), sha256="0" * 64), tmp_path)
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_a_refusal_names_the_status(server: FileServer, tmp_path: Path, status: int) -> None:
+    server.script.status = status
+    with pytest.raises(ModelError, match=f"answered {status}"):
+        download(RemoteFile(server.url("m.pbmm")), tmp_path)
+    assert files_in(tmp_path) == []
+
+
+def test_nobody_at_the_address_is_one_line(tmp_path: Path) -> None:
+    with FileServer() as gone:
+        url = gone.url("m.pbmm")
+    with pytest.raises(ModelError, match="refused"):
+        download(RemoteFile(url), tmp_path, attempts=1)
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "m.pbmm", "http://127.0.0.1/"])
+def test_only_addresses_of_files_over_http_are_taken(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ModelError):
+        download(RemoteFile(url), tmp_path, attempts=1, timeout_s=1)

@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Iterator, List, Optional, Tuple
+
+import numpy as np
+import pytest
+
+from streamer.bundle import load_bundle, write_bundle
+from streamer.errors import ModelError
+from streamer.features import DeepSpeechFrontEnd
+from streamer.models import KnownModel, ModelStore, RemoteFile
+from tests.support.http_server import FileServer
+
+NETWORK = b"a network" * 1000
+SCORER = b"a scorer" * 1000
+
+
+def convert(
+    network: Path,
+    scorer: Optional[Path],
+    alphabet: Optional[Path],
+    folder: Path,
+    name: str,
+    licence: str,
+) -> None:
+    """Stand in for the converter: takes NETWORK, refuses everything else."""
+    if network.read_bytes() != NETWORK:
+        raise ModelError(f"{network.name}: not a network", "take another file")
+    (folder / "alphabet.txt").write_text(" \na\n", encoding="utf-8")
+    np.savez(folder / "weights.npz", nothing=np.zeros(1))
+    if scorer is not None:
+        (folder / "x.scorer").write_bytes(scorer.read_bytes())
+    write_bundle(
+        folder,
+        name=name,
+        front_end=DeepSpeechFrontEnd().describe(),
+        n_context=9,
+        n_steps=16,
+        n_input=26,
+        n_hidden=4,
+        n_labels=3,
+        networks={"numpy": "weights.npz"},
+        scorer=None if scorer is None else "x.scorer",
+        licence=licence,
+    )
+
+
+@pytest.fixture
+def servers() -> Iterator[Tuple[FileServer, FileServer]]:
+    with FileServer() as network, FileServer() as scorer:
+        network.script.body, scorer.script.body = NETWORK, SCORER
+        yield network, scorer
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelStore:
+    monkeypatch.setenv("STREAMER_MODELS", str(tmp_path / "models"))
+    return ModelStore(converter=convert)
+
+
+def known(servers: Tuple[FileServer, FileServer]) -> KnownModel:
+    network, scorer = servers
+    return KnownModel(
+        "toy-1.0",
+        "MPL-2.0",
+        "a toy",
+        RemoteFile(network.url("toy.pbmm")),
+        RemoteFile(scorer.url("toy.scorer")),
+    )
+
+
+def follow(name: str):  # type: ignore[no-untyped-def]
+    return lambda received, total: None
+
+
+def left_over(store: ModelStore) -> List[str]:
+    return sorted(p.name for p in store.root.iterdir()) if store.root.exists() else []
+
+
+def test_a_pulled_model_is_found_by_its_name(
+    store: ModelStore, servers: Tuple[FileServer, FileServer]
+) -> None:
+    folder = store.pull(known(servers), follow)
+    bundle = load_bundle("toy-1.0")
+    assert bundle.folder == folder == store.path("toy-1.0")
+    assert bundle.scorer_path is not None and bundle.scorer_path.read_bytes() == SCORER
+    assert [(m.name, m.licence) for m in store.installed()] == [("toy-1.0", "MPL-2.0")]
+    assert left_over(store) == ["downloads", "sums.json", "toy-1.0"]
+    assert list((store.root / "downloads").iterdir()) == []
+
+
+def test_an_interrupted_pull_leaves_no_model_and_goes_on_later(
+    store: ModelStore, servers: Tuple[FileServer, FileServer]
+) -> None:
+    servers[1].script.breaks_after = [500] * 4
+    with pytest.raises(ModelError, match="goes on from there"):
+        store.pull(known(servers), follow)
+    assert store.installed() == [] and "toy-1.0" not in left_over(store)
+    asked = len(servers[0].script.requests)
+    store.pull(known(servers), follow)
+    assert len(servers[0].script.requests) == asked  # the network was there already
+    assert servers[1].script.requests[-1]["Range"] == "bytes=2000-"
+
+
+def test_garbage_is_not_installed_nor_trusted_nor_kept(
+    store: ModelStore, servers: Tuple[FileServer, FileServer]
+) -> None:
+    servers[0].script.body = b"<html>not found</html>"
+    with pytest.raises(ModelError, match="not a network"):
+        store.pull(known(servers), follow)
+    assert store.installed() == [] and not store.is_trusted(known(servers).network)
+    servers[0].script.body = NETWORK
+    store.pull(known(servers), follow)
+    assert [m.name for m in store.installed()] == ["toy-1.0"]
+
+
+def test_the_first_sum_is_recorded_and_checked_ever_after(
+    store: ModelStore, servers: Tuple[FileServer, FileServer]
+) -> None:
+    model = known(servers)
+    assert not store.is_trusted(model.network)
+    store.pull(model, follow)
+    assert store.is_trusted(model.network)
+    store.remove("toy-1.0")
+    servers[0].script.body = b"b" + NETWORK[1:]
+    with pytest.raises(ModelError, match="SHA-256"):
+        store.pull(model, follow)
+    assert store.installed() == []
+
+
+def test_removing_leaves_nothing(store: ModelStore, servers: Tuple[FileServer, FileServer]) -> None:
+    store.pull(known(servers), follow)
+    store.remove("toy-1.0")
+    assert left_over(store) == ["downloads", "sums.json"]
+    with pytest.raises(ModelError, match=r"no model 'toy-1.0' is installed"):
+        store.remove("toy-1.0")
+
+
+def test_own_files_are_imported_and_stay_where_they_are(store: ModelStore, tmp_path: Path) -> None:
+    network, scorer = tmp_path / "n.pbmm", tmp_path / "s.scorer"
+    network.write_bytes(NETWORK)
+    scorer.write_bytes(SCORER)
+    store.import_files(network, "mine", scorer)
+    assert load_bundle("mine").scorer_path is not None
+    assert network.read_bytes() == NETWORK and scorer.read_bytes() == SCORER
+    store.import_files(store.path("mine"), "copy")
+    assert [m.name for m in store.installed()] == ["copy", "mine"]
+
+
+def test_a_name_in_use_is_not_overwritten(store: ModelStore, tmp_path: Path) -> None:
+    network = tmp_path / "n.pbmm"
+    network.write_bytes(NETWORK)
+    store.import_files(network, "mine")
+    with pytest.raises(ModelError, match="installed already"):
+        store.import_files(network, "mine")
+
+
+@pytest.mark.parametrize(
+    "name", ["", "../x", ".hidden", "A", "a/b", "a\\b", "english", "downloads"]
+)
+def test_names_that_would_leave_the_store_are_refused(
+    store: ModelStore, tmp_path: Path, name: str
+) -> None:
+    network = tmp_path / "n.pbmm"
+    network.write_bytes(NETWORK)
+    with pytest.raises(ModelError, match=r"no name for a model|taken by streamer"):
+        store.import_files(network, name)
+    assert left_over(store) == []
+
+
+def test_a_damaged_record_of_sums_is_not_overlooked(
+    store: ModelStore, servers: Tuple[FileServer, FileServer]
+) -> None:
+    store.root.mkdir(parents=True)
+    (store.root / "sums.json").write_text("{", encoding="utf-8")
+    with pytest.raises(ModelError, match="SHA-256 sums"):
+        store.pull(known(servers), follow)
+
+
+def test_a_model_with_a_damaged_description_can_still_be_removed(store: ModelStore) -> None:
+    (store.root / "broken").mkdir(parents=True)
+    (store.root / "broken" / "model.json").write_text("{", encoding="utf-8")
+    assert "unreadable" in store.installed()[0].licence
+    store.remove("broken")
+    assert store.installed() == []
+
+
+def test_what_is_recorded_is_plain_json(
+    store: ModelStore, servers: Tuple[FileServer, FileServer]
+) -> None:
+    store.pull(known(servers), follow)
+    sums = json.loads((store.root / "sums.json").read_text(encoding="utf-8"))
+    assert set(sums) == {f.url for f in (known(servers).network, known(servers).scorer) if f}
+    assert all(len(digest) == 64 for digest in sums.values())

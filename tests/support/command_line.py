@@ -1,0 +1,66 @@
+"""Runs the real command line in a process of its own, as a shell would."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Union
+
+from tests.support.paths import ROOT
+
+#: Guards against hangs only.
+LIMIT_S = 120.0
+
+
+Result = subprocess.CompletedProcess
+
+
+def environment(more: Optional[Mapping[str, str]] = None) -> Dict[str, str]:
+    """This process's environment without settings of streamer, and with the checkout's package."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith("STREAMER_")}
+    paths = [str(ROOT), env.get("PYTHONPATH", "")]
+    env["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
+    env["STREAMER_CONFIG"] = os.devnull
+    env["OMP_NUM_THREADS"] = "1"
+    env["STREAMER_BACKEND"] = "numpy"  # starts soonest
+    env.update(more or {})
+    return env
+
+
+def command(*arguments: Union[str, Path]) -> List[str]:
+    return [sys.executable, "-m", "streamer", *map(str, arguments)]
+
+
+def run(
+    *arguments: Union[str, Path],
+    stdin: bytes = b"",
+    env: Optional[Mapping[str, str]] = None,
+) -> Result[bytes]:
+    """Run to the end."""
+    return subprocess.run(
+        command(*arguments),
+        input=stdin,
+        capture_output=True,
+        env=environment(env),
+        timeout=LIMIT_S,
+        check=False,
+    )
+
+
+def start(*arguments: Union[str, Path], **more: Any) -> subprocess.Popen[bytes]:
+    """Start; standard output and standard error are pipes."""
+    env = environment(more.pop("env", None))
+    settings = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command(*arguments), env=env, **{**settings, **more})
+
+
+def error_of(result: Result[bytes]) -> str:
+    """The one line on standard error, which has to be ``error: what - what to do``."""
+    lines = result.stderr.decode().splitlines()
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("error: "), lines
+    what, dash, todo = lines[0][len("error: ") :].partition(" - ")
+    assert dash and what and todo, lines
+    return lines[0]

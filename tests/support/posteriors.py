@@ -1,0 +1,96 @@
+"""Makes probabilities of letters out of text, as a network of a given skill would."""
+
+from __future__ import annotations
+
+from typing import List, Tuple
+
+import numpy as np
+
+from streamer.decoding import Alphabet
+from streamer.decoding.decoder import FloatArray
+from streamer.decoding.lexicon.letter_to_sound import PHONEMES
+
+#: Letters that sound alike, for confusions that a language model has to mend.
+_ALIKE = ["aeiou", "bdgpt", "mn", "sz", "ck", "fv", "iy", "uw", "lr"]
+
+ENGLISH = Alphabet(list(" abcdefghijklmnopqrstuvwxyz'"))
+
+
+def posteriors(
+    text: str,
+    seed: int = 0,
+    confusion: float = 0.0,
+    noise: float = 0.02,
+    frames_per_letter: float = 3.3,
+    lead_frames: int = 12,
+    tail_frames: int = 12,
+    alphabet: Alphabet = ENGLISH,
+) -> FloatArray:
+    """Return float32 (frames, labels + 1) that a CTC network might give for a text.
+
+    Args:
+        text: what is said.
+        seed: makes it repeatable.
+        confusion: probability that a letter's peak lies on one that sounds alike.
+        noise: how much of each frame is spread over all labels at random.
+        frames_per_letter: mean distance of the letters' peaks (50 frames a second).
+        lead_frames: silence before.
+        tail_frames: silence behind.
+        alphabet: the labels.
+    """
+    random = np.random.default_rng(seed)
+    peaks: List[Tuple[int, int, float]] = []
+    at = lead_frames
+    previous = -1
+    for letter in text:
+        label = alphabet.encode(letter)[0]
+        at += max(2 if label == previous else 1, int(random.poisson(frames_per_letter)))
+        peaks.append((at, label, float(random.uniform(0.55, 0.98))))
+        previous = label
+    rows = np.zeros((at + 1 + tail_frames, len(alphabet) + 1))
+    rows[:, alphabet.blank] = 1.0
+    for frame, label, height in peaks:
+        alike = [
+            alphabet.encode(other)[0]
+            for group in _ALIKE
+            if alphabet.labels[label] in group
+            for other in group
+            if other != alphabet.labels[label] and alphabet.can_spell(other)
+        ]
+        rows[frame] = 0.0
+        rows[frame, alphabet.blank] = (1 - height) / 2
+        if alike and random.random() < confusion:
+            rows[frame, random.choice(alike)] += height * 0.7
+            rows[frame, label] += height * 0.3 + (1 - height) / 2
+        else:
+            rows[frame, label] += height
+            rows[frame, random.choice(alike) if alike else alphabet.blank] += (1 - height) / 2
+    spread = random.dirichlet(np.full(len(alphabet) + 1, 0.3), len(rows))
+    share = noise * random.uniform(0.2, 1.8, (len(rows), 1))
+    rows = rows * (1 - share) + spread * share
+    return np.ascontiguousarray(rows / rows.sum(axis=1, keepdims=True), np.float32)
+
+
+def letters_as_sounds(word: str) -> Tuple[int, ...]:
+    """Say a word as if every letter had a phoneme of its own."""
+    return tuple(label - 1 for label in ENGLISH.encode(word))
+
+
+def with_sounds(rows: FloatArray) -> FloatArray:
+    """Add what a network would hear of phonemes to what it hears of letters.
+
+    A letter's phoneme is `letters_as_sounds`; spaces are not heard.
+
+    Returns:
+        float32 (frames, labels + 1 + phonemes + 1).
+    """
+    n = len(ENGLISH) + 1
+    sounds = np.zeros((len(rows), len(PHONEMES) + 1), np.float32)
+    sounds[:, : n - 2] = rows[:, 1 : n - 1]
+    sounds[:, -1] = rows[:, ENGLISH.space] + rows[:, ENGLISH.blank]
+    return np.concatenate([rows, sounds], axis=1)
+
+
+def chunks(rows: FloatArray, size: int = 16) -> List[FloatArray]:
+    """Cut probabilities into chunks as the acoustic model gives them."""
+    return [rows[start : start + size] for start in range(0, len(rows), size)]

@@ -1,0 +1,192 @@
+"""A microphone for machines without a sound card: PulseAudio with a null sink.
+
+    with virtual_microphone(rate=48000, channels=2) as microphone:
+        child = subprocess.Popen([...], env=microphone.env)
+        microphone.speak("sentence.wav")
+
+Everything is private to the context: the daemon, its socket, and the ALSA
+configuration that makes it the default device of the processes given ``env``.
+What is played into the sink comes out of the default microphone, through the
+real PortAudio, ALSA and PulseAudio. Tests that use it are marked `needs_pulse`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Dict, Iterator, List, Optional, Union
+
+import pytest
+
+#: Guards against hangs only; on an idle machine the daemon is up in 0.3 s.
+START_SECONDS = 60.0
+
+_ALSA_CONFIGURATION = """
+</usr/share/alsa/alsa.conf>
+pcm.!default {{ type pulse server "unix:{socket}" device "virt.monitor" }}
+ctl.!default {{ type pulse server "unix:{socket}" }}
+pcm.virtual_microphone {{ type pulse server "unix:{socket}" device "virt.monitor" }}
+"""
+
+_PROBE = "import sounddevice; sounddevice.query_devices(kind='input')"
+
+
+def _missing() -> Optional[str]:
+    """What a virtual microphone needs and this machine lacks; None where all is there."""
+    if not sys.platform.startswith("linux"):
+        return "needs Linux"
+    for tool in ("pulseaudio", "paplay", "pactl"):
+        if shutil.which(tool) is None:
+            return f"needs {tool} (Debian: apt install pulseaudio pulseaudio-utils)"
+    if not Path("/usr/share/alsa/alsa.conf").is_file():
+        return "needs ALSA's configuration (Debian: apt install libasound2-data)"
+    if importlib.util.find_spec("sounddevice") is None:
+        return "needs sounddevice"
+    try:
+        import sounddevice  # noqa: F401
+    except OSError:
+        return "needs the PortAudio library (Debian: apt install libportaudio2)"
+    return None
+
+
+_MISSING = _missing()
+
+#: Marks a test that speaks into a virtual microphone.
+needs_pulse = pytest.mark.skipif(_MISSING is not None, reason=f"virtual microphone: {_MISSING}")
+
+
+class VirtualMicrophone:
+    """A running PulseAudio daemon whose null sink is heard by the default microphone.
+
+    Attributes:
+        env: the environment of processes that shall hear it.
+        daemon: the PulseAudio process.
+        log: where the daemon writes what it has to say.
+    """
+
+    def __init__(self, folder: Path, rate: int, channels: int) -> None:
+        socket = folder / "native"
+        (folder / "home").mkdir()
+        configuration = folder / "asound.conf"
+        configuration.write_text(_ALSA_CONFIGURATION.format(socket=socket))
+        self.log = folder / "pulseaudio.log"
+        self.env: Dict[str, str] = {
+            **os.environ,
+            "XDG_RUNTIME_DIR": str(folder),
+            "PULSE_RUNTIME_PATH": str(folder),
+            "PULSE_STATE_PATH": str(folder),
+            "PULSE_SERVER": f"unix:{socket}",
+            "ALSA_CONFIG_PATH": str(configuration),
+        }
+        command = [
+            "pulseaudio",
+            "-n",  # no configuration of the machine
+            "--daemonize=no",
+            "--use-pid-file=no",
+            "--exit-idle-time=-1",
+            "--disable-shm=yes",
+            "--realtime=no",
+            "--high-priority=no",
+            f"--log-target=file:{self.log}",
+            "-L",
+            f"module-native-protocol-unix socket={socket} auth-anonymous=1",
+            "-L",
+            f"module-null-sink sink_name=virt rate={rate} channels={channels}",
+        ]
+        # Not for the processes that listen: they may need what is in the real home.
+        environment = {**self.env, "HOME": str(folder / "home")}
+        environment.pop("PULSE_SERVER")
+        self.daemon = subprocess.Popen(
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
+    def wait_until_ready(self) -> None:
+        """Return when the daemon answers; skip the test where ALSA cannot reach it."""
+        deadline = time.monotonic() + START_SECONDS
+        while not self._answers():
+            if self.daemon.poll() is not None or time.monotonic() > deadline:
+                log = self.log.read_text() if self.log.is_file() else ""
+                raise RuntimeError(f"PulseAudio did not start: {log}")
+            time.sleep(0.05)
+        probe = subprocess.run(
+            [sys.executable, "-c", _PROBE], env=self.env, capture_output=True, check=False
+        )
+        if probe.returncode != 0:
+            pytest.skip(
+                "ALSA has no way to PulseAudio (Debian: apt install libasound2-plugins): "
+                + probe.stderr.decode(errors="replace").strip()[-200:]
+            )
+
+    def _answers(self) -> bool:
+        asked = subprocess.run(["pactl", "info"], env=self.env, capture_output=True, check=False)
+        return asked.returncode == 0
+
+    def speak(self, path: Union[str, Path]) -> None:
+        """Play a WAV file into the microphone; returns when its last sample was played."""
+        self.start_speaking(path).wait()
+
+    def start_speaking(self, path: Union[str, Path]) -> subprocess.Popen[bytes]:
+        """Play a WAV file into the microphone; returns the player at once."""
+        return subprocess.Popen(["paplay", "--device=virt", str(path)], env=self.env)
+
+    def listeners(self) -> List[str]:
+        """The streams that record just now, a line each: empty when nobody listens."""
+        listed = subprocess.run(
+            ["pactl", "list", "short", "source-outputs"],
+            env=self.env,
+            capture_output=True,
+            check=True,
+            text=True,
+        )
+        return listed.stdout.splitlines()
+
+    def wait_for_listener(self, timeout_s: float = START_SECONDS) -> None:
+        """Return when a process records from the microphone; see `wait_for_listeners`."""
+        self.wait_for_listeners(1, timeout_s)
+
+    def wait_for_listeners(self, n: int, timeout_s: float = START_SECONDS) -> None:
+        """Return when so many streams record from the microphone.
+
+        Raises:
+            TimeoutError: they do not.
+        """
+        deadline = time.monotonic() + timeout_s
+        while len(self.listeners()) != n:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"there are not {n} listeners at the virtual microphone")
+            time.sleep(0.05)
+
+    def unplug(self) -> None:
+        """Take the microphone away at once, as pulling its cable would."""
+        self.daemon.kill()
+        self.daemon.wait()
+
+
+@contextmanager
+def virtual_microphone(rate: int = 16000, channels: int = 1) -> Iterator[VirtualMicrophone]:
+    """A virtual microphone while the context lasts.
+
+    Args:
+        rate: the rate of the null sink in Hz.
+        channels: its channels.
+    """
+    # A short path: the name of a socket may have 107 bytes at most.
+    folder = Path(tempfile.mkdtemp(prefix="mic-"))
+    microphone = VirtualMicrophone(folder, rate, channels)
+    try:
+        microphone.wait_until_ready()
+        yield microphone
+    finally:
+        microphone.daemon.terminate()
+        try:
+            microphone.daemon.wait(10)
+        except subprocess.TimeoutExpired:
+            microphone.unplug()
+        shutil.rmtree(folder, ignore_errors=True)

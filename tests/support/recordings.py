@@ -1,0 +1,53 @@
+"""Sounds that several tests read."""
+
+from __future__ import annotations
+
+from typing import List, Optional
+
+import numpy as np
+
+from streamer.audio.samples import FloatArray
+from streamer.audio.sources.source import Source
+from streamer.errors import AudioError
+
+
+def babble(seconds: float = 1.0, rate_hz: int = 16000, channels: int = 1) -> FloatArray:
+    """Something like speech: tones that come and go, float32 (n, channels), 16-bit values."""
+    t = np.arange(round(seconds * rate_hz)) / rate_hz
+    rng = np.random.default_rng(1)
+    sound = np.zeros((len(t), channels))
+    for channel in range(channels):
+        for _ in range(6):
+            pitch, beat, phase = rng.uniform(100, 3000), rng.uniform(0.5, 4), rng.uniform(0, 6)
+            envelope = np.sin(2 * np.pi * beat * t + phase)
+            sound[:, channel] += np.sin(2 * np.pi * pitch * t) * envelope
+    return (np.round(sound / 8 * 32767) / 32768).astype(np.float32)
+
+
+class Heard:
+    """What a source had to say from `open` to the end.
+
+    Attributes:
+        samples: all of it.
+        error: what it raised at the end; None where it ended well.
+        blocks: how many pieces it came in.
+    """
+
+    def __init__(self, source: Source, rate_hz: int = 16000) -> None:
+        blocks: List[FloatArray] = []
+        self.error: Optional[AudioError] = None
+        source.open(rate_hz)
+        try:
+            while True:
+                block = source.read()
+                if block is None:
+                    break
+                assert block.dtype == np.float32 and block.ndim == 1 and len(block) > 0
+                blocks.append(block)
+            assert source.read() is None
+        except AudioError as error:
+            self.error = error
+        source.close()
+        source.close()
+        self.blocks = len(blocks)
+        self.samples = np.concatenate([*blocks, np.zeros(0, np.float32)])

@@ -1,0 +1,191 @@
+"""A real program in a real pseudo-terminal, and what stands on its screen (pexpect and pyte)."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import termios
+import time
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Sequence, Union
+
+import pexpect
+import pyte
+
+from tests.support.paths import ROOT
+
+#: Only against hangs: whatever is waited for comes in a fraction of it.
+PATIENCE_S = 90.0
+
+Condition = Union[str, Callable[[], bool]]
+
+
+class Screen:
+    """A terminal of a given size with a program in it.
+
+    Args:
+        argv: the program and its arguments.
+        columns, rows: the size of the terminal.
+        environment: added to that of the tests; None as a value takes a variable away.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        columns: int = 80,
+        rows: int = 24,
+        environment: Optional[Dict[str, Optional[str]]] = None,
+    ) -> None:
+        self.raw = b""
+        self._screen = pyte.HistoryScreen(columns, rows, history=5000, ratio=0.001)
+        self._stream = pyte.ByteStream(self._screen)
+        self.child = pexpect.spawn(
+            argv[0],
+            list(argv[1:]),
+            dimensions=(rows, columns),
+            env=environment_of(environment or {}),
+            cwd=str(ROOT),
+            timeout=None,
+        )
+        self.child.delaybeforesend = None
+
+    def pump(self, timeout_s: float = 0.02) -> bool:
+        """Take in what the program wrote; false when it has closed the terminal."""
+        try:
+            data = self.child.read_nonblocking(1 << 16, timeout=timeout_s)
+        except pexpect.TIMEOUT:
+            return True
+        except pexpect.EOF:
+            return False
+        self.raw += data
+        self._stream.feed(data)
+        return True
+
+    def wait_for(self, condition: Condition) -> None:
+        """Wait until a text stands on the screen, or something else holds."""
+        until = time.monotonic() + PATIENCE_S
+        while not self._holds(condition):
+            alive = self.pump()
+            if not alive and self._holds(condition):
+                return
+            if not alive or time.monotonic() > until:
+                what = "ended" if not alive else "waited in vain"
+                raise AssertionError(f"{what}: {condition}\n" + "\n".join(self.lines()))
+
+    def _holds(self, condition: Condition) -> bool:
+        if callable(condition):
+            return condition()
+        return any(condition in line for line in self.lines())
+
+    def wait_for_end(self) -> None:
+        """Wait until the program has ended and everything that it wrote was read."""
+        until = time.monotonic() + PATIENCE_S
+        while self.pump():
+            assert time.monotonic() < until, "\n".join(self.lines())
+        self.child.wait()
+
+    def lines(self) -> List[str]:
+        """Return the rows on the screen, without the spaces at their ends."""
+        return [row.rstrip() for row in self._screen.display]
+
+    def everything(self) -> List[str]:
+        """Return the scrollback and the rows on the screen."""
+        gone = [
+            "".join(row[column].data for column in range(self._screen.columns)).rstrip()
+            for row in self._screen.history.top
+        ]
+        return gone + self.lines()
+
+    def row_of(self, text: str) -> int:
+        """Return the number of the first row that holds a text."""
+        return next(number for number, line in enumerate(self.lines()) if text in line)
+
+    def style_of(self, text: str) -> pyte.screens.Char:
+        """Return the first character of a text on the screen, with its colours."""
+        row = self.row_of(text)
+        return self._screen.buffer[row][self.lines()[row].index(text)]
+
+    @property
+    def cursor_hidden(self) -> bool:
+        """Whether the cursor is hidden."""
+        return bool(self._screen.cursor.hidden)
+
+    def press(self, keys: str) -> None:
+        """Type keys."""
+        self.child.send(keys)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Give the terminal another size."""
+        self._screen.resize(rows, columns)
+        self.child.setwinsize(rows, columns)
+
+    def settings(self) -> List[Any]:
+        """Return the settings of the terminal (echo, line mode, special keys)."""
+        return termios.tcgetattr(self.child.child_fd)
+
+    def close(self) -> None:
+        """End whatever still runs."""
+        self.child.close(force=True)
+
+
+class Driver:
+    """The driver with its pipe of orders and its log.
+
+    Args:
+        folder: where they are made.
+        options: of the driver.
+    """
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.control = folder / "control"
+        self.log = folder / "log"
+        os.mkfifo(self.control)
+        self.log.touch()
+        #: What starts the driver.
+        self.argv = [
+            sys.executable,
+            "-m",
+            "tests.support.terminal_driver",
+            str(self.control),
+            str(self.log),
+            *options,
+        ]
+        # Read and write, so that opening does not wait for the driver.
+        self._orders = os.open(self.control, os.O_RDWR)
+
+    def order(self, **order: Any) -> None:
+        """Send an order, as ``partial={"text": "hello"}``."""
+        for kind, value in order.items():
+            os.write(self._orders, (json.dumps({kind: value}) + "\n").encode())
+
+    def did(self, what: str) -> Callable[[], bool]:
+        """Return a condition: a key has done this."""
+        return lambda: what in self.log.read_text(encoding="utf-8").splitlines()
+
+    def logged(self, word: str) -> str:
+        """Return what stands after a word in the log."""
+        lines = self.log.read_text(encoding="utf-8").splitlines()
+        return next(line[len(word) + 1 :] for line in lines if line.startswith(word + " "))
+
+    def close(self) -> None:
+        """Close the pipe of orders."""
+        os.close(self._orders)
+
+
+def environment_of(changes: Dict[str, Optional[str]]) -> Dict[str, str]:
+    """Return the environment of a program in a terminal, the same wherever the tests run."""
+    base: Dict[str, Optional[str]] = {
+        **os.environ,
+        "TERM": "xterm-256color",
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "PYTHONPATH": str(ROOT),
+        "OMP_NUM_THREADS": "1",
+    }
+    for name in (
+        "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "COLORFGBG", "COLORTERM", "TMUX", "STY",
+    ):  # fmt: skip
+        base[name] = None
+    base.update(changes)
+    return {name: value for name, value in base.items() if value is not None}

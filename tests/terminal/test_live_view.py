@@ -1,0 +1,430 @@
+"""The live view in a real pseudo-terminal: its screen, its keys, and how it leaves."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import signal
+import sys
+import termios
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Optional
+
+import pytest
+
+pytest.importorskip("pexpect", reason="needs pexpect")
+if sys.platform == "win32":
+    pytest.skip("needs pseudo-terminals", allow_module_level=True)
+
+from tests.support.screen import Driver, Screen
+
+SIZES = [(80, 24), (40, 12), (120, 40)]
+
+#: Signals that end a program which does nothing about them, SIGKILL included. Python
+#: ignores SIGPIPE and SIGXFSZ from the start.
+STOPPING = {"SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGCONT"}
+HARMLESS = {"SIGCHLD", "SIGURG", "SIGWINCH", "SIGINFO", "SIGPIPE", "SIGXFSZ", "SIGRTMAX"}
+DEADLY = sorted(s.name for s in signal.Signals if s.name not in STOPPING | HARMLESS)
+
+
+@pytest.fixture
+def driver(tmp_path: Path) -> Iterator[Driver]:
+    made = Driver(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def open_screen() -> Iterator[Callable[..., Screen]]:
+    screens: List[Screen] = []
+
+    def make(
+        argv: List[str],
+        columns: int = 80,
+        rows: int = 24,
+        environment: Optional[Dict[str, Optional[str]]] = None,
+    ) -> Screen:
+        screens.append(Screen(argv, columns, rows, environment))
+        return screens[-1]
+
+    yield make
+    for screen in screens:
+        screen.close()
+
+
+def in_shell(argv: List[str], redirection: str = "") -> List[str]:
+    """Run a program from a shell that leaves the terminal's settings alone.
+
+    It waits for Enter before and after, so that both settings can be read.
+    """
+    script = f'ulimit -c 0; echo ready; read _; "$@" {redirection}; echo "status $?"; read _'
+    return ["/bin/sh", "-c", script, "sh", *argv]
+
+
+def is_cbreak(settings: List[Any]) -> bool:
+    return not settings[3] & (termios.ECHO | termios.ICANON) and bool(settings[3] & termios.ISIG)
+
+
+@pytest.mark.parametrize(("columns", "rows"), SIZES)
+def test_finals_scroll_up_and_stay_and_the_region_stands_below_them(
+    driver: Driver, open_screen: Callable[..., Screen], columns: int, rows: int
+) -> None:
+    screen = open_screen(driver.argv, columns, rows)
+    said = [f"line number {number} of the talk" for number in range(50)]
+    driver.order(stats={})
+    for segment, text in enumerate(said):
+        driver.order(partial={"text": text[:9], "segment": segment})
+        driver.order(final={"text": text, "segment": segment})
+    driver.order(partial={"text": "what comes 漢字 next", "stable": "what", "segment": 50})
+    screen.wait_for("what comes")
+    partial = screen.row_of("what comes 漢字 next")
+    assert screen.lines()[partial - 1] == said[-1]
+    status = " ".join(screen.lines()[partial + 1 :])
+    for fact in ("speech", "0:12", "lost 0", "212/340 ms", "built-in microphone 48 kHz", "onnx"):
+        assert fact in status
+    assert not any("line number" in line for line in screen.lines()[partial:])
+    assert screen.cursor_hidden
+
+    driver.order(final={"text": "the very last words", "segment": 50})
+    driver.order(stop={})
+    screen.wait_for_end()
+    assert [line for line in screen.everything() if line] == [*said, "the very last words"]
+    assert not screen.cursor_hidden and screen.child.exitstatus == 0
+
+
+def test_keys_do_what_the_help_says(
+    tmp_path: Path, driver: Driver, open_screen: Callable[..., Screen]
+) -> None:
+    screen = open_screen(driver.argv)
+    driver.order(stats={})
+    driver.order(final={"text": "first line", "start": 61.0})
+    driver.order(final={"text": "second line", "segment": 1})
+    screen.wait_for("second line")
+    screen.press("?")
+    screen.wait_for("undo the last line")
+    screen.press("?")
+    screen.wait_for(lambda: not any("undo the last" in line for line in screen.lines()))
+    screen.press(" ")
+    screen.wait_for("paused")
+    screen.wait_for(driver.did("pause"))
+    screen.press(" ")
+    screen.wait_for("● speech")
+    screen.wait_for(driver.did("resume"))
+    screen.press("\r")
+    screen.wait_for(driver.did("end"))
+    screen.press("\x1b[A")  # an arrow does nothing, its letters included
+    screen.press("u")
+    screen.wait_for("undone: second line")
+    screen.wait_for(driver.did("undo second line"))
+    screen.press("t")
+    screen.wait_for("times on")
+    driver.order(final={"text": "third line", "start": 75.0, "segment": 2})
+    screen.wait_for("1:15 third line")
+    screen.press("c")
+    screen.wait_for("2 lines sent to the clipboard")
+    copied = base64.b64encode(b"first line\nthird line").decode()
+    assert f"\x1b]52;c;{copied}\x07".encode() in screen.raw
+    screen.press("s")
+    screen.wait_for("2 lines saved in streamer-")
+    (saved,) = tmp_path.glob("streamer-*.txt")
+    assert saved.read_text() == "first line\nthird line\n"
+    screen.press("q")
+    screen.wait_for_end()
+    assert driver.did("quit")() and driver.did("ended")()
+
+
+def test_an_action_that_fails_is_said_and_the_view_goes_on(
+    tmp_path: Path, open_screen: Callable[..., Screen]
+) -> None:
+    driver = Driver(tmp_path, "busy")
+    screen = open_screen(driver.argv)
+    screen.wait_for("starting")
+    screen.press(" ")
+    screen.wait_for("paused")
+    screen.press(" ")
+    screen.wait_for("error: the microphone is busy - close the program that uses it")
+    screen.wait_for("‖ paused")
+    screen.press("q")
+    screen.wait_for_end()
+    driver.close()
+
+
+def test_it_follows_the_terminal_when_it_is_resized_while_someone_speaks(
+    driver: Driver, open_screen: Callable[..., Screen]
+) -> None:
+    screen = open_screen(driver.argv, 60, 24)
+    words = [f"word{number}" for number in range(30)]
+    driver.order(stats={})
+    driver.order(final={"text": "an earlier line"})
+    for columns in (100, 40, 120, 60):
+        driver.order(partial={"text": " ".join(words), "segment": 1})
+        screen.wait_for("word29")
+        screen.resize(columns, 24)
+        words.append("more")
+        driver.order(partial={"text": " ".join(words), "segment": 1})
+
+        def settled() -> bool:
+            lines = screen.lines()
+            said = [line for line in lines if "word" in line or "more" in line]
+            return (
+                " ".join(said).split() == words  # noqa: B023
+                and max(map(len, said)) > columns - 8  # noqa: B023
+                and sum("speech" in line for line in lines) == 1
+            )
+
+        screen.wait_for(settled)
+        assert screen.lines().count("an earlier line") == 1
+        words = words[:30]
+    screen.press("q")
+    screen.wait_for_end()
+    assert [line for line in screen.everything() if line] == ["an earlier line"]
+
+
+def test_after_five_minutes_without_a_pause_the_tail_is_shown(
+    driver: Driver, open_screen: Callable[..., Screen]
+) -> None:
+    screen = open_screen(driver.argv, 40, 12)
+    driver.order(stats={})
+    words = [f"word{number}" for number in range(750)]
+    for count in (10, 400, 750):
+        driver.order(partial={"text": " ".join(words[:count]), "stable": " ".join(words[:5])})
+    screen.wait_for("word749")
+    assert screen.lines()[0].startswith("…word")
+    assert any("speech" in line for line in screen.lines())
+    screen.press("q")
+    screen.wait_for_end()
+    assert not any(screen.everything())
+
+
+def test_without_colour_no_colour_is_written(
+    driver: Driver, open_screen: Callable[..., Screen]
+) -> None:
+    screen = open_screen(driver.argv, environment={"NO_COLOR": "1", "COLORTERM": "truecolor"})
+    driver.order(stats={"lost_samples": 7, "clipped": True})
+    driver.order(partial={"text": "hello world", "stable": "hello"})
+    screen.wait_for("lost 7")
+    screen.wait_for("CLIP")
+    screen.press("q")
+    screen.wait_for_end()
+    codes = {c for seq in re.findall(rb"\x1b\[([\d;]*)m", screen.raw) for c in seq.split(b";")}
+    assert codes <= {b"0", b"1", b"2", b"4", b"22"} and b"2" in codes
+
+
+def test_colours_lost_samples_red(driver: Driver, open_screen: Callable[..., Screen]) -> None:
+    screen = open_screen(driver.argv)
+    driver.order(stats={"lost_samples": 7})
+    driver.order(final={"text": "so so", "words": [["so", 0, 0.5, 0.9], ["so", 0.5, 1, 0.1]]})
+    screen.wait_for("lost 7 samples")
+    screen.wait_for("so so")
+    assert screen.style_of("lost 7").fg == "red"
+    assert not screen.style_of("so so").underscore
+    row = screen.row_of("so so")
+    assert screen.lines()[row] == "so so" and b"so \x1b[4mso" in screen.raw
+
+
+def test_a_dumb_terminal_gets_plain_lines_and_nothing_else(
+    driver: Driver, open_screen: Callable[..., Screen]
+) -> None:
+    screen = open_screen(driver.argv, environment={"TERM": "dumb"})
+    driver.order(stats={})
+    driver.order(partial={"text": "hel"})
+    driver.order(final={"text": "hello"})
+    screen.wait_for("hello")
+    driver.order(crash={})
+    screen.wait_for_end()
+    assert b"\x1b" not in screen.raw and screen.raw.startswith(b"hello\r\n")
+
+
+def test_lines_that_others_write_to_standard_error_stand_above_the_region(
+    driver: Driver, open_screen: Callable[..., Screen]
+) -> None:
+    screen = open_screen(driver.argv)
+    driver.order(stats={})
+    screen.wait_for("speech")
+    driver.order(complain="something is deprecated")
+    screen.wait_for("something is deprecated")
+    driver.order(warning={"what": "no sound", "todo": "unmute the microphone"})
+    driver.order(gap={})
+    driver.order(partial={"text": "hello"})
+    screen.wait_for("hello")
+    assert screen.row_of("something is deprecated") < screen.row_of("warning: no sound")
+    assert screen.row_of("[lost 0.50 s of sound") < screen.row_of("hello")
+    screen.press("q")
+    screen.wait_for_end()
+    assert any("something is deprecated" in line for line in screen.lines())
+    assert not any("hello" in line for line in screen.lines())
+
+
+def test_never_more_than_15_frames_a_second(
+    driver: Driver, open_screen: Callable[..., Screen]
+) -> None:
+    screen = open_screen(driver.argv)
+    for number in range(400):
+        driver.order(partial={"text": f"count {number}"})
+    screen.wait_for("count 399")
+    screen.press("q")
+    screen.wait_for_end()
+    assert driver.logged("frames") != "many"
+
+
+def test_into_a_pipe_go_the_finals_and_no_line_stands_twice_on_the_screen(
+    driver: Driver, open_screen: Callable[..., Screen], tmp_path: Path
+) -> None:
+    notes = tmp_path / "notes"
+    screen = open_screen(in_shell(driver.argv, f"| tee {notes}"), 60)
+    screen.wait_for("ready")
+    screen.press("\r")
+    driver.order(stats={})
+    long = "this one is longer than a row of the terminal is wide and so it goes on below"
+    for segment, text in enumerate(["hello there", long, "the end"]):
+        driver.order(partial={"text": text[:8], "segment": segment})
+        screen.wait_for(text[:8])
+        driver.order(final={"text": text, "segment": segment})
+        # tee writes to the terminal before it writes to the file; until then it is
+        # anybody's guess who writes first, the live region or tee.
+        screen.wait_for(lambda said=text: notes.exists() and said in notes.read_text())
+        driver.order(stats={})
+        screen.wait_for(text[:20])
+    screen.press("q")
+    screen.wait_for("status 0")
+    shown = [line for line in screen.everything() if line]
+    assert shown[-5:] == ["hello there", long[:60], long[60:], "the end", "status 0"]
+    assert notes.read_bytes() == f"hello there\n{long}\nthe end\n".encode()
+
+
+def test_into_a_file_go_the_finals_and_they_are_shown_too(
+    driver: Driver, open_screen: Callable[..., Screen], tmp_path: Path
+) -> None:
+    screen = open_screen(
+        in_shell(driver.argv, f"> {tmp_path / 'notes'}"), environment={"FORCE_COLOR": "1"}
+    )
+    screen.wait_for("ready")
+    screen.press("\r")
+    driver.order(stats={})
+    driver.order(final={"text": "hello there"})
+    screen.wait_for("hello there")
+    screen.wait_for("speech")
+    screen.press("q")
+    screen.wait_for("status 0")
+    assert (tmp_path / "notes").read_bytes() == b"hello there\n"
+
+
+def test_without_a_keyboard_it_works_without_keys(
+    driver: Driver, open_screen: Callable[..., Screen]
+) -> None:
+    screen = open_screen(in_shell(driver.argv, "< /dev/null"))
+    before = screen.settings()
+    screen.wait_for("ready")
+    screen.press("\r")
+    screen.wait_for("speak; Ctrl-C ends")
+    assert screen.settings() == before
+    driver.order(partial={"text": "hello"})
+    screen.wait_for("hello")
+    os.kill(int(driver.logged("pid")), signal.SIGINT)
+    screen.wait_for("status")
+    assert screen.settings() == before and not screen.cursor_hidden
+
+
+@pytest.mark.parametrize("way", ["crash", "fault", *DEADLY])
+def test_the_terminal_is_as_it_was_however_the_program_dies(
+    driver: Driver, open_screen: Callable[..., Screen], way: str
+) -> None:
+    screen = open_screen(in_shell(driver.argv))
+    before = screen.settings()
+    screen.wait_for("ready")
+    screen.press("\r")
+    driver.order(stats={})
+    driver.order(final={"text": "what was said"})
+    driver.order(partial={"text": "still being said", "segment": 1})
+    screen.wait_for("still being said")
+    assert is_cbreak(screen.settings()) and screen.cursor_hidden
+    if way in ("crash", "fault"):
+        driver.order(**{way: {}})
+    else:
+        os.kill(int(driver.logged("pid")), signal.Signals[way])
+    screen.wait_for(lambda: "status" in "\n".join(screen.everything()))
+    screen.wait_for(lambda: screen.settings() == before)
+    screen.wait_for(lambda: not screen.cursor_hidden)
+    assert any("what was said" in line for line in screen.everything())
+    assert not any("status 0" in line for line in screen.everything())
+
+
+def test_ctrl_z_gives_the_terminal_back_and_fg_takes_it_again(
+    driver: Driver, open_screen: Callable[..., Screen]
+) -> None:
+    screen = open_screen(
+        ["/bin/bash", "--norc", "--noprofile", "-i"], environment={"PS1": "prompt> "}
+    )
+    screen.wait_for("prompt>")
+    settings: List[str] = []
+
+    def shell(line: str, shows: str) -> None:
+        screen.press(line + "\r")
+        screen.wait_for(shows)
+
+    def keep_settings(mark: str) -> None:
+        shell(f'echo "{mark}=$(stty -g)="', f"{mark}=")
+        screen.wait_for(lambda: bool(re.search(rf"^{mark}=(\S+)=$", "\n".join(flat()), re.M)))
+        (found,) = re.findall(rf"^{mark}=(\S+)=$", "\n".join(flat()), re.M)
+        settings.append(found)
+
+    def flat() -> List[str]:
+        """The rows, with those that the terminal wrapped joined again."""
+        joined: List[str] = []
+        wrapped = False
+        for line in screen.everything():
+            if wrapped:
+                joined[-1] += line
+            else:
+                joined.append(line)
+            wrapped = len(line) == 80
+        return joined
+
+    keep_settings("before")
+    shell(" ".join(driver.argv), "starting")
+    driver.order(stats={})
+    driver.order(partial={"text": "one two"})
+    screen.wait_for("one two")
+    screen.press("\x1a")
+    screen.wait_for("Stopped")
+    screen.wait_for(lambda: not screen.cursor_hidden)
+    assert not any("speech" in line for line in screen.lines())
+    keep_settings("stopped")
+
+    shell("fg", "one two")
+    screen.wait_for(lambda: is_cbreak(screen.settings()))
+    screen.press("t")
+    screen.wait_for("times on")
+
+    screen.press("\x1a")  # a second time, and on in the background
+    screen.wait_for(lambda: "\n".join(screen.everything()).count("Stopped") == 2)
+    shell("bg", "&")
+    driver.order(final={"text": "said in the background"})
+    keep_settings("background")
+    assert not any("said in the background" in line for line in screen.everything())
+    shell("fg", "said in the background")
+    screen.wait_for("speech")
+    screen.press("q")
+    screen.wait_for(driver.did("ended"))
+    keep_settings("after")
+    assert len(set(settings)) == 1
+
+
+def test_a_stop_that_cannot_be_caught_is_survived(
+    driver: Driver, open_screen: Callable[..., Screen]
+) -> None:
+    screen = open_screen(in_shell(driver.argv))
+    before = screen.settings()
+    screen.wait_for("ready")
+    screen.press("\r")
+    driver.order(stats={})
+    screen.wait_for("speech")
+    pid = int(driver.logged("pid"))
+    os.kill(pid, signal.SIGSTOP)
+    os.kill(pid, signal.SIGCONT)
+    driver.order(partial={"text": "hello again"})
+    screen.wait_for("hello again")
+    screen.press("q")
+    screen.wait_for("status 0")
+    assert screen.settings() == before

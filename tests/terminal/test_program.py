@@ -1,0 +1,203 @@
+"""The whole program in a real pseudo-terminal: the bundled model, files and a microphone."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Callable, Dict, Iterator, List, Optional
+
+import pytest
+
+pytest.importorskip("pexpect", reason="needs pexpect")
+if sys.platform == "win32":
+    pytest.skip("needs pseudo-terminals", allow_module_level=True)
+
+import soundfile
+
+from streamer.cli.commands.speech.demo import sample_path
+from tests.support.pulse import needs_pulse, virtual_microphone
+from tests.support.screen import Screen, environment_of
+
+pytestmark = pytest.mark.skipif(
+    not sample_path().is_file(), reason="needs the bundled model and its sample"
+)
+
+PROGRAM = [sys.executable, "-m", "streamer.cli.app"]
+#: Long enough for a partial and a final.
+CLIP_S = 2.5
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first seconds of the sample, so that a run at its own pace stays short."""
+    samples, rate = soundfile.read(sample_path(), dtype="int16")
+    path = tmp_path_factory.mktemp("clip") / "clip.wav"
+    soundfile.write(path, samples[: int(CLIP_S * rate)], rate)
+    return path
+
+
+@pytest.fixture(scope="module")
+def said(clip: Path) -> List[str]:
+    """The finals of the clip as a pipe gets them."""
+    done = subprocess.run(
+        [*PROGRAM, "transcribe", str(clip)],
+        env=environment_of({}), stdout=subprocess.PIPE, check=True, encoding="utf-8",
+    )  # fmt: skip
+    assert done.stdout.strip()
+    return done.stdout.splitlines()
+
+
+@pytest.fixture
+def open_screen(tmp_path: Path) -> Iterator[Callable[..., Screen]]:
+    screens: List[Screen] = []
+
+    def make(
+        *words: str,
+        columns: int = 80,
+        rows: int = 24,
+        environment: Optional[Dict[str, Optional[str]]] = None,
+    ) -> Screen:
+        """Start the program from a shell that waits before and after."""
+        script = 'ulimit -c 0; echo ready; read _; "$@"; echo "status $?"; read _'
+        note_pid = ["/bin/sh", "-c", 'echo $$ > "$0"; exec "$@"', str(tmp_path / "pid")]
+        argv = ["/bin/sh", "-c", script, "sh", *note_pid, *PROGRAM, *words]
+        screens.append(Screen(argv, columns, rows, environment))
+        return screens[-1]
+
+    yield make
+    for screen in screens:
+        screen.close()
+
+
+def begin(screen: Screen) -> None:
+    """Let the shell start the program and wait for its status line."""
+    screen.wait_for("ready")
+    screen.press("\r")
+    screen.wait_for(
+        lambda: bool(re.search(r"● (speech|silence|starting)", "".join(screen.lines())))
+    )
+
+
+def joined(screen: Screen) -> str:
+    return " ".join(" ".join(screen.everything()).split())
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(40, 12), (120, 40)])
+def test_words_come_while_they_are_spoken_and_finals_stay(
+    open_screen: Callable[..., Screen], clip: Path, said: List[str], columns: int, rows: int
+) -> None:
+    screen = open_screen("transcribe", "--realtime", str(clip), columns=columns, rows=rows)
+    before = screen.settings()
+    begin(screen)
+    first = said[0].split()[0]
+    screen.wait_for("● speech")
+    screen.wait_for(lambda: any(line.startswith(first) for line in screen.lines()))
+    status = " ".join(screen.lines())
+    for fact in ("clip.wav 16 kHz", "english", "onnx CPU", "lost 0", "RTF"):
+        assert fact in status
+    screen.wait_for("status 0")
+    shown = joined(screen)
+    assert shown.startswith("ready") and " ".join(said) in shown
+    assert shown.count(" ".join(said)) == 1 and "speech" not in shown
+    assert screen.settings() == before and not screen.cursor_hidden
+
+
+def test_the_demo_ends_with_a_table_and_q_ends_it_early_with_the_last_words(
+    open_screen: Callable[..., Screen],
+) -> None:
+    screen = open_screen("demo")
+    begin(screen)
+    screen.wait_for("network")  # its timing, in the status line
+    screen.wait_for("latency p50/p95")
+    screen.press(" ")
+    screen.wait_for("this source cannot be paused")
+    screen.press("q")
+    screen.wait_for("status 0")
+    lines = screen.everything()
+    for name in ("chunks of the network", "on the screen", "real-time factor", "memory"):
+        assert any(name in line for line in lines)
+    assert re.match(r"[a-z' ]+$", lines[lines.index("") - 1] or lines[1])
+
+
+@pytest.mark.parametrize("way", ["SIGTERM", "SIGKILL"])
+def test_a_signal_leaves_the_terminal_as_it_was(
+    open_screen: Callable[..., Screen], clip: Path, way: str, tmp_path: Path
+) -> None:
+    """The other signals are sent in test_terminal_live, to the view alone."""
+    screen = open_screen("transcribe", "--realtime", str(clip))
+    before = screen.settings()
+    begin(screen)
+    screen.wait_for("● speech")
+    os.kill(int((tmp_path / "pid").read_text()), signal.Signals[way])
+    screen.wait_for(lambda: "status" in joined(screen))
+    graceful = way == "SIGTERM"
+    screen.wait_for(lambda: screen.settings() == before)
+    screen.wait_for(lambda: not screen.cursor_hidden)
+    assert ("status 0" in joined(screen)) == graceful
+    assert "Traceback" not in joined(screen)
+
+
+def test_enter_ends_an_utterance_and_u_takes_it_back(
+    open_screen: Callable[..., Screen], said: List[str]
+) -> None:
+    screen = open_screen("demo")
+    begin(screen)
+    first = said[0].split()[0]
+    screen.wait_for(lambda: any(line.startswith(first) for line in screen.lines()))
+    screen.press("\r")
+    screen.wait_for("utterance ended")
+    screen.wait_for(lambda: any(line.startswith(first) for line in screen.everything()))
+    screen.press("u")
+    screen.wait_for(lambda: "undone: " in joined(screen) or "nothing to undo" in joined(screen))
+    screen.press("q")
+    screen.wait_for("status 0")
+
+
+def test_sound_from_a_pipe_is_shown_without_keys(
+    clip: Path, said: List[str], tmp_path: Path
+) -> None:
+    """The sound waits at the end, as a person would, so that its words stand there."""
+    samples, rate = soundfile.read(clip, dtype="int16")
+    raw, end = tmp_path / "clip.raw", tmp_path / "end"
+    raw.write_bytes(samples.tobytes())
+    os.mkfifo(end)
+    script = 'sound=$1; end=$2; shift 2; { cat "$sound" "$end"; } | "$@"; echo "status $?"; read _'
+    words = ["transcribe", "-", "--rate", str(rate)]
+    screen = Screen(["/bin/sh", "-c", script, "sh", str(raw), str(end), *PROGRAM, *words])
+    try:
+        before = screen.settings()
+        first = said[0].split()[0]
+        screen.wait_for("● speech")
+        screen.wait_for(lambda: any(line.startswith(first) for line in screen.lines()))
+        assert screen.settings() == before  # no keyboard was taken
+        end.write_bytes(b"")
+        screen.wait_for("status 0")
+        assert " ".join(said) in joined(screen) and "speech" not in joined(screen)
+        assert not screen.cursor_hidden
+    finally:
+        screen.close()
+
+
+@needs_pulse
+def test_space_really_releases_the_microphone_and_takes_it_again(
+    open_screen: Callable[..., Screen], clip: Path, said: List[str]
+) -> None:
+    with virtual_microphone() as microphone:
+        screen = open_screen("listen", environment=dict(microphone.env))
+        begin(screen)
+        screen.wait_for(lambda: len(microphone.listeners()) == 1)
+        screen.press(" ")
+        screen.wait_for("‖ paused")
+        screen.wait_for(lambda: not microphone.listeners())
+        screen.press(" ")
+        screen.wait_for(lambda: len(microphone.listeners()) == 1)
+        with microphone.start_speaking(clip):
+            screen.wait_for("● speech")
+            screen.wait_for(lambda: said[0].split()[0] in joined(screen))
+        screen.press("q")
+        screen.wait_for("status 0")
+        assert not microphone.listeners()

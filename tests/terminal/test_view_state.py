@@ -1,0 +1,101 @@
+"""What the live view knows after which events."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import List
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streamer.events import Event, Final, Gap, Partial, Warning
+from streamer.terminal.view_state import ViewInfo, ViewState, transcript, undo, update
+from tests.support.terminal_driver import INFO, event_of
+
+EMPTY = ViewState(INFO)
+
+
+def after(*events: Event, state: ViewState = EMPTY) -> ViewState:
+    for event in events:
+        state = update(state, event)
+    return state
+
+
+def partial(text: str, segment: int = 0) -> Event:
+    return event_of({"partial": {"text": text, "segment": segment}})
+
+
+def final(text: str, segment: int = 0) -> Event:
+    return event_of({"final": {"text": text, "segment": segment}})
+
+
+def test_a_final_takes_the_place_of_its_partial() -> None:
+    state = after(partial("hello"), final("hello world"))
+    assert state.partial is None
+    assert transcript(state) == "hello world"
+
+
+def test_a_partial_that_comes_after_its_final_brings_no_dead_words_back() -> None:
+    assert after(partial("hello"), final("hello"), partial("hello")).partial is None
+    assert after(final("hello"), partial("next", 1)).partial is not None
+
+
+def test_a_final_without_words_is_no_line_but_ends_its_partial() -> None:
+    state = after(partial("uh"), final(""))
+    assert state.partial is None and state.finals == () and state.pending == ()
+
+
+def test_undo_before_the_final_was_written_takes_it_out_of_what_is_to_be_written() -> None:
+    state, undone = undo(after(final("one"), final("two", 1)))
+    assert undone is not None and undone.text == "two"
+    assert transcript(state) == "one"
+    assert [getattr(item, "text", "") for item in state.pending] == ["one"]
+
+
+def test_undo_after_the_final_was_written_says_so_in_the_scrollback() -> None:
+    written = replace(after(final("one")), pending=())
+    state, undone = undo(written)
+    assert undone is not None and state.finals == ()
+    assert [type(item).__name__ for item in state.pending] == ["Undone"]
+
+
+def test_undo_without_finals_changes_nothing() -> None:
+    assert undo(EMPTY) == (EMPTY, None)
+
+
+def test_lost_samples_are_counted_from_gaps_and_figures_alike() -> None:
+    state = after(event_of({"gap": {"samples": 800}}), event_of({"gap": {"samples": 200}}))
+    assert state.lost_samples == 1000
+    assert after(event_of({"stats": {"lost_samples": 1000}}), state=state).lost_samples == 1000
+    assert after(event_of({"stats": {"lost_samples": 1500}}), state=state).lost_samples == 1500
+
+
+def test_the_clip_mark_stands_for_a_while_and_then_goes() -> None:
+    state = after(event_of({"stats": {"time": 10.0, "clipped": True}}))
+    later = after(event_of({"stats": {"time": 11.0}}), state=state)
+    much_later = after(event_of({"stats": {"time": 13.0}}), state=later)
+    assert later.time < later.clip_until and much_later.time > much_later.clip_until
+
+
+ANY_EVENT = st.one_of(
+    st.builds(partial, st.text(max_size=8), st.integers(0, 5)),
+    st.builds(final, st.text(max_size=8), st.integers(0, 5)),
+    st.builds(lambda n: event_of({"gap": {"samples": n}}), st.integers(1, 999)),
+    st.builds(lambda w: event_of({"warning": {"what": w, "todo": "wait"}}), st.text(max_size=5)),
+    st.builds(lambda t: event_of({"stats": {"time": t}}), st.floats(0, 1e4)),
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(ANY_EVENT, max_size=20))
+def test_every_final_gap_and_warning_is_written_once_and_in_order(events: List[Event]) -> None:
+    state = after(*events)
+    to_write = [
+        event
+        for event in events
+        if isinstance(event, (Gap, Warning)) or (isinstance(event, Final) and event.text)
+    ]
+    assert list(state.pending) == to_write
+    assert list(state.finals) == [event for event in to_write if isinstance(event, Final)]
+    assert state.partial is None or isinstance(state.partial, Partial)
+    assert state.info is EMPTY.info and isinstance(state.info, ViewInfo)

@@ -1,0 +1,109 @@
+"""What a training makes small: CTC, one sentence against all, distance to the teacher."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import List
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install streamer[train]")
+
+from streamer.training.data.batches import frames_needed  # noqa: E402
+from streamer.training.network import losses  # noqa: E402
+from streamer.training.network.phoneme_lm import trigram  # noqa: E402
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(0, 4), max_size=6))
+def test_ctc_is_possible_with_just_the_frames_needed(labels: List[int]) -> None:
+    n = frames_needed(labels)
+    flat = torch.full((max(1, n), 6), math.log(1 / 6))
+    target = torch.tensor(labels, dtype=torch.long)
+    count = torch.tensor([len(labels)])
+    loss = losses.per_label(losses.ctc(flat, torch.tensor([max(1, n)]), target, count), count)
+    assert math.isfinite(float(loss))
+    assert (float(loss) > 0) == (len(labels) > 0)
+
+
+def test_frames_without_a_teacher_teach_nothing() -> None:
+    guess = torch.randn(6, 4, requires_grad=True)
+    wanted = torch.randn(6, 4)
+    wanted[3:] = 0
+    mean, scale = torch.zeros(4), torch.ones(4)
+    losses.teacher([guess], wanted, mean, scale).backward()
+    assert guess.grad is not None
+    assert guess.grad[:3].abs().min() > 0
+    assert guess.grad[3:].abs().max() == 0
+    assert float(losses.teacher([guess], torch.zeros(6, 4), mean, scale).detach()) == 0
+
+
+def _sentences(n_labels: int) -> List[List[int]]:
+    random = np.random.default_rng(4)
+    return [random.integers(0, n_labels, random.integers(0, 6)).tolist() for _ in range(30)]
+
+
+@pytest.mark.parametrize("n_labels", [2, 5])
+def test_a_trigram_is_made_of_distributions_that_know_what_was_said(n_labels: int) -> None:
+    table = trigram([*_sentences(n_labels), [0, 1, 0, 1]] * 3, n_labels)
+    assert table.shape == (n_labels + 1,) * 3
+    np.testing.assert_allclose(table.sum(axis=2), 1, rtol=1e-5)
+    assert table.min() > 0
+    always = trigram([[0, 1, 1]] * 50, n_labels)
+    assert always[0, 1, 1] > 0.9 and always[1, 1, n_labels] > 0.9
+    assert always[n_labels, n_labels, 0] > 0.9
+
+
+def _enumerated(probabilities: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
+    """Go through every path there is."""
+    blank = edge = probabilities.shape[1] - 1
+    sum_ = torch.zeros((), dtype=torch.float64)
+    for path in itertools.product(range(blank + 1), repeat=len(probabilities)):
+        weight = torch.ones((), dtype=torch.float64)
+        for t, label in enumerate(path):
+            weight = weight * probabilities[t, label]
+        before = [edge, edge]
+        for label in [*(k for k, _ in itertools.groupby(path) if k != blank), edge]:
+            weight = weight * table[before[0], before[1], label]
+            before = [before[1], label]
+        sum_ = sum_ + weight
+    return sum_.log()
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_all_sentences_are_all_paths_there_are(fast: bool) -> None:
+    if fast and losses.kernels.why_not():
+        pytest.skip(losses.kernels.why_not())
+    torch.manual_seed(0)
+    table = torch.from_numpy(trigram(_sentences(3), 3))
+    logits = torch.randn(8, 4, requires_grad=True)
+    probabilities = logits.double().softmax(-1)
+    clips = probabilities[:5], probabilities[5:]
+    wanted = torch.stack([_enumerated(clip, table) for clip in clips])
+    weights = torch.tensor([1.0, 2.0])
+    (slope,) = torch.autograd.grad((wanted * weights).sum(), logits)
+    got = losses.all_sentences(logits, torch.tensor([5, 3]), table, fast)
+    (found,) = torch.autograd.grad((got * weights).sum(), logits)
+    torch.testing.assert_close(got, wanted.float(), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(found, slope, atol=1e-5, rtol=1e-4)
+
+
+def test_one_sentence_is_less_than_all_and_nearly_all_where_it_alone_is_heard() -> None:
+    said = [0, 2, 2, 1]
+    table = torch.from_numpy(trigram([said, [1, 0], [2, 1]], 3))
+    path = torch.tensor([0, 0, 3, 2, 3, 2, 2, 1, 3])
+    n_frames, count = torch.tensor([len(path)]), torch.tensor([len(said)])
+    spelled = losses.sentence(torch.tensor([*said, *said]), torch.tensor([4, 4]), table)
+    assert math.isclose(float(spelled[0]), float(spelled[1]), rel_tol=1e-6)
+    step_by_step = zip([3, 3, *said], [3, *said], [*said, 3])
+    wanted = sum(math.log(float(table[a, b, c])) for a, b, c in step_by_step)
+    assert math.isclose(float(spelled[0]), wanted, rel_tol=1e-5)
+    for sharpness, most in ((0.0, math.inf), (30.0, 1e-3)):
+        logits = sharpness * torch.nn.functional.one_hot(path, 4).float()
+        all_ = losses.all_sentences(logits, n_frames, table)
+        right = spelled[:1] - losses.ctc(logits, n_frames, torch.tensor(said), count)
+        assert -1e-4 < float(all_ - right) < most
