@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any
 
 from tests.support.bundles import random_weights
 from tests.support.graphs import graph_bytes, memory_mapped, packaged_graph, resized_graph
@@ -40,7 +40,7 @@ print(json.dumps({"seconds": seconds, "cpu": time.process_time(), "megabytes": p
 """
 
 
-def convert(source: Path, target: Path, form: str, precision: str) -> Dict[str, Any]:
+def convert(source: Path, target: Path, form: str, precision: str) -> dict[str, Any]:
     """Convert in a process of its own and return its figures."""
     command = [sys.executable, "-c", _CHILD, str(source), str(target), form, precision]
     result = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
@@ -54,7 +54,7 @@ def main() -> int:
     parser.add_argument("--graph", type=Path, help="an original graph of 64 units")
     parser.add_argument("--precision", action="append", help="for Core ML; fp16 if not given")
     arguments = parser.parse_args()
-    forms: List[Any] = [("onnx", ""), ("onnx", "int8"), ("safetensors", "")]
+    forms: list[Any] = [("onnx", ""), ("onnx", "int8"), ("safetensors", "")]
     forms += [("mlprogram", precision) for precision in arguments.precision or ["fp16"]]
     failed = False
     with tempfile.TemporaryDirectory() as name:

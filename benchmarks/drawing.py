@@ -20,9 +20,9 @@ import sys
 import termios
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, List, Tuple
 
 from rich.console import Console
 
@@ -97,7 +97,7 @@ def terminal(columns: int, rows: int) -> Iterator[Console]:
     os.close(master)
 
 
-def measure(load: Load, size: Tuple[int, int], seconds: float) -> Tuple[float, float, float]:
+def measure(load: Load, size: tuple[int, int], seconds: float) -> tuple[float, float, float]:
     """Return frames a second, the share of a core for drawing, ms of a core a frame."""
     with terminal(*size) as console:
         view = LiveView(console, INFO)
@@ -131,7 +131,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=4.0, help="for each measurement")
     seconds = parser.parse_args().seconds
-    broken: List[str] = []
+    broken: list[str] = []
     print(f"{'load':52} {'size':>7} {'frames/s':>9} {'of a core':>10} {'ms/frame':>9}")
     for load in LOADS:
         for columns, rows in SIZES:

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
@@ -34,7 +34,7 @@ MAX_SECONDS = 1.0
 MAX_MEGABYTES = 600.0
 
 
-def bases(folder: Path) -> Dict[str, bytes]:
+def bases(folder: Path) -> dict[str, bytes]:
     """Return small files of every kind, by name."""
     weights = random_weights(2)
     write_onnx(weights, folder / "made.onnx")
@@ -96,7 +96,7 @@ def main() -> int:
             for file_name, raw in originals.items():
                 tally.attack(folder / file_name, raw, number)
                 number += 1
-    report: Dict[str, Any] = {
+    report: dict[str, Any] = {
         **tally.counts,
         "slowest_s": round(tally.slowest_s, 3),
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),

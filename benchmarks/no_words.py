@@ -11,14 +11,14 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from typing import Callable, Dict, Iterator
+from collections.abc import Iterator
+from typing import Callable
 
 import numpy as np
 import numpy.typing as npt
 
 from streamer import Final, Transcriber
-
-FloatArray = npt.NDArray[np.float32]
+from streamer.arrays import FloatArray
 
 RATE_HZ = 16000
 #: Sounds are made and fed a stretch at a time.
@@ -82,7 +82,7 @@ def _level(sound: npt.NDArray[np.float64]) -> FloatArray:
     return (sound / np.sqrt(np.mean(sound**2))).astype(np.float32)
 
 
-SOUNDS: Dict[str, Callable[[np.random.Generator, int], FloatArray]] = {
+SOUNDS: dict[str, Callable[[np.random.Generator, int], FloatArray]] = {
     "silence": silence,
     "white noise": white,
     "brown noise": brown,

@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -91,7 +91,7 @@ def run_in(python: str, program: str, question: Any, *arguments: str) -> None:
     )
 
 
-def agreement(ours: List[str], theirs: List[str]) -> float:
+def agreement(ours: list[str], theirs: list[str]) -> float:
     """Share of words in common, by the longest common subsequence."""
     row = [0] * (len(theirs) + 1)
     for a in ours:
@@ -143,9 +143,9 @@ def main() -> int:
                 "beam", alphabet, bundle.scorer_path, DecodingSettings(beam=arguments.default_beam)
             ),
         }
-        texts: Dict[str, List[str]] = {name: [] for name in decoders}
-        scores: Dict[str, List[float]] = {name: [] for name in decoders}
-        ours: List[Any] = []
+        texts: dict[str, list[str]] = {name: [] for name in decoders}
+        scores: dict[str, list[float]] = {name: [] for name in decoders}
+        ours: list[Any] = []
         for number, path in enumerate(recordings):
             samples, _ = soundfile.read(path, dtype="float32")
             framer.reset()
@@ -179,7 +179,7 @@ def main() -> int:
             probabilities, state = reference.infer(window, int(n), state)
             rows.append(np.array(probabilities))
         numpy_error = float(np.abs(np.concatenate(rows) - ours[0]).max())
-        errors: List[float] = []
+        errors: list[float] = []
         if arguments.tensorflow_python:
             question = [str(arguments.graph.resolve()), str(work), model.n_hidden]
             run_in(arguments.tensorflow_python, TENSORFLOW, question)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -26,7 +26,7 @@ LSTM = "cudnn_lstm/rnn/multi_rnn_cell/cell_0/cudnn_compatible_lstm_cell/"
 DIRECTIONS = 20
 
 
-def hidden_activity(weights: Dict[str, Any], recordings: List[Path]) -> Any:
+def hidden_activity(weights: dict[str, Any], recordings: list[Path]) -> Any:
     """Return the fifth layer's outputs, float64 (frames, N)."""
 
     def dense(x: Any, layer: int) -> Any:

@@ -15,8 +15,8 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import List, Sequence
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -70,8 +70,8 @@ class Measured:
 
 def kept(decoder: Decoder, utterance: Utterance, measured: Measured) -> None:
     """Decode with the stable prefix kept."""
-    texts: List[str] = []
-    stables: List[str] = []
+    texts: list[str] = []
+    stables: list[str] = []
     begun = time.process_time()
     decoder.reset()
     for window in utterance.windows:

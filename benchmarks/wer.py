@@ -23,18 +23,18 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Sequence, Tuple
+from typing import Any, Callable
 
 import numpy as np
-import numpy.typing as npt
 
+from streamer.arrays import FloatArray
 from streamer.training.data.cache import read_audio
 from streamer.training.data.manifests import Clip, read_data_set
 from streamer.training.language.text import spoken
 from streamer.training.scoring import Errors, confidence_interval, errors, total
 
-FloatArray = npt.NDArray[np.float32]
 #: Takes the samples of a clip, float32 at 16 kHz, and returns its words.
 Hear = Callable[[FloatArray], str]
 
@@ -49,7 +49,7 @@ def _streamer(model: str, block: int, decoder: str, backend: str = "auto") -> He
     transcriber = Transcriber(model, backend, decoder, partials=False, stats=False).load()
 
     def hear(samples: FloatArray) -> str:
-        events: List[Any] = []
+        events: list[Any] = []
         step = block or max(1, len(samples))
         for start in range(0, len(samples), step):
             events += transcriber.feed(samples[start : start + step])
@@ -98,7 +98,7 @@ def _whisper(model: str) -> Hear:
 
 
 #: What each engine needs to be installed, and how it is made from the name of our model.
-ENGINES: Dict[str, Tuple[Sequence[str], Callable[[str], Hear]]] = {
+ENGINES: dict[str, tuple[Sequence[str], Callable[[str], Hear]]] = {
     "streamer": ((), lambda model: _streamer(model, BLOCK_SAMPLES, "auto")),
     "streamer-one-shot": ((), lambda model: _streamer(model, 0, "auto")),
     "streamer-greedy": ((), lambda model: _streamer(model, BLOCK_SAMPLES, "greedy")),
@@ -108,7 +108,7 @@ ENGINES: Dict[str, Tuple[Sequence[str], Callable[[str], Hear]]] = {
 }
 
 
-def chosen_clips(data: Path, limit: int) -> List[Clip]:
+def chosen_clips(data: Path, limit: int) -> list[Clip]:
     """Return the clips of a data set, or ``limit`` of them, evenly spread."""
     clips = read_data_set(data)
     if not limit or limit >= len(clips):
@@ -120,7 +120,7 @@ def run_engine(name: str, model: str, data: Sequence[Path], limit: int) -> None:
     """Let one engine hear everything and print what it heard as JSON, a line a data set."""
     hear = ENGINES[name][1](model)
     for where in data:
-        texts: List[str] = []
+        texts: list[str] = []
         speech_s = spent_s = cpu_s = 0.0
         for clip in chosen_clips(where, limit):
             samples = read_audio(clip.path, RATE_HZ)
@@ -144,7 +144,7 @@ def _peak_megabytes() -> float:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
 
 
-def row(engine: str, data: str, parts: Sequence[Errors], figures: Dict[str, Any]) -> str:
+def row(engine: str, data: str, parts: Sequence[Errors], figures: dict[str, Any]) -> str:
     """Return one line of the table."""
     found = total(parts)
     low, high = confidence_interval(parts)
@@ -171,8 +171,8 @@ def main() -> int:
         return 0
     print("| data | engine | WER (95 % interval) | CER | RTF | CPU | MB |")
     print("| --- | --- | --- | --- | --- | --- | --- |", flush=True)
-    heard: Dict[Tuple[str, str], List[str]] = {}
-    lines: List[str] = []
+    heard: dict[tuple[str, str], list[str]] = {}
+    lines: list[str] = []
     for engine in arguments.engine or list(ENGINES):
         missing = [n for n in ENGINES[engine][0] if importlib.util.find_spec(n) is None]
         if missing:
@@ -203,7 +203,7 @@ def main() -> int:
     return _compare(heard)
 
 
-def _compare(heard: Dict[Tuple[str, str], List[str]]) -> int:
+def _compare(heard: dict[tuple[str, str], list[str]]) -> int:
     """Say whether streaming and one shot heard the same; 1 where they did not."""
     code = 0
     for (engine, data), texts in heard.items():

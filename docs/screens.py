@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Dict, Sequence, Tuple
 
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
@@ -41,7 +41,7 @@ class Picture:
     state: ViewState
 
 
-def words(text: str, start: float, unsure: Sequence[str] = ()) -> Tuple[Word, ...]:
+def words(text: str, start: float, unsure: Sequence[str] = ()) -> tuple[Word, ...]:
     """Give each word of a text a time and a confidence."""
     return tuple(
         Word(word, start + 0.4 * i, start + 0.4 * i + 0.3, 0.3 if word in unsure else 0.95)
@@ -61,7 +61,7 @@ def partial(segment: int, text: str, stable: str) -> Partial:
 
 def stats(**changes: object) -> Stats:
     """Figures of a stream that goes well, but for the changes."""
-    usual: Dict[str, object] = {
+    usual: dict[str, object] = {
         "seq": 0,
         "time": 64.3,
         "real_time_factor": 0.028,

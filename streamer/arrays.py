@@ -1,11 +1,18 @@
-"""Arrays that grow by rows."""
+"""The array types of the pipeline, and arrays that grow."""
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+
+#: An array of any kind.
+Array = npt.NDArray[Any]
+#: Samples, coefficients, probabilities, weights.
+FloatArray = npt.NDArray[np.float32]
+#: Indices and counts.
+IntArray = npt.NDArray[np.int64]
 
 _Kind = TypeVar("_Kind", bound=np.generic)
 

@@ -7,7 +7,6 @@ command line prints it as the single line ``error: what - what to do``.
 from __future__ import annotations
 
 import re
-from typing import Tuple, Type
 
 #: Characters that would break a line, or do worse to a terminal; names in files may hold them.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -32,7 +31,7 @@ class StreamerError(Exception):
         self.todo = _one_line(todo)
         super().__init__(f"{self.what} - {self.todo}")
 
-    def __reduce__(self) -> Tuple[Type[StreamerError], Tuple[str, str]]:
+    def __reduce__(self) -> tuple[type[StreamerError], tuple[str, str]]:
         """Pickle by the two parts, so that it comes whole out of another process."""
         return type(self), (self.what, self.todo)
 

@@ -8,7 +8,7 @@ reader can see whether it missed one; ``segment`` counts utterances from 0.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional, Tuple, Union
+from typing import Union
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ class Partial:
     end: float
     text: str
     stable: str
-    words: Tuple[Word, ...] = ()
-    alternatives: Tuple[str, ...] = ()
-    latency_ms: Optional[float] = None
+    words: tuple[Word, ...] = ()
+    alternatives: tuple[str, ...] = ()
+    latency_ms: float | None = None
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,9 @@ class Final:
     end: float
     text: str
     stable: str
-    words: Tuple[Word, ...] = ()
-    alternatives: Tuple[str, ...] = ()
-    latency_ms: Optional[float] = None
+    words: tuple[Word, ...] = ()
+    alternatives: tuple[str, ...] = ()
+    latency_ms: float | None = None
 
 
 @dataclass(frozen=True)
@@ -114,16 +114,16 @@ class Stats:
     seq: int
     time: float
     real_time_factor: float
-    latency_p50_ms: Optional[float]
-    latency_p95_ms: Optional[float]
+    latency_p50_ms: float | None
+    latency_p95_ms: float | None
     lost_samples: int
     level_dbfs: float
     peak_dbfs: float
     clipped: bool
     speaking: bool
     chunks: int = 0
-    chunk_p50_ms: Optional[float] = None
-    chunk_p95_ms: Optional[float] = None
+    chunk_p50_ms: float | None = None
+    chunk_p95_ms: float | None = None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import functools
 import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -22,13 +23,6 @@ from typing import (
     TYPE_CHECKING,
     Any,
     Callable,
-    Iterable,
-    Iterator,
-    List,
-    Optional,
-    Sequence,
-    Type,
-    Union,
 )
 
 from streamer.engine.latency import Durations, TimedModel
@@ -37,16 +31,13 @@ from streamer.errors import AudioError, UsageError
 from streamer.events import Event, Final, Partial, Stats
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
+    from streamer.arrays import FloatArray
     from streamer.audio.capture import Capture, CapturedBlock
     from streamer.audio.sources.source import Source
     from streamer.decoding import UserWord
     from streamer.endpointing.settings import EndpointSettings
     from streamer.engine.recogniser import Recogniser
 
-    FloatArray = npt.NDArray[np.float32]
 
 #: The rate of the recogniser; capture can begin before the model is there.
 RATE_HZ = 16000
@@ -82,7 +73,7 @@ class About:
     backend: str
     compute_unit: str
     decoder: str
-    compiled: Optional[Path] = None
+    compiled: Path | None = None
 
 
 class Transcriber:
@@ -110,16 +101,16 @@ class Transcriber:
 
     def __init__(
         self,
-        model: Union[str, Path] = "english",
+        model: str | Path = "english",
         backend: str = "auto",
         decoder: str = "auto",
-        beam: Optional[int] = None,
-        device: Union[int, str, None] = None,
+        beam: int | None = None,
+        device: int | str | None = None,
         *,
-        compute_units: Optional[str] = None,
+        compute_units: str | None = None,
         user_words: Sequence[UserWord] = (),
         hints: Sequence[UserWord] = (),
-        endpoints: Optional[EndpointSettings] = None,
+        endpoints: EndpointSettings | None = None,
         one_utterance: bool = False,
         partials: bool = True,
         stats: bool = True,
@@ -130,10 +121,10 @@ class Transcriber:
         self._one_utterance = one_utterance
         self._partials = partials
         self._stats = stats
-        self._loading: Optional[InBackground[LoadedModel]] = None
-        self._recogniser: Optional[Recogniser] = None
-        self._timed: Optional[TimedModel] = None
-        self._capture: Optional[Capture] = None
+        self._loading: InBackground[LoadedModel] | None = None
+        self._recogniser: Recogniser | None = None
+        self._timed: TimedModel | None = None
+        self._capture: Capture | None = None
         self._stopping = False
         self._end_wanted = False
         self._fed = False
@@ -158,9 +149,9 @@ class Transcriber:
 
     def __exit__(
         self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -189,13 +180,13 @@ class Transcriber:
         return self._recogniser.position / RATE_HZ if self._recogniser else 0.0
 
     @property
-    def source(self) -> Optional[Source]:
+    def source(self) -> Source | None:
         """Where the samples of the present stream come from."""
         return self._capture.source if self._capture else None
 
     # Streams
 
-    def listen(self, on_open: Optional[Callable[[Source], Any]] = None) -> Iterator[Event]:
+    def listen(self, on_open: Callable[[Source], Any] | None = None) -> Iterator[Event]:
         """Transcribe the microphone until `stop`.
 
         Args:
@@ -215,7 +206,7 @@ class Transcriber:
 
     def transcribe(
         self,
-        source: Union[str, Path, FloatArray],
+        source: str | Path | FloatArray,
         realtime: bool = False,
         *,
         rate_hz: int = RATE_HZ,
@@ -242,8 +233,8 @@ class Transcriber:
     def run(
         self,
         source: Source,
-        on_open: Optional[Callable[[Source], Any]] = None,
-        stats: Optional[bool] = None,
+        on_open: Callable[[Source], Any] | None = None,
+        stats: bool | None = None,
     ) -> Iterator[Event]:
         """Transcribe any source, from its first sample to its last; see `listen`.
 
@@ -272,7 +263,7 @@ class Transcriber:
             if self._capture is capture:
                 self._capture = None
 
-    def feed(self, samples: FloatArray) -> List[Event]:
+    def feed(self, samples: FloatArray) -> list[Event]:
         """Take samples of a stream of one's own, float32 (n,) mono at 16 kHz, full scale 1.
 
         Raises:
@@ -302,7 +293,7 @@ class Transcriber:
         recogniser = self._recogniser
         return self._timed_events(lambda: recogniser.feed(block), None, 0)
 
-    def finish(self) -> List[Event]:
+    def finish(self) -> list[Event]:
         """End the stream of `feed`; the next `feed` begins a new one."""
         if not self._fed or self._recogniser is None:
             return []
@@ -368,9 +359,9 @@ class Transcriber:
 
     def _follow(self, capture: Capture, recogniser: Recogniser) -> Iterator[Event]:
         """Everything a capture brings, and the end of the stream whatever ended it."""
-        arrived: Optional[float] = None
+        arrived: float | None = None
         warned_silent = warned_behind = False
-        failure: Optional[AudioError] = None
+        failure: AudioError | None = None
         try:
             for block in capture.blocks(IDLE_S):
                 arrived = block.arrived if block.arrived is not None else arrived
@@ -405,8 +396,8 @@ class Transcriber:
             yield from self._timed_events(recogniser.end_utterance, block.arrived, end)
 
     def _timed_events(
-        self, call: Callable[[], Iterable[Event]], arrived: Optional[float], end: int
-    ) -> List[Event]:
+        self, call: Callable[[], Iterable[Event]], arrived: float | None, end: int
+    ) -> list[Event]:
         """Run the recogniser and write into its events what only a clock can tell.
 
         Args:
@@ -421,7 +412,7 @@ class Transcriber:
         now = time.monotonic()
         return [self._timed_event(event, arrived, end, now) for event in events]
 
-    def _timed_event(self, event: Event, arrived: Optional[float], end: int, now: float) -> Event:
+    def _timed_event(self, event: Event, arrived: float | None, end: int, now: float) -> Event:
         if isinstance(event, (Partial, Final)) and arrived is not None:
             # Samples of a live source arrive at their rate: those before the
             # end of the block came that much earlier.
@@ -451,7 +442,7 @@ class _Figures:
         self.latencies = Durations()
 
 
-def _silent_device(source: Source) -> List[str]:
+def _silent_device(source: Source) -> list[str]:
     import sys
 
     from streamer.audio.portaudio import privacy_hint
@@ -460,7 +451,7 @@ def _silent_device(source: Source) -> List[str]:
 
 
 def make_source(
-    source: Union[str, Path, FloatArray], realtime: bool, rate_hz: int, channels: int
+    source: str | Path | FloatArray, realtime: bool, rate_hz: int, channels: int
 ) -> Source:
     """Make the source that `Transcriber.transcribe` describes."""
     made: Source

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Dict, Iterator, List, Set, Tuple
 
 import pytest
 
@@ -16,7 +16,7 @@ PACKAGE = ROOT / "streamer"
 _STAGES = {"audio", "features", "endpointing", "acoustic", "decoding"}
 _CORE = {"errors", "events", "arrays"}
 _MODELS = _CORE | _STAGES | {"bundle", "convert", "models"}
-MAY_IMPORT: Dict[str, Set[str]] = {
+MAY_IMPORT: dict[str, set[str]] = {
     "arrays": set(),
     "errors": set(),
     "events": set(),
@@ -35,7 +35,7 @@ MAY_IMPORT: Dict[str, Set[str]] = {
 OUTERMOST = {"cli", "__init__", "__main__"}
 
 
-def parts() -> List[str]:
+def parts() -> list[str]:
     names = {path.stem if path.is_file() else path.name for path in PACKAGE.iterdir()}
     return sorted(
         name
@@ -44,12 +44,12 @@ def parts() -> List[str]:
     )
 
 
-def files_of(part: str) -> List[Path]:
+def files_of(part: str) -> list[Path]:
     module = PACKAGE / f"{part}.py"
     return [module] if module.is_file() else sorted((PACKAGE / part).rglob("*.py"))
 
 
-def imports(path: Path) -> Iterator[Tuple[int, str]]:
+def imports(path: Path) -> Iterator[tuple[int, str]]:
     """Lines and names of imports of this package, but for those that only type checkers see."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     unseen = {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, Iterable, List, Tuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,16 +53,16 @@ def sound(seconds: float) -> Any:
     return (slow * random.uniform(-1, 1, len(slow))).astype(np.float32)
 
 
-def texts(events: Iterable[Event]) -> List[str]:
+def texts(events: Iterable[Event]) -> list[str]:
     return [event.text for event in events if isinstance(event, Final)]
 
 
-def finals(events: Iterable[Event]) -> List[Final]:
+def finals(events: Iterable[Event]) -> list[Final]:
     """Finals without their number among the events, which statistics are counted with."""
     return [replace(event, seq=0) for event in events if isinstance(event, Final)]
 
 
-def timeless(events: Iterable[Event]) -> List[Event]:
+def timeless(events: Iterable[Event]) -> list[Event]:
     """Events without what only a clock can tell."""
     return [event for event in events if not isinstance(event, Stats)]
 
@@ -81,7 +82,7 @@ def test_samples_can_be_fed_in_blocks_of_any_size(tiny: Transcriber) -> None:
     whole = timeless(tiny.feed(samples) + tiny.finish())
     assert texts(whole)
     for size in (1, 160, 7919):
-        events: List[Event] = []
+        events: list[Event] = []
         count = 4000 if size == 1 else len(samples)
         for start in range(0, count, size):
             events += tiny.feed(samples[start : start + size])
@@ -120,7 +121,7 @@ def test_a_recording_that_fails_gives_everything_before_the_fault(tiny: Transcri
     samples = sound(4.0)
     bad = samples.copy()
     bad[2 * RATE_HZ :] = np.nan
-    events: List[Event] = []
+    events: list[Event] = []
     with pytest.raises(AudioError, match="NaN"):
         for event in tiny.transcribe(bad):
             events.append(event)
@@ -133,7 +134,7 @@ class LiveSource(ArraySource):
 
     live = True
 
-    def __init__(self, samples: Any, holes: Tuple[int, ...] = (), fails: bool = False) -> None:
+    def __init__(self, samples: Any, holes: tuple[int, ...] = (), fails: bool = False) -> None:
         super().__init__(samples, RATE_HZ, "a live source", 1600)
         self._holes = list(holes)
         self._fails = fails
@@ -154,7 +155,7 @@ class LiveSource(ArraySource):
 
 
 def test_a_live_stream_tells_latencies_and_figures_and_ends_when_told(tiny: Transcriber) -> None:
-    events: List[Event] = []
+    events: list[Event] = []
     for event in tiny.run(LiveSource(sound(3.0))):
         events.append(event)
         if isinstance(event, Stats) and event.time >= 2.8:
@@ -176,7 +177,7 @@ def test_a_live_stream_tells_latencies_and_figures_and_ends_when_told(tiny: Tran
 
 def test_lost_samples_are_told_where_they_are_missing(tiny: Transcriber) -> None:
     source = LiveSource(sound(2.0), holes=(0, 0, 0, 0, 0, 8000), fails=True)
-    events: List[Event] = []
+    events: list[Event] = []
     with pytest.raises(DeviceError, match="gone"):
         for event in tiny.run(source):
             events.append(event)
@@ -194,7 +195,7 @@ def test_lost_samples_are_told_where_they_are_missing(tiny: Transcriber) -> None
 def test_a_muted_microphone_is_warned_about_once(tiny: Transcriber) -> None:
     source = LiveSource(np.zeros(RATE_HZ, np.float32), fails=True)
     source.silent_device = True  # type: ignore[attr-defined]
-    events: List[Event] = []
+    events: list[Event] = []
     with pytest.raises(DeviceError):
         for event in tiny.run(source):
             events.append(event)
@@ -203,7 +204,7 @@ def test_a_muted_microphone_is_warned_about_once(tiny: Transcriber) -> None:
 
 
 def test_a_person_can_end_the_utterance(tiny: Transcriber) -> None:
-    events: List[Event] = []
+    events: list[Event] = []
     for event in tiny.run(LiveSource(sound(3.0))):
         events.append(event)
         if isinstance(event, Stats) and event.time < 1.2:
@@ -241,7 +242,7 @@ def test_a_transcript_is_the_same_by_file_by_array_and_by_blocks_of_any_size(
     assert by_file
     assert finals(english.transcribe(sample)) == by_file
     for size in (320, 5000):
-        events: List[Event] = []
+        events: list[Event] = []
         for start in range(0, len(sample), size):
             events += english.feed(sample[start : start + size])
         assert finals(events + english.finish()) == by_file

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol, Tuple
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from streamer.arrays import FloatArray
 from streamer.errors import ModelError
 
-FloatArray = npt.NDArray[np.float32]
-
 #: The LSTM's cell c and output h, float32 (1, n_hidden) each.
-State = Tuple[FloatArray, FloatArray]
+State = tuple[FloatArray, FloatArray]
 
 #: Names that DeepSpeech's exported graphs and all of our networks use.
 INPUT_NODE = "input_node"
@@ -53,7 +51,7 @@ class AcousticModel(Protocol):
         """Return the state at the start of a stream: zeros."""
         ...
 
-    def infer(self, window: FloatArray, n: int, state: State) -> Tuple[FloatArray, State]:
+    def infer(self, window: FloatArray, n: int, state: State) -> tuple[FloatArray, State]:
         """Run one window.
 
         Args:

@@ -15,12 +15,12 @@ import platform
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Protocol, Tuple, Union
+from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from streamer.acoustic.contract import (
     INPUT_LENGTHS,
@@ -30,12 +30,12 @@ from streamer.acoustic.contract import (
     NEW_H,
     PREVIOUS_C,
     PREVIOUS_H,
-    FloatArray,
     State,
     check_call,
     unusable_state,
     zero_state,
 )
+from streamer.arrays import Array, FloatArray
 from streamer.errors import ModelError
 
 #: What Core ML may compute on, as coremltools spells it.
@@ -45,13 +45,11 @@ DEFAULT_COMPUTE_UNITS = "CPU_AND_NE"
 #: Steps in a window of a network whose time axis is free.
 FLEXIBLE_STEPS = 16
 
-Array = npt.NDArray[Any]
-
 
 class CompiledModel(Protocol):
     """The part of coremltools' ``CompiledMLModel`` that is used."""
 
-    def predict(self, data: Dict[str, Array], state: Any = None) -> Mapping[str, Array]:
+    def predict(self, data: dict[str, Array], state: Any = None) -> Mapping[str, Array]:
         """Run the network once."""
         ...
 
@@ -109,7 +107,7 @@ class Port:
         flexible: whether the shape may vary.
     """
 
-    shape: Tuple[int, ...]
+    shape: tuple[int, ...]
     integer: bool = False
     flexible: bool = False
 
@@ -152,11 +150,11 @@ class CoreMLAcousticModel:
 
     def __init__(
         self,
-        path: Union[str, Path],
+        path: str | Path,
         compute_units: str = DEFAULT_COMPUTE_UNITS,
-        n_steps: Optional[int] = None,
-        runtime: Optional[Runtime] = None,
-        cache: Optional[Path] = None,
+        n_steps: int | None = None,
+        runtime: Runtime | None = None,
+        cache: Path | None = None,
     ) -> None:
         if compute_units not in COMPUTE_UNITS:
             raise ModelError(
@@ -172,7 +170,7 @@ class CoreMLAcousticModel:
             self._read_geometry(self._read_interface(), n_steps)
         self._model = self._load(_user_cache() if cache is None else cache)
         # c and h inside Core ML belong to the pair of arrays that was returned last.
-        self._held: Optional[State] = None
+        self._held: State | None = None
         self._ml_state = self._make_state() if self._state_names else None
         self.n_labels = 0
         self.warm_up()
@@ -196,7 +194,7 @@ class CoreMLAcousticModel:
             )
         self.n_labels = output.size // self.n_steps
 
-    def infer(self, window: FloatArray, n: int, state: State) -> Tuple[FloatArray, State]:
+    def infer(self, window: FloatArray, n: int, state: State) -> tuple[FloatArray, State]:
         """See `AcousticModel.infer`."""
         check_call(self, window, n, state)
         output, state = self._predict(window, n, state)
@@ -205,8 +203,8 @@ class CoreMLAcousticModel:
             state = unusable_state(self.n_hidden)
         return probabilities, state
 
-    def _predict(self, window: FloatArray, n: int, state: State) -> Tuple[FloatArray, State]:
-        data: Dict[str, Array] = {INPUT_NODE: window}
+    def _predict(self, window: FloatArray, n: int, state: State) -> tuple[FloatArray, State]:
+        data: dict[str, Array] = {INPUT_NODE: window}
         if self._has_lengths:
             data[INPUT_LENGTHS] = np.array([n], self._lengths_dtype)
         with self._explained("cannot be run by Core ML"):
@@ -218,7 +216,7 @@ class CoreMLAcousticModel:
             c, h = (self._as_state(outputs[name]) for name in (NEW_C, NEW_H))
             return np.asarray(outputs[LOGITS], np.float32), (c, h)
 
-    def _predict_stateful(self, data: Dict[str, Array], state: State) -> Tuple[FloatArray, State]:
+    def _predict_stateful(self, data: dict[str, Array], state: State) -> tuple[FloatArray, State]:
         inside: Any = self._ml_state
         if state is not self._held:
             for name, value in zip(self._state_names, state):
@@ -248,9 +246,9 @@ class CoreMLAcousticModel:
             return _interface_of_compiled(self._path)
         return interface_of_spec(self._runtime.load_spec(str(self._path)))
 
-    def _read_geometry(self, interface: Interface, n_steps: Optional[int]) -> None:
+    def _read_geometry(self, interface: Interface, n_steps: int | None) -> None:
         inputs = interface.inputs
-        self._state_names: List[str] = []
+        self._state_names: list[str] = []
         needed = [INPUT_NODE]
         if interface.states:
             self._state_names = [_state_ending_in(letter, interface.states) for letter in "ch"]
@@ -355,7 +353,7 @@ def _interface_of_compiled(path: Path) -> Interface:
         raise ValueError("there is no metadata.json in it; take the .mlpackage")
     contents = json.loads(metadata.read_text(encoding="utf-8"))[0]
 
-    def ports(key: str) -> Dict[str, Port]:
+    def ports(key: str) -> dict[str, Port]:
         return {
             entry["name"]: Port(
                 tuple(json.loads(entry.get("shape") or "[]")),

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence, Tuple
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from streamer.acoustic.contract import FloatArray, State, check_call, zero_state
+from streamer.acoustic.contract import State, check_call, zero_state
 from streamer.acoustic.weights import Weights
+from streamer.arrays import Array, FloatArray
 
 #: Steps in a window where the weights do not say: what DeepSpeech exports.
 DEFAULT_STEPS = 16
-
-Array = npt.NDArray[Any]
 
 
 def sigmoid(x: Array) -> Array:
@@ -70,7 +69,7 @@ class NumpyAcousticModel:
         """See `AcousticModel.initial_state`."""
         return zero_state(self.n_hidden)
 
-    def infer(self, window: FloatArray, n: int, state: State) -> Tuple[FloatArray, State]:
+    def infer(self, window: FloatArray, n: int, state: State) -> tuple[FloatArray, State]:
         """See `AcousticModel.infer`; only the ``n`` real steps are computed."""
         check_call(self, window, n, state)
         probabilities, (c, h) = self.forward(window, n, state)
@@ -80,8 +79,8 @@ class NumpyAcousticModel:
         )
 
     def forward(
-        self, window: Array, n: int, state: Tuple[Array, Array]
-    ) -> Tuple[Array, Tuple[Array, Array]]:
+        self, window: Array, n: int, state: tuple[Array, Array]
+    ) -> tuple[Array, tuple[Array, Array]]:
         """Do what `infer` does, in and out in the dtype of this model, unchecked."""
         x = window[0, :n].reshape(n, -1).astype(self._dtype, copy=False)
         for layer in ("layer_1", "layer_2", "layer_3"):
@@ -96,7 +95,7 @@ class NumpyAcousticModel:
     def _hidden(self, layer: str, x: Array) -> Array:
         return np.clip(self._dense(layer, x), 0, self._clip)
 
-    def _lstm(self, x: Array, state: Tuple[Array, Array]) -> Tuple[Array, Tuple[Array, Array]]:
+    def _lstm(self, x: Array, state: tuple[Array, Array]) -> tuple[Array, tuple[Array, Array]]:
         size = self.n_hidden
         kernel, bias = self._w["lstm/kernel"], self._w["lstm/bias"]
         c, h = (np.asarray(part, self._dtype) for part in state)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Dict, List, Tuple, Union
+from typing import Any
 
 import numpy as np
 
@@ -16,12 +16,12 @@ from streamer.acoustic.contract import (
     NEW_H,
     PREVIOUS_C,
     PREVIOUS_H,
-    FloatArray,
     State,
     check_call,
     unusable_state,
     zero_state,
 )
+from streamer.arrays import FloatArray
 from streamer.errors import ModelError
 
 #: Files up to this size run on one thread: waking others costs more than they bring.
@@ -52,7 +52,7 @@ class OnnxAcousticModel:
     compute_unit = "CPU"
 
     def __init__(
-        self, path: Union[str, Path], threads: int | None = None, n_steps: int | None = None
+        self, path: str | Path, threads: int | None = None, n_steps: int | None = None
     ) -> None:
         path = Path(path)
         if not path.is_file():
@@ -69,7 +69,7 @@ class OnnxAcousticModel:
             ) from error
 
     def _read_geometry(
-        self, inputs: Dict[str, List[Any]], outputs: Dict[str, List[Any]], n_steps: int | None
+        self, inputs: dict[str, list[Any]], outputs: dict[str, list[Any]], n_steps: int | None
     ) -> None:
         for name in (INPUT_NODE, PREVIOUS_C, PREVIOUS_H):
             if name not in inputs:
@@ -104,7 +104,7 @@ class OnnxAcousticModel:
         """See `AcousticModel.initial_state`."""
         return zero_state(self.n_hidden)
 
-    def infer(self, window: FloatArray, n: int, state: State) -> Tuple[FloatArray, State]:
+    def infer(self, window: FloatArray, n: int, state: State) -> tuple[FloatArray, State]:
         """See `AcousticModel.infer`."""
         check_call(self, window, n, state)
         feed = {INPUT_NODE: window, PREVIOUS_C: state[0], PREVIOUS_H: state[1]}

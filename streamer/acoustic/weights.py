@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Dict, Mapping, Tuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from streamer.arrays import FloatArray
 from streamer.errors import ModelError
-
-FloatArray = npt.NDArray[np.float32]
 
 #: What a description says where nothing else is known: DeepSpeech's own values.
 DEFAULTS: Mapping[str, Any] = MappingProxyType(
@@ -44,7 +43,7 @@ LAYER_NAMES = (
 
 def expected_shapes(
     n_input: int, n_context: int, n_hidden: int, n_labels: int
-) -> Dict[str, Tuple[int, ...]]:
+) -> dict[str, tuple[int, ...]]:
     """Return the shape of every layer of a network of that geometry."""
     n, width = n_hidden, n_input * (2 * n_context + 1)
     return {
@@ -152,7 +151,7 @@ class Weights:
         return int(self.layers["layer_6/weights"].shape[1])
 
     @property
-    def groups(self) -> Tuple[int, ...]:
+    def groups(self) -> tuple[int, ...]:
         """Sizes of the groups of outputs that add up to 1 each, in order."""
         n_phonemes = int(self.description["n_phonemes"])
         return (self.n_labels - n_phonemes, n_phonemes) if n_phonemes else (self.n_labels,)

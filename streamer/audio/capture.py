@@ -11,13 +11,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from types import TracebackType
-from typing import Callable, Deque, Iterator, NamedTuple, Optional, Tuple, Type
+from typing import Callable, NamedTuple
 
 import numpy as np
 
+from streamer.arrays import FloatArray
 from streamer.audio.ring import RingBuffer
-from streamer.audio.samples import FloatArray
 from streamer.audio.sources.source import Source
 
 #: Half a minute: longer than any stall of a recogniser that will ever catch up.
@@ -51,7 +52,7 @@ class CapturedBlock(NamedTuple):
     position: int
     samples: FloatArray
     lost: int
-    arrived: Optional[float]
+    arrived: float | None
 
 
 class Capture:
@@ -85,10 +86,10 @@ class Capture:
         self._ring = RingBuffer(max(1, round(ring_seconds * rate_hz)))
         self._clock = clock
         # (absolute position after a block, when it arrived), for live sources.
-        self._arrivals: Deque[Tuple[int, float]] = deque(maxlen=_MOST_ARRIVALS)
-        self._error: Optional[BaseException] = None
+        self._arrivals: deque[tuple[int, float]] = deque(maxlen=_MOST_ARRIVALS)
+        self._error: BaseException | None = None
         self._stopping = False
-        self._thread: Optional[threading.Thread] = None
+        self._thread: threading.Thread | None = None
 
     @property
     def written(self) -> int:
@@ -134,13 +135,13 @@ class Capture:
 
     def __exit__(
         self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
-    def blocks(self, idle_s: Optional[float] = None) -> Iterator[CapturedBlock]:
+    def blocks(self, idle_s: float | None = None) -> Iterator[CapturedBlock]:
         """What was captured, in order; ends when the source has ended or was stopped.
 
         Args:
@@ -154,7 +155,7 @@ class Capture:
             AudioError: the source failed; all samples before that were yielded.
         """
         largest = max(1, round(LARGEST_BLOCK_SECONDS * self.rate_hz))
-        stopped_at: Optional[float] = None
+        stopped_at: float | None = None
         idle_since = time.monotonic()
         while True:
             if self._ring.wait(_POLL_SECONDS if idle_s is None else min(idle_s, _POLL_SECONDS)):
@@ -176,7 +177,7 @@ class Capture:
         if self._error is not None:
             raise self._error
 
-    def _arrival(self, position: int, samples: FloatArray) -> Optional[float]:
+    def _arrival(self, position: int, samples: FloatArray) -> float | None:
         """When the last of these samples arrived; forgets what is older."""
         end = position + len(samples)
         while self._arrivals:

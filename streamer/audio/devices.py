@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import List, Optional, Sequence, Union
 
 from streamer.audio import portaudio
 from streamer.errors import DeviceError
@@ -34,10 +34,10 @@ class Device:
     channels: int
     rate_hz: float
     default: bool = False
-    takes_model_rate: Optional[bool] = None
+    takes_model_rate: bool | None = None
 
 
-def input_devices() -> List[Device]:
+def input_devices() -> list[Device]:
     """All devices that can record.
 
     Raises:
@@ -67,7 +67,7 @@ def input_devices() -> List[Device]:
     ]
 
 
-def list_devices(model_rate_hz: int = 16000) -> List[Device]:
+def list_devices(model_rate_hz: int = 16000) -> list[Device]:
     """All devices that can record, and whether each takes the model's rate; opens each shortly.
 
     Raises:
@@ -91,7 +91,7 @@ def takes(device: Device, rate_hz: float, channels: int) -> bool:
     return True
 
 
-def find_device(devices: Sequence[Device], wanted: Union[int, str, None]) -> Device:
+def find_device(devices: Sequence[Device], wanted: int | str | None) -> Device:
     """The device that is meant.
 
     Args:
@@ -122,7 +122,7 @@ def find_device(devices: Sequence[Device], wanted: Union[int, str, None]) -> Dev
     return next((device for device in matches if device.host in hosts), matches[0])
 
 
-def _matching(devices: Sequence[Device], text: str) -> List[Device]:
+def _matching(devices: Sequence[Device], text: str) -> list[Device]:
     """The devices of this name; else those whose name has all of its words."""
     lower = text.lower()
     exact = [device for device in devices if device.name.lower() == lower]

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Any, Callable, Optional, Tuple
+from typing import Any, Callable
 
 import numpy as np
 import numpy.typing as npt
 
-from streamer.audio.samples import FloatArray
+from streamer.arrays import FloatArray
 from streamer.errors import AudioError
 
 _PCM, _FLOAT, _ALAW, _MULAW, _EXTENSIBLE = 0x0001, 0x0003, 0x0006, 0x0007, 0xFFFE
@@ -131,10 +131,10 @@ class WavHeader:
     """
 
     format: PcmFormat
-    data_bytes: Optional[int]
+    data_bytes: int | None
 
 
-def promised_bytes(size: int) -> Optional[int]:
+def promised_bytes(size: int) -> int | None:
     """The number of bytes a header promises; None where the writer did not know it.
 
     Programs that write into a pipe put down 0 or something close to the
@@ -159,8 +159,8 @@ def read_wav_header(read: Callable[[int], bytes], name: str) -> WavHeader:
     magic, _, kind = _unpack("<4sI4s", read, name)
     if magic not in (b"RIFF", b"RF64") or kind != b"WAVE":
         raise AudioError(f"{name} has no WAV header", _CONVERT)
-    form: Optional[PcmFormat] = None
-    long_size: Optional[int] = None
+    form: PcmFormat | None = None
+    long_size: int | None = None
     while True:
         chunk, size = _unpack("<4sI", read, name)
         if chunk == b"data":
@@ -205,7 +205,7 @@ def _parse_format(body: bytes, name: str) -> PcmFormat:
     return PcmFormat(encoding, rate_hz, channels)
 
 
-def _unpack(layout: str, read: Callable[[int], bytes], name: str) -> Tuple[Any, ...]:
+def _unpack(layout: str, read: Callable[[int], bytes], name: str) -> tuple[Any, ...]:
     n = struct.calcsize(layout)
     data = read(n)
     if len(data) < n:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from typing import Any, Optional
+from typing import Any
 
 from streamer.errors import DeviceError
 
@@ -62,7 +62,7 @@ def refresh() -> None:
         sounddevice._initialize()
 
 
-def explain(error: Exception, device: Optional[str] = None) -> DeviceError:
+def explain(error: Exception, device: str | None = None) -> DeviceError:
     """What a PortAudioError means for a user.
 
     Args:

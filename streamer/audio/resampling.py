@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from streamer.audio.samples import FloatArray
+from streamer.arrays import FloatArray
 
 #: soxr's quality: "HQ" passes everything below 91 % of half the lower rate and
 #: delays by some 25 ms on the way from 48 to 16 kHz; "VHQ" takes twice as long

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import Deque, NamedTuple, Tuple
+from typing import NamedTuple
 
 import numpy as np
 
-from streamer.audio.samples import FloatArray
+from streamer.arrays import FloatArray
 from streamer.audio.wakeup import Bell
 
 
@@ -56,7 +56,7 @@ class RingBuffer:
         self._stored = 0  # producer: complete up to here
         self._taken = 0  # consumer: read or lost up to here
         # Holes: (count of samples stored before it, how many are missing).
-        self._holes: Deque[Tuple[int, int]] = deque()
+        self._holes: deque[tuple[int, int]] = deque()
         self._skipped = 0
         self._position = 0
         self._lost = 0

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
+from streamer.arrays import FloatArray
 
 #: Recordings of floats may exceed full scale, and some are scaled as 16-bit
 #: integers are; beyond this (150 dB over full scale) it is no sound.
 LARGEST_SAMPLE = 3e7
 
 
-def first_bad_frame(frames: FloatArray) -> Optional[int]:
+def first_bad_frame(frames: FloatArray) -> int | None:
     """The index of the first frame that is no sound: NaN, infinite or enormous.
 
     Args:

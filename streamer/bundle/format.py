@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Dict, Mapping, Optional, Tuple, Union
+from typing import Any
 
 from streamer.errors import ModelError
 from streamer.features import FrontEnd, create_front_end
@@ -96,9 +97,9 @@ class Bundle:
     n_phonemes: int
     alphabet_path: Path
     networks: Mapping[str, Path]
-    scorer_path: Optional[Path]
-    lexicon_path: Optional[Path]
-    recurrent_path: Optional[Path]
+    scorer_path: Path | None
+    lexicon_path: Path | None
+    recurrent_path: Path | None
     decoding: Mapping[str, Any]
     training: Mapping[str, Any]
     measured: Mapping[str, Any]
@@ -118,7 +119,7 @@ class Bundle:
             )
         return front_end
 
-    def choose_network(self, backend: str = "auto") -> Tuple[str, Path]:
+    def choose_network(self, backend: str = "auto") -> tuple[str, Path]:
         """Choose a network of the bundle.
 
         Args:
@@ -155,7 +156,7 @@ def bundled_folder(name: str = BUNDLED) -> Path:
     return inside if inside.is_dir() else package.parent / "assets" / name
 
 
-def load_bundle(name_or_folder: Union[str, Path] = BUNDLED) -> Bundle:
+def load_bundle(name_or_folder: str | Path = BUNDLED) -> Bundle:
     """Find a bundle and read its description.
 
     Args:
@@ -169,7 +170,7 @@ def load_bundle(name_or_folder: Union[str, Path] = BUNDLED) -> Bundle:
     return read_bundle(find_bundle(name_or_folder))
 
 
-def find_bundle(name_or_folder: Union[str, Path]) -> Path:
+def find_bundle(name_or_folder: str | Path) -> Path:
     """Return the folder of a bundle; see `load_bundle`."""
     text = os.fspath(name_or_folder)
     try:
@@ -217,7 +218,7 @@ def read_bundle(folder: Path) -> Bundle:
     return _Reader(folder, _read_json(path)).bundle()
 
 
-def _read_json(path: Path) -> Dict[str, Any]:
+def _read_json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ModelError(
             f"{path.parent} is not a bundle: there is no {DESCRIPTION_FILE}",
@@ -276,7 +277,7 @@ class _Reader:
     def _wrong(self, what: str) -> ModelError:
         return ModelError(f"{self._folder / DESCRIPTION_FILE}: {what}", FIX_BUNDLE)
 
-    def _text(self, key: str, default: Optional[str] = None) -> str:
+    def _text(self, key: str, default: str | None = None) -> str:
         value = self._contents.get(key, default)
         if not isinstance(value, str) or (default is None and not value):
             raise self._wrong(f"{key} is {value!r}, not a text")
@@ -319,7 +320,7 @@ class _Reader:
             return 0
         return self._number("n_phonemes", low=2, high=self._number("n_labels", low=4) - 2)
 
-    def _optional_file(self, key: str) -> Optional[Path]:
+    def _optional_file(self, key: str) -> Path | None:
         name = self._contents.get(key)
         return None if name is None else self._file(key, name)
 
@@ -340,7 +341,7 @@ class _Reader:
 
 
 def write_bundle(
-    folder: Union[str, Path],
+    folder: str | Path,
     *,
     name: str,
     front_end: Mapping[str, Any],
@@ -351,17 +352,17 @@ def write_bundle(
     n_labels: int,
     networks: Mapping[str, str],
     alphabet: str = "alphabet.txt",
-    scorer: Optional[str] = None,
-    lexicon: Optional[str] = None,
-    recurrent: Optional[str] = None,
+    scorer: str | None = None,
+    lexicon: str | None = None,
+    recurrent: str | None = None,
     n_phonemes: int = 0,
     version: str = "",
     language: str = "",
     licence: str = "",
     summary: str = "",
-    decoding: Optional[Mapping[str, Any]] = None,
-    training: Optional[Mapping[str, Any]] = None,
-    measured: Optional[Mapping[str, Any]] = None,
+    decoding: Mapping[str, Any] | None = None,
+    training: Mapping[str, Any] | None = None,
+    measured: Mapping[str, Any] | None = None,
 ) -> Bundle:
     """Write ``model.json`` into a folder that holds the files already, and read it back.
 
@@ -394,7 +395,7 @@ def write_bundle(
         ModelError: the files are not there, the values make no sense, or the
             folder cannot be written to.
     """
-    contents: Dict[str, Any] = {
+    contents: dict[str, Any] = {
         "format": FORMAT,
         "name": name,
         "version": version,

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import TYPE_CHECKING, Any, List, Optional, Sequence
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Optional
 
 from streamer.errors import StreamerError
 
@@ -78,7 +79,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
 
 
-def run(arguments: List[str]) -> int:
+def run(arguments: list[str]) -> int:
     """Run the command line; returns the exit code.
 
     What a user can mend ends as one line ``error: what - what to do``, and
@@ -90,7 +91,7 @@ def run(arguments: List[str]) -> int:
         return 130
 
 
-def _run(arguments: List[str]) -> int:
+def _run(arguments: list[str]) -> int:
     import typer
 
     from streamer.cli.commands.machine.config import bind_environment, defaults_for
@@ -125,7 +126,7 @@ def _flush() -> None:
         sys.stdout.flush()
 
 
-def command_first(command: Any, arguments: Sequence[str]) -> List[str]:
+def command_first(command: Any, arguments: Sequence[str]) -> list[str]:
     """Bring the command to the front, so that shared options may stand before it.
 
     Without one, the default command is put there: ``streamer --beam 10`` listens.

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Optional
 
 from streamer.decoding import read_scorer
 from streamer.errors import StreamerError, UsageError
@@ -63,7 +64,7 @@ def _run(known: argparse.Namespace, training: Sequence[str]) -> None:
     from streamer.cli.app import build_app
     from streamer.cli.commands.model.train import need_torch
 
-    counted: Dict[str, int] = {}
+    counted: dict[str, int] = {}
     for entry in known.weigh:
         name, _, number = entry.partition("=")
         if not number.isdigit() or int(number) < 1:
@@ -77,8 +78,8 @@ def _run(known: argparse.Namespace, training: Sequence[str]) -> None:
     need_torch()
     scorer = known.work / "english.scorer"
     recurrent = known.work / "english.recurrent.safetensors"
-    synthetic: List[Path] = []
-    files: List[Path] = []
+    synthetic: list[Path] = []
+    files: list[Path] = []
     if known.kokoro is not None or not scorer.exists() or not recurrent.exists():
         files = gather_texts(sources, known.data, known.work / "text")
     if not scorer.exists():
@@ -124,12 +125,12 @@ def _run(known: argparse.Namespace, training: Sequence[str]) -> None:
         tune.main([str(known.output), str(known.data / "dev.tsv"), "--write"])
 
 
-def _weighted(files: Sequence[Path], weights: Dict[str, int]) -> List[Tuple[Path, int]]:
+def _weighted(files: Sequence[Path], weights: dict[str, int]) -> list[tuple[Path, int]]:
     return [(file, weights.get(file.stem, 1)) for file in files]
 
 
 def _train_recurrent(
-    texts: Sequence[Tuple[Path, int]], known: argparse.Namespace, scorer: Path, output: Path
+    texts: Sequence[tuple[Path, int]], known: argparse.Namespace, scorer: Path, output: Path
 ) -> None:
     """Train the recurrent language model; goes on from what an earlier run left."""
     from streamer.training.language.recurrent import RecurrentRecipe, train

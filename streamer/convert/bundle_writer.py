@@ -8,8 +8,9 @@ import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence, Union
+from typing import Any, Callable
 
 from streamer.acoustic.weights import Weights
 from streamer.bundle import Bundle, read_bundle, write_bundle
@@ -32,24 +33,24 @@ DEFAULT_STEPS = 16
 DEFAULT_COREML_PRECISION = "fp16"
 
 
-def default_formats() -> List[str]:
+def default_formats() -> list[str]:
     """Return what is written when nothing is asked for: ONNX, and Core ML where it can be."""
     available = sys.platform == "darwin" or importlib.util.find_spec("coremltools") is not None
     return ["onnx", "mlprogram"] if available else ["onnx"]
 
 
 def convert_to_bundle(
-    network: Union[str, Path],
-    folder: Union[str, Path],
+    network: str | Path,
+    folder: str | Path,
     *,
     name: str = "",
-    scorer: Optional[Path] = None,
-    alphabet: Optional[Path] = None,
+    scorer: Path | None = None,
+    alphabet: Path | None = None,
     licence: str = "",
     steps: int = DEFAULT_STEPS,
-    formats: Optional[Sequence[str]] = None,
+    formats: Sequence[str] | None = None,
     shape: str = "lstm",
-    precision: Optional[str] = None,
+    precision: str | None = None,
     progress: Callable[[str], None] = lambda what: None,
 ) -> Bundle:
     """Convert a network and write a bundle around it.
@@ -101,9 +102,9 @@ def write_networks(
     steps: int,
     formats: Sequence[str],
     shape: str,
-    precision: Optional[str],
+    precision: str | None,
     progress: Callable[[str], None],
-) -> Dict[str, str]:
+) -> dict[str, str]:
     """Write a network in several forms.
 
     Returns:
@@ -112,7 +113,7 @@ def write_networks(
     Raises:
         ConversionError: a form cannot be written.
     """
-    networks: Dict[str, str] = {}
+    networks: dict[str, str] = {}
     for form in formats:
         progress(f"writing {form}")
         if form == "onnx":
@@ -149,10 +150,10 @@ def write_networks(
 def finish_bundle(
     folder: Path,
     weights: Weights,
-    networks: Dict[str, str],
+    networks: dict[str, str],
     name: str,
     steps: int,
-    scorer: Optional[Path],
+    scorer: Path | None,
     licence: str,
     source: Path,
 ) -> Bundle:
@@ -195,7 +196,7 @@ class staging:  # noqa: N801 - reads as what it does: with staging(folder) as pl
         folder: the folder to fill, made if it is not there.
     """
 
-    def __init__(self, folder: Union[str, Path]) -> None:
+    def __init__(self, folder: str | Path) -> None:
         self._folder = Path(folder)
 
     def __enter__(self) -> Path:
@@ -223,9 +224,7 @@ class staging:  # noqa: N801 - reads as what it does: with staging(folder) as pl
                 shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _check_arguments(
-    formats: Sequence[str], shape: str, precision: Optional[str], steps: int
-) -> None:
+def _check_arguments(formats: Sequence[str], shape: str, precision: str | None, steps: int) -> None:
     check_steps(steps)
     for form in formats:
         if form not in FORMATS:
@@ -243,7 +242,7 @@ def _check_arguments(
         )
 
 
-def _labels(weights: Weights, file: Optional[Path], source: Path) -> Alphabet:
+def _labels(weights: Weights, file: Path | None, source: Path) -> Alphabet:
     described = weights.description.get("alphabet")
     if file is not None:
         alphabet = read_alphabet(file)

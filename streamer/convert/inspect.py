@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Callable
 
 from streamer.errors import ConversionError
 
@@ -50,14 +51,14 @@ class Inspection:
     path: Path
     kind: str
     size_bytes: int
-    inputs: Tuple[Port, ...]
-    outputs: Tuple[Port, ...]
-    states: Tuple[Port, ...] = ()
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    states: tuple[Port, ...] = ()
     operations: Mapping[str, int] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-def inspect_model(path: Union[str, Path]) -> Inspection:
+def inspect_model(path: str | Path) -> Inspection:
     """Read what a model's file says about it.
 
     Args:
@@ -67,7 +68,7 @@ def inspect_model(path: Union[str, Path]) -> Inspection:
         ConversionError: it is missing, damaged or of another kind.
     """
     path = Path(path)
-    readers: Dict[str, Callable[[Path], Inspection]] = {
+    readers: dict[str, Callable[[Path], Inspection]] = {
         ".pb": _tensorflow,
         ".pbmm": _tensorflow,
         ".tflite": _tensorflow_lite,
@@ -110,7 +111,7 @@ def _tensorflow(path: Path) -> Inspection:
     graph = read_graph(path)
     read = {source.split(":")[0].lstrip("^") for n in graph.nodes.values() for source in n.inputs}
     constants = ("Const", "ImmutableConst")
-    about: Dict[str, str] = {}
+    about: dict[str, str] = {}
     try:
 
         def port(node: Any) -> Port:
@@ -165,7 +166,7 @@ def _tensorflow_lite(path: Path) -> Inspection:
         name = "string" if dtype is None else np.dtype(dtype).name
         return Port(tensor.name, name, _shape(tensor.shape))
 
-    def ports(numbers: Sequence[int]) -> Tuple[Port, ...]:
+    def ports(numbers: Sequence[int]) -> tuple[Port, ...]:
         tensors = [graph.tensors[n] for n in numbers if 0 <= n < len(graph.tensors)]
         return tuple(port(t) for t in tensors if not t.name.startswith("metadata_"))
 
@@ -239,7 +240,7 @@ def _core_ml(path: Path) -> Inspection:
 
     model = open_model(path)
 
-    def ports(features: Sequence[Feature]) -> Tuple[Port, ...]:
+    def ports(features: Sequence[Feature]) -> tuple[Port, ...]:
         return tuple(Port(f.name, f.dtype, _shape(f.shape)) for f in features)
 
     if model.kind == "mlprogram":
@@ -262,7 +263,7 @@ def _core_ml(path: Path) -> Inspection:
     )
 
 
-def compute_plan(path: Union[str, Path], compute_units: str) -> Optional[str]:
+def compute_plan(path: str | Path, compute_units: str) -> str | None:
     """Say which operations Core ML runs on which device; None where this is no Mac.
 
     Args:
@@ -288,7 +289,7 @@ def compute_plan(path: Union[str, Path], compute_units: str) -> Optional[str]:
         return planned_devices(Path(compiled), compute_units)
 
 
-def rows(inspection: Inspection) -> List[Tuple[str, str, str]]:
+def rows(inspection: Inspection) -> list[tuple[str, str, str]]:
     """Return an inspection as lines: a heading, a key and a value each."""
     lines = [
         ("file", "kind", inspection.kind),

@@ -8,8 +8,8 @@ output after the last label.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Dict, Iterable, List, Sequence, Tuple, Union
 
 from streamer.errors import ModelError
 
@@ -31,8 +31,8 @@ class Alphabet:
     """
 
     def __init__(self, labels: Sequence[str]) -> None:
-        self.labels: Tuple[str, ...] = tuple(labels)
-        self._index: Dict[str, int] = {label: i for i, label in enumerate(self.labels)}
+        self.labels: tuple[str, ...] = tuple(labels)
+        self._index: dict[str, int] = {label: i for i, label in enumerate(self.labels)}
         if not self.labels:
             raise ModelError("The alphabet has no labels", "give one label a line")
         if len(self.labels) > MAX_LABELS:
@@ -75,7 +75,7 @@ class Alphabet:
         """Whether every character of a text is a label."""
         return all(character in self._index for character in text)
 
-    def encode(self, text: str) -> List[int]:
+    def encode(self, text: str) -> list[int]:
         """Return the outputs that spell a text.
 
         Raises:
@@ -94,7 +94,7 @@ class Alphabet:
         return "".join([self.labels[i] for i in indices])
 
 
-def read_alphabet(path: Union[str, Path]) -> Alphabet:
+def read_alphabet(path: str | Path) -> Alphabet:
     """Read an ``alphabet.txt``.
 
     Raises:
@@ -139,7 +139,7 @@ def read_alphabet(path: Union[str, Path]) -> Alphabet:
         raise ModelError(f"{error.what}, in {path}", error.todo) from None
 
 
-def write_alphabet(path: Union[str, Path], alphabet: Alphabet) -> None:
+def write_alphabet(path: str | Path, alphabet: Alphabet) -> None:
     """Write an ``alphabet.txt`` that `read_alphabet` and DeepSpeech read."""
     lines = ["\\" + label if label.startswith("#") else label for label in alphabet.labels]
     Path(path).write_bytes(("\n".join(lines) + "\n").encode("utf-8"))

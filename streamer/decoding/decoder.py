@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, Tuple
+from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
-FloatArray = npt.NDArray[np.float32]
+from streamer.arrays import FloatArray
 
 
 @dataclass(frozen=True)
@@ -46,8 +43,8 @@ class Hypothesis:
 
     text: str = ""
     stable: str = ""
-    words: Tuple[DecodedWord, ...] = ()
-    alternatives: Tuple[str, ...] = ()
+    words: tuple[DecodedWord, ...] = ()
+    alternatives: tuple[str, ...] = ()
     score: float = 0.0
 
 

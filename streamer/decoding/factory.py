@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Optional, Sequence, Union
 
 from streamer.decoding.alphabet import Alphabet
 from streamer.decoding.decoder import Decoder
@@ -31,12 +31,12 @@ KINDS = ("auto", "beam", "ds", "greedy")
 def create_decoder(
     kind: str,
     alphabet: Alphabet,
-    scorer_path: Optional[Union[str, Path]] = None,
-    settings: Optional[DecodingSettings] = None,
+    scorer_path: str | Path | None = None,
+    settings: DecodingSettings | None = None,
     user_words: Sequence[UserWord] = (),
-    lexicon_path: Optional[Union[str, Path]] = None,
+    lexicon_path: str | Path | None = None,
     n_phonemes: int = 0,
-    recurrent_path: Optional[Union[str, Path]] = None,
+    recurrent_path: str | Path | None = None,
 ) -> Decoder:
     """Make a decoder.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Mapping, Optional
+from typing import Any
 
 from streamer.errors import ModelError
 
@@ -60,11 +61,11 @@ class DecodingSettings:
         recurrent_share: see `RECURRENT_SHARE`; 0 goes without it.
     """
 
-    beam: Optional[int] = None
+    beam: int | None = None
     beam_threshold: float = BEAM_THRESHOLD
-    cutoff_top_n: Optional[int] = None
-    lm_alpha: Optional[float] = None
-    lm_beta: Optional[float] = None
+    cutoff_top_n: int | None = None
+    lm_alpha: float | None = None
+    lm_beta: float | None = None
     silence_score: float = SILENCE_SCORE
     n_best: int = N_BEST
     max_words: int = MAX_WORDS

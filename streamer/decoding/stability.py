@@ -9,7 +9,7 @@ judgement, not a proof; the decoder makes it hold by keeping to it.
 from __future__ import annotations
 
 import math
-from typing import List, Sequence, Tuple
+from collections.abc import Sequence
 
 #: Frames for which a word must have stood unchanged: half a second or, with
 #: windows of 16 steps, two hypotheses after the first.
@@ -35,10 +35,10 @@ class StabilityTracker:
 
     def reset(self) -> None:
         """Begin a new utterance."""
-        self._seen: List[Tuple[str, int]] = []
+        self._seen: list[tuple[str, int]] = []
 
     def update(
-        self, now: int, hypotheses: Sequence[Tuple[float, Sequence[str]]], settled: int
+        self, now: int, hypotheses: Sequence[tuple[float, Sequence[str]]], settled: int
     ) -> int:
         """Take the hypotheses of a moment and return how many words are settled.
 

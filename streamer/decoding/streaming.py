@@ -10,12 +10,13 @@ costs the same in the tenth minute as in the first.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from streamer.decoding.decoder import DecodedWord, FloatArray, Hypothesis
+from streamer.arrays import FloatArray
+from streamer.decoding.decoder import DecodedWord, Hypothesis
 from streamer.decoding.search.contract import Path, Search
 from streamer.decoding.stability import StabilityTracker
 
@@ -48,8 +49,8 @@ class _Span:
     """
 
     word: str
-    frames: Tuple[int, ...]
-    labels: Tuple[int, ...]
+    frames: tuple[int, ...]
+    labels: tuple[int, ...]
     end: int
 
 
@@ -64,7 +65,7 @@ class _Candidate:
     """
 
     score: float
-    spans: Tuple[_Span, ...]
+    spans: tuple[_Span, ...]
     finished: int
 
     def without(self, count: int) -> _Candidate:
@@ -92,7 +93,7 @@ class StreamingDecoder:
         search: Search,
         n_columns: int,
         n_best: int,
-        tracker: Optional[StabilityTracker] = None,
+        tracker: StabilityTracker | None = None,
         window_frames: int = WINDOW_FRAMES,
         longest_frames: int = LONGEST_FRAMES,
     ) -> None:
@@ -111,17 +112,17 @@ class StreamingDecoder:
 
     def reset(self) -> None:
         """Begin a new utterance."""
-        self._settled: List[DecodedWord] = []
+        self._settled: list[DecodedWord] = []
         self._boundary = 0  # the frame behind the settled words
         self._now = 0  # frames heard
-        self._rows: List[FloatArray] = []  # probabilities since the origin
-        self._candidates: List[_Candidate] = [_Candidate(0.0, (), 0)]
+        self._rows: list[FloatArray] = []  # probabilities since the origin
+        self._candidates: list[_Candidate] = [_Candidate(0.0, (), 0)]
         self._finished = False
         self._origin = 0  # the frame where the search began
         self._told_words = 0  # settled words that lie before the origin
         self._told = ""  # the last of these, with the space behind, as the search heard them
         self._told_frames = 0  # how long that took
-        self._said: Optional[Hypothesis] = None
+        self._said: Hypothesis | None = None
         self._tracker.reset()
         self.search.begin()
 
@@ -189,7 +190,7 @@ class StreamingDecoder:
         # thought before stays.
         self._candidates = agreeing or self._candidates
 
-    def _read(self, ending: bool) -> List[_Candidate]:
+    def _read(self, ending: bool) -> list[_Candidate]:
         """Cut the search's hypotheses into words."""
         return [self._cut(path, ending) for path in self.search.paths(_LOOKED_AT)]
 
@@ -198,7 +199,7 @@ class StreamingDecoder:
         if not path.text.startswith(self._told):
             return _Candidate(path.score, (), -1)  # agrees with nothing
         shift = self._origin - self._told_frames
-        spans: List[_Span] = []
+        spans: list[_Span] = []
         text, frames = path.text, [frame + shift for frame in path.frames]
         start, finished = len(self._told), 0
         while start < len(text):
@@ -300,7 +301,7 @@ class StreamingDecoder:
         text, *alternatives = list(texts)[: self._n_best]
         return Hypothesis(text, stable, tuple(words), tuple(alternatives), best.score)
 
-    def _shown(self, candidate: _Candidate) -> Tuple[_Span, ...]:
+    def _shown(self, candidate: _Candidate) -> tuple[_Span, ...]:
         """Leave out a last word that is not a word yet: it would only flicker."""
         spans = candidate.spans
         if candidate.finished < len(spans) and not self.search.is_word(spans[-1].word):

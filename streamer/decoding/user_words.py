@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import List, Union
 
 from streamer.errors import UsageError
 
@@ -58,7 +57,7 @@ def parse_user_word(text: str) -> UserWord:
     return UserWord(name, weight)
 
 
-def read_user_words(path: Union[str, Path]) -> List[UserWord]:
+def read_user_words(path: str | Path) -> list[UserWord]:
     """Read a file of user words: one a line, ``#`` begins a comment.
 
     Raises:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import enum
 import re
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
+from typing import Any
 
 from streamer.errors import UsageError
 
@@ -73,7 +74,7 @@ class CommandTable:
         self.commands = dict(commands)
         self._longest = max((len(said.split()) for said in commands), default=0)
 
-    def match(self, words: Sequence[str], position: int) -> Tuple[Optional[Command], int]:
+    def match(self, words: Sequence[str], position: int) -> tuple[Command | None, int]:
         """Return the longest command that begins at a word, and how many words it takes."""
         for length in range(min(self._longest, len(words) - position), 0, -1):
             said = " ".join(words[position : position + length]).lower()
@@ -82,7 +83,7 @@ class CommandTable:
                 return command, length
         return None, 1
 
-    def weights(self) -> Dict[str, float]:
+    def weights(self) -> dict[str, float]:
         """How much likelier each word of a command should be to the decoder (natural log).
 
         Language models are made of prose, in which nobody says "comma".
@@ -91,7 +92,7 @@ class CommandTable:
         return {word: RARE_WEIGHT if word in RARE_WORDS else COMMON_WEIGHT for word in said}
 
 
-def load_commands(user_folder: Optional[Path] = None) -> CommandTable:
+def load_commands(user_folder: Path | None = None) -> CommandTable:
     """Read the package's table and, where there is one, the user's.
 
     Args:
@@ -106,7 +107,7 @@ def load_commands(user_folder: Optional[Path] = None) -> CommandTable:
     return CommandTable({said: command for said, command in commands.items() if command})
 
 
-def _read(path: Path) -> Dict[str, Optional[Command]]:
+def _read(path: Path) -> dict[str, Command | None]:
     """Read a table; a command that is switched off is None."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -115,7 +116,7 @@ def _read(path: Path) -> Dict[str, Optional[Command]]:
         raise UsageError(f"cannot read {path} ({error})", "mend it or take it away") from error
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path} is not valid TOML ({error})", "mend that line") from error
-    commands: Dict[str, Optional[Command]] = {}
+    commands: dict[str, Command | None] = {}
     for section, entries in sections.items():
         if section not in {kind.value for kind in Kind} or not isinstance(entries, dict):
             raise _bad(path, text, section, f"[{section}] is not a section of commands")
@@ -124,7 +125,7 @@ def _read(path: Path) -> Dict[str, Optional[Command]]:
     return commands
 
 
-def _command(path: Path, text: str, section: str, said: str, value: Any) -> Optional[Command]:
+def _command(path: Path, text: str, section: str, said: str, value: Any) -> Command | None:
     if value is False:
         return None
     kind = Kind(section)

@@ -8,7 +8,8 @@ nothing has to be undone: the edit says how much to take back.
 from __future__ import annotations
 
 import re
-from typing import Callable, Iterable, List, NamedTuple, Optional, Sequence
+from collections.abc import Iterable, Sequence
+from typing import Callable, NamedTuple
 
 from streamer.dictation.commands import Command, CommandTable, Kind
 from streamer.output.edit import Edit
@@ -39,7 +40,7 @@ class PlainFormatter:
         write_numbers: turns spoken numbers into digits; None leaves them in words.
     """
 
-    def __init__(self, write_numbers: Optional[Callable[[str], str]] = None) -> None:
+    def __init__(self, write_numbers: Callable[[str], str] | None = None) -> None:
         self._write_numbers = write_numbers
         self._begun = False
 
@@ -62,13 +63,13 @@ class DictationFormatter:
     """
 
     def __init__(
-        self, table: CommandTable, write_numbers: Optional[Callable[[str], str]] = None
+        self, table: CommandTable, write_numbers: Callable[[str], str] | None = None
     ) -> None:
         self._table = table
         self._write_numbers = write_numbers
         self.text = ""
         # Where each utterance began in the text, for "scratch that".
-        self._starts: List[int] = []
+        self._starts: list[int] = []
 
     def feed(self, segment: int, text: str) -> Dictated:
         """Take the text of a final.
@@ -89,7 +90,7 @@ class DictationFormatter:
 
     def _say(self, words: Sequence[str]) -> bool:
         """Carry out the words of an utterance; true when one of them asks to stop."""
-        plain: List[str] = []
+        plain: list[str] = []
         casing = ""
         position = 0
         while position < len(words):
@@ -120,7 +121,7 @@ class DictationFormatter:
         self._write_plain(plain)
         return False
 
-    def _write_plain(self, words: List[str]) -> None:
+    def _write_plain(self, words: list[str]) -> None:
         """Write words between two commands, and empty the list."""
         text = " ".join(words)
         words.clear()

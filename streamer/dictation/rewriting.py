@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import List, Union
 
 from streamer.dictation.formatter import DictationFormatter, PlainFormatter
 from streamer.events import Event, Final, Partial
@@ -27,13 +26,13 @@ class Dictation:
     """
 
     def __init__(
-        self, formatter: Union[DictationFormatter, PlainFormatter], rewrites: bool = True
+        self, formatter: DictationFormatter | PlainFormatter, rewrites: bool = True
     ) -> None:
         self._formatter = formatter
         self._rewrites = rewrites
         self.stop_requested = False
 
-    def items(self, event: Event) -> List[Union[Event, Edit]]:
+    def items(self, event: Event) -> list[Event | Edit]:
         """Return what stands for an event: itself or rewritten, then its edit if there is one."""
         if isinstance(event, Partial) and self._rewrites:
             return [replace(event, stable="")]
@@ -41,7 +40,7 @@ class Dictation:
             return [event]
         dictated = self._formatter.feed(event.segment, event.text)
         self.stop_requested = self.stop_requested or dictated.stop
-        items: List[Union[Event, Edit]] = [replace(event, text=dictated.text, stable=dictated.text)]
+        items: list[Event | Edit] = [replace(event, text=dictated.text, stable=dictated.text)]
         if dictated.edit.delete or dictated.edit.insert:
             items.append(dictated.edit)
         return items

@@ -12,7 +12,8 @@ import os
 import shutil
 import subprocess
 import sys
-from typing import Callable, List, Mapping, Optional, Protocol, Sequence, Union
+from collections.abc import Mapping, Sequence
+from typing import Callable, Protocol
 
 from streamer.errors import OutputError
 from streamer.events import Event
@@ -173,7 +174,7 @@ class SystemEvents:
         )
         self._run(self._script(lines), "")
 
-    def _script(self, lines: Sequence[str]) -> List[str]:
+    def _script(self, lines: Sequence[str]) -> list[str]:
         return ["osascript", *(part for line in lines for part in ("-e", line))]
 
 
@@ -200,8 +201,8 @@ class Pynput:
 
 def find_typist(
     platform: str = sys.platform,
-    environment: Optional[Mapping[str, str]] = None,
-    which: Callable[[str], Optional[str]] = shutil.which,
+    environment: Mapping[str, str] | None = None,
+    which: Callable[[str], str | None] = shutil.which,
 ) -> Typist:
     """Return what can type in this session.
 
@@ -261,7 +262,7 @@ class Typing:
         self._warned = False
         self._worker: Worker[Edit] = Worker("typing", self._type)
 
-    def write(self, item: Union[Event, Edit]) -> None:
+    def write(self, item: Event | Edit) -> None:
         """Have an edit typed; returns at once."""
         if isinstance(item, Edit):
             self._worker.put(item)
@@ -290,7 +291,7 @@ def printable(text: str) -> str:
     return "".join(c for c in text if c in "\n\t" or c.isprintable())
 
 
-def _portions(times: int, largest: int = 100) -> List[int]:
+def _portions(times: int, largest: int = 100) -> list[int]:
     """Cut a count into portions that fit a command line."""
     full, rest = divmod(times, largest)
     return [largest] * full + ([rest] if rest else [])

@@ -7,8 +7,6 @@ chunk that woke it, never before the speech of the one before it.
 
 from __future__ import annotations
 
-from typing import Optional
-
 from streamer.endpointing.rules import Rule, first_rule
 from streamer.endpointing.settings import EndpointSettings
 from streamer.endpointing.voice_activity import CHUNK_SAMPLES, RATE_HZ, Chunk
@@ -20,7 +18,7 @@ class Endpointer:
     All positions are absolute sample counts.
     """
 
-    def __init__(self, settings: Optional[EndpointSettings] = None) -> None:
+    def __init__(self, settings: EndpointSettings | None = None) -> None:
         self.settings = settings or EndpointSettings()
         self.pre_roll_samples = round(self.settings.pre_roll_s * RATE_HZ)
         self._fade_samples = round(self.settings.fade_s * RATE_HZ)
@@ -69,7 +67,7 @@ class Endpointer:
         """Begin an utterance here that goes on with the speech of the one before it."""
         self._begin = position
 
-    def feed(self, chunk: Chunk) -> Optional[int]:
+    def feed(self, chunk: Chunk) -> int | None:
         """Take one chunk.
 
         Returns:
@@ -89,7 +87,7 @@ class Endpointer:
             self._add_evidence(chunk)
         return self._begin if begins else None
 
-    def rule(self, position: int, last_word_end: Optional[int]) -> Optional[Rule]:
+    def rule(self, position: int, last_word_end: int | None) -> Rule | None:
         """Say which rule ends the utterance, if one does.
 
         Speech that the voice activity misses and the acoustic model hears
@@ -111,7 +109,7 @@ class Endpointer:
             (position - self._begin) / RATE_HZ,
         )
 
-    def end(self, position: int, last_word_end: Optional[int]) -> None:
+    def end(self, position: int, last_word_end: int | None) -> None:
         """End the utterance at ``position``.
 
         The next one may begin before that, with the silence at the end of this

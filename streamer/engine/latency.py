@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, Callable, Deque, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable
 
 if TYPE_CHECKING:
-    from streamer.acoustic.contract import AcousticModel, FloatArray, State
+    from streamer.acoustic.contract import AcousticModel, State
+    from streamer.arrays import FloatArray
 
 #: Percentiles are taken over so many of the newest values: some minutes of speech.
 _KEPT = 1000
@@ -17,7 +18,7 @@ class Durations:
     """The newest of many durations, and what they are like."""
 
     def __init__(self) -> None:
-        self._values_ms: Deque[float] = deque(maxlen=_KEPT)
+        self._values_ms: deque[float] = deque(maxlen=_KEPT)
 
     def add(self, milliseconds: float) -> None:
         """Take one more."""
@@ -27,7 +28,7 @@ class Durations:
         """Forget all of them."""
         self._values_ms.clear()
 
-    def percentile(self, percent: float) -> Optional[float]:
+    def percentile(self, percent: float) -> float | None:
         """The smallest value that so many percent do not exceed; None without values."""
         values = sorted(self._values_ms)
         if not values:
@@ -51,7 +52,7 @@ class TimedModel:
         self._infer = model.infer
         self.durations = Durations()
 
-    def infer(self, window: FloatArray, n: int, state: State) -> Tuple[FloatArray, State]:
+    def infer(self, window: FloatArray, n: int, state: State) -> tuple[FloatArray, State]:
         """See `AcousticModel.infer`."""
         start = self._clock()
         result = self._infer(window, n, state)

@@ -6,9 +6,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
+from streamer.arrays import FloatArray
 
 #: A sample this close to full scale was clipped on its way.
 CLIP_LEVEL = 32767.0 / 32768.0

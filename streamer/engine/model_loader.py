@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, Generic, Optional, Sequence, TypeVar, Union
+from typing import TYPE_CHECKING, Callable, Generic, TypeVar
 
 if TYPE_CHECKING:
     from streamer.bundle import Bundle
@@ -27,8 +28,8 @@ class InBackground(Generic[T]):
 
     def __init__(self, function: Callable[[], T], name: str) -> None:
         self._function = function
-        self._value: Optional[T] = None
-        self._error: Optional[BaseException] = None
+        self._value: T | None = None
+        self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -67,11 +68,11 @@ class ModelChoice:
             no words, or an alphabet that cannot spell them, leaves them out.
     """
 
-    model: Union[str, Path] = "english"
+    model: str | Path = "english"
     backend: str = "auto"
     decoder: str = "auto"
-    beam: Optional[int] = None
-    compute_units: Optional[str] = None
+    beam: int | None = None
+    compute_units: str | None = None
     user_words: Sequence[UserWord] = ()
     hints: Sequence[UserWord] = ()
 

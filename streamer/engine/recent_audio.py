@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import List
-
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
+from streamer.arrays import FloatArray
 
 
 class History:
@@ -17,7 +14,7 @@ class History:
     """
 
     def __init__(self, position: int = 0) -> None:
-        self._blocks: List[FloatArray] = []
+        self._blocks: list[FloatArray] = []
         self._begin = position
         self._end = position
 

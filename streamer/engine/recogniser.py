@@ -12,12 +12,13 @@ are kept, so that an utterance can begin before it was noticed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from streamer.arrays import FloatArray
 from streamer.endpointing.endpointer import Endpointer
 from streamer.endpointing.rules import CAP
 from streamer.endpointing.settings import EndpointSettings
@@ -31,7 +32,6 @@ from streamer.events import Event, Final, Gap, Partial, Stats, Warning, Word
 if TYPE_CHECKING:
     from streamer.decoding import DecodedWord, Hypothesis
 
-FloatArray = npt.NDArray[np.float32]
 
 #: Level and state are reported every so many chunks: 0.26 s.
 STATS_CHUNKS = 8
@@ -80,8 +80,8 @@ class Recogniser:
     def __init__(
         self,
         stages: Stages,
-        settings: Optional[RecogniserSettings] = None,
-        voice_activity: Optional[VoiceActivity] = None,
+        settings: RecogniserSettings | None = None,
+        voice_activity: VoiceActivity | None = None,
     ) -> None:
         self.rate_hz = stages.front_end.sample_rate_hz
         if self.rate_hz != RATE_HZ:
@@ -107,7 +107,7 @@ class Recogniser:
         self._lost = 0
         self._seq = 0
         self._segment = 0
-        self._utterance: Optional[Utterance] = None
+        self._utterance: Utterance | None = None
         self._reported = 0  # where the last final ended
         self._shown = NOTHING
         self._chunks = 0
@@ -127,9 +127,9 @@ class Recogniser:
 
     # What comes in
 
-    def feed(self, samples: FloatArray) -> List[Event]:
+    def feed(self, samples: FloatArray) -> list[Event]:
         """Take samples, float32 (n,) mono at `rate_hz`, full scale 1; any n."""
-        events: List[Event] = []
+        events: list[Event] = []
         start = 0
         while start < len(samples):
             # To the end of the chunk and no further: what is decided there
@@ -139,7 +139,7 @@ class Recogniser:
             events += self._feed_piece(piece)
         return events
 
-    def gap(self, lost_samples: int) -> List[Event]:
+    def gap(self, lost_samples: int) -> list[Event]:
         """Samples are missing here: the utterance ends before them, time goes on after them."""
         if lost_samples <= 0:
             return []
@@ -152,15 +152,15 @@ class Recogniser:
         self._restart(self._position)
         return events
 
-    def end_utterance(self) -> List[Event]:
+    def end_utterance(self) -> list[Event]:
         """End the utterance here, because a person asked for it."""
         events = self._end_utterance()
         self._endpointer.reset(self._position)
         return events
 
-    def finish(self) -> List[Event]:
+    def finish(self) -> list[Event]:
         """The stream is over; `reset` before the next one."""
-        events: List[Event] = []
+        events: list[Event] = []
         chunk = self._voice.finish()
         if chunk is not None:
             events += self._judge(chunk)
@@ -180,9 +180,9 @@ class Recogniser:
         self._endpointer.reset(position)
         self._history.reset(position)
 
-    def _feed_piece(self, piece: FloatArray) -> List[Event]:
+    def _feed_piece(self, piece: FloatArray) -> list[Event]:
         """Take samples that reach to the end of a chunk at most."""
-        events: List[Event] = []
+        events: list[Event] = []
         self._position += len(piece)
         self._history.append(piece)
         if self._utterance is not None:
@@ -195,7 +195,7 @@ class Recogniser:
                 events.append(self._stats())
         return events
 
-    def _judge(self, chunk: Chunk) -> List[Event]:
+    def _judge(self, chunk: Chunk) -> list[Event]:
         """Begin or end an utterance with this chunk, if it is time to."""
         self._history.forget(self._position - KEPT_SAMPLES)
         begin = self._endpointer.feed(chunk)
@@ -208,13 +208,13 @@ class Recogniser:
             return []
         return self._cut() if rule.name == CAP else self._end_utterance()
 
-    def _begin_utterance(self, begin: int) -> List[Event]:
+    def _begin_utterance(self, begin: int) -> list[Event]:
         self._utterance = Utterance(self._stages, begin)
         return self._feed_utterance(self._history.since(begin))
 
-    def _feed_utterance(self, samples: FloatArray) -> List[Event]:
+    def _feed_utterance(self, samples: FloatArray) -> list[Event]:
         assert self._utterance is not None
-        events: List[Event] = []
+        events: list[Event] = []
         for progress in self._utterance.feed(samples):
             hypothesis = progress.hypothesis
             shown = (hypothesis.text, hypothesis.stable)
@@ -222,7 +222,7 @@ class Recogniser:
                 events.append(self._partial(hypothesis, progress.position))
         return events
 
-    def _end_utterance(self) -> List[Event]:
+    def _end_utterance(self) -> list[Event]:
         """End the utterance at the present position; it may turn out to be none."""
         utterance = self._utterance
         if utterance is None:
@@ -230,7 +230,7 @@ class Recogniser:
         hypothesis = utterance.finish()
         has_voice = self._endpointer.has_voice
         self._endpointer.end(self._position, utterance.last_word_end)
-        events: List[Event] = []
+        events: list[Event] = []
         if hypothesis.text and has_voice:
             events.append(self._final(hypothesis.text, hypothesis, self._position))
         elif self._shown[0]:
@@ -240,7 +240,7 @@ class Recogniser:
         self._close_utterance()
         return events
 
-    def _cut(self) -> List[Event]:
+    def _cut(self) -> list[Event]:
         """Cut speech without a pause: between two words, and go on with the second."""
         utterance = self._utterance
         assert utterance is not None and utterance.latest is not None
@@ -302,7 +302,7 @@ class Recogniser:
         assert self._utterance is not None
         return max(self._utterance.begin, self._reported)
 
-    def _words(self, words: Sequence[DecodedWord], start: int, end: int) -> Tuple[Word, ...]:
+    def _words(self, words: Sequence[DecodedWord], start: int, end: int) -> tuple[Word, ...]:
         """Put words on the time line, within the utterance and in order."""
         assert self._utterance is not None
         result = []

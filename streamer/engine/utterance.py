@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from streamer.acoustic.contract import AcousticModel, State
+from streamer.arrays import FloatArray
 from streamer.features import Framer, FrontEnd, Window
 
 if TYPE_CHECKING:
     from streamer.decoding import Decoder, Hypothesis
 
-FloatArray = npt.NDArray[np.float32]
 
 #: Loudness is compared over 20 ms: longer than a period of any voice.
 FRAME_SAMPLES = 320
@@ -66,10 +65,10 @@ class Utterance:
         #: Windows given to the acoustic model so far.
         self.windows = 0
         #: What was said so far, as of the newest window.
-        self.latest: Optional[Hypothesis] = None
+        self.latest: Hypothesis | None = None
         stages.decoder.reset()
 
-    def feed(self, samples: FloatArray) -> List[Progress]:
+    def feed(self, samples: FloatArray) -> list[Progress]:
         """Take the next samples, float32 (n,); returns a report for each full window."""
         self.end += len(samples)
         reports = []
@@ -87,7 +86,7 @@ class Utterance:
         return self.latest
 
     @property
-    def last_word_end(self) -> Optional[int]:
+    def last_word_end(self) -> int | None:
         """The absolute position at which the last word ends; None without words."""
         if self.latest is None or not self.latest.words:
             return None
@@ -114,7 +113,7 @@ class Utterance:
         return self.begin + (vectors - 1) * front.step_samples + front.window_samples
 
 
-def quietest(samples: FloatArray, first: int, last: int) -> Tuple[int, float]:
+def quietest(samples: FloatArray, first: int, last: int) -> tuple[int, float]:
     """Find the quietest place of a stretch.
 
     Args:
@@ -147,7 +146,7 @@ class Cut(NamedTuple):
     position: int
 
 
-def choose_cut(utterance: Utterance, samples: FloatArray, begin: int) -> Optional[Cut]:
+def choose_cut(utterance: Utterance, samples: FloatArray, begin: int) -> Cut | None:
     """Choose the quietest place between two words.
 
     Words that were promised stay with the utterance; the last word may still

@@ -9,12 +9,13 @@ the end, after the left-over samples were filled up to one more window.
 
 from __future__ import annotations
 
-from typing import List, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from streamer.features.front_ends import FloatArray, FrontEnd
+from streamer.arrays import FloatArray
+from streamer.features.front_ends import FrontEnd
 
 
 class Window(NamedTuple):
@@ -50,10 +51,10 @@ class Framer:
         self._history: FloatArray = np.zeros(0, np.float32)
         self._samples: FloatArray = np.zeros(0, np.float32)
         zeros = np.zeros((self.n_context, self.front_end.n_coefficients), np.float32)
-        self._vectors: List[npt.NDArray[np.float32]] = list(zeros)
+        self._vectors: list[npt.NDArray[np.float32]] = list(zeros)
         self._fed = False
 
-    def feed(self, samples: FloatArray) -> List[Window]:
+    def feed(self, samples: FloatArray) -> list[Window]:
         """Take samples and return the windows they complete.
 
         Args:
@@ -64,7 +65,7 @@ class Framer:
         self._transform_full_windows()
         return self._take_windows(flush=False)
 
-    def finish(self) -> List[Window]:
+    def finish(self) -> list[Window]:
         """End the stream and return the windows that are left, the last one short.
 
         A stream that was fed nothing has no windows. Call `reset` before the
@@ -93,9 +94,9 @@ class Framer:
         if position:
             self._samples = self._samples[position:].copy()
 
-    def _take_windows(self, flush: bool) -> List[Window]:
+    def _take_windows(self, flush: bool) -> list[Window]:
         width = 2 * self.n_context + 1
-        windows: List[Window] = []
+        windows: list[Window] = []
         while True:
             n = min(len(self._vectors) - width + 1, self.n_steps)
             if n < 1 or (n < self.n_steps and not flush):

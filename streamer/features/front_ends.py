@@ -8,15 +8,15 @@ how the stream was cut.
 
 from __future__ import annotations
 
-from typing import Any, Callable, ClassVar, Dict, Mapping, Protocol, cast
+from collections.abc import Mapping
+from typing import Any, Callable, ClassVar, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 from python_speech_features import base, sigproc
 
+from streamer.arrays import FloatArray
 from streamer.errors import ModelError
-
-FloatArray = npt.NDArray[np.float32]
 
 #: Full scale of 16-bit samples: front ends take samples in [-1, 1).
 FULL_SCALE = 32768.0
@@ -49,7 +49,7 @@ class FrontEnd(Protocol):
         """
         ...
 
-    def describe(self) -> Dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         """Return the entry of ``model.json`` that makes this front end again."""
         ...
 
@@ -133,7 +133,7 @@ class DeepSpeechFrontEnd:
         energies = np.log(np.maximum(self._filters @ magnitude, self.FLOOR))
         return cast(FloatArray, (self._dct @ energies).astype(np.float32))
 
-    def describe(self) -> Dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         """See `FrontEnd.describe`."""
         return {
             "kind": "deepspeech",
@@ -170,7 +170,7 @@ class PythonSpeechFeaturesFrontEnd:
         window: ``hamming``, ``hann`` or ``rectangular``.
     """
 
-    WINDOWS: ClassVar[Dict[str, Callable[[int], Any]]] = {
+    WINDOWS: ClassVar[dict[str, Callable[[int], Any]]] = {
         "hamming": np.hamming,
         "hann": np.hanning,
         "rectangular": np.ones,
@@ -238,7 +238,7 @@ class PythonSpeechFeaturesFrontEnd:
             result[0] = np.log(total if total > 0 else eps)
         return cast(FloatArray, result.astype(np.float32))
 
-    def describe(self) -> Dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         """See `FrontEnd.describe`."""
         return {
             "kind": "python_speech_features",
@@ -257,7 +257,7 @@ class PythonSpeechFeaturesFrontEnd:
         }
 
 
-_KINDS: Dict[str, Any] = {
+_KINDS: dict[str, Any] = {
     "deepspeech": DeepSpeechFrontEnd,
     "python_speech_features": PythonSpeechFeaturesFrontEnd,
 }

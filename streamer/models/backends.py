@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Optional
 
 from streamer.acoustic.contract import AcousticModel
 from streamer.bundle.format import DESCRIPTION_FILE, FIX_BUNDLE, Bundle
@@ -14,7 +13,7 @@ DEFAULT_COMPUTE_UNITS = "CPU_AND_NE"
 
 
 def load_acoustic_model(
-    bundle: Bundle, backend: str = "auto", compute_units: Optional[str] = None
+    bundle: Bundle, backend: str = "auto", compute_units: str | None = None
 ) -> AcousticModel:
     """Load a network of a bundle.
 
@@ -40,7 +39,7 @@ def load_acoustic_model(
     return model
 
 
-def _remembered_units(kind: str, path: Path) -> Optional[str]:
+def _remembered_units(kind: str, path: Path) -> str | None:
     """Return what ``streamer bench --compute-units`` found fastest for a network here."""
     if kind.split("-")[0] != "coreml":
         return None

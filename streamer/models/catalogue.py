@@ -7,7 +7,6 @@ recorded at the first download that converts, and checked ever after.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, Optional
 
 
 @dataclass(frozen=True)
@@ -21,8 +20,8 @@ class RemoteFile:
     """
 
     url: str
-    size: Optional[int] = None
-    sha256: Optional[str] = None
+    size: int | None = None
+    sha256: str | None = None
 
     @property
     def file_name(self) -> str:
@@ -48,9 +47,9 @@ class KnownModel:
     licence: str
     about: str
     network: RemoteFile
-    scorer: Optional[RemoteFile] = None
-    alphabet: Optional[RemoteFile] = None
-    download_mb: Optional[int] = None
+    scorer: RemoteFile | None = None
+    alphabet: RemoteFile | None = None
+    download_mb: int | None = None
 
 
 _DEEPSPEECH = "https://github.com/mozilla/DeepSpeech/releases/download"
@@ -76,7 +75,7 @@ def _deepspeech(version: str) -> KnownModel:
     )
 
 
-def _coqui(vocabulary: str, scorer: str, download_mb: Optional[int]) -> KnownModel:
+def _coqui(vocabulary: str, scorer: str, download_mb: int | None) -> KnownModel:
     base = f"{_COQUI}/v1.0.0-{vocabulary}"
     return KnownModel(
         name=f"coqui-1.0.0-{vocabulary}",
@@ -90,7 +89,7 @@ def _coqui(vocabulary: str, scorer: str, download_mb: Optional[int]) -> KnownMod
 
 
 #: Every model that can be pulled by its name.
-KNOWN: Dict[str, KnownModel] = {
+KNOWN: dict[str, KnownModel] = {
     model.name: model
     for model in [
         *(_deepspeech(version) for version in _DEEPSPEECH_VERSIONS),

@@ -11,9 +11,10 @@ import os
 import platform
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Callable, Dict, List, Mapping, Optional, Sequence, Union
+from typing import Callable
 
 import numpy as np
 
@@ -52,12 +53,12 @@ class Measurement:
 
 
 def measure(
-    path: Union[str, Path],
+    path: str | Path,
     compute_units: Sequence[str] = COMPUTE_UNITS,
     windows: int = WINDOWS,
-    loader: Optional[Loader] = None,
+    loader: Loader | None = None,
     clock: Callable[[], float] = time.perf_counter,
-) -> List[Measurement]:
+) -> list[Measurement]:
     """Measure a Core ML model on each of several compute units.
 
     Args:
@@ -141,7 +142,7 @@ def machine() -> str:
     return f"{platform.machine()} {platform.system()} {platform.mac_ver()[0]}".strip()
 
 
-def remember(path: Union[str, Path], found: Measurement, folder: Optional[Path] = None) -> Path:
+def remember(path: str | Path, found: Measurement, folder: Path | None = None) -> Path:
     """Keep which compute units are the fastest for a model on this machine.
 
     Args:
@@ -172,7 +173,7 @@ def remember(path: Union[str, Path], found: Measurement, folder: Optional[Path] 
     return file
 
 
-def recall(path: Union[str, Path], folder: Optional[Path] = None) -> Optional[str]:
+def recall(path: str | Path, folder: Path | None = None) -> str | None:
     """Return the compute units remembered for a model on this machine, or None.
 
     A file of another format or for another machine is as good as none.
@@ -189,7 +190,7 @@ def _key(path: Path) -> str:
     return f"{machine()} {content_key(path)}"
 
 
-def _file(folder: Optional[Path]) -> Path:
+def _file(folder: Path | None) -> Path:
     if folder is None:
         from platformdirs import user_cache_path
 
@@ -197,7 +198,7 @@ def _file(folder: Optional[Path]) -> Path:
     return folder / _FILE
 
 
-def _read(file: Path) -> Dict[str, Mapping[str, object]]:
+def _read(file: Path) -> dict[str, Mapping[str, object]]:
     try:
         contents = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -14,7 +14,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Callable, Optional, Tuple
+from typing import IO, Any, Callable, Optional
 from urllib.parse import urlsplit
 
 from streamer.errors import ModelError
@@ -63,7 +63,7 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
         msg: str,
         headers: Any,
         newurl: str,
-    ) -> Optional[urllib.request.Request]:
+    ) -> urllib.request.Request | None:
         """See the base class."""
         schemes = urlsplit(req.full_url).scheme, urlsplit(newurl).scheme
         if schemes not in {("http", "http"), ("http", "https"), ("https", "https")}:
@@ -82,7 +82,7 @@ def _sum(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _read_mark(mark: Path, url: str) -> Optional[str]:
+def _read_mark(mark: Path, url: str) -> str | None:
     """Return the validator (ETag or date) of the part that is there, if it fits the URL."""
     try:
         entry = json.loads(mark.read_text(encoding="utf-8"))
@@ -91,7 +91,7 @@ def _read_mark(mark: Path, url: str) -> Optional[str]:
         return None
 
 
-def _total_length(response: http.client.HTTPResponse, offset: int) -> Tuple[int, Optional[int]]:
+def _total_length(response: http.client.HTTPResponse, offset: int) -> tuple[int, int | None]:
     """Return where the body begins and how long the whole file is."""
     length = response.headers.get("Content-Length")
     body = int(length) if length and length.isdigit() else None
@@ -145,7 +145,7 @@ def _fetch(file: RemoteFile, part: Path, mark: Path, timeout_s: float, progress:
         _refuse_length(file, received)
 
 
-def _refuse_length(file: RemoteFile, length: Optional[int]) -> None:
+def _refuse_length(file: RemoteFile, length: int | None) -> None:
     if length is not None and file.size is not None and length != file.size:
         raise ModelError(
             f"{file.url} has {length:,} bytes instead of {file.size:,}",

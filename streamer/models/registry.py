@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Callable, Dict, List, Optional
+from typing import Callable, Optional
 
 from streamer.bundle import load_bundle, models_folder
 from streamer.errors import ModelError
@@ -43,8 +43,8 @@ class InstalledModel:
 
 def convert_to_bundle(
     network: Path,
-    scorer: Optional[Path],
-    alphabet: Optional[Path],
+    scorer: Path | None,
+    alphabet: Path | None,
     folder: Path,
     name: str,
     licence: str,
@@ -63,13 +63,11 @@ class ModelStore:
         converter: makes bundles of downloaded files.
     """
 
-    def __init__(
-        self, root: Optional[Path] = None, converter: Converter = convert_to_bundle
-    ) -> None:
+    def __init__(self, root: Path | None = None, converter: Converter = convert_to_bundle) -> None:
         self.root = models_folder() if root is None else root
         self._convert = converter
 
-    def installed(self) -> List[InstalledModel]:
+    def installed(self) -> list[InstalledModel]:
         """Return the installed models by name."""
         models = []
         for file in sorted(self.root.glob("*/model.json")):
@@ -125,10 +123,10 @@ class ModelStore:
         self._must_be_free(model.name)
         downloads = self.root / "downloads" / model.name
         sums = self._read_sums()
-        fetched: Dict[str, Path] = {}
-        seen: Dict[str, str] = {}
+        fetched: dict[str, Path] = {}
+        seen: dict[str, str] = {}
         for role in ("network", "scorer", "alphabet"):
-            file: Optional[RemoteFile] = getattr(model, role)
+            file: RemoteFile | None = getattr(model, role)
             if file is None:
                 continue
             trusted = replace(file, sha256=file.sha256 or sums.get(file.url))
@@ -160,8 +158,8 @@ class ModelStore:
         self,
         network: Path,
         name: str,
-        scorer: Optional[Path] = None,
-        alphabet: Optional[Path] = None,
+        scorer: Path | None = None,
+        alphabet: Path | None = None,
         licence: str = "unknown",
     ) -> Path:
         """Install a model from files of one's own, or a bundle's folder; return its folder.
@@ -178,8 +176,8 @@ class ModelStore:
     def _install(
         self,
         network: Path,
-        scorer: Optional[Path],
-        alphabet: Optional[Path],
+        scorer: Path | None,
+        alphabet: Path | None,
         name: str,
         licence: str,
         keep_sources: bool,
@@ -218,7 +216,7 @@ class ModelStore:
     def _sums_file(self) -> Path:
         return self.root / "sums.json"
 
-    def _read_sums(self) -> Dict[str, str]:
+    def _read_sums(self) -> dict[str, str]:
         try:
             entries = json.loads(self._sums_file.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -229,7 +227,7 @@ class ModelStore:
             ) from error
         return {str(url): str(digest) for url, digest in dict(entries).items()}
 
-    def _write_sums(self, sums: Dict[str, str]) -> None:
+    def _write_sums(self, sums: dict[str, str]) -> None:
         new = self._sums_file.with_suffix(".new")
         new.write_text(json.dumps(sums, indent=2, sort_keys=True), encoding="utf-8")
         os.replace(new, self._sums_file)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Callable, Iterable, List, Optional, Sequence, Set
+from typing import Callable
 
 from streamer.errors import OutputError, UsageError
 from streamer.events import Final
@@ -43,10 +44,10 @@ class OutputFile:
         format: str,
         *,
         inputs: Iterable[Path] = (),
-        partials: Optional[bool] = None,
+        partials: bool | None = None,
         timestamps: bool = False,
         flowing: bool = False,
-        warn: Optional[Callable[[str], None]] = None,
+        warn: Callable[[str], None] | None = None,
     ) -> None:
         self.path = path
         if any(_same_file(path, given) for given in inputs):
@@ -113,13 +114,13 @@ class OutputFile:
             self._stream.close()
 
 
-def expand_inputs(given: Sequence[Path]) -> List[Path]:
+def expand_inputs(given: Sequence[Path]) -> list[Path]:
     """Replace each folder by the recordings in it and below it, in order of their names.
 
     Raises:
         UsageError: a folder holds no recording.
     """
-    found: List[Path] = []
+    found: list[Path] = []
     for path in given:
         if not path.is_dir():
             found.append(path)  # a file that is missing is the reader's to report
@@ -135,7 +136,7 @@ def expand_inputs(given: Sequence[Path]) -> List[Path]:
     return found
 
 
-def output_paths(folder: Path, inputs: Sequence[Path], format: str) -> List[Path]:
+def output_paths(folder: Path, inputs: Sequence[Path], format: str) -> list[Path]:
     """Name a file in a folder after each input, with the suffix of the format.
 
     Inputs that would meet in one file (``a/talk.flac`` and ``b/talk.mp3``, or
@@ -151,7 +152,7 @@ def output_paths(folder: Path, inputs: Sequence[Path], format: str) -> List[Path
         raise OutputError(
             f"cannot make the folder {folder} ({_reason(error)})", "name another --output-dir"
         ) from error
-    taken: Set[str] = set()
+    taken: set[str] = set()
     paths = []
     for given in inputs:
         stem = given.stem if given.name != "-" else "stdin"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any, Dict, Optional, TextIO, Union
+from typing import Any, TextIO
 
 from streamer.events import Event, Final, Gap, Partial, Stats, Warning, Word
 from streamer.output.edit import Edit
@@ -26,7 +26,7 @@ class JsonLinesWriter:
         self._stream = stream
         self._partials = partials
 
-    def write(self, item: Union[Event, Edit]) -> None:
+    def write(self, item: Event | Edit) -> None:
         """Write the line of an event."""
         if isinstance(item, Partial) and not self._partials:
             return
@@ -38,7 +38,7 @@ class JsonLinesWriter:
         """Do nothing: every line is out already."""
 
 
-def as_json(item: Union[Event, Edit]) -> Dict[str, Any]:
+def as_json(item: Event | Edit) -> dict[str, Any]:
     """Return an event as the object that its line holds."""
     if isinstance(item, (Partial, Final)):
         return {
@@ -94,7 +94,7 @@ def as_json(item: Union[Event, Edit]) -> Dict[str, Any]:
     }
 
 
-def _word(word: Word) -> Dict[str, Any]:
+def _word(word: Word) -> dict[str, Any]:
     return {
         "word": word.word,
         "start": _number(word.start, _SECONDS),
@@ -103,7 +103,7 @@ def _word(word: Word) -> Dict[str, Any]:
     }
 
 
-def _number(value: Optional[float], decimals: int) -> Optional[float]:
+def _number(value: float | None, decimals: int) -> float | None:
     """Round a number; JSON has none for what is not finite (the level of silence), so null."""
     if value is None or not math.isfinite(value):
         return None

@@ -7,7 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from typing import Callable, List, Optional, Union
+from typing import Callable
 
 from streamer.errors import UsageError
 from streamer.events import Event, Final
@@ -39,14 +39,14 @@ class CommandPerFinal:
         self._name = os.path.basename(self._arguments[0])
         self._warn = warn
         self._failures = 0
-        self._process: Optional[subprocess.Popen[bytes]] = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._worker: Worker[str] = Worker(
             "on-final",
             self._run,
             on_full=lambda: warn(f"--on-final {self._name} is too slow: some finals are left out"),
         )
 
-    def write(self, item: Union[Event, Edit]) -> None:
+    def write(self, item: Event | Edit) -> None:
         """Have the command run for a final that has words; returns at once."""
         if isinstance(item, Final) and item.text.strip():
             self._worker.put(item.text)
@@ -89,7 +89,7 @@ class CommandPerFinal:
             self._warn(f"--on-final {self._name}: {how}; further failures are not reported")
 
 
-def split_command(command: str) -> List[str]:
+def split_command(command: str) -> list[str]:
     """Split a command line into program and arguments and see that the program is there.
 
     Raises:

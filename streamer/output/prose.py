@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import Callable, Optional, TextIO, Union
+from typing import Callable, TextIO
 
 from rich.cells import cell_len
 
@@ -27,12 +27,12 @@ class ProseWriter:
         warn: told, once, that text could not be taken back.
     """
 
-    def __init__(self, stream: TextIO, warn: Optional[Callable[[str], None]] = None) -> None:
+    def __init__(self, stream: TextIO, warn: Callable[[str], None] | None = None) -> None:
         self._stream = stream
         self._warn = warn
         self._written = ""
 
-    def write(self, item: Union[Event, Edit]) -> None:
+    def write(self, item: Event | Edit) -> None:
         """Write an edit; the events themselves say nothing here."""
         if not isinstance(item, Edit):
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import TextIO, Union
+from typing import TextIO
 
 from rich.cells import cell_len
 
@@ -41,7 +41,7 @@ class TextWriter:
         self._overwriting = stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
         self._line_open = False
 
-    def write(self, item: Union[Event, Edit]) -> None:
+    def write(self, item: Event | Edit) -> None:
         """Write a final, or a partial where those are wanted."""
         if isinstance(item, Final):
             self._write_final(item)
@@ -70,7 +70,7 @@ class TextWriter:
         self._line_open = True
         self._put(_ERASE_LINE + last_columns(line, width))
 
-    def _times(self, event: Union[Partial, Final]) -> str:
+    def _times(self, event: Partial | Final) -> str:
         return f"[{clock(event.start)} --> {clock(event.end)}] " if self._timestamps else ""
 
     def _put(self, text: str) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import queue
 import threading
 import time
-from typing import Callable, Generic, Optional, TypeVar
+from typing import Callable, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -28,12 +28,12 @@ class Worker(Generic[T]):
         self,
         name: str,
         handle: Callable[[T], None],
-        on_full: Optional[Callable[[], None]] = None,
+        on_full: Callable[[], None] | None = None,
         max_waiting: int = MAX_WAITING,
     ) -> None:
         self._handle = handle
         self._on_full = on_full
-        self._queue: queue.Queue[Optional[T]] = queue.Queue(max_waiting)
+        self._queue: queue.Queue[T | None] = queue.Queue(max_waiting)
         self._closing = threading.Event()
         self._abandoned = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)

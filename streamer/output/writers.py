@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Callable, Optional, Protocol, TextIO, Tuple, Union
+from typing import Callable, Protocol, TextIO, Union
 
 from streamer.errors import UsageError
 from streamer.events import Event
@@ -15,7 +15,7 @@ from streamer.output.subtitles.vtt import VttWriter
 from streamer.output.text import TextWriter
 
 #: The formats by the names that ``--format`` takes.
-FORMATS: Tuple[str, ...] = ("text", "jsonl", "srt", "vtt")
+FORMATS: tuple[str, ...] = ("text", "jsonl", "srt", "vtt")
 
 #: How the files of each format end.
 SUFFIXES = {"text": ".txt", "jsonl": ".jsonl", "srt": ".srt", "vtt": ".vtt"}
@@ -43,10 +43,10 @@ def create_writer(
     format: str,
     stream: TextIO,
     *,
-    partials: Optional[bool] = None,
+    partials: bool | None = None,
     timestamps: bool = False,
     flowing: bool = False,
-    warn: Optional[Callable[[str], None]] = None,
+    warn: Callable[[str], None] | None = None,
 ) -> Writer:
     """Make the writer of a format.
 

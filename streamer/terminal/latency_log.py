@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Deque, List, Optional, Tuple
 
 #: So many of the newest latencies count: about three minutes of speech.
 REMEMBERED = 512
@@ -16,10 +15,10 @@ class LatencyLog:
     """
 
     def __init__(self) -> None:
-        self._waiting: List[Tuple[float, float]] = []
-        self._latencies_ms: Deque[float] = deque(maxlen=REMEMBERED)
+        self._waiting: list[tuple[float, float]] = []
+        self._latencies_ms: deque[float] = deque(maxlen=REMEMBERED)
 
-    def received(self, latency_ms: Optional[float], now: float) -> None:
+    def received(self, latency_ms: float | None, now: float) -> None:
         """Note an event whose words are not on the screen yet; None does not count."""
         if latency_ms is not None:
             self._waiting.append((latency_ms, now))
@@ -30,7 +29,7 @@ class LatencyLog:
             self._latencies_ms.append(latency_ms + (now - then) * 1000)
         self._waiting.clear()
 
-    def percentile(self, percent: float) -> Optional[float]:
+    def percentile(self, percent: float) -> float | None:
         """Return a percentile in ms (nearest rank), None before the first word was drawn."""
         if not self._latencies_ms:
             return None

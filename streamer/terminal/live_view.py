@@ -17,7 +17,7 @@ import threading
 import time
 from dataclasses import dataclass, replace
 from types import FrameType, TracebackType
-from typing import Any, Callable, Dict, List, Optional, TextIO, Tuple, Type
+from typing import Any, Callable, TextIO
 
 from rich.console import Console
 
@@ -72,12 +72,12 @@ class ViewActions:
         save: keep the transcript; returns the name of where it is.
     """
 
-    pause: Optional[Callable[[], None]] = None
-    resume: Optional[Callable[[], None]] = None
-    end_utterance: Optional[Callable[[], None]] = None
-    quit: Optional[Callable[[], None]] = None
-    undo: Optional[Callable[[Final], None]] = None
-    save: Optional[Callable[[str], str]] = None
+    pause: Callable[[], None] | None = None
+    resume: Callable[[], None] | None = None
+    end_utterance: Callable[[], None] | None = None
+    quit: Callable[[], None] | None = None
+    undo: Callable[[Final], None] | None = None
+    save: Callable[[str], str] | None = None
 
 
 class LiveView:
@@ -102,12 +102,12 @@ class LiveView:
         self,
         console: Console,
         info: ViewInfo,
-        actions: Optional[ViewActions] = None,
+        actions: ViewActions | None = None,
         timestamps: bool = False,
         *,
-        keyboard: Optional[Keyboard] = None,
+        keyboard: Keyboard | None = None,
         prints_finals: bool = True,
-        theme: Optional[Theme] = None,
+        theme: Theme | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._console = console
@@ -125,12 +125,12 @@ class LiveView:
         self._latencies = LatencyLog()
         self._dirty = True
         self._message_until = 0.0
-        self._failure: Optional[BaseException] = None
+        self._failure: BaseException | None = None
 
         # Who holds this one may write to the terminal. It can be taken twice,
         # because Ctrl-Z is handled in the thread that may hold it already.
         self._terminal = threading.RLock()
-        self._scroll: List[str] = []  # rows for the scrollback, not written yet
+        self._scroll: list[str] = []  # rows for the scrollback, not written yet
         self._size = (0, 0)
         self._refreshed = 0.0
         self._hold_until = 0.0
@@ -139,10 +139,10 @@ class LiveView:
         self._gone = False
 
         self._ending = threading.Event()
-        self._threads: List[threading.Thread] = []
-        self._guardian: Optional[Guardian] = None
-        self._handlers: Dict[int, Any] = {}
-        self._forward: Optional[ForwardedStderr] = None
+        self._threads: list[threading.Thread] = []
+        self._guardian: Guardian | None = None
+        self._handlers: dict[int, Any] = {}
+        self._forward: ForwardedStderr | None = None
         #: How many frames were written, and the processor time they took, in seconds.
         self.frames = 0
         self.drawing_cpu_s = 0.0
@@ -218,9 +218,9 @@ class LiveView:
 
     def __exit__(
         self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         try:
             self.close()
@@ -278,7 +278,7 @@ class LiveView:
             return self._state
 
     @property
-    def on_screen_ms(self) -> Optional[Tuple[float, float]]:
+    def on_screen_ms(self) -> tuple[float, float] | None:
         """p50 and p95 from the last sample of a chunk to its words on the screen, in ms."""
         with self._changed:
             p50, p95 = self._latencies.percentile(50), self._latencies.percentile(95)
@@ -356,13 +356,13 @@ class LiveView:
     def _fades(self, now: float) -> bool:
         return self._state.message is not None and now >= self._message_until
 
-    def _scrolled(self, state: ViewState, width: int) -> List[str]:
-        rows: List[str] = []
+    def _scrolled(self, state: ViewState, width: int) -> list[str]:
+        rows: list[str] = []
         for item in state.pending:
             rows += self._encode(scrolled_lines(item, width, self._theme, state.timestamps))
         return rows
 
-    def _encode(self, texts: List[Any]) -> List[str]:
+    def _encode(self, texts: list[Any]) -> list[str]:
         """Turn texts into rows with the terminal's control sequences for their styles."""
         if not texts:
             return []
@@ -378,13 +378,13 @@ class LiveView:
 
     # The terminal
 
-    def _descriptor(self) -> Optional[int]:
+    def _descriptor(self) -> int | None:
         try:
             return self._file.fileno()
         except (AttributeError, OSError, ValueError):
             return None
 
-    def _look_at_size(self) -> Tuple[int, int]:
+    def _look_at_size(self) -> tuple[int, int]:
         fd = self._descriptor()
         if fd is not None:
             try:
@@ -426,7 +426,7 @@ class LiveView:
 
     if sys.platform != "win32":
 
-        def _on_stop(self, number: int, frame: Optional[FrameType]) -> None:
+        def _on_stop(self, number: int, frame: FrameType | None) -> None:
             """Ctrl-Z: give the terminal back, stop, and go on when the shell says so."""
             self._suspended = True
             with self._terminal:
@@ -442,7 +442,7 @@ class LiveView:
             signal.signal(signal.SIGTSTP, self._on_stop)
             self._away, self._suspended = True, False
 
-        def _on_continue(self, number: int, frame: Optional[FrameType]) -> None:
+        def _on_continue(self, number: int, frame: FrameType | None) -> None:
             """The shell continued the program, in the foreground or not: look anew."""
             self._away = True
 
@@ -489,7 +489,7 @@ class LiveView:
         with self._changed:
             self._set(replace(self._state, **changes))
 
-    def _call(self, action: Optional[Callable[[], None]], done: str) -> None:
+    def _call(self, action: Callable[[], None] | None, done: str) -> None:
         if action is None:
             self.say("this key has nothing to do here")
             return

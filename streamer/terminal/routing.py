@@ -40,7 +40,7 @@ import os
 import stat
 import sys
 from dataclasses import dataclass
-from typing import Optional, TextIO
+from typing import TextIO
 
 #: Terminals that only know lines.
 DUMB = frozenset(["", "dumb", "unknown"])
@@ -84,8 +84,8 @@ PLAIN = ViewChoice(live=False, view_prints_finals=False, writer_prints=True)
 def choose_view(
     stdout_is_tty: bool,
     stderr_is_tty: bool,
-    term: Optional[str],
-    options: Optional[ViewOptions] = None,
+    term: str | None,
+    options: ViewOptions | None = None,
 ) -> ViewChoice:
     """Decide who prints what; the table is at the top of this module.
 
@@ -112,8 +112,8 @@ def choose_view(
 def choose_for_streams(
     format: str = "text",
     plain: bool = False,
-    stdout: Optional[TextIO] = None,
-    stderr: Optional[TextIO] = None,
+    stdout: TextIO | None = None,
+    stderr: TextIO | None = None,
 ) -> ViewChoice:
     """`choose_view` for the streams of this process.
 
@@ -153,7 +153,7 @@ def _piped(stream: TextIO) -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
-def _descriptor(stream: TextIO) -> Optional[int]:
+def _descriptor(stream: TextIO) -> int | None:
     try:
         return stream.fileno()
     except (AttributeError, OSError, ValueError, io.UnsupportedOperation):

@@ -8,7 +8,7 @@ everything that can be on the screen can be made in a test without a screen.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Optional, Tuple, Union
+from typing import Union
 
 from streamer.events import Event, Final, Gap, Partial, Stats, Warning
 
@@ -84,19 +84,19 @@ class ViewState:
     """
 
     info: ViewInfo
-    finals: Tuple[Final, ...] = ()
-    pending: Tuple[Scrolled, ...] = ()
-    partial: Optional[Partial] = None
-    stats: Optional[Stats] = None
+    finals: tuple[Final, ...] = ()
+    pending: tuple[Scrolled, ...] = ()
+    partial: Partial | None = None
+    stats: Stats | None = None
     segment: int = -1
     lost_samples: int = 0
     clip_until: float = 0.0
-    screen_p50_ms: Optional[float] = None
-    screen_p95_ms: Optional[float] = None
+    screen_p50_ms: float | None = None
+    screen_p95_ms: float | None = None
     paused: bool = False
     timestamps: bool = False
     help: bool = False
-    message: Optional[str] = None
+    message: str | None = None
     keys: bool = False
 
     @property
@@ -142,7 +142,7 @@ def update(state: ViewState, event: Event) -> ViewState:
     return state
 
 
-def undo(state: ViewState) -> Tuple[ViewState, Optional[Final]]:
+def undo(state: ViewState) -> tuple[ViewState, Final | None]:
     """Take the last final back.
 
     Returns:
@@ -151,7 +151,7 @@ def undo(state: ViewState) -> Tuple[ViewState, Optional[Final]]:
     if not state.finals:
         return state, None
     last = state.finals[-1]
-    pending: Tuple[Scrolled, ...]
+    pending: tuple[Scrolled, ...]
     if any(item is last for item in state.pending):
         pending = tuple(item for item in state.pending if item is not last)
     else:  # the scrollback cannot be unwritten, so it is said there instead

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Iterator, List, Sequence
 
 from streamer.decoding import Alphabet
 from streamer.training.data.manifests import read_data_set
@@ -40,7 +40,7 @@ SENTENCES = (
 SPELLABLE = range(3, 12)
 
 
-def _words_to_spell(texts: Sequence[Path]) -> List[str]:
+def _words_to_spell(texts: Sequence[Path]) -> list[str]:
     counts: Counter[str] = Counter()
     for path in texts:
         with open_text(path) as lines:
@@ -51,7 +51,7 @@ def _words_to_spell(texts: Sequence[Path]) -> List[str]:
 
 def gather_texts(
     sources: Sequence[Path], data: Path, folder: Path, n_prompts: int = N_PROMPTS
-) -> List[Path]:
+) -> list[Path]:
     """Write the texts of the language model into a folder, without what dev says.
 
     Args:
@@ -82,7 +82,7 @@ def gather_texts(
     return files
 
 
-def texts_to_read(files: Sequence[Path]) -> List[Path]:
+def texts_to_read(files: Sequence[Path]) -> list[Path]:
     """Return the texts of synthetic speech, each as often as it counts.
 
     Args:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Callable, Dict, Mapping, Optional, Sequence
+from typing import Any, Callable
 
 import torch
 
@@ -73,11 +74,11 @@ def export(
     licence: str = "",
     summary: str = "",
     data: str = "",
-    scorer: Optional[Path] = None,
-    lexicon: Optional[Path] = None,
-    recurrent: Optional[Path] = None,
-    decoding: Optional[Mapping[str, Any]] = None,
-    measured: Optional[Mapping[str, Any]] = None,
+    scorer: Path | None = None,
+    lexicon: Path | None = None,
+    recurrent: Path | None = None,
+    decoding: Mapping[str, Any] | None = None,
+    measured: Mapping[str, Any] | None = None,
     steps: int = 16,
     forms: Sequence[Sequence[str]] = FORMS,
     progress: Callable[[str], None] = lambda what: None,
@@ -111,7 +112,7 @@ def export(
     checkpoint = read_checkpoint(checkpoint_path)
     about = {"licence": licence, "version": version, "description": summary}
     weights = checkpoint_weights(checkpoint, about)
-    networks: Dict[str, str] = {}
+    networks: dict[str, str] = {}
     n_phonemes = int(weights.description["n_phonemes"])
     with_lexicon = bool(n_phonemes) and scorer is not None
     with staging(folder) as place:
@@ -196,9 +197,9 @@ def write_slim(checkpoint_path: Path, path: Path) -> None:
         raise StreamerError(f"cannot write {path}: {error}", "choose another place") from error
 
 
-def _training(checkpoint: Mapping[str, Any], data: str) -> Dict[str, Any]:
+def _training(checkpoint: Mapping[str, Any], data: str) -> dict[str, Any]:
     progress = checkpoint["progress"]
-    entry: Dict[str, Any] = {
+    entry: dict[str, Any] = {
         "hours": round(checkpoint["hours"], 2),
         "epochs": progress["epoch"],
         "steps": progress["step"],
@@ -208,7 +209,7 @@ def _training(checkpoint: Mapping[str, Any], data: str) -> Dict[str, Any]:
     return {"data": data, **entry} if data else entry
 
 
-def _measured(checkpoint: Mapping[str, Any]) -> Dict[str, float]:
+def _measured(checkpoint: Mapping[str, Any]) -> dict[str, float]:
     history = checkpoint["progress"]["history"]
     last = history[-1] if history else {}
     return {f"dev_{key}_greedy": round(last[key], 4) for key in ("wer", "cer") if key in last}

@@ -5,19 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import (
     Any,
     Callable,
-    Iterable,
-    Iterator,
-    List,
-    Mapping,
-    Optional,
-    Sequence,
-    Tuple,
     TypeVar,
 )
 
@@ -82,14 +76,14 @@ class Recipe:
     front_end: Mapping[str, Any] = field(
         default_factory=lambda: PythonSpeechFeaturesFrontEnd().describe()
     )
-    audio_root: Optional[Path] = None
+    audio_root: Path | None = None
     copies: int = 0
     phonemes: bool = True
-    teacher: Optional[Path] = None
+    teacher: Path | None = None
     processes: int = 2
-    start_from: Optional[Path] = None
+    start_from: Path | None = None
     workers: int = 1
-    caches: Optional[Path] = None
+    caches: Path | None = None
 
     @property
     def cache(self) -> Path:
@@ -105,13 +99,13 @@ PRONUNCIATIONS = "pronunciations.gz"
 SPOKEN = "spoken.json.gz"
 
 
-def prepare(recipe: Recipe, log: Log) -> Tuple[DataSet, Optional[DataSet]]:
+def prepare(recipe: Recipe, log: Log) -> tuple[DataSet, DataSet | None]:
     """Read the data, compute features, copies and the teacher's vectors where they are missing.
 
     Raises:
         StreamerError: a manifest or a recording cannot be read.
     """
-    train: List[Cache] = []
+    train: list[Cache] = []
     for number, place in enumerate(recipe.train, 1):
         clips = read_data_set(place, recipe.audio_root)
         plain = _cache(recipe, _numbered("train", number), clips, log, 0)
@@ -196,7 +190,7 @@ def train(recipe: Recipe, log: Log, save_every_s: float = 300.0) -> Path:
 def _train(
     recipe: Recipe,
     data: DataSet,
-    dev: Optional[DataSet],
+    dev: DataSet | None,
     log: Log,
     save_every_s: float,
     workers: Workers,
@@ -255,7 +249,7 @@ class _Silent(Log):
         """Take one line and keep it to itself."""
 
 
-def _read(places: Sequence[Path], root: Optional[Path]) -> List[Clip]:
+def _read(places: Sequence[Path], root: Path | None) -> list[Clip]:
     return [clip for place in places for clip in read_data_set(place, root)]
 
 
@@ -269,7 +263,7 @@ def _cache(recipe: Recipe, name: str, clips: Sequence[Clip], log: Log, copy: int
             f"{where} was made of other clips or with another front end",
             "train into another folder, or remove that one",
         )
-    change: Optional[Callable[..., Any]] = None
+    change: Callable[..., Any] | None = None
     if copy:
         change = WaveformAugmentation(int(recipe.front_end["sample_rate_hz"]))
     return build_cache(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import List, NamedTuple, Sequence, Tuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -61,7 +62,7 @@ def total(parts: Sequence[Errors]) -> Errors:
 
 def confidence_interval(
     parts: Sequence[Errors], draws: int = 1000, seed: int = 0
-) -> Tuple[float, float]:
+) -> tuple[float, float]:
     """Return the 95 % interval of the word error rate, by bootstrap over clips.
 
     Args:
@@ -79,7 +80,7 @@ def confidence_interval(
     return float(low), float(high)
 
 
-def greedy_labels(scores: npt.NDArray[np.float32]) -> List[int]:
+def greedy_labels(scores: npt.NDArray[np.float32]) -> list[int]:
     """Return the likeliest label of each frame, repeats merged and blanks dropped.
 
     Args:
@@ -87,7 +88,7 @@ def greedy_labels(scores: npt.NDArray[np.float32]) -> List[int]:
     """
     best = scores.argmax(axis=1)
     first = np.concatenate([[True], best[1:] != best[:-1]])
-    labels: List[int] = best[first & (best != scores.shape[1] - 1)].tolist()
+    labels: list[int] = best[first & (best != scores.shape[1] - 1)].tolist()
     return labels
 
 

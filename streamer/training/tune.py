@@ -14,15 +14,16 @@ import argparse
 import json
 import random
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import soundfile
 
+from streamer.arrays import FloatArray
 from streamer.bundle import Bundle, load_bundle
 from streamer.decoding import DecodingSettings, create_decoder, read_alphabet
 from streamer.decoding.settings import BEAM
@@ -31,10 +32,8 @@ from streamer.models.backends import load_acoustic_model
 from streamer.training.data.manifests import Clip, read_data_set
 from streamer.training.scoring import edit_distance
 
-FloatArray = npt.NDArray[np.float32]
-
 #: What each weight may be, in order.
-GRID: Dict[str, Sequence[float]] = {
+GRID: dict[str, Sequence[float]] = {
     "lm_alpha": (0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.7, 2.0, 2.4, 2.8),
     "lm_beta": (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0),
     "silence_score": (-0.4, -0.2, 0.0, 0.2, 0.4, 0.8),
@@ -48,7 +47,7 @@ BEAMS = (8, 16, 32, 64, 128, 256, 512)
 class Utterance:
     """What the network says of a clip, and what was said in it."""
 
-    windows: Tuple[FloatArray, ...]
+    windows: tuple[FloatArray, ...]
     transcript: str
 
 
@@ -74,7 +73,7 @@ class Outcome:
         return self.errors / max(self.words, 1)
 
 
-def posteriors(bundle: Bundle, clips: Sequence[Clip], backend: str = "auto") -> List[Utterance]:
+def posteriors(bundle: Bundle, clips: Sequence[Clip], backend: str = "auto") -> list[Utterance]:
     """Run the acoustic model over clips, in windows with carried state."""
     model = load_acoustic_model(bundle, backend)
     framer = Framer(bundle.front_end(), model.n_steps, model.n_context)
@@ -118,12 +117,12 @@ def decode(bundle: Bundle, utterances: Sequence[Utterance], settings: DecodingSe
 
 
 def _moved(settings: DecodingSettings, name: str, value: float) -> DecodingSettings:
-    changes: Dict[str, Any] = {name: value}
+    changes: dict[str, Any] = {name: value}
     return replace(settings, **changes)
 
 
 #: What a worker decodes; set when it starts, so that it travels once.
-_work: List[Tuple[Bundle, Sequence[Utterance]]] = []
+_work: list[tuple[Bundle, Sequence[Utterance]]] = []
 
 
 def _start_worker(folder: Path, utterances: Sequence[Utterance]) -> None:
@@ -135,7 +134,7 @@ def _decode(settings: DecodingSettings) -> Outcome:
     return decode(bundle, utterances, settings)
 
 
-def main(words: Optional[Sequence[str]] = None) -> None:
+def main(words: Sequence[str] | None = None) -> None:
     """Tune, print, and with ``--write`` put the result into ``model.json``."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("model", help="bundle")
@@ -146,7 +145,7 @@ def main(words: Optional[Sequence[str]] = None) -> None:
     parser.add_argument("--write", action="store_true", help="write the weights into the bundle")
     arguments = parser.parse_args(words)
     bundle = load_bundle(arguments.model)
-    clips: List[Clip] = []
+    clips: list[Clip] = []
     for manifest in arguments.data:
         found = read_data_set(manifest)
         random.Random(0).shuffle(found)
@@ -162,7 +161,7 @@ def main(words: Optional[Sequence[str]] = None) -> None:
     with ProcessPoolExecutor(
         arguments.jobs, initializer=_start_worker, initargs=(bundle.folder, utterances)
     ) as pool:
-        seen: Dict[DecodingSettings, Outcome] = {}
+        seen: dict[DecodingSettings, Outcome] = {}
 
         def measure(candidates: Sequence[DecodingSettings]) -> None:
             new = [c for c in candidates if c not in seen]
@@ -195,7 +194,7 @@ def main(words: Optional[Sequence[str]] = None) -> None:
     print(f"\nbest: {chosen}, {seen[best].rate:.2%} of {seen[best].words} words")
     if arguments.write:
         path = bundle.folder / "model.json"
-        contents: Dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        contents: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         contents.setdefault("decoding", {}).update(chosen)
         path.write_text(json.dumps(contents, indent=2, ensure_ascii=False) + "\n", "utf-8")
 

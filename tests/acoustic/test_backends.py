@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any
 
 import numpy as np
 import pytest
@@ -87,7 +87,7 @@ def test_onnx_equals_numpy_over_several_windows(tmp_path: Path, steps: int, leng
 @settings(max_examples=20, deadline=None)
 @given(n=st.integers(1, 16), seed=st.integers(0, 100))
 def test_a_short_window_gives_the_state_after_its_last_real_step(
-    onnx_models: Dict[bool, OnnxAcousticModel], n: int, seed: int
+    onnx_models: dict[bool, OnnxAcousticModel], n: int, seed: int
 ) -> None:
     weights = random_weights(16)
     oracle = NumpyAcousticModel(weights)
@@ -101,7 +101,7 @@ def test_a_short_window_gives_the_state_after_its_last_real_step(
 
 
 def test_without_input_lengths_the_rows_are_right_and_the_state_says_it_is_not(
-    onnx_models: Dict[bool, OnnxAcousticModel],
+    onnx_models: dict[bool, OnnxAcousticModel],
 ) -> None:
     model, oracle = onnx_models[False], NumpyAcousticModel(random_weights(16))
     window = windows(5, 1)[0]
@@ -114,7 +114,7 @@ def test_without_input_lengths_the_rows_are_right_and_the_state_says_it_is_not(
 
 
 @pytest.fixture(scope="module")
-def onnx_models(tmp_path_factory: pytest.TempPathFactory) -> Dict[bool, OnnxAcousticModel]:
+def onnx_models(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, OnnxAcousticModel]:
     folder, models = tmp_path_factory.mktemp("onnx"), {}
     for lengths in (True, False):
         path = folder / f"{lengths}.onnx"
@@ -190,7 +190,7 @@ def test_a_long_window_equals_short_ones_in_a_row() -> None:
     ],
 )
 def test_arguments_of_another_shape_are_model_errors(
-    onnx_models: Dict[bool, OnnxAcousticModel], shape: Any, n: int, state: int
+    onnx_models: dict[bool, OnnxAcousticModel], shape: Any, n: int, state: int
 ) -> None:
     zeros = np.zeros((1, state), np.float32)
     with pytest.raises(ModelError):
@@ -236,7 +236,7 @@ def test_safetensors_keep_everything(tmp_path: Path) -> None:
         np.testing.assert_array_equal(again.layers[name], array)
 
 
-def hostile_safetensors() -> Dict[str, bytes]:
+def hostile_safetensors() -> dict[str, bytes]:
     def with_header(header: Any, body: bytes = b"") -> bytes:
         raw = json.dumps(header).encode()
         return struct.pack("<Q", len(raw)) + raw + body
@@ -269,7 +269,7 @@ def test_weights_that_do_not_fit_together_are_model_errors() -> None:
     good = random_weights(8)
     layers, description = dict(good.layers), dict(good.description)
 
-    def broken(changes: Dict[str, Any], **entries: Any) -> Weights:
+    def broken(changes: dict[str, Any], **entries: Any) -> Weights:
         changed = {k: v for k, v in {**layers, **changes}.items() if v is not None}
         return Weights(changed, {**description, **entries})
 

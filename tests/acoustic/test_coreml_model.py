@@ -12,7 +12,7 @@ import json
 import shutil
 import sys
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ TOLERANCE = {"fp32": 1e-5, "fp16": 1e-2}
 class State:
     """coremltools' MLState: float16 inside, whatever is written."""
 
-    def __init__(self, arrays: Dict[str, Any]) -> None:
+    def __init__(self, arrays: dict[str, Any]) -> None:
         self.arrays = arrays
 
     def read_state(self, name: str) -> Any:
@@ -53,12 +53,12 @@ class Compiled:
         self._runtime = runtime
         self._file = open_model(next(path.glob("source.*")))
         self._evaluator = create_evaluator(self._file)
-        self._outputs: Optional[Dict[str, Any]] = None
+        self._outputs: dict[str, Any] | None = None
 
     def make_state(self) -> Any:
         return self._runtime.state(self._evaluator.make_state())
 
-    def predict(self, data: Dict[str, Any], state: Any = None) -> Dict[str, Any]:
+    def predict(self, data: dict[str, Any], state: Any = None) -> dict[str, Any]:
         self._runtime.calls.append(sorted(data))
         for feature in self._file.inputs:
             value = data[feature.name]
@@ -82,9 +82,9 @@ class Runtime:
     state = State
 
     def __init__(self) -> None:
-        self.compiled: List[str] = []
-        self.loaded: List[Tuple[str, Any]] = []
-        self.calls: List[List[str]] = []
+        self.compiled: list[str] = []
+        self.loaded: list[tuple[str, Any]] = []
+        self.calls: list[list[str]] = []
 
     def load_spec(self, model_path: str) -> Any:
         return ct.models.utils.load_spec(model_path)
@@ -114,7 +114,7 @@ def windows(count: int, steps: int) -> Any:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Writes each kind of model once."""
     folder = tmp_path_factory.mktemp("coreml")
-    paths: Dict[Any, Path] = {}
+    paths: dict[Any, Path] = {}
 
     def make(
         steps: int = 4,
@@ -226,7 +226,7 @@ def test_a_compiled_model_is_loaded_as_it_is(made: Any, tmp_path: Path) -> None:
     runtime = Runtime()
     runtime.compile_model(str(made(4, precision="fp16")), str(compiled))
 
-    def port(name: str, shape: List[int], kind: str = "Float32") -> Dict[str, str]:
+    def port(name: str, shape: list[int], kind: str = "Float32") -> dict[str, str]:
         return {
             "name": name,
             "dataType": kind,

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import threading
-from typing import Callable, List, Optional
+from typing import Callable
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streamer.arrays import FloatArray
 from streamer.audio.capture import Capture, CapturedBlock
-from streamer.audio.samples import FloatArray
 from streamer.audio.sources.source import ArraySource
 from streamer.errors import AudioError, DeviceError
 
@@ -27,10 +27,10 @@ class Script:
     before what follows), an error (raised), or an event (waited for).
     """
 
-    seconds: Optional[float] = None
+    seconds: float | None = None
     name = "script"
 
-    def __init__(self, steps: List[object], live: bool = True) -> None:
+    def __init__(self, steps: list[object], live: bool = True) -> None:
         self.steps = list(steps)
         self.live = live
         self.lost = 0
@@ -41,7 +41,7 @@ class Script:
     def open(self, rate_hz: int) -> None:
         pass
 
-    def read(self) -> Optional[FloatArray]:
+    def read(self) -> FloatArray | None:
         while self.steps:
             step = self.steps.pop(0)
             if isinstance(step, int):
@@ -105,7 +105,7 @@ def test_what_the_source_lost_is_told_where_it_was_lost() -> None:
 
 def test_an_error_comes_after_the_samples_before_it() -> None:
     source = Script([numbered(0, 10), numbered(10, 10), DeviceError("gone", "come back")])
-    heard: List[CapturedBlock] = []
+    heard: list[CapturedBlock] = []
     with pytest.raises(DeviceError, match="gone"), Capture(source) as capture:
         for block in capture.blocks():
             heard.append(block)
@@ -171,7 +171,7 @@ def test_times_of_arrival_are_those_of_the_last_sample_of_each_block() -> None:
 def test_an_idle_consumer_gets_empty_blocks_to_look_about() -> None:
     release = threading.Event()
     source = Script([numbered(0, 10), release, numbered(10, 10)])
-    seen: List[int] = []
+    seen: list[int] = []
     with Capture(source) as capture:
         for block in capture.blocks(idle_s=0.01):
             assert block.position == sum(seen) and block.lost == 0

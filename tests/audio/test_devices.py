@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import sys
-from typing import Any, List
+from typing import Any
 
 import pytest
 
@@ -13,7 +13,7 @@ from streamer.audio.devices import Device, find_device
 from streamer.errors import DeviceError
 
 
-def devices() -> List[Device]:
+def devices() -> list[Device]:
     return [
         Device(0, "Built-in Audio", "ALSA", 2, 48000.0),
         Device(2, "USB Microphone", "ALSA", 1, 44100.0, default=True),

@@ -6,9 +6,10 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Callable, Dict, Iterator, List, Optional
+from typing import Any, Callable
 
 import numpy as np
 import pytest
@@ -16,10 +17,10 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streamer.arrays import FloatArray
 from streamer.audio import portaudio
 from streamer.audio.capture import Capture
 from streamer.audio.resampling import Resampler
-from streamer.audio.samples import FloatArray
 from streamer.audio.sources.microphone import GONE_SECONDS, MicrophoneSource
 from streamer.errors import DeviceError
 from tests.support.pulse import VirtualMicrophone, needs_pulse, virtual_microphone
@@ -46,17 +47,17 @@ class FakePortAudio:
         self.devices = [
             {"name": "Fake", "hostapi": 0, "max_input_channels": 2, "default_samplerate": 48000.0}
         ]
-        self.streams: List[FakeStream] = []
+        self.streams: list[FakeStream] = []
         self.now = 50.0
         self.refreshed = 0
 
     def clock(self) -> float:
         return self.now
 
-    def query_hostapis(self) -> List[Dict[str, Any]]:
+    def query_hostapis(self) -> list[dict[str, Any]]:
         return [{"name": "Fakes"}]
 
-    def query_devices(self, kind: Optional[str] = None) -> Any:
+    def query_devices(self, kind: str | None = None) -> Any:
         return self.devices if kind is None else {"index": 0}
 
     def check_input_settings(self, samplerate: float, channels: int, **_: Any) -> None:
@@ -75,7 +76,7 @@ class FakePortAudio:
 
 
 class FakeStream:
-    def __init__(self, owner: FakePortAudio, settings: Dict[str, Any]) -> None:
+    def __init__(self, owner: FakePortAudio, settings: dict[str, Any]) -> None:
         self.owner = owner
         self.settings = settings
         self.started = self.closed = False
@@ -182,7 +183,7 @@ def test_a_device_that_is_not_there_is_looked_for_anew_before_it_is_an_error(
     rate=st.sampled_from([16000, 44100, 48000]),
 )
 def test_what_the_device_lost_is_counted_and_the_timeline_stays_right(
-    blocks: List[Any], rate: int
+    blocks: list[Any], rate: int
 ) -> None:
     fake = FakePortAudio()
     fake.takes = lambda asked, channels: asked == rate
@@ -390,7 +391,7 @@ class Recorder:
     def wait_for_more(self, seconds: float) -> None:
         """Return when it has recorded so much more."""
         assert self._process.stdout is not None
-        first: Optional[int] = None
+        first: int | None = None
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             self.tell("count")

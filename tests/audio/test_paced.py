@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from typing import List, Optional
 
 import numpy as np
 import pytest
@@ -35,7 +34,7 @@ def test_all_samples_come_in_pieces_of_20_ms_each_when_its_last_sample_is_said()
     time = Time()
     source = paced(1.03, time)
     source.open(16000)
-    heard: List[np.ndarray] = []
+    heard: list[np.ndarray] = []
     while True:
         piece = source.read()
         if piece is None:
@@ -77,7 +76,7 @@ def test_stopping_wakes_a_sleeping_reader() -> None:
     """The clock stands still, so that only `stop` can end the waiting soon."""
     source = Paced(ArraySource(np.ones(32000, np.float32), 16000), clock=lambda: 0.0)
     source.open(16000)
-    ends: List[Optional[object]] = []
+    ends: list[object | None] = []
     reader = threading.Thread(target=lambda: ends.append(source.read()))
     reader.start()
     source.stop()

@@ -6,7 +6,7 @@ import os
 import struct
 import sys
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ from streamer.errors import AudioError
 from tests.support.recordings import Heard, babble
 
 #: Every kind that is promised, and how soundfile writes it.
-KINDS: Dict[str, Dict[str, Any]] = {
+KINDS: dict[str, dict[str, Any]] = {
     "wav": {}, "flac": {}, "ogg": {"format": "OGG", "subtype": "VORBIS"},
     "opus": {"format": "OGG", "subtype": "OPUS"}, "mp3": {},
     "aiff": {}, "au": {}, "w64": {}, "rf64": {"format": "RF64"}, "caf": {},

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import List
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streamer.arrays import FloatArray
 from streamer.audio.resampling import Resampler, mix_down
-from streamer.audio.samples import FloatArray
 
 RATES = [8000, 11025, 16000, 22050, 44100, 48000, 96000]
 
@@ -19,7 +17,7 @@ def noise(n: int, channels: int, seed: int = 0) -> FloatArray:
     return np.random.default_rng(seed).uniform(-1, 1, (n, channels)).astype(np.float32)
 
 
-def resample(frames: FloatArray, sizes: List[int], rate_hz: int) -> FloatArray:
+def resample(frames: FloatArray, sizes: list[int], rate_hz: int) -> FloatArray:
     """Feed the frames in blocks of these sizes, over and over."""
     resampler = Resampler(rate_hz, 16000)
     out, position, i = [], 0, 0
@@ -37,7 +35,7 @@ def resample(frames: FloatArray, sizes: List[int], rate_hz: int) -> FloatArray:
     n=st.integers(1, 5000),
     sizes=st.lists(st.integers(1, 1500), min_size=1, max_size=5),
 )
-def test_no_cut_changes_a_bit(rate_hz: int, channels: int, n: int, sizes: List[int]) -> None:
+def test_no_cut_changes_a_bit(rate_hz: int, channels: int, n: int, sizes: list[int]) -> None:
     frames = noise(n, channels)
     np.testing.assert_array_equal(resample(frames, sizes, rate_hz), resample(frames, [n], rate_hz))
 

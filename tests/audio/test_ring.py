@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from typing import List, Tuple
 
 import numpy as np
 import pytest
@@ -22,7 +21,7 @@ def numbered(start: int, n: int) -> np.ndarray:
     return np.arange(start, start + n, dtype=np.float32)
 
 
-def drain(ring: RingBuffer, at_once: int = 1000) -> List[Block]:
+def drain(ring: RingBuffer, at_once: int = 1000) -> list[Block]:
     blocks = []
     while ring.wait(0):
         blocks.append(ring.read(at_once))
@@ -32,12 +31,12 @@ def drain(ring: RingBuffer, at_once: int = 1000) -> List[Block]:
 @settings(max_examples=200, deadline=None)
 @given(capacity=st.integers(1, 50), steps=STEPS)
 def test_every_sample_is_read_at_its_position_or_counted_as_lost(
-    capacity: int, steps: List[Tuple[str, int]]
+    capacity: int, steps: list[tuple[str, int]]
 ) -> None:
     """Each sample carries its absolute position as its value."""
     ring = RingBuffer(capacity)
     position = expected = 0
-    blocks: List[Block] = []
+    blocks: list[Block] = []
     for what, n in steps:
         if what == "write":
             ring.write(numbered(position, n))
@@ -62,7 +61,7 @@ def test_every_sample_is_read_at_its_position_or_counted_as_lost(
 @settings(max_examples=100, deadline=None)
 @given(capacity=st.integers(1, 50), writes=st.lists(st.integers(0, 120), max_size=20))
 def test_a_late_reader_gets_the_newest_samples_and_the_exact_loss(
-    capacity: int, writes: List[int]
+    capacity: int, writes: list[int]
 ) -> None:
     ring = RingBuffer(capacity)
     total = 0
@@ -76,7 +75,7 @@ def test_a_late_reader_gets_the_newest_samples_and_the_exact_loss(
 
 @settings(max_examples=50, deadline=None)
 @given(sizes=st.lists(st.integers(1, 30), min_size=1, max_size=30), at_once=st.integers(1, 30))
-def test_nothing_is_lost_while_there_is_room(sizes: List[int], at_once: int) -> None:
+def test_nothing_is_lost_while_there_is_room(sizes: list[int], at_once: int) -> None:
     ring = RingBuffer(1000)
     for start, n in zip(np.cumsum([0, *sizes]), sizes):
         ring.write(numbered(int(start), n))
@@ -116,7 +115,7 @@ def test_a_block_is_not_changed_by_what_is_written_later() -> None:
 
 def test_waiting_ends_when_the_ring_is_closed() -> None:
     ring = RingBuffer(10)
-    answers: List[bool] = []
+    answers: list[bool] = []
     waiter = threading.Thread(target=lambda: answers.append(ring.wait(60)))
     waiter.start()
     ring.close()

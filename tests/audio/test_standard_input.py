@@ -8,7 +8,6 @@ import struct
 import subprocess
 import threading
 from pathlib import Path
-from typing import List, Optional
 
 import numpy as np
 import pytest
@@ -16,8 +15,8 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streamer.arrays import FloatArray
 from streamer.audio.pcm import PcmFormat, promised_bytes
-from streamer.audio.samples import FloatArray
 from streamer.audio.sources.recording import RecordingSource
 from streamer.audio.sources.standard_input import StandardInputSource
 from streamer.errors import AudioError, UsageError
@@ -29,7 +28,7 @@ SUBTYPES = ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ALAW", "
 class Pipe(io.RawIOBase):
     """Gives its bytes in pieces of the sizes asked for, as a pipe may."""
 
-    def __init__(self, data: bytes, sizes: Optional[List[int]] = None) -> None:
+    def __init__(self, data: bytes, sizes: list[int] | None = None) -> None:
         self._data = data
         self._sizes = sizes or [65536]
         self._reads = 0
@@ -45,7 +44,7 @@ class Pipe(io.RawIOBase):
         return len(part)
 
 
-def hear(data: bytes, sizes: Optional[List[int]] = None, rate: int = 16000,
+def hear(data: bytes, sizes: list[int] | None = None, rate: int = 16000,
          channels: int = 1) -> Heard:  # fmt: skip
     return Heard(StandardInputSource(Pipe(data, sizes), rate, channels))  # type: ignore[arg-type]
 
@@ -69,7 +68,7 @@ def wav(frames: FloatArray, rate: int = 16000, subtype: str = "PCM_16", kind: st
     sizes=st.lists(st.integers(1, 700), min_size=1, max_size=6),
 )
 def test_no_cut_of_the_pipe_changes_a_sample(
-    n: int, channels: int, rate: int, header: bool, sizes: List[int]
+    n: int, channels: int, rate: int, header: bool, sizes: list[int]
 ) -> None:
     frames = babble(n / rate, rate, channels)
     data = wav(frames, rate) if header else raw(frames)
@@ -139,7 +138,7 @@ def test_rf64_is_read_by_its_long_length() -> None:
     ["ffmpeg", "-v", "error", "-i", "{}", "-f", "wav", "-c:a", "pcm_s24le", "-"],
     ["sox", "{}", "-t", "wav", "-"],
 ], ids=["ffmpeg", "ffmpeg 24 bits", "sox"])  # fmt: skip
-def test_what_other_programs_write_into_a_pipe_is_read(command: List[str], tmp_path: Path) -> None:
+def test_what_other_programs_write_into_a_pipe_is_read(command: list[str], tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.flac", babble(), 16000)
     try:
         done = subprocess.run(
@@ -178,7 +177,7 @@ def test_every_cut_of_a_wav_header_is_a_plain_error() -> None:
     data = wav(babble(0.01), subtype="FLOAT", kind="WAVEX")
     start = data.index(b"data") + 8
     for n in range(4, start + 1):
-        error: Optional[AudioError]
+        error: AudioError | None
         try:
             heard = hear(data[:n], [7])
             assert len(heard.samples) == 0
@@ -247,7 +246,7 @@ def test_a_silent_pipe_can_be_left() -> None:
     os.write(writer, raw(babble(0.01)))
     source.open(16000)
     assert source.read() is not None
-    ends: List[object] = []
+    ends: list[object] = []
     thread = threading.Thread(target=lambda: ends.append(source.read()), daemon=True)
     thread.start()
     source.stop()
@@ -265,7 +264,7 @@ def test_samples_come_as_soon_as_they_are_in_the_pipe() -> None:
     first = raw(babble(0.01))
     os.write(writer, first)
     source.open(16000)
-    samples: List[Optional[FloatArray]] = []
+    samples: list[FloatArray | None] = []
     thread = threading.Thread(target=lambda: samples.append(source.read()), daemon=True)
     thread.start()
     thread.join(60)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Callable, Dict
+from typing import Any, Callable
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def changed(tiny: Path, folder: Path, change: Callable[[Dict[str, Any]], None]) -> Path:
+def changed(tiny: Path, folder: Path, change: Callable[[dict[str, Any]], None]) -> Path:
     """A copy of the bundle with another model.json; the files are links."""
     folder.mkdir()
     for file in tiny.iterdir():
@@ -74,7 +74,7 @@ def test_every_backend_gives_the_same_probabilities(tiny: Path) -> None:
 def test_auto_means_core_ml_on_a_mac_and_onnx_elsewhere(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def with_core_ml(contents: Dict[str, Any]) -> None:
+    def with_core_ml(contents: dict[str, Any]) -> None:
         contents["networks"]["coreml"] = "tiny.onnx"
 
     bundle = load_bundle(changed(tiny, tmp_path / "b", with_core_ml))
@@ -86,7 +86,7 @@ def test_auto_means_core_ml_on_a_mac_and_onnx_elsewhere(
 
 
 def test_a_backend_is_any_network_of_its_family(tiny: Path, tmp_path: Path) -> None:
-    def only_int8(contents: Dict[str, Any]) -> None:
+    def only_int8(contents: dict[str, Any]) -> None:
         contents["networks"] = {"onnx-int8": "tiny.int8.onnx"}
 
     bundle = load_bundle(changed(tiny, tmp_path / "b", only_int8))
@@ -98,7 +98,7 @@ def test_a_backend_is_any_network_of_its_family(tiny: Path, tmp_path: Path) -> N
 def test_the_front_end_is_the_described_one(tiny: Path, tmp_path: Path) -> None:
     assert load_bundle(tiny).front_end().n_coefficients == 26
 
-    def thirteen(contents: Dict[str, Any]) -> None:
+    def thirteen(contents: dict[str, Any]) -> None:
         contents["front_end"]["n_coefficients"] = 13
 
     with pytest.raises(ModelError, match="13 coefficients"):
@@ -107,7 +107,7 @@ def test_the_front_end_is_the_described_one(tiny: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("key", ["n_steps", "n_context", "n_input", "n_hidden", "n_labels"])
 def test_a_network_of_other_shapes_is_refused(tiny: Path, tmp_path: Path, key: str) -> None:
-    def other(contents: Dict[str, Any]) -> None:
+    def other(contents: dict[str, Any]) -> None:
         contents[key] += 1
 
     bundle = load_bundle(changed(tiny, tmp_path / "b", other))
@@ -115,8 +115,8 @@ def test_a_network_of_other_shapes_is_refused(tiny: Path, tmp_path: Path, key: s
         load_acoustic_model(bundle, "onnx")
 
 
-def put(key: str, value: Any) -> Callable[[Dict[str, Any]], None]:
-    def change(contents: Dict[str, Any]) -> None:
+def put(key: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    def change(contents: dict[str, Any]) -> None:
         target = contents
         *path, last = key.split("/")
         for part in path:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def transcripts(tiny: Path, sounds: Path) -> Dict[str, bytes]:
+def transcripts(tiny: Path, sounds: Path) -> dict[str, bytes]:
     """What the recordings in that folder say."""
     return {path.stem: words(tiny, path) for path in sounds.iterdir()}
 
@@ -82,7 +82,7 @@ def words(tiny: Path, *arguments: Any, stdin: bytes = b"") -> bytes:
 
 
 def test_a_recording_reads_the_same_by_file_and_by_standard_input(
-    tiny: Path, sounds: Path, transcripts: Dict[str, bytes]
+    tiny: Path, sounds: Path, transcripts: dict[str, bytes]
 ) -> None:
     expected = transcripts["whole"]
     assert words(tiny, "-", stdin=(sounds / "whole.wav").read_bytes()) == expected
@@ -93,7 +93,7 @@ def test_a_recording_reads_the_same_by_file_and_by_standard_input(
 
 # Recordings of which nothing can be read
 
-NOTHING_TO_READ: Dict[str, Callable[[Path], object]] = {
+NOTHING_TO_READ: dict[str, Callable[[Path], object]] = {
     "there is no file": lambda path: None,
     "not audio": lambda path: path.write_bytes(b"Dear diary, today I learnt to whistle.\n" * 40),
     "is empty": lambda path: path.touch(),
@@ -115,7 +115,7 @@ def test_a_recording_that_is_none_is_one_line_of_error(
 
 
 def test_a_truncated_recording_gives_all_that_it_holds(
-    tiny: Path, tmp_path: Path, transcripts: Dict[str, bytes]
+    tiny: Path, tmp_path: Path, transcripts: dict[str, bytes]
 ) -> None:
     samples = noise(2.0)
     path = write_wav(tmp_path / "cut.wav", samples[:RATE_HZ], promised=len(samples) * 2)
@@ -126,7 +126,7 @@ def test_a_truncated_recording_gives_all_that_it_holds(
 
 
 def test_samples_that_are_not_numbers_end_the_recording_there(
-    tiny: Path, tmp_path: Path, transcripts: Dict[str, bytes]
+    tiny: Path, tmp_path: Path, transcripts: dict[str, bytes]
 ) -> None:
     samples = (noise(2.0) / np.float32(32768)).astype("<f4")
     samples[RATE_HZ:] = np.nan
@@ -147,7 +147,7 @@ def test_standard_input_of_the_wrong_size_is_transcribed_and_told(tiny: Path, so
 
 
 def test_one_bad_recording_does_not_stop_the_rest(
-    tiny: Path, sounds: Path, tmp_path: Path, transcripts: Dict[str, bytes]
+    tiny: Path, sounds: Path, tmp_path: Path, transcripts: dict[str, bytes]
 ) -> None:
     bad = tmp_path / "bad.wav"
     bad.write_bytes(b"no sound at all, but long enough to look at")
@@ -209,7 +209,7 @@ def change(folder: Path, **values: Any) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
 
 
-BROKEN_BUNDLES: Dict[str, Callable[[Path], object]] = {
+BROKEN_BUNDLES: dict[str, Callable[[Path], object]] = {
     "model.json": lambda folder: (folder / "model.json").unlink(),
     "cannot be read": lambda folder: (folder / "model.json").write_text("{"),
     "n_hidden": lambda folder: change(folder, n_hidden=33),
@@ -257,7 +257,7 @@ def test_an_unknown_model_is_one_line_of_error(sounds: Path) -> None:
     ids=" ".join,
 )
 def test_training_without_pytorch_is_one_line_of_error(
-    arguments: List[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     assert run_here(arguments) == 1
@@ -283,7 +283,7 @@ def test_training_without_pytorch_is_one_line_of_error(
     ],
     ids=" ".join,
 )
-def test_a_wrong_command_line_is_one_line_and_code_2(arguments: List[str], tiny: Path) -> None:
+def test_a_wrong_command_line_is_one_line_and_code_2(arguments: list[str], tiny: Path) -> None:
     result = run(*arguments, *(["--model", tiny] if "transcribe" in arguments else []))
     error_of(result)
     assert result.returncode == 2
@@ -291,7 +291,7 @@ def test_a_wrong_command_line_is_one_line_and_code_2(arguments: List[str], tiny:
 
 
 def test_shared_options_may_stand_before_the_command(
-    tiny: Path, sounds: Path, transcripts: Dict[str, bytes]
+    tiny: Path, sounds: Path, transcripts: dict[str, bytes]
 ) -> None:
     result = run("--model", tiny, "--beam=16", "transcribe", "--one-shot", sounds / "half.wav")
     assert result.stdout == transcripts["half"]

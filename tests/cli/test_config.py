@@ -6,8 +6,9 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from typing import Any
 
 import pytest
 import typer
@@ -45,7 +46,7 @@ def streamer(*arguments: str, file: Path, **environment: str) -> subprocess.Comp
     )
 
 
-def told(output: str) -> Dict[str, str]:
+def told(output: str) -> dict[str, str]:
     """Key and source of each setting that `streamer config` shows."""
     found = {}
     table = ""
@@ -127,7 +128,7 @@ def test_a_broken_file_does_not_stop_what_mends_it(command, tmp_path, monkeypatc
         defaults_for(command, ["listen"])
 
 
-def options(command: Any, *names: str) -> List[Any]:
+def options(command: Any, *names: str) -> list[Any]:
     for name in names:
         command = command.commands[name]
     return [p for p in command.params if p.param_type_name == "option" and "--help" not in p.opts]
@@ -206,7 +207,7 @@ def test_path_init_and_edit(tmp_path, command):
     assert streamer("config", "--path", "--edit", file=file).returncode == 2
 
 
-def entries(defaults: Dict[str, Any]) -> Iterator[str]:
+def entries(defaults: dict[str, Any]) -> Iterator[str]:
     for key, value in defaults.items():
         if isinstance(value, dict):
             yield from entries(value)
@@ -226,7 +227,7 @@ def test_the_template_is_valid_as_it_is_and_with_its_defaults_set(command, tmp_p
 
 
 def test_the_shell_can_complete_commands_and_options(tmp_path):
-    def completed(line: str) -> List[str]:
+    def completed(line: str) -> list[str]:
         done = streamer(
             file=tmp_path / "none",
             _STREAMER_COMPLETE="complete_bash",

@@ -7,9 +7,10 @@ import os
 import re
 import signal
 import subprocess
+from collections.abc import Iterator
 from difflib import SequenceMatcher
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def sample() -> Tuple[Any, int]:
+def sample() -> tuple[Any, int]:
     import soundfile
 
     samples, rate_hz = soundfile.read(SAMPLE, dtype="float32")
@@ -49,14 +50,14 @@ def sample() -> Tuple[Any, int]:
 
 
 @pytest.fixture(scope="module")
-def by_file() -> List[str]:
+def by_file() -> list[str]:
     """The words of the sample, transcribed as a file."""
     result = run("transcribe", "--backend", "auto", SAMPLE)
     assert result.returncode == 0, result.stderr
     return result.stdout.decode().split()
 
 
-def likeness(one: List[str], other: List[str]) -> float:
+def likeness(one: list[str], other: list[str]) -> float:
     return SequenceMatcher(None, one, other, autojunk=False).ratio()
 
 
@@ -70,11 +71,11 @@ def listen(microphone: VirtualMicrophone, *arguments: Any) -> subprocess.Popen[b
     return child
 
 
-def _only_sound(env: Dict[str, str]) -> Dict[str, str]:
+def _only_sound(env: dict[str, str]) -> dict[str, str]:
     return {key: value for key, value in env.items() if os.environ.get(key) != value}
 
 
-def finals_until(child: subprocess.Popen[bytes], seconds: float) -> Iterator[Dict[str, Any]]:
+def finals_until(child: subprocess.Popen[bytes], seconds: float) -> Iterator[dict[str, Any]]:
     """Finals that a child prints, until it has heard so much of its stream."""
     assert child.stdout is not None
     for line in child.stdout:
@@ -89,7 +90,7 @@ def finals_until(child: subprocess.Popen[bytes], seconds: float) -> Iterator[Dic
 @needs_english
 @pytest.mark.parametrize(("rate_hz", "channels"), [(16000, 1), (48000, 2)])
 def test_what_is_spoken_into_the_microphone_stands_on_standard_output(
-    rate_hz: int, channels: int, sample: Tuple[Any, int], by_file: List[str], tmp_path: Path
+    rate_hz: int, channels: int, sample: tuple[Any, int], by_file: list[str], tmp_path: Path
 ) -> None:
     import soundfile
     import soxr
@@ -172,7 +173,7 @@ def test_devices_are_listed_with_the_default_marked() -> None:
 
 @pytest.mark.parametrize("command", [["listen"], ["devices"]])
 def test_without_portaudio_it_says_how_to_install_it(
-    command: List[str], tiny: Path, tmp_path: Path
+    command: list[str], tiny: Path, tmp_path: Path
 ) -> None:
     # sounddevice raises just this where the library is missing.
     (tmp_path / "sounddevice.py").write_text('raise OSError("PortAudio library not found")\n')

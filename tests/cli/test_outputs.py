@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
-from typing import List
 
 import pytest
 
@@ -39,7 +38,7 @@ def no_user_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("STREAMER_CONFIG", str(tmp_path / "config" / "config.toml"))
 
 
-def run(options: OutputOptions, *events, told: List[str]) -> str:
+def run(options: OutputOptions, *events, told: list[str]) -> str:
     stream = io.StringIO()
     with Outputs(options, stream, told.append) as outputs:
         for event in events:

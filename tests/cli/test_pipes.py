@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Dict, List
 
 import pytest
 import soundfile
@@ -23,7 +22,7 @@ from tests.support.recordings import babble
 
 LIMIT_S = 300
 #: Variables by which programs are made to write colours, wrap lines or spare characters.
-HOSTILE: Dict[str, str] = {
+HOSTILE: dict[str, str] = {
     "FORCE_COLOR": "1", "CLICOLOR_FORCE": "1", "TTY_COMPATIBLE": "1", "PY_COLORS": "1",
     "TERM": "xterm-256color", "COLUMNS": "20", "LC_ALL": "C", "PYTHONIOENCODING": "ascii",
 }  # fmt: skip
@@ -80,7 +79,7 @@ def program(tmp_path_factory) -> Program:
 
 
 @pytest.fixture(scope="module")
-def said(program) -> List[str]:
+def said(program) -> list[str]:
     """What the program says of each recording."""
     lines = program.run("streamer transcribe 1.wav 2.wav 3.wav").stdout.decode().splitlines()
     assert len(set(lines)) == len(lines) == 3
@@ -102,7 +101,7 @@ def test_nothing_but_data_is_on_standard_output_whatever_the_environment_says(pr
         assert coloured == plain
 
 
-def _without_measures(line: bytes) -> Dict[str, object]:
+def _without_measures(line: bytes) -> dict[str, object]:
     event = json.loads(line)
     return {k: v for k, v in event.items() if not k.endswith("_ms") and k != "real_time_factor"}
 

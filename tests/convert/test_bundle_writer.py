@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, List
+from typing import Any
 
 import numpy as np
 import pytest
@@ -151,7 +151,7 @@ def test_the_originals_run_the_same_in_every_form_and_number_of_steps(
     )
     for backend in ("onnx", "numpy"):
         model = load_acoustic_model(bundle, backend)
-        rows: List[Any] = []
+        rows: list[Any] = []
         state = model.initial_state()
         for window in windows:
             part, state = model.infer(window.features, window.n, state)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from pathlib import Path
-from typing import Any, Tuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -223,7 +223,7 @@ def test_damaged_packages_are_one_line_errors(tmp_path: Path) -> None:
     whole = write(tmp_path / "whole", precision="palette4")
     weights = next(whole.rglob("weight.bin"))
     spec = next(whole.rglob("*.mlmodel"))
-    damages: Tuple[Tuple[Path, bytes], ...] = (
+    damages: tuple[tuple[Path, bytes], ...] = (
         (weights, b""),
         (weights, weights.read_bytes()[: weights.stat().st_size // 2]),
         (weights, bytes(weights.stat().st_size)),

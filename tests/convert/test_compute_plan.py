@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Optional
+from typing import Any
 
 import pytest
 
@@ -20,7 +20,7 @@ class MLNeuralEngineComputeDevice:
     """Named as coremltools names it."""
 
 
-def usage(device: Optional[object]) -> Optional[Any]:
+def usage(device: object | None) -> Any | None:
     return None if device is None else SimpleNamespace(preferred_compute_device=device)
 
 

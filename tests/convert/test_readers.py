@@ -6,7 +6,7 @@ import struct
 import sys
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ def small() -> Weights:
     return random_weights(8, description={"forget_bias": 0.5, "relu_clip": 7.0})
 
 
-WRITERS: Dict[str, Callable[[Weights, Path], Any]] = {
+WRITERS: dict[str, Callable[[Weights, Path], Any]] = {
     ".pb": lambda w, path: path.write_bytes(graph_bytes(w)),
     ".pbmm": lambda w, path: path.write_bytes(memory_mapped(w)),
     ".old.pbmm": lambda w, path: path.write_bytes(memory_mapped(w, lengths=False)),
@@ -166,14 +166,14 @@ def graph_with(name: str, replacement: bytes) -> bytes:
     return graph_bytes(small(), skip=(name,)) + replacement
 
 
-def tensor_of(shape: Tuple[int, ...], *values: bytes) -> bytes:
+def tensor_of(shape: tuple[int, ...], *values: bytes) -> bytes:
     message = put(1, 1) + put(2, shape_message(shape)) + b"".join(values)
     return node("layer_1/bias", "Const", [], value=put(8, message))
 
 
 LSTM = {"forget_bias": put(4, 0.0), "cell_clip": put(4, -1.0), "use_peephole": put(5, 0)}
 
-HOSTILE: Dict[str, Callable[[], bytes]] = {
+HOSTILE: dict[str, Callable[[], bytes]] = {
     "empty.pb": lambda: b"",
     "text.pb": lambda: b"this is not a graph\n" * 50,
     "page.pbmm": lambda: b"<!DOCTYPE html><html><body>404</body></html>",
@@ -238,7 +238,7 @@ def varfloat(value: float) -> bytes:
 
 
 def package_with_region(offset: int, length: int) -> bytes:
-    regions: Dict[str, Any] = {}
+    regions: dict[str, Any] = {}
     graph = graph_bytes(small(), regions=regions)
     raw = bytearray(package_bytes(graph, regions)[:-8])
     position = len(raw)

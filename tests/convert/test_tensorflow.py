@@ -6,7 +6,7 @@ Needs TensorFlow (the extra ``tensorflow``); skipped where it is not installed.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable
 
 import numpy as np
 import pytest
@@ -28,11 +28,11 @@ tf = pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
 REFERENCE = SHARED / "reference"
 STATIC = REFERENCE / "ds_v0.9.3_n64_static.pb"
-Window = Tuple[Any, int]
-Answer = Tuple[Any, Any, Any]
+Window = tuple[Any, int]
+Answer = tuple[Any, Any, Any]
 
 
-def windows() -> List[Window]:
+def windows() -> list[Window]:
     """Real features of a whole recording, short last window included, then random ones."""
     samples = np.load(REFERENCE / "new-home-in-the-stars-16k_samples_i16.npy")
     framer = Framer(DeepSpeechFrontEnd(), 16, 9)
@@ -42,7 +42,7 @@ def windows() -> List[Window]:
     return [(w.features, w.n) for w in real] + [(x.astype(np.float32), n) for x, n in made]
 
 
-def run_tensorflow(raw: bytes) -> List[Answer]:
+def run_tensorflow(raw: bytes) -> list[Answer]:
     """Probabilities, c and h of each window, the state carried, as TensorFlow computes them."""
     definition = tf.compat.v1.GraphDef()
     definition.ParseFromString(raw)
@@ -65,7 +65,7 @@ def run_tensorflow(raw: bytes) -> List[Answer]:
     return answers
 
 
-def agree(model: AcousticModel, expected: List[Answer]) -> None:
+def agree(model: AcousticModel, expected: list[Answer]) -> None:
     state = model.initial_state()
     for (window, n), (probabilities, c, h) in zip(windows(), expected):
         ours, state = model.infer(window, n, state)
@@ -75,7 +75,7 @@ def agree(model: AcousticModel, expected: List[Answer]) -> None:
 
 
 @pytest.fixture(scope="module")
-def answers() -> Dict[str, List[Answer]]:
+def answers() -> dict[str, list[Answer]]:
     raw = STATIC.read_bytes()
     # The weights of the lite file are other numbers: TensorFlow runs the graph with those.
     eight_bits = tensorflow_names(read_network(REFERENCE / "ds_v0.9.3_n64.tflite"))
@@ -87,7 +87,7 @@ def answers() -> Dict[str, List[Answer]]:
     }
 
 
-READERS: Dict[str, str] = {
+READERS: dict[str, str] = {
     "static.pb": "float",
     "dynamic.pb": "dynamic",
     "packaged.pbmm": "float",
@@ -117,7 +117,7 @@ def source(kind: str, folder: Path) -> Path:
     return path
 
 
-def write_checkpoint(variables: Dict[str, Any], folder: Path) -> None:
+def write_checkpoint(variables: dict[str, Any], folder: Path) -> None:
     """A checkpoint as DeepSpeech's training writes it, with what the optimiser adds."""
     folder.mkdir(exist_ok=True)
     with tf.Graph().as_default():
@@ -163,7 +163,7 @@ def as_core_ml(shape: str, format: str) -> Callable[[Weights, Path], AcousticMod
     return write
 
 
-WRITERS: Dict[str, Callable[[Weights, Path], AcousticModel]] = {
+WRITERS: dict[str, Callable[[Weights, Path], AcousticModel]] = {
     "none": as_numpy,
     "onnx": as_onnx,
     "safetensors": as_safetensors,
@@ -185,7 +185,7 @@ PAIRS = [
 @needs_shared
 @pytest.mark.parametrize(("reader", "writer"), PAIRS)
 def test_each_reader_and_writer_agrees_with_tensorflow(
-    tmp_path: Path, answers: Dict[str, List[Answer]], reader: str, writer: str
+    tmp_path: Path, answers: dict[str, list[Answer]], reader: str, writer: str
 ) -> None:
     weights = read_network(source(reader, tmp_path))
     agree(WRITERS[writer](weights, tmp_path), answers[READERS[reader]])

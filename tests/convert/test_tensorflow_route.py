@@ -6,7 +6,7 @@ Needs TensorFlow (the extra ``tensorflow``); skipped where it is not installed.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, List, Optional, Tuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,12 +35,12 @@ def samples() -> Any:
     return recorded.astype(np.float32) / 32768
 
 
-def windows(n_steps: int) -> List[Tuple[Any, int]]:
+def windows(n_steps: int) -> list[tuple[Any, int]]:
     framer = Framer(DeepSpeechFrontEnd(), n_steps, 9)
     return [(w.features, w.n) for w in [*framer.feed(samples()), *framer.finish()]]
 
 
-def run_tensorflow(graph: Path, inputs: List[Tuple[Any, int]]) -> Tuple[Any, Any, Any]:
+def run_tensorflow(graph: Path, inputs: list[tuple[Any, int]]) -> tuple[Any, Any, Any]:
     """All probabilities and the last states of TensorFlow's own run, the states carried."""
     definition = tf.compat.v1.GraphDef()
     definition.ParseFromString(graph.read_bytes())
@@ -63,7 +63,7 @@ def run_tensorflow(graph: Path, inputs: List[Tuple[Any, int]]) -> Tuple[Any, Any
     return np.concatenate(rows), c, h
 
 
-def run_model(path: Path, inputs: List[Tuple[Any, int]]) -> Tuple[Any, Any, Any]:
+def run_model(path: Path, inputs: list[tuple[Any, int]]) -> tuple[Any, Any, Any]:
     """The same of a Core ML model, evaluated."""
     model = create_evaluator(open_model(path))
     c = h = np.zeros((1, 64), np.float32)
@@ -84,7 +84,7 @@ def run_model(path: Path, inputs: List[Tuple[Any, int]]) -> Tuple[Any, Any, Any]
 @pytest.mark.parametrize("form", ["mlprogram", "neuralnetwork"])
 @pytest.mark.parametrize(("graph", "steps", "axis"), ROUTES)
 def test_each_of_the_guides_conversions_computes_what_tensorflow_computes(
-    tmp_path: Path, graph: Path, steps: Optional[int], axis: Any, form: str
+    tmp_path: Path, graph: Path, steps: int | None, axis: Any, form: str
 ) -> None:
     suffix = ".mlmodel" if form == "neuralnetwork" else ".mlpackage"
     path = convert_graph(graph, tmp_path / f"model{suffix}", steps, form, "fp32")

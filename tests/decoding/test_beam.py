@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Dict, List, Sequence, Tuple
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
+from streamer.arrays import FloatArray
 from streamer.decoding import DecodingSettings, UserWord, read_scorer
-from streamer.decoding.decoder import FloatArray
 from streamer.decoding.lexicon.letter_to_sound import LetterToSound
 from streamer.decoding.lexicon.lexicon import Lexicon
 from streamer.decoding.search.beam import BeamSearch
@@ -41,11 +41,11 @@ def _ctc(probabilities: FloatArray, labels: Sequence[int], blank: int) -> float:
     return float(alpha[-1] + (alpha[-2] if len(path) > 1 else 0.0))
 
 
-def _sentences(words: Sequence[str], most: int) -> List[Tuple[str, ...]]:
+def _sentences(words: Sequence[str], most: int) -> list[tuple[str, ...]]:
     return [s for n in range(most + 1) for s in itertools.product(words, repeat=n)]
 
 
-def _language_model(words: Sequence[str], end: bool) -> Dict[Tuple[str, ...], float]:
+def _language_model(words: Sequence[str], end: bool) -> dict[tuple[str, ...], float]:
     scorer = read_scorer(TINY)
     model = scorer.n_grams(words)
     scores = {}
@@ -82,7 +82,7 @@ def test_words_of_letters_have_the_probability_of_all_their_paths(seed: int) -> 
     last[0, ENGLISH.space] = 1.0
     rows = np.maximum(np.concatenate([rows, last]), 1e-30)
     scores = _language_model(known, end=False)
-    best: Dict[str, float] = {}
+    best: dict[str, float] = {}
     for sentence, score in scores.items():
         # Two words at most: with a third, hypotheses of the same last two would meet.
         # Spaces may be heard more than once between words, and before the first.
@@ -189,7 +189,7 @@ def test_a_tree_shares_what_words_begin_with() -> None:
             (at,) = (child for child in children if tree.token[child] == token)
         return at
 
-    def words(tokens: Sequence[int]) -> List[int]:
+    def words(tokens: Sequence[int]) -> list[int]:
         first = tree.first_word[node(tokens)]
         return sorted(tree.word[first : first + tree.n_words[node(tokens)]].tolist())
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import functools
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, List, Sequence, Tuple
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streamer.arrays import FloatArray
 from streamer.decoding import (
     Alphabet,
     Decoder,
@@ -23,7 +24,6 @@ from streamer.decoding import (
     read_scorer,
     read_user_words,
 )
-from streamer.decoding.decoder import FloatArray
 from streamer.decoding.lexicon.letter_to_sound import PHONEMES, LetterToSound
 from streamer.decoding.lexicon.lexicon import Lexicon, write_lexicon
 from streamer.decoding.search.beam import BeamSearch
@@ -81,7 +81,7 @@ def made(kind: str) -> Decoder:
     return create_decoder(kind, ENGLISH, None if kind == "greedy" else TINY, beam)
 
 
-def hear(decoder: Decoder, rows: FloatArray, size: int = 16) -> Tuple[List[Hypothesis], Hypothesis]:
+def hear(decoder: Decoder, rows: FloatArray, size: int = 16) -> tuple[list[Hypothesis], Hypothesis]:
     """Let a decoder hear an utterance; its hypotheses after each chunk and the last one."""
     decoder.reset()
     heard = []
@@ -93,7 +93,7 @@ def hear(decoder: Decoder, rows: FloatArray, size: int = 16) -> Tuple[List[Hypot
     return heard, decoder.finish()
 
 
-def check_promises(heard: List[Hypothesis], final: Hypothesis) -> None:
+def check_promises(heard: list[Hypothesis], final: Hypothesis) -> None:
     """What must hold of any utterance whatever."""
     stable = ""
     for hypothesis in [*heard, final]:
@@ -239,7 +239,7 @@ def random_rows(seed: int, sharpness: float, frames: int) -> FloatArray:
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=12, deadline=None)
 @given(noise=noise, size=st.sampled_from([1, 4, 16, 40]))
-def test_promises_hold_on_noise(kind: str, noise: Tuple[int, float, int], size: int) -> None:
+def test_promises_hold_on_noise(kind: str, noise: tuple[int, float, int], size: int) -> None:
     check_promises(*hear(made(kind), random_rows(*noise), size))
 
 
@@ -252,7 +252,7 @@ def test_promises_hold_on_noise(kind: str, noise: Tuple[int, float, int], size: 
     level=st.sampled_from([0.0, 0.1, 0.4]),
 )
 def test_promises_hold_on_speech(
-    kind: str, words: List[str], seed: int, confusion: float, level: float
+    kind: str, words: list[str], seed: int, confusion: float, level: float
 ) -> None:
     rows = posteriors(" ".join(words), seed=seed, confusion=confusion, noise=level)
     check_promises(*hear(made(kind), rows))
@@ -265,12 +265,12 @@ class Fickle:
     certain = False
     told_words = 4
 
-    def __init__(self, texts: List[str]) -> None:
+    def __init__(self, texts: list[str]) -> None:
         self.texts = texts
         self.begin()
 
     def begin(self) -> None:
-        self.rows: List[FloatArray] = []
+        self.rows: list[FloatArray] = []
         self.turn = getattr(self, "turn", 0)
 
     def step(self, probabilities: FloatArray) -> None:
@@ -301,7 +301,7 @@ class Fickle:
     hold=st.integers(1, 12),
 )
 def test_promises_hold_even_of_a_search_that_cannot_be_held_to_anything(
-    texts: List[str], turns: int, hold: int
+    texts: list[str], turns: int, hold: int
 ) -> None:
     steady = [text for text in texts for _ in range(hold)]
     decoder = StreamingDecoder(Fickle(steady), 29, 4, window_frames=60, longest_frames=120)
@@ -332,7 +332,7 @@ def test_a_chunk_costs_the_same_however_long_the_utterance(kind: str) -> None:
     sentence = posteriors(" ".join([SENTENCE] * 4), confusion=0.1)
     if kind == "phonemes":
         sentence = with_sounds(sentence)
-    stepped: List[int] = []
+    stepped: list[int] = []
     longest = 0
     with pytest.MonkeyPatch.context() as patch:
         step = search.step
@@ -380,7 +380,7 @@ def test_a_hot_word_is_made_likelier() -> None:
     at = int(rows[:, label].argmax())
     rows[at, [label, other]] = rows[at, label] * 0.45
     assert unlike is None
-    texts: Dict[float, str] = {}
+    texts: dict[float, str] = {}
     for weight in (-8.0, 0.0, 8.0):
         decoder = create_decoder("beam", ENGLISH, TINY, None, [UserWord("toe", weight)])
         texts[weight] = hear(decoder, np.ascontiguousarray(rows))[1].text
@@ -467,7 +467,7 @@ def test_without_a_package_the_error_says_what_to_install() -> None:
         {"max_words": 0},
     ],
 )
-def test_settings_that_mean_nothing_are_errors_of_the_model(wrong: Dict[str, object]) -> None:
+def test_settings_that_mean_nothing_are_errors_of_the_model(wrong: dict[str, object]) -> None:
     with pytest.raises(ModelError):
         DecodingSettings.from_mapping(wrong)
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import importlib
 import math
 from pathlib import Path
-from typing import Any, List, Optional
+from typing import Any
 
 import numpy as np
 import pytest
 
+from streamer.arrays import FloatArray
 from streamer.decoding import (
     DecodingSettings,
     UserWord,
@@ -21,7 +22,6 @@ from streamer.decoding import (
     write_alphabet,
     write_scorer,
 )
-from streamer.decoding.decoder import FloatArray
 from streamer.decoding.search.beam import BeamSearch
 from streamer.decoding.search.contract import tell_letters
 from streamer.decoding.search.ds import DsSearch, find_ds_package
@@ -48,7 +48,7 @@ SENTENCES = [
 def original(
     folder: Path,
     rows: FloatArray,
-    scorer: Optional[Path],
+    scorer: Path | None,
     beam: int,
     alpha: float = 0.9,
     beta: float = 1.2,
@@ -66,7 +66,7 @@ def original(
     return str(text)
 
 
-def final(kind: str, rows: FloatArray, scorer: Optional[Path], **settings: Any) -> str:
+def final(kind: str, rows: FloatArray, scorer: Path | None, **settings: Any) -> str:
     decoder = create_decoder(kind, ENGLISH, scorer, DecodingSettings(**settings))
     for chunk in chunks(rows):
         decoder.feed(chunk)
@@ -105,7 +105,7 @@ def test_the_weights_mean_the_same_in_both_decoders() -> None:
     scorer = read_scorer(TINY)
     for alpha, beta in [(0.9, 1.2), (0.3, -2.0), (2.0, 0.0)]:
         settings = DecodingSettings(lm_alpha=alpha, lm_beta=beta)
-        scores: List[float] = []
+        scores: list[float] = []
         for search in (BeamSearch(ENGLISH, scorer, settings), DsSearch(ENGLISH, scorer, settings)):
             tell_letters(search, ENGLISH, SENTENCES[0].split())
             best = search.paths(1)[0]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
-from typing import List
 
 import numpy as np
 import pytest
 
+from streamer.arrays import FloatArray
 from streamer.decoding import UserWord, create_decoder, read_scorer
-from streamer.decoding.decoder import FloatArray
 from streamer.decoding.lexicon.letter_to_sound import PHONEMES, LetterToSound, Pronunciation
 from streamer.decoding.lexicon.lexicon import Lexicon, read_lexicon, write_lexicon
 from streamer.errors import DecoderError, ModelError
@@ -81,7 +80,7 @@ def test_a_damaged_rule_is_refused_when_it_is_needed(tmp_path: Path) -> None:
         lexicon.pronunciations("a")
 
 
-def _lexicon(tmp_path: Path, same: List[str]) -> Path:
+def _lexicon(tmp_path: Path, same: list[str]) -> Path:
     """Words of the tiny scorer by letters, but some sound the same."""
     words = {w: [letters_as_sounds(w)] for w in read_scorer(TINY).words(ENGLISH)}
     for word in same:

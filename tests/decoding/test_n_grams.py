@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import Any, List
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,7 +67,7 @@ def test_every_sequence_of_words_scores_as_in_kenlm(both: Both) -> None:
     random = np.random.default_rng(0)
     common = np.argsort(alone)[-60:]
     rows = 300
-    states: List[Any] = [both.kenlm.start(False) for _ in range(rows)]
+    states: list[Any] = [both.kenlm.start(False) for _ in range(rows)]
     contexts = both.ours.begin().take(np.zeros(rows, np.int64))
     for _ in range(6):
         words = np.where(

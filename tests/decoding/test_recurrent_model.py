@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, Tuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,9 +23,9 @@ TINY = TINY_SCORER
 WORDS = ["and", "her", "said", "she", "the"]
 
 
-def _arrays(n_words: int, seed: int = 0) -> Dict[str, Any]:
+def _arrays(n_words: int, seed: int = 0) -> dict[str, Any]:
     random = np.random.default_rng(seed)
-    shapes: Dict[str, Tuple[int, ...]] = {
+    shapes: dict[str, tuple[int, ...]] = {
         "table": (n_words + 2, 8), "bias": (n_words + 2,), "lstm": (8 + 12, 48),
         "lstm_bias": (48,), "projection": (12, 8), "projection_bias": (8,),
     }  # fmt: skip

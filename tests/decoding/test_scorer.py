@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 import sys
 from pathlib import Path
-from typing import List
 
 import numpy as np
 import pytest
@@ -32,7 +31,7 @@ def variant(folder: Path, content: bytes) -> Path:
     return path
 
 
-def use(path: Path) -> List[str]:
+def use(path: Path) -> list[str]:
     return read_scorer(path).words(ENGLISH)
 
 
@@ -106,7 +105,7 @@ def test_any_words_are_read_back(words: set[str], position: int) -> None:
 # -- hostile files ---------------------------------------------------------------------------
 
 
-def fst(states: List[tuple], arcs: List[tuple], start: int = 0) -> bytes:
+def fst(states: list[tuple], arcs: list[tuple], start: int = 0) -> bytes:
     """A ConstFst of (final, first arc, arcs) and (label, next), however wrong."""
     head = struct.pack("<i", 2125659606) + struct.pack("<i5s", 5, b"const")
     head += struct.pack("<i8s", 8, b"standard")

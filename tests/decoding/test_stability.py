@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import List, Sequence, Tuple
+from collections.abc import Sequence
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.decoding.stability import StabilityTracker
 
-Hypotheses = List[Tuple[float, Sequence[str]]]
+Hypotheses = list[tuple[float, Sequence[str]]]
 
 
 def test_a_word_settles_when_it_has_stood_for_a_while() -> None:
@@ -50,7 +50,7 @@ def test_reset_forgets() -> None:
     )
 )
 def test_what_is_settled_never_shrinks_and_is_never_more_than_there_is(
-    moments: List[List[List[str]]],
+    moments: list[list[list[str]]],
 ) -> None:
     tracker = StabilityTracker(hold_frames=20, min_share=0.5)
     settled = 0

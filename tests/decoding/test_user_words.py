@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import List
 
 import pytest
 
@@ -29,7 +28,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def heard(*options: str, **environment: str) -> List[str]:
+def heard(*options: str, **environment: str) -> list[str]:
     """What the real program says of the recording, a line an utterance."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith("STREAMER_")}
     done = subprocess.run(
@@ -45,7 +44,7 @@ def heard(*options: str, **environment: str) -> List[str]:
     return done.stdout.splitlines()
 
 
-def names_in(lines: List[str]) -> List[str]:
+def names_in(lines: list[str]) -> list[str]:
     return [word for line in lines for word in line.split() if word in NAMES]
 
 

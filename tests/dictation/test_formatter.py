@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import List
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -86,7 +84,7 @@ _said = st.lists(st.sampled_from([*TABLE.commands, "i", "a", "b c", "it's"]), ma
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(_said, max_size=8))
-def test_the_edits_always_give_the_formatters_text(finals: List[str]):
+def test_the_edits_always_give_the_formatters_text(finals: list[str]):
     formatter = DictationFormatter(TABLE)
     text = ""
     for segment, said in enumerate(finals):
@@ -100,7 +98,7 @@ def test_the_edits_always_give_the_formatters_text(finals: List[str]):
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(_said, max_size=6))
-def test_scratching_as_often_as_was_said_leaves_nothing(finals: List[str]):
+def test_scratching_as_often_as_was_said_leaves_nothing(finals: list[str]):
     formatter = DictationFormatter(TABLE)
     for segment, said in enumerate(finals):
         formatter.feed(segment, said)

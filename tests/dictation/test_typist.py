@@ -6,8 +6,8 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator, List, Tuple
 
 import pytest
 
@@ -32,7 +32,7 @@ class Recorder:
     """Takes the place of running a tool."""
 
     def __init__(self) -> None:
-        self.calls: List[Tuple[List[str], str]] = []
+        self.calls: list[tuple[list[str], str]] = []
 
     def __call__(self, arguments, standard_input: str) -> None:
         self.calls.append((list(arguments), standard_input))
@@ -149,7 +149,7 @@ def test_edits_are_typed_in_order():
 
 
 def test_a_failure_to_type_is_told_once():
-    told: List[str] = []
+    told: list[str] = []
     typing = Typing(Paper(failing=True), told.append)
     for _ in range(3):
         typing.write(Edit(0, 0, "x"))
@@ -207,7 +207,7 @@ def test_dictation_is_typed_into_a_real_window(display, tmp_path):
              "--sync"],
             check=True, timeout=60, stdout=subprocess.DEVNULL,
         )  # fmt: skip
-        told: List[str] = []
+        told: list[str] = []
         typing = Typing(find_typist("linux"), told.append)
         for edit in (
             Edit(0, 0, 'Hello, "World"!'),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import List, Optional
 
 import numpy as np
 import pytest
@@ -22,7 +21,7 @@ from tests.conftest import SHARED, needs_shared
 SPEECH = SHARED / "speech"
 
 
-def name_of_rule(has_words: bool, silence_s: float, utterance_s: float) -> Optional[str]:
+def name_of_rule(has_words: bool, silence_s: float, utterance_s: float) -> str | None:
     rule = first_rule(DEFAULT_RULES, has_words, silence_s, utterance_s)
     return None if rule is None else rule.name
 
@@ -51,7 +50,7 @@ def test_every_value_of_the_rules_can_be_set() -> None:
     assert first_rule(patient, True, 1.5, 99.0) is not None  # a breath, by then
 
 
-def chunks(probabilities: List[float]) -> List[Chunk]:
+def chunks(probabilities: list[float]) -> list[Chunk]:
     nothing = np.zeros(CHUNK_SAMPLES, np.float32)
     return [Chunk(i * CHUNK_SAMPLES, nothing, p) for i, p in enumerate(probabilities)]
 
@@ -92,7 +91,7 @@ class Scripted:
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(0, 1500), max_size=20))
-def test_chunks_lie_on_the_same_grid_however_samples_come(sizes: List[int]) -> None:
+def test_chunks_lie_on_the_same_grid_however_samples_come(sizes: list[int]) -> None:
     samples = np.linspace(0, 1, sum(sizes), dtype=np.float32)
     voice = VoiceActivity(Scripted())
     voice.reset(7)
@@ -118,7 +117,7 @@ def test_the_last_chunk_is_filled_up() -> None:
     assert len(chunk.samples) == CHUNK_SAMPLES
 
 
-def probabilities(voice: VoiceActivity, samples: np.ndarray) -> List[float]:  # type: ignore[type-arg]
+def probabilities(voice: VoiceActivity, samples: np.ndarray) -> list[float]:  # type: ignore[type-arg]
     return [chunk.probability for chunk in voice.feed(samples.astype(np.float32))]
 
 
@@ -149,7 +148,7 @@ def test_read_sentences_are_voices() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(1, 50), max_size=30), st.data())
-def test_history_returns_what_was_appended(sizes: List[int], data: st.DataObject) -> None:
+def test_history_returns_what_was_appended(sizes: list[int], data: st.DataObject) -> None:
     history = History(100)
     stream = np.arange(100, 100 + sum(sizes), dtype=np.float32)
     start = 0

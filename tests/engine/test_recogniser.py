@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, List
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,19 +28,19 @@ from tests.support.coded_speech import (
 STORY = "once upon a time there was a king who had a daughter as fair as the day"
 
 
-def transcribe(recogniser: Recogniser, samples: Any, block: int = 1600) -> List[Event]:
+def transcribe(recogniser: Recogniser, samples: Any, block: int = 1600) -> list[Event]:
     recogniser.reset()
-    events: List[Event] = []
+    events: list[Event] = []
     for start in range(0, len(samples), block):
         events += recogniser.feed(samples[start : start + block])
     return events + recogniser.finish()
 
 
-def finals(events: Iterable[Event]) -> List[Final]:
+def finals(events: Iterable[Event]) -> list[Final]:
     return [event for event in events if isinstance(event, Final)]
 
 
-def texts(events: Iterable[Event]) -> List[str]:
+def texts(events: Iterable[Event]) -> list[str]:
     return [final.text for final in finals(events)]
 
 
@@ -67,11 +68,11 @@ MIXED = join(
 
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(0, 9000), min_size=1, max_size=40))
-def test_events_are_the_same_for_every_way_of_cutting_the_samples(cuts: List[int]) -> None:
+def test_events_are_the_same_for_every_way_of_cutting_the_samples(cuts: list[int]) -> None:
     recogniser = make_recogniser()
     whole = transcribe(recogniser, MIXED, len(MIXED))
     recogniser.reset()
-    events: List[Event] = []
+    events: list[Event] = []
     start = 0
     for size in cuts:
         events += recogniser.feed(MIXED[start : start + size])
@@ -208,7 +209,7 @@ def test_events_keep_their_promises(seed: int) -> None:
         parts.append(speech(long_speech(int(random.integers(1, 40)), seed)))
     rules = make_rules(long_utterance_s=3.0, longest_utterance_s=5.0)
     recogniser = make_recogniser(RecogniserSettings(EndpointSettings(rules=rules)))
-    events: List[Event] = []
+    events: list[Event] = []
     samples = join(*parts)
     for start in range(0, len(samples), 4000):
         events += recogniser.feed(samples[start : start + 4000])
@@ -220,7 +221,7 @@ def test_events_keep_their_promises(seed: int) -> None:
     check_promises(events)
 
 
-def check_promises(events: List[Event]) -> None:
+def check_promises(events: list[Event]) -> None:
     """What docstrings of the events say, over a whole stream."""
     assert [event.seq for event in events] == list(range(len(events)))
     segment, promised, end = 0, "", 0.0

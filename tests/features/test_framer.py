@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,15 +19,15 @@ def speech_like(seed: int, samples: int) -> Any:
     return (0.2 * random.standard_normal(samples)).astype(np.float32)
 
 
-def run(framer: Framer, blocks: List[Any]) -> List[Window]:
+def run(framer: Framer, blocks: list[Any]) -> list[Window]:
     framer.reset()
-    windows: List[Window] = []
+    windows: list[Window] = []
     for block in blocks:
         windows += framer.feed(block)
     return windows + framer.finish()
 
 
-def same(one: List[Window], other: List[Window]) -> bool:
+def same(one: list[Window], other: list[Window]) -> bool:
     return [w.n for w in one] == [w.n for w in other] and all(
         a.features.tobytes() == b.features.tobytes() for a, b in zip(one, other)
     )
@@ -65,7 +65,7 @@ def native_client_steps(front_end: Any, samples: Any, n_context: int) -> Any:
     n_steps=st.sampled_from([1, 4, 16]),
 )
 def test_every_way_of_cutting_gives_the_same_bits(
-    kind: str, seed: int, total: int, cuts: List[int], n_steps: int
+    kind: str, seed: int, total: int, cuts: list[int], n_steps: int
 ) -> None:
     samples = speech_like(seed, total)
     framer = Framer(FRONT_ENDS[kind], n_steps, 9)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List
+from typing import Any
 
 import numpy as np
 from hypothesis import given, settings
@@ -24,11 +24,11 @@ def whole_windows(samples: Any) -> Any:
     return np.concatenate([window.features[:, : window.n] for window in windows], axis=1)
 
 
-def guide_loop(features: Any) -> List[Any]:
+def guide_loop(features: Any) -> list[Any]:
     """The guide's way: ``while start + step < max``, whole chunks only."""
     model = NumpyAcousticModel(WEIGHTS, STEPS)
     state = model.initial_state()
-    rows: List[Any] = []
+    rows: list[Any] = []
     start, most = 0, features.shape[1]
     while start + STEPS < most:
         chunk = features[:, start : start + STEPS]
@@ -38,11 +38,11 @@ def guide_loop(features: Any) -> List[Any]:
     return rows
 
 
-def our_loop(samples: Any) -> List[Any]:
+def our_loop(samples: Any) -> list[Any]:
     model = NumpyAcousticModel(WEIGHTS, STEPS)
     framer = Framer(DeepSpeechFrontEnd(), STEPS, 9)
     state = model.initial_state()
-    rows: List[Any] = []
+    rows: list[Any] = []
     for window in [*framer.feed(samples), *framer.finish()]:
         probabilities, state = model.infer(window.features, window.n, state)
         rows.extend(probabilities)

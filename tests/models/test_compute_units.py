@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,16 +32,16 @@ class StandIn:
     backend = "coreml"
     flexible_steps = False
 
-    def __init__(self, clock: Clock, compute_unit: str, times_ms: List[float], bad: bool) -> None:
+    def __init__(self, clock: Clock, compute_unit: str, times_ms: list[float], bad: bool) -> None:
         self.compute_unit = compute_unit
         self.calls = 0
         self._clock, self._times, self._bad = clock, times_ms, bad
-        self._given: Tuple[Any, Any] = self.initial_state()
+        self._given: tuple[Any, Any] = self.initial_state()
 
-    def initial_state(self) -> Tuple[Any, Any]:
+    def initial_state(self) -> tuple[Any, Any]:
         return np.zeros((1, 8), np.float32), np.zeros((1, 8), np.float32)
 
-    def infer(self, window: Any, n: int, state: Tuple[Any, Any]) -> Any:
+    def infer(self, window: Any, n: int, state: tuple[Any, Any]) -> Any:
         assert window.dtype == np.float32 and window.shape == (1, 16, 19, 26) and n == 16
         assert all(part.dtype == np.float32 and part.shape == (1, 8) for part in state)
         if self.calls:
@@ -57,7 +57,7 @@ class StandIn:
         return np.full((n, 29), value, np.float32), self._given
 
 
-def loader(clock: Clock, times: Dict[str, List[float]], bad: bool = False) -> Any:
+def loader(clock: Clock, times: dict[str, list[float]], bad: bool = False) -> Any:
     def load(path: Path, compute_unit: str) -> StandIn:
         return StandIn(clock, compute_unit, times[compute_unit], bad)
 

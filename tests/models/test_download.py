@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator, List
 
 import pytest
 
@@ -21,12 +21,12 @@ def server() -> Iterator[FileServer]:
         yield server
 
 
-def files_in(folder: Path) -> List[str]:
+def files_in(folder: Path) -> list[str]:
     return sorted(p.name for p in folder.iterdir()) if folder.exists() else []
 
 
 def test_a_whole_file_arrives_with_its_sum(server: FileServer, tmp_path: Path) -> None:
-    seen: List[int] = []
+    seen: list[int] = []
     result = download(
         RemoteFile(server.url("m.pbmm"), len(BODY)), tmp_path, lambda done, total: seen.append(done)
     )

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator, List, Optional, Tuple
 
 import numpy as np
 import pytest
@@ -19,8 +19,8 @@ SCORER = b"a scorer" * 1000
 
 def convert(
     network: Path,
-    scorer: Optional[Path],
-    alphabet: Optional[Path],
+    scorer: Path | None,
+    alphabet: Path | None,
     folder: Path,
     name: str,
     licence: str,
@@ -48,7 +48,7 @@ def convert(
 
 
 @pytest.fixture
-def servers() -> Iterator[Tuple[FileServer, FileServer]]:
+def servers() -> Iterator[tuple[FileServer, FileServer]]:
     with FileServer() as network, FileServer() as scorer:
         network.script.body, scorer.script.body = NETWORK, SCORER
         yield network, scorer
@@ -60,7 +60,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelStore:
     return ModelStore(converter=convert)
 
 
-def known(servers: Tuple[FileServer, FileServer]) -> KnownModel:
+def known(servers: tuple[FileServer, FileServer]) -> KnownModel:
     network, scorer = servers
     return KnownModel(
         "toy-1.0",
@@ -75,12 +75,12 @@ def follow(name: str):  # type: ignore[no-untyped-def]
     return lambda received, total: None
 
 
-def left_over(store: ModelStore) -> List[str]:
+def left_over(store: ModelStore) -> list[str]:
     return sorted(p.name for p in store.root.iterdir()) if store.root.exists() else []
 
 
 def test_a_pulled_model_is_found_by_its_name(
-    store: ModelStore, servers: Tuple[FileServer, FileServer]
+    store: ModelStore, servers: tuple[FileServer, FileServer]
 ) -> None:
     folder = store.pull(known(servers), follow)
     bundle = load_bundle("toy-1.0")
@@ -92,7 +92,7 @@ def test_a_pulled_model_is_found_by_its_name(
 
 
 def test_an_interrupted_pull_leaves_no_model_and_goes_on_later(
-    store: ModelStore, servers: Tuple[FileServer, FileServer]
+    store: ModelStore, servers: tuple[FileServer, FileServer]
 ) -> None:
     servers[1].script.breaks_after = [500] * 4
     with pytest.raises(ModelError, match="goes on from there"):
@@ -105,7 +105,7 @@ def test_an_interrupted_pull_leaves_no_model_and_goes_on_later(
 
 
 def test_garbage_is_not_installed_nor_trusted_nor_kept(
-    store: ModelStore, servers: Tuple[FileServer, FileServer]
+    store: ModelStore, servers: tuple[FileServer, FileServer]
 ) -> None:
     servers[0].script.body = b"<html>not found</html>"
     with pytest.raises(ModelError, match="not a network"):
@@ -117,7 +117,7 @@ def test_garbage_is_not_installed_nor_trusted_nor_kept(
 
 
 def test_the_first_sum_is_recorded_and_checked_ever_after(
-    store: ModelStore, servers: Tuple[FileServer, FileServer]
+    store: ModelStore, servers: tuple[FileServer, FileServer]
 ) -> None:
     model = known(servers)
     assert not store.is_trusted(model.network)
@@ -130,7 +130,7 @@ def test_the_first_sum_is_recorded_and_checked_ever_after(
     assert store.installed() == []
 
 
-def test_removing_leaves_nothing(store: ModelStore, servers: Tuple[FileServer, FileServer]) -> None:
+def test_removing_leaves_nothing(store: ModelStore, servers: tuple[FileServer, FileServer]) -> None:
     store.pull(known(servers), follow)
     store.remove("toy-1.0")
     assert left_over(store) == ["downloads", "sums.json"]
@@ -171,7 +171,7 @@ def test_names_that_would_leave_the_store_are_refused(
 
 
 def test_a_damaged_record_of_sums_is_not_overlooked(
-    store: ModelStore, servers: Tuple[FileServer, FileServer]
+    store: ModelStore, servers: tuple[FileServer, FileServer]
 ) -> None:
     store.root.mkdir(parents=True)
     (store.root / "sums.json").write_text("{", encoding="utf-8")
@@ -188,7 +188,7 @@ def test_a_model_with_a_damaged_description_can_still_be_removed(store: ModelSto
 
 
 def test_what_is_recorded_is_plain_json(
-    store: ModelStore, servers: Tuple[FileServer, FileServer]
+    store: ModelStore, servers: tuple[FileServer, FileServer]
 ) -> None:
     store.pull(known(servers), follow)
     sums = json.loads((store.root / "sums.json").read_text(encoding="utf-8"))

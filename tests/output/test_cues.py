@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import io
-from typing import List, Tuple
 
 import pytest
 from hypothesis import given, settings
@@ -20,7 +19,7 @@ srt = pytest.importorskip("srt")
 webvtt = pytest.importorskip("webvtt")
 
 #: start and end in milliseconds, text
-Parsed = List[Tuple[int, int, str]]
+Parsed = list[tuple[int, int, str]]
 
 
 def written(format: str, *events) -> str:

@@ -6,7 +6,6 @@ import shlex
 import sys
 import threading
 from pathlib import Path
-from typing import List
 
 import pytest
 
@@ -29,7 +28,7 @@ def appending(path: Path) -> str:
 
 
 def test_the_text_comes_on_standard_input_in_order(tmp_path):
-    told: List[str] = []
+    told: list[str] = []
     path = tmp_path / "got"
     command = CommandPerFinal(appending(path), told.append)
     for event in (partial("no"), final("one"), final(""), stats(), final("zwei ü"), final("three")):
@@ -79,7 +78,7 @@ def test_a_slow_command_does_not_hold_up_the_finals(tmp_path):
 
 
 def test_failures_are_told_once():
-    told: List[str] = []
+    told: list[str] = []
     command = CommandPerFinal(python("raise SystemExit(3)"), told.append)
     for _ in range(3):
         command.write(final("one"))
@@ -89,7 +88,7 @@ def test_failures_are_told_once():
 
 
 def test_a_command_that_reads_nothing_is_no_failure():
-    told: List[str] = []
+    told: list[str] = []
     command = CommandPerFinal(python("pass"), told.append)
     command.write(final("word " * 100_000))
     command.close(LIMIT_S)
@@ -97,7 +96,7 @@ def test_a_command_that_reads_nothing_is_no_failure():
 
 
 def test_the_end_waits_for_a_limited_time_only(tmp_path):
-    told: List[str] = []
+    told: list[str] = []
     started = tmp_path / "started"
     hanging = python("import sys, time; open(sys.argv[1], 'w').close(); time.sleep(1000)", started)
     command = CommandPerFinal(hanging, told.append)

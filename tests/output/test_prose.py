@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from typing import List
 
 import pytest
 from hypothesis import given, settings
@@ -23,7 +22,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def edits(text: str, pieces) -> List[Edit]:
+def edits(text: str, pieces) -> list[Edit]:
     """Make edits that can be applied in order."""
     made = []
     for delete, insert in pieces:
@@ -69,7 +68,7 @@ def test_what_was_in_a_file_before_stays(tmp_path):
 
 
 def test_in_a_pipe_what_is_out_stays_and_is_told_once():
-    told: List[str] = []
+    told: list[str] = []
     stream = Pipe()
     writer = create_writer("text", stream, flowing=True, warn=told.append)
     for edit in (Edit(0, 0, "one two"), Edit(1, 4, " three"), Edit(2, 2, ""), Edit(3, 0, ".")):
@@ -81,7 +80,7 @@ def test_in_a_pipe_what_is_out_stays_and_is_told_once():
 def test_on_a_terminal_text_is_taken_back_within_its_line(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     pyte = pytest.importorskip("pyte")
-    told: List[str] = []
+    told: list[str] = []
     stream = Terminal()
     writer = create_writer("text", stream, flowing=True, warn=told.append)
     for edit in (Edit(0, 0, "One.\nTwo 漢字"), Edit(1, 3, " words")):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from typing import List
 
 import pytest
 from hypothesis import given, settings
@@ -26,7 +25,7 @@ class FlushedAlways(io.StringIO):
 
     def __init__(self) -> None:
         super().__init__()
-        self.seen: List[str] = []
+        self.seen: list[str] = []
 
     def flush(self) -> None:
         self.seen.append(self.getvalue())
@@ -74,7 +73,7 @@ def test_on_a_terminal_a_partial_overwrites_its_line(monkeypatch):
     screen = pyte.Screen(80, 5)
     terminal = pyte.Stream(screen)
 
-    def shown() -> List[str]:
+    def shown() -> list[str]:
         terminal.feed(stream.getvalue().replace("\n", "\r\n"))
         stream.seek(0)
         stream.truncate()

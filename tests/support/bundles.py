@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional
+from typing import Any
 
 import numpy as np
 
@@ -24,11 +25,11 @@ def random_weights(
     n_labels: int = len(LABELS) + 1,
     n_input: int = 26,
     n_context: int = 9,
-    description: Optional[Mapping[str, Any]] = None,
+    description: Mapping[str, Any] | None = None,
 ) -> Weights:
     """Weights that keep every layer alive: neither all zero nor all clipped."""
     random = np.random.default_rng(seed)
-    layers: Dict[str, Any] = {}
+    layers: dict[str, Any] = {}
     for name, shape in expected_shapes(n_input, n_context, n_hidden, n_labels).items():
         scale = 0.1 if name.endswith("bias") else 1.5 / np.sqrt(shape[0])
         layers[name] = (scale * random.standard_normal(shape)).astype(np.float32)

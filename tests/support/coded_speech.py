@@ -6,19 +6,17 @@ without any trained model: what was said is known, and so is when.
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from streamer.acoustic.contract import State, zero_state
+from streamer.arrays import FloatArray
 from streamer.decoding import create_decoder
 from streamer.decoding.alphabet import Alphabet
 from streamer.endpointing.voice_activity import VoiceActivity
 from streamer.engine.recogniser import Recogniser, RecogniserSettings
 from streamer.engine.utterance import Stages
-
-FloatArray = npt.NDArray[np.float32]
 
 RATE_HZ = 16000
 STEP = 320
@@ -36,7 +34,7 @@ LETTER_SAMPLES = 4 * STEP
 
 def speech(text: str) -> FloatArray:
     """Say a text, 80 ms a letter, without any pause."""
-    parts: List[FloatArray] = []
+    parts: list[FloatArray] = []
     for letter in text:
         parts.append(np.full(2 * STEP, LEVEL_STEP * (LABELS.index(letter) + 1), np.float32))
         parts.append(np.full(2 * STEP, HUM, np.float32))
@@ -59,7 +57,7 @@ class LoudnessFrontEnd:
     def coefficients(self, window: FloatArray, history: FloatArray) -> FloatArray:
         return np.sort(np.abs(window))[len(window) // 2 :][:1].astype(np.float32)
 
-    def describe(self) -> Dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         return {"kind": "loudness"}
 
 
@@ -81,7 +79,7 @@ class LoudnessModel:
     def initial_state(self) -> State:
         return zero_state(self.n_hidden)
 
-    def infer(self, window: FloatArray, n: int, state: State) -> Tuple[FloatArray, State]:
+    def infer(self, window: FloatArray, n: int, state: State) -> tuple[FloatArray, State]:
         self.calls += 1
         levels = np.round(window[0, :n, self.n_context, 0] / LEVEL_STEP).astype(int) - 1
         probabilities = np.full((n, self.n_labels), 1e-4, np.float32)
@@ -104,5 +102,5 @@ def make_stages() -> Stages:
     return Stages(LoudnessFrontEnd(), LoudnessModel(), decoder)
 
 
-def make_recogniser(settings: Optional[RecogniserSettings] = None) -> Recogniser:
+def make_recogniser(settings: RecogniserSettings | None = None) -> Recogniser:
     return Recogniser(make_stages(), settings, VoiceActivity(LoudnessDetector()))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Union
+from typing import Any
 
 from tests.support.paths import ROOT
 
@@ -17,7 +18,7 @@ LIMIT_S = 120.0
 Result = subprocess.CompletedProcess
 
 
-def environment(more: Optional[Mapping[str, str]] = None) -> Dict[str, str]:
+def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     """This process's environment without settings of streamer, and with the checkout's package."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("STREAMER_")}
     paths = [str(ROOT), env.get("PYTHONPATH", "")]
@@ -29,14 +30,14 @@ def environment(more: Optional[Mapping[str, str]] = None) -> Dict[str, str]:
     return env
 
 
-def command(*arguments: Union[str, Path]) -> List[str]:
+def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "streamer", *map(str, arguments)]
 
 
 def run(
-    *arguments: Union[str, Path],
+    *arguments: str | Path,
     stdin: bytes = b"",
-    env: Optional[Mapping[str, str]] = None,
+    env: Mapping[str, str] | None = None,
 ) -> Result[bytes]:
     """Run to the end."""
     return subprocess.run(
@@ -49,7 +50,7 @@ def run(
     )
 
 
-def start(*arguments: Union[str, Path], **more: Any) -> subprocess.Popen[bytes]:
+def start(*arguments: str | Path, **more: Any) -> subprocess.Popen[bytes]:
     """Start; standard output and standard error are pipes."""
     env = environment(more.pop("env", None))
     settings = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}

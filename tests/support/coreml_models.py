@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any, Callable, Dict
+from typing import Any, Callable
 
 import numpy as np
 
@@ -25,7 +25,7 @@ def speech_like(seconds: float = 1.6, seed: int = 0) -> Any:
 
 def with_layer(weights: Weights, name: str, change: Callable[[Any], Any]) -> Weights:
     """The same network with one layer changed."""
-    layers: Dict[str, Any] = dict(weights.layers)
+    layers: dict[str, Any] = dict(weights.layers)
     layers[name] = np.ascontiguousarray(change(layers[name].copy()), np.float32)
     return dataclasses.replace(weights, layers=layers)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+from collections.abc import Mapping
+from typing import Any, Callable
 
 import numpy as np
 
@@ -35,7 +36,7 @@ def put(field: int, value: Any) -> bytes:
     return varint(field << 3 | 2) + varint(len(raw)) + raw
 
 
-def shape_message(shape: Tuple[int, ...]) -> bytes:
+def shape_message(shape: tuple[int, ...]) -> bytes:
     return b"".join(put(2, put(1, size)) for size in shape)
 
 
@@ -50,7 +51,7 @@ def tensor_message(value: Any) -> bytes:
     )
 
 
-def node(name: str, op: str, inputs: List[str], **attributes: bytes) -> bytes:
+def node(name: str, op: str, inputs: list[str], **attributes: bytes) -> bytes:
     """One field of a GraphDef; attributes are encoded AttrValue messages."""
     parts = [put(1, name), put(2, op), *(put(3, i) for i in inputs)]
     parts += [put(5, put(1, key) + put(2, value)) for key, value in attributes.items()]
@@ -61,7 +62,7 @@ def constant(name: str, value: Any) -> bytes:
     return node(name, "Const", [], value=put(8, tensor_message(value)))
 
 
-def alphabet_bytes(labels: List[str]) -> bytes:
+def alphabet_bytes(labels: list[str]) -> bytes:
     out = struct.pack("<H", len(labels))
     for index, label in enumerate(labels):
         raw = label.encode()
@@ -69,7 +70,7 @@ def alphabet_bytes(labels: List[str]) -> bytes:
     return out
 
 
-def tensorflow_names(weights: Weights) -> Dict[str, Any]:
+def tensorflow_names(weights: Weights) -> dict[str, Any]:
     return {
         (f"{CELL}/{name[5:]}" if name.startswith("lstm/") else name): array
         for name, array in weights.layers.items()
@@ -79,9 +80,9 @@ def tensorflow_names(weights: Weights) -> Dict[str, Any]:
 def graph_bytes(
     weights: Weights,
     steps: int = 16,
-    skip: Tuple[str, ...] = (),
-    lstm: Optional[Mapping[str, bytes]] = None,
-    regions: Optional[Dict[str, Any]] = None,
+    skip: tuple[str, ...] = (),
+    lstm: Mapping[str, bytes] | None = None,
+    regions: dict[str, Any] | None = None,
 ) -> bytes:
     """A GraphDef with the parts of DeepSpeech's that a reader looks at.
 
@@ -171,7 +172,7 @@ def package_bytes(graph: bytes, regions: Mapping[str, Any], lengths: bool = True
 
 def memory_mapped(weights: Weights, lengths: bool = True) -> bytes:
     """The same graph as a ``.pbmm`` file."""
-    regions: Dict[str, Any] = {}
+    regions: dict[str, Any] = {}
     graph = graph_bytes(weights, regions=regions)
     return package_bytes(graph, regions, lengths)
 
@@ -197,7 +198,7 @@ def rewrite_constants(
         if number != 1:
             out.append(put(number, data))
             continue
-        parts: List[Tuple[int, Any]] = [(n, v) for n, _, v in fields(as_bytes(value), budget)]
+        parts: list[tuple[int, Any]] = [(n, v) for n, _, v in fields(as_bytes(value), budget)]
         name = next(as_text(v) for n, v in parts if n == 1)
         op = next(as_text(v) for n, v in parts if n == 2)
         rebuilt = b""
@@ -249,7 +250,7 @@ def packaged_graph(raw: bytes, at_least: int = 1024) -> bytes:
     from streamer.convert.readers.graph import Graph, Node
 
     budget = Budget(10_000_000)
-    regions: Dict[str, Any] = {}
+    regions: dict[str, Any] = {}
     out = []
     for number, _, value in fields(memoryview(raw), budget):
         if number != 1:

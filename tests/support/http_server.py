@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 
 @dataclass
@@ -24,14 +24,14 @@ class Script:
     """
 
     body: bytes = b""
-    etag: Optional[str] = '"one"'
-    breaks_after: List[Optional[int]] = field(default_factory=list)
-    stall: Optional[threading.Event] = None
-    stated_length: Optional[int] = None
+    etag: str | None = '"one"'
+    breaks_after: list[int | None] = field(default_factory=list)
+    stall: threading.Event | None = None
+    stated_length: int | None = None
     status: int = 200
-    location: Optional[str] = None
+    location: str | None = None
     ranges: bool = True
-    requests: List[Dict[str, str]] = field(default_factory=list)
+    requests: list[dict[str, str]] = field(default_factory=list)
 
 
 class FileServer:

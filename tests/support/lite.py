@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any
 
 import numpy as np
 from flatbuffers import Builder
@@ -26,7 +26,7 @@ def numbers(builder: Builder, values: Any, dtype: str) -> int:
     return int(builder.CreateNumpyVector(np.asarray(values, dtype)))
 
 
-def offsets(builder: Builder, values: List[int]) -> int:
+def offsets(builder: Builder, values: list[int]) -> int:
     builder.StartVector(4, len(values), 4)
     for value in reversed(values):
         builder.PrependUOffsetTRelative(value)
@@ -38,16 +38,16 @@ class LiteFile:
 
     def __init__(self) -> None:
         self.builder = Builder(1024)
-        self.buffers: List[bytes] = [b""]
-        self.tensors: List[Tuple[str, Tuple[int, ...], int, int, Any]] = []
-        self.operations: List[Tuple[str, List[int], List[int], int]] = []
+        self.buffers: list[bytes] = [b""]
+        self.tensors: list[tuple[str, tuple[int, ...], int, int, Any]] = []
+        self.operations: list[tuple[str, list[int], list[int], int]] = []
 
     def tensor(
         self,
         name: str,
-        shape: Tuple[int, ...],
+        shape: tuple[int, ...],
         kind: int = FLOAT32,
-        data: Optional[bytes] = None,
+        data: bytes | None = None,
         scales: Any = None,
     ) -> int:
         buffer = 0
@@ -61,10 +61,10 @@ class LiteFile:
         kind = INT32 if values.dtype == np.int32 else FLOAT32
         return self.tensor(name, values.shape, kind, values.tobytes())
 
-    def run(self, op: str, inputs: List[int], outputs: List[int], activation: int = 0) -> None:
+    def run(self, op: str, inputs: list[int], outputs: list[int], activation: int = 0) -> None:
         self.operations.append((op, inputs, outputs, activation))
 
-    def finish(self, inputs: List[int], outputs: List[int]) -> bytes:
+    def finish(self, inputs: list[int], outputs: list[int]) -> bytes:
         b = self.builder
         codes = list(CODES)
         code_tables = []
@@ -102,7 +102,7 @@ class LiteFile:
         return bytes(b.Output())
 
     def _tensor_table(
-        self, name: str, shape: Tuple[int, ...], kind: int, buffer: int, scales: Any
+        self, name: str, shape: tuple[int, ...], kind: int, buffer: int, scales: Any
     ) -> int:
         b = self.builder
         quantisation = None
@@ -124,7 +124,7 @@ class LiteFile:
         return int(b.EndObject())
 
     def _operation_table(
-        self, codes: List[str], op: str, inputs: List[int], outputs: List[int], activation: int
+        self, codes: list[str], op: str, inputs: list[int], outputs: list[int], activation: int
     ) -> int:
         b = self.builder
         b.StartObject(1)
@@ -141,7 +141,7 @@ class LiteFile:
 
 def lite_bytes(
     weights: Weights, kind: str = "int8", steps: int = 4
-) -> Tuple[bytes, Dict[str, Any]]:
+) -> tuple[bytes, dict[str, Any]]:
     """A TensorFlow Lite file with the parts of DeepSpeech's that a reader looks at.
 
     Args:
@@ -192,7 +192,7 @@ def lite_bytes(
     return file.finish([x], [source]), expected
 
 
-def _matrix(file: LiteFile, name: str, values: Any, kind: str) -> Tuple[int, Any]:
+def _matrix(file: LiteFile, name: str, values: Any, kind: str) -> tuple[int, Any]:
     rows = np.ascontiguousarray(values.T)
     if kind == "float32":
         return file.array(name, rows), values

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import List, Tuple
-
 import numpy as np
 
+from streamer.arrays import FloatArray
 from streamer.decoding import Alphabet
-from streamer.decoding.decoder import FloatArray
 from streamer.decoding.lexicon.letter_to_sound import PHONEMES
 
 #: Letters that sound alike, for confusions that a language model has to mend.
@@ -39,7 +37,7 @@ def posteriors(
         alphabet: the labels.
     """
     random = np.random.default_rng(seed)
-    peaks: List[Tuple[int, int, float]] = []
+    peaks: list[tuple[int, int, float]] = []
     at = lead_frames
     previous = -1
     for letter in text:
@@ -71,7 +69,7 @@ def posteriors(
     return np.ascontiguousarray(rows / rows.sum(axis=1, keepdims=True), np.float32)
 
 
-def letters_as_sounds(word: str) -> Tuple[int, ...]:
+def letters_as_sounds(word: str) -> tuple[int, ...]:
     """Say a word as if every letter had a phoneme of its own."""
     return tuple(label - 1 for label in ENGLISH.encode(word))
 
@@ -91,6 +89,6 @@ def with_sounds(rows: FloatArray) -> FloatArray:
     return np.concatenate([rows, sounds], axis=1)
 
 
-def chunks(rows: FloatArray, size: int = 16) -> List[FloatArray]:
+def chunks(rows: FloatArray, size: int = 16) -> list[FloatArray]:
     """Cut probabilities into chunks as the acoustic model gives them."""
     return [rows[start : start + size] for start in range(0, len(rows), size)]

@@ -19,9 +19,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Union
 
 import pytest
 
@@ -38,7 +38,7 @@ pcm.virtual_microphone {{ type pulse server "unix:{socket}" device "virt.monitor
 _PROBE = "import sounddevice; sounddevice.query_devices(kind='input')"
 
 
-def _missing() -> Optional[str]:
+def _missing() -> str | None:
     """What a virtual microphone needs and this machine lacks; None where all is there."""
     if not sys.platform.startswith("linux"):
         return "needs Linux"
@@ -77,7 +77,7 @@ class VirtualMicrophone:
         configuration = folder / "asound.conf"
         configuration.write_text(_ALSA_CONFIGURATION.format(socket=socket))
         self.log = folder / "pulseaudio.log"
-        self.env: Dict[str, str] = {
+        self.env: dict[str, str] = {
             **os.environ,
             "XDG_RUNTIME_DIR": str(folder),
             "PULSE_RUNTIME_PATH": str(folder),
@@ -128,15 +128,15 @@ class VirtualMicrophone:
         asked = subprocess.run(["pactl", "info"], env=self.env, capture_output=True, check=False)
         return asked.returncode == 0
 
-    def speak(self, path: Union[str, Path]) -> None:
+    def speak(self, path: str | Path) -> None:
         """Play a WAV file into the microphone; returns when its last sample was played."""
         self.start_speaking(path).wait()
 
-    def start_speaking(self, path: Union[str, Path]) -> subprocess.Popen[bytes]:
+    def start_speaking(self, path: str | Path) -> subprocess.Popen[bytes]:
         """Play a WAV file into the microphone; returns the player at once."""
         return subprocess.Popen(["paplay", "--device=virt", str(path)], env=self.env)
 
-    def listeners(self) -> List[str]:
+    def listeners(self) -> list[str]:
         """The streams that record just now, a line each: empty when nobody listens."""
         listed = subprocess.run(
             ["pactl", "list", "short", "source-outputs"],

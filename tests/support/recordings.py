@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import List, Optional
-
 import numpy as np
 
-from streamer.audio.samples import FloatArray
+from streamer.arrays import FloatArray
 from streamer.audio.sources.source import Source
 from streamer.errors import AudioError
 
@@ -34,8 +32,8 @@ class Heard:
     """
 
     def __init__(self, source: Source, rate_hz: int = 16000) -> None:
-        blocks: List[FloatArray] = []
-        self.error: Optional[AudioError] = None
+        blocks: list[FloatArray] = []
+        self.error: AudioError | None = None
         source.open(rate_hz)
         try:
             while True:

@@ -7,8 +7,9 @@ import os
 import sys
 import termios
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence, Union
+from typing import Any, Callable, Union
 
 import pexpect
 import pyte
@@ -35,7 +36,7 @@ class Screen:
         argv: Sequence[str],
         columns: int = 80,
         rows: int = 24,
-        environment: Optional[Dict[str, Optional[str]]] = None,
+        environment: dict[str, str | None] | None = None,
     ) -> None:
         self.raw = b""
         self._screen = pyte.HistoryScreen(columns, rows, history=5000, ratio=0.001)
@@ -85,11 +86,11 @@ class Screen:
             assert time.monotonic() < until, "\n".join(self.lines())
         self.child.wait()
 
-    def lines(self) -> List[str]:
+    def lines(self) -> list[str]:
         """Return the rows on the screen, without the spaces at their ends."""
         return [row.rstrip() for row in self._screen.display]
 
-    def everything(self) -> List[str]:
+    def everything(self) -> list[str]:
         """Return the scrollback and the rows on the screen."""
         gone = [
             "".join(row[column].data for column in range(self._screen.columns)).rstrip()
@@ -120,7 +121,7 @@ class Screen:
         self._screen.resize(rows, columns)
         self.child.setwinsize(rows, columns)
 
-    def settings(self) -> List[Any]:
+    def settings(self) -> list[Any]:
         """Return the settings of the terminal (echo, line mode, special keys)."""
         return termios.tcgetattr(self.child.child_fd)
 
@@ -173,9 +174,9 @@ class Driver:
         os.close(self._orders)
 
 
-def environment_of(changes: Dict[str, Optional[str]]) -> Dict[str, str]:
+def environment_of(changes: dict[str, str | None]) -> dict[str, str]:
     """Return the environment of a program in a terminal, the same wherever the tests run."""
-    base: Dict[str, Optional[str]] = {
+    base: dict[str, str | None] = {
         **os.environ,
         "TERM": "xterm-256color",
         "LANG": "C.UTF-8",

@@ -15,7 +15,7 @@ import threading
 import time
 import warnings
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable
 
 from streamer import events
 from streamer.errors import DeviceError
@@ -40,10 +40,10 @@ INFO = ViewInfo(
 )
 
 
-def event_of(order: Dict[str, Any]) -> events.Event:
+def event_of(order: dict[str, Any]) -> events.Event:
     """Make an event of an order: ``{"partial": {...}}`` and so on, with small defaults."""
     ((kind, given),) = order.items()
-    fields: Dict[str, Any] = dict(given)
+    fields: dict[str, Any] = dict(given)
     fields["words"] = tuple(events.Word(*word) for word in fields.get("words", ()))
     if kind in ("partial", "final"):
         defaults = {"segment": 0, "seq": 0, "start": 0.0, "end": 1.0}
@@ -74,7 +74,7 @@ def main() -> None:
     """Run until an order or a key says otherwise."""
     control, log_path, *options = sys.argv[1:]
     log = open(log_path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
-    orders: queue.Queue[Optional[Dict[str, Any]]] = queue.Queue()
+    orders: queue.Queue[dict[str, Any] | None] = queue.Queue()
 
     def obey() -> None:
         with open(control, encoding="utf-8") as lines:
@@ -107,7 +107,7 @@ def main() -> None:
         undo=lambda final: print(f"undo {final.text}", file=log),
         save=save,
     )
-    view: Optional[LiveView] = None
+    view: LiveView | None = None
     if choice.live:
         view = LiveView(
             stderr_console(),

@@ -8,8 +8,9 @@ import re
 import signal
 import sys
 import termios
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional
+from typing import Any, Callable
 
 import pytest
 
@@ -37,13 +38,13 @@ def driver(tmp_path: Path) -> Iterator[Driver]:
 
 @pytest.fixture
 def open_screen() -> Iterator[Callable[..., Screen]]:
-    screens: List[Screen] = []
+    screens: list[Screen] = []
 
     def make(
-        argv: List[str],
+        argv: list[str],
         columns: int = 80,
         rows: int = 24,
-        environment: Optional[Dict[str, Optional[str]]] = None,
+        environment: dict[str, str | None] | None = None,
     ) -> Screen:
         screens.append(Screen(argv, columns, rows, environment))
         return screens[-1]
@@ -53,7 +54,7 @@ def open_screen() -> Iterator[Callable[..., Screen]]:
         screen.close()
 
 
-def in_shell(argv: List[str], redirection: str = "") -> List[str]:
+def in_shell(argv: list[str], redirection: str = "") -> list[str]:
     """Run a program from a shell that leaves the terminal's settings alone.
 
     It waits for Enter before and after, so that both settings can be read.
@@ -62,7 +63,7 @@ def in_shell(argv: List[str], redirection: str = "") -> List[str]:
     return ["/bin/sh", "-c", script, "sh", *argv]
 
 
-def is_cbreak(settings: List[Any]) -> bool:
+def is_cbreak(settings: list[Any]) -> bool:
     return not settings[3] & (termios.ECHO | termios.ICANON) and bool(settings[3] & termios.ISIG)
 
 
@@ -357,7 +358,7 @@ def test_ctrl_z_gives_the_terminal_back_and_fg_takes_it_again(
         ["/bin/bash", "--norc", "--noprofile", "-i"], environment={"PS1": "prompt> "}
     )
     screen.wait_for("prompt>")
-    settings: List[str] = []
+    settings: list[str] = []
 
     def shell(line: str, shows: str) -> None:
         screen.press(line + "\r")
@@ -369,9 +370,9 @@ def test_ctrl_z_gives_the_terminal_back_and_fg_takes_it_again(
         (found,) = re.findall(rf"^{mark}=(\S+)=$", "\n".join(flat()), re.M)
         settings.append(found)
 
-    def flat() -> List[str]:
+    def flat() -> list[str]:
         """The rows, with those that the terminal wrapped joined again."""
-        joined: List[str] = []
+        joined: list[str] = []
         wrapped = False
         for line in screen.everything():
             if wrapped:

@@ -8,8 +8,9 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Callable, Iterator, List
+from typing import Callable
 
 import pytest
 
@@ -27,7 +28,7 @@ needs_screen = pytest.mark.skipif(shutil.which("screen") is None, reason="needs 
 class Tmux:
     """A tmux server of its own with one window, and what stands in it."""
 
-    def __init__(self, folder: Path, argv: List[str], columns: int, rows: int) -> None:
+    def __init__(self, folder: Path, argv: list[str], columns: int, rows: int) -> None:
         self._socket = folder / "tmux"
         command = " ".join(shlex.quote(word) for word in argv)
         self.run(
@@ -45,10 +46,10 @@ class Tmux:
             timeout=PATIENCE_S,
         ).stdout
 
-    def screen(self, *options: str) -> List[str]:
+    def screen(self, *options: str) -> list[str]:
         return self.run("capture-pane", "-p", *options).split("\n")
 
-    def everything(self) -> List[str]:
+    def everything(self) -> list[str]:
         """The scrollback and the screen, rows that tmux wrapped joined again."""
         return [line.rstrip() for line in self.screen("-J", "-S", "-") if line.strip()]
 

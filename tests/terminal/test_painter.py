@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import List, Tuple
-
 import pyte
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,13 +15,13 @@ class Emulator:
     def __init__(self, columns: int = 20, rows: int = 8) -> None:
         self.screen = pyte.HistoryScreen(columns, rows, history=1000, ratio=0.001)
         self.stream = pyte.Stream(self.screen)
-        self.written: List[str] = []
+        self.written: list[str] = []
 
     def write(self, text: str) -> None:
         self.written.append(text)
         self.stream.feed(text)
 
-    def lines(self) -> List[str]:
+    def lines(self) -> list[str]:
         columns = range(self.screen.columns)
         gone = ["".join(row[c].data for c in columns) for row in self.screen.history.top]
         lines = [line.rstrip() for line in [*gone, *self.screen.display]]
@@ -41,11 +39,11 @@ FRAME = st.tuples(st.lists(ROW, max_size=12), st.lists(ROW, min_size=1, max_size
     st.lists(FRAME, max_size=8), st.lists(st.sampled_from(["", "refresh", "forget"]), max_size=8)
 )
 def test_what_scrolled_stays_and_the_region_stands_below_it(
-    frames: List[Tuple[List[str], List[str]]], between: List[str]
+    frames: list[tuple[list[str], list[str]]], between: list[str]
 ) -> None:
     terminal = Emulator()
     painter = Painter(terminal.write)
-    stays: List[str] = []
+    stays: list[str] = []
     for number, (scrolled, region) in enumerate(frames):
         painter.paint(scrolled, region)
         stays += scrolled

@@ -7,7 +7,6 @@ import io
 import re
 import time
 from pathlib import Path
-from typing import List
 
 import pytest
 from hypothesis import given, settings
@@ -80,7 +79,7 @@ def test_latency_counts_until_the_words_are_drawn() -> None:
 
 
 def test_whole_lines_are_handed_on_and_the_rest_at_the_end() -> None:
-    taken: List[str] = []
+    taken: list[str] = []
     stream = ForwardedStderr(io.StringIO(), taken.append)
     print("one\ntwo", end="", file=stream)
     assert taken == ["one"]

@@ -7,7 +7,6 @@ import importlib.util
 import re
 import sys
 from types import ModuleType
-from typing import List
 
 import pytest
 
@@ -26,7 +25,7 @@ def screens() -> ModuleType:
     return module
 
 
-def words_in(svg: str) -> List[str]:
+def words_in(svg: str) -> list[str]:
     """What stands in a picture; positions and colours are up to Rich's version."""
     rows = re.findall(r"<text[^>]*>(.*?)</text>", svg, re.S)
     return [html.unescape(row).replace("\xa0", " ").strip() for row in rows]

@@ -7,8 +7,9 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Optional
+from typing import Callable
 
 import pytest
 
@@ -41,7 +42,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def said(clip: Path) -> List[str]:
+def said(clip: Path) -> list[str]:
     """The finals of the clip as a pipe gets them."""
     done = subprocess.run(
         [*PROGRAM, "transcribe", str(clip)],
@@ -53,13 +54,13 @@ def said(clip: Path) -> List[str]:
 
 @pytest.fixture
 def open_screen(tmp_path: Path) -> Iterator[Callable[..., Screen]]:
-    screens: List[Screen] = []
+    screens: list[Screen] = []
 
     def make(
         *words: str,
         columns: int = 80,
         rows: int = 24,
-        environment: Optional[Dict[str, Optional[str]]] = None,
+        environment: dict[str, str | None] | None = None,
     ) -> Screen:
         """Start the program from a shell that waits before and after."""
         script = 'ulimit -c 0; echo ready; read _; "$@"; echo "status $?"; read _'
@@ -88,7 +89,7 @@ def joined(screen: Screen) -> str:
 
 @pytest.mark.parametrize(("columns", "rows"), [(40, 12), (120, 40)])
 def test_words_come_while_they_are_spoken_and_finals_stay(
-    open_screen: Callable[..., Screen], clip: Path, said: List[str], columns: int, rows: int
+    open_screen: Callable[..., Screen], clip: Path, said: list[str], columns: int, rows: int
 ) -> None:
     screen = open_screen("transcribe", "--realtime", str(clip), columns=columns, rows=rows)
     before = screen.settings()
@@ -142,7 +143,7 @@ def test_a_signal_leaves_the_terminal_as_it_was(
 
 
 def test_enter_ends_an_utterance_and_u_takes_it_back(
-    open_screen: Callable[..., Screen], said: List[str]
+    open_screen: Callable[..., Screen], said: list[str]
 ) -> None:
     screen = open_screen("demo")
     begin(screen)
@@ -158,7 +159,7 @@ def test_enter_ends_an_utterance_and_u_takes_it_back(
 
 
 def test_sound_from_a_pipe_is_shown_without_keys(
-    clip: Path, said: List[str], tmp_path: Path
+    clip: Path, said: list[str], tmp_path: Path
 ) -> None:
     """The sound waits at the end, as a person would, so that its words stand there."""
     samples, rate = soundfile.read(clip, dtype="int16")
@@ -184,7 +185,7 @@ def test_sound_from_a_pipe_is_shown_without_keys(
 
 @needs_pulse
 def test_space_really_releases_the_microphone_and_takes_it_again(
-    open_screen: Callable[..., Screen], clip: Path, said: List[str]
+    open_screen: Callable[..., Screen], clip: Path, said: list[str]
 ) -> None:
     with virtual_microphone() as microphone:
         screen = open_screen("listen", environment=dict(microphone.env))

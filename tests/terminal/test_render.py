@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import replace
-from typing import List
 
 import pytest
 from hypothesis import given, settings
@@ -44,11 +43,11 @@ def saying(text: str, stable: str = "", words: object = ()) -> ViewState:
     return update(SPEAKING, event_of({"partial": {"text": text, "stable": stable, "words": words}}))
 
 
-def rows(state: ViewState, width: int = 80, height: int = 24) -> List[str]:
+def rows(state: ViewState, width: int = 80, height: int = 24) -> list[str]:
     return render(state, width, height, NEUTRAL).plain.split("\n")
 
 
-def styles_at(text: Text, word: str) -> List[str]:
+def styles_at(text: Text, word: str) -> list[str]:
     at = text.plain.index(word)
     return [str(span.style) for span in text.spans if span.start <= at < span.end]
 
@@ -102,7 +101,7 @@ def test_wrapping_loses_nothing_but_the_spaces_between_rows(text: str, width: in
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.text(alphabet="abc漢", min_size=1, max_size=7), min_size=1, max_size=60))
-def test_full_rows_stay_as_they_are_while_more_is_said(words: List[str]) -> None:
+def test_full_rows_stay_as_they_are_while_more_is_said(words: list[str]) -> None:
     whole = wrap(" ".join(words), 20)
     for count in range(1, len(words)):
         shorter = wrap(" ".join(words[:count]), 20)

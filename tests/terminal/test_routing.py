@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator, TextIO, Tuple
+from typing import TextIO
 
 import pytest
 
@@ -56,7 +57,7 @@ def test_data_formats_on_the_terminal_are_what_the_person_wants_to_see(format: s
 
 
 @pytest.fixture
-def terminals() -> Iterator[Tuple[TextIO, TextIO]]:
+def terminals() -> Iterator[tuple[TextIO, TextIO]]:
     """The program's ends of two terminals."""
     ends = [pty.openpty(), pty.openpty()]
     streams = [os.fdopen(end[1], "w") for end in ends]
@@ -68,7 +69,7 @@ def terminals() -> Iterator[Tuple[TextIO, TextIO]]:
 
 
 def test_streams_are_asked_what_they_are(
-    terminals: Tuple[TextIO, TextIO], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    terminals: tuple[TextIO, TextIO], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("FORCE_COLOR", "1")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import List
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -88,7 +87,7 @@ ANY_EVENT = st.one_of(
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(ANY_EVENT, max_size=20))
-def test_every_final_gap_and_warning_is_written_once_and_in_order(events: List[Event]) -> None:
+def test_every_final_gap_and_warning_is_written_once_and_in_order(events: list[Event]) -> None:
     state = after(*events)
     to_write = [
         event

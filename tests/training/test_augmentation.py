@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streamer.arrays import FloatArray
 from streamer.features import DeepSpeechFrontEnd, PythonSpeechFeaturesFrontEnd, create_front_end
-from streamer.training.data.augmentation import (
-    AugmentationSettings,
-    Cepstrum,
-    FeatureAugmentation,
-    FloatArray,
-)
+from streamer.training.data.augmentation import AugmentationSettings, Cepstrum, FeatureAugmentation
 
 FRONT_ENDS = [PythonSpeechFeaturesFrontEnd().describe(), DeepSpeechFrontEnd().describe()]
 NOTHING = AugmentationSettings(
@@ -24,7 +20,7 @@ NOTHING = AugmentationSettings(
 )  # fmt: skip
 
 
-def _vectors(front_end: Dict[str, Any], n: int = 60, gain: float = 1.0) -> FloatArray:
+def _vectors(front_end: dict[str, Any], n: int = 60, gain: float = 1.0) -> FloatArray:
     front = create_front_end(front_end)
     random = np.random.default_rng(5)
     windows = gain * random.normal(0, 0.1, (n, 512)) * random.uniform(0.01, 1, (n, 1))
@@ -32,14 +28,14 @@ def _vectors(front_end: Dict[str, Any], n: int = 60, gain: float = 1.0) -> Float
 
 
 @pytest.mark.parametrize("front_end", FRONT_ENDS, ids=lambda f: f["kind"])
-def test_coefficients_survive_the_way_to_filters_and_back(front_end: Dict[str, Any]) -> None:
+def test_coefficients_survive_the_way_to_filters_and_back(front_end: dict[str, Any]) -> None:
     cepstrum = Cepstrum(front_end)
     vectors = _vectors(front_end)
     np.testing.assert_allclose(cepstrum.vectors(cepstrum.energies(vectors)), vectors, atol=2e-3)
 
 
 @pytest.mark.parametrize("front_end", FRONT_ENDS, ids=lambda f: f["kind"])
-def test_strength_zero_changes_nothing(front_end: Dict[str, Any]) -> None:
+def test_strength_zero_changes_nothing(front_end: dict[str, Any]) -> None:
     vectors = _vectors(front_end)
     augmentation = FeatureAugmentation(front_end, AugmentationSettings())
     changed, position = augmentation(vectors, 0.0, np.random.default_rng(0))
@@ -48,14 +44,14 @@ def test_strength_zero_changes_nothing(front_end: Dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("front_end", FRONT_ENDS, ids=lambda f: f["kind"])
-def test_bounds_of_zero_change_nothing_but_rounding(front_end: Dict[str, Any]) -> None:
+def test_bounds_of_zero_change_nothing_but_rounding(front_end: dict[str, Any]) -> None:
     vectors = _vectors(front_end)
     changed, _ = FeatureAugmentation(front_end, NOTHING)(vectors, 1.0, np.random.default_rng(0))
     np.testing.assert_allclose(changed, vectors, atol=1e-3)
 
 
 @pytest.mark.parametrize("front_end", FRONT_ENDS, ids=lambda f: f["kind"])
-def test_gain_on_coefficients_is_gain_on_samples(front_end: Dict[str, Any]) -> None:
+def test_gain_on_coefficients_is_gain_on_samples(front_end: dict[str, Any]) -> None:
     cepstrum = Cepstrum(front_end)
     soft, loud = _vectors(front_end), _vectors(front_end, gain=2.0)
     step = np.float32(20 * np.log10(2.0) * np.log(10.0) / 10.0 * cepstrum.power)
@@ -71,7 +67,7 @@ def test_gain_on_coefficients_is_gain_on_samples(front_end: Dict[str, Any]) -> N
     st.sampled_from(FRONT_ENDS),
 )  # fmt: skip
 def test_whatever_the_dice_vectors_stay_finite_and_positions_inside(
-    seed: int, n: int, strength: float, front_end: Dict[str, Any]
+    seed: int, n: int, strength: float, front_end: dict[str, Any]
 ) -> None:
     vectors = _vectors(front_end, n)
     sure = AugmentationSettings(noise=1.0, reverberation=1.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def _close(got: Any, wanted: Any, share: float) -> None:
 
 
 @pytest.mark.parametrize("n_frames", [[1], [9, 5, 1, 17], [12] * 40, [3, 0, 4]])
-def test_recurrence_is_an_lstm_on_clips_of_any_length(n_frames: List[int]) -> None:
+def test_recurrence_is_an_lstm_on_clips_of_any_length(n_frames: list[int]) -> None:
     torch.manual_seed(0)
     n, counts = 64, torch.tensor(n_frames)
     lstm = torch.nn.LSTM(n, n)
@@ -142,7 +142,7 @@ def test_the_whole_network_learns_the_same_way_with_and_without_kernels() -> Non
 
 @settings(max_examples=10, deadline=None)
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=5), st.sampled_from([2, 17, 40, 49]))
-def test_all_sentences_are_those_of_the_plain_loop(n_frames: List[int], n_labels: int) -> None:
+def test_all_sentences_are_those_of_the_plain_loop(n_frames: list[int], n_labels: int) -> None:
     random = np.random.default_rng(len(n_frames))
     said = [random.integers(0, n_labels - 1, 9).tolist() for _ in range(20)]
     table = torch.from_numpy(trigram(said, n_labels - 1))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import List
 
 import numpy as np
 import pytest
@@ -20,7 +19,7 @@ from streamer.training.network.phoneme_lm import trigram  # noqa: E402
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(0, 4), max_size=6))
-def test_ctc_is_possible_with_just_the_frames_needed(labels: List[int]) -> None:
+def test_ctc_is_possible_with_just_the_frames_needed(labels: list[int]) -> None:
     n = frames_needed(labels)
     flat = torch.full((max(1, n), 6), math.log(1 / 6))
     target = torch.tensor(labels, dtype=torch.long)
@@ -42,7 +41,7 @@ def test_frames_without_a_teacher_teach_nothing() -> None:
     assert float(losses.teacher([guess], torch.zeros(6, 4), mean, scale).detach()) == 0
 
 
-def _sentences(n_labels: int) -> List[List[int]]:
+def _sentences(n_labels: int) -> list[list[int]]:
     random = np.random.default_rng(4)
     return [random.integers(0, n_labels, random.integers(0, 6)).tolist() for _ in range(30)]
 

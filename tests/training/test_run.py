@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,7 +67,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 class Kept(Log):
     def __init__(self) -> None:
-        self.lines: List[str] = []
+        self.lines: list[str] = []
 
     def say(self, line: str) -> None:
         self.lines.append(line)
@@ -186,7 +186,7 @@ def test_core_ml_is_exported_where_coremltools_is_there(trained: Path, tmp_path:
 
 
 def test_resuming_is_the_same_as_never_having_stopped(manifest: Path, tmp_path: Path) -> None:
-    changes: Dict[str, Any] = {"settings": {"epochs": 2, "clean_until": 50.0, "dropout": 0.2}}
+    changes: dict[str, Any] = {"settings": {"epochs": 2, "clean_until": 50.0, "dropout": 0.2}}
     changes["settings"]["warm_up_steps"] = 1
     through = read_checkpoint(train(_recipe(manifest, tmp_path / "through", **changes), Kept()))
     recipe = _recipe(manifest, tmp_path / "stopped", **changes)

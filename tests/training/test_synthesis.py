@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any
 
 import numpy as np
 import pytest
@@ -116,7 +116,7 @@ class _Whistle:
     def __init__(self, model: Path) -> None:
         assert model.name == "kokoro.onnx"
 
-    def tokens(self, text: str, british: bool = False) -> List[int]:
+    def tokens(self, text: str, british: bool = False) -> list[int]:
         return [ord(c) for c in text]
 
     def say(self, tokens: Any, style: Any, speed: float) -> Any:
@@ -126,7 +126,7 @@ class _Whistle:
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dict[str, Path]:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     monkeypatch.setattr(synthesis, "Kokoro", _Whistle)
     voices = tmp_path / "voices"
     voices.mkdir()
@@ -137,13 +137,13 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dict[str, Path]:
     return {"voices": voices, "text": text, "out": tmp_path / "out"}
 
 
-def _make(place: Dict[str, Path], hours: float) -> Path:
+def _make(place: dict[str, Path], hours: float) -> Path:
     return synthesis.synthesise(
         [place["text"]], place["out"], Path("kokoro.onnx"), place["voices"], hours, 1
     )
 
 
-def test_a_data_set_has_so_many_hours_and_goes_on_where_it_was(place: Dict[str, Path]) -> None:
+def test_a_data_set_has_so_many_hours_and_goes_on_where_it_was(place: dict[str, Path]) -> None:
     manifest = _make(place, 0.01)
     clips = read_data_set(manifest)
     with manifest.open(encoding="utf-8") as file:
@@ -162,7 +162,7 @@ def test_a_data_set_has_so_many_hours_and_goes_on_where_it_was(place: Dict[str, 
 
 
 def test_speech_is_as_loud_as_its_speaker_and_lasts_as_its_tempo_says(
-    place: Dict[str, Path],
+    place: dict[str, Path],
 ) -> None:
     voices = {"af_one": np.zeros((kokoro.MOST_TOKENS, 256), np.float32)}
     lengths = []
@@ -189,7 +189,7 @@ def test_speakers_are_mixtures_and_a_seed_gives_the_same_one() -> None:
 
 
 def test_wrong_input_is_one_line(
-    place: Dict[str, Path], capsys: pytest.CaptureFixture[str]
+    place: dict[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = [str(place["text"]), "-o", str(place["out"]), "--model", "kokoro.onnx"]
     assert synthesis.main([*arguments, "--voices", str(place["out"])]) == 2

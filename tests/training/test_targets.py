@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List
 
 import numpy as np
 import pytest
@@ -25,7 +24,7 @@ WORDS = st.lists(st.sampled_from(["a", "b", "c"]), max_size=8)
 
 @settings(max_examples=50, deadline=None)
 @given(WORDS, WORDS, WORDS)
-def test_edit_distance_is_a_distance(one: List[str], two: List[str], three: List[str]) -> None:
+def test_edit_distance_is_a_distance(one: list[str], two: list[str], three: list[str]) -> None:
     assert (edit_distance(one, two) == 0) == (one == two)
     assert edit_distance(one, two) == edit_distance(two, one)
     assert edit_distance(one, three) <= edit_distance(one, two) + edit_distance(two, three)
@@ -88,7 +87,7 @@ def test_of_a_words_ways_the_one_that_was_heard_is_taken() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(1, 4000), min_size=1, max_size=60))
-def test_packing_leaves_no_frame_out_and_keeps_clips_apart(lengths: List[int]) -> None:
+def test_packing_leaves_no_frame_out_and_keeps_clips_apart(lengths: list[int]) -> None:
     entries = [Entry(str(i), "", "", "", 0, 0, i, n) for i, n in enumerate(lengths)]
     seen = {entry.path: np.zeros(entry.n_frames, int) for entry in entries}
     for pieces in pack(entries):

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streamer.arrays import FloatArray
 from streamer.training.data.waveform import (
-    FloatArray,
     WaveformAugmentation,
     WaveformSettings,
     add_noise,

@@ -14,15 +14,15 @@ import sys
 import threading
 import time
 from collections import deque
-from typing import Any, Callable, Deque, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, Callable, NamedTuple
 
 import numpy as np
 
+from streamer.arrays import FloatArray
 from streamer.audio import portaudio
 from streamer.audio.devices import Device, find_device, input_devices
 from streamer.audio.resampling import Resampler
 from streamer.audio.ring import RingBuffer
-from streamer.audio.samples import FloatArray
 from streamer.audio.wakeup import Bell
 from streamer.errors import DeviceError
 
@@ -85,16 +85,16 @@ class MicrophoneSource:
     """
 
     live = True
-    seconds: Optional[float] = None
+    seconds: float | None = None
 
     def __init__(
         self,
-        device: Union[int, str, None] = None,
-        give_up_s: Optional[float] = GIVE_UP_SECONDS,
+        device: int | str | None = None,
+        give_up_s: float | None = GIVE_UP_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.wanted = device
-        self.device: Optional[Device] = None
+        self.device: Device | None = None
         self.opened_rate_hz = 0.0
         self.opened_channels = 0
         self.lost = 0
@@ -102,10 +102,10 @@ class MicrophoneSource:
         self._give_up_s = give_up_s
         self._clock = clock
         self._rate_hz = 0
-        self._session: Optional[_Session] = None
+        self._session: _Session | None = None
         self._past_overflows = 0
-        self._pieces: Deque[_Piece] = deque()
-        self._error: Optional[DeviceError] = None
+        self._pieces: deque[_Piece] = deque()
+        self._error: DeviceError | None = None
         self._zeros = 0  # samples since opening, while nothing else came
         self._heard = False
         self._ended = False
@@ -162,7 +162,7 @@ class MicrophoneSource:
         self._pieces.clear()
         self._open_session()
 
-    def read(self) -> Optional[FloatArray]:
+    def read(self) -> FloatArray | None:
         """The next samples; blocks until there are some, for the length of a pause too.
 
         Returns:
@@ -260,7 +260,7 @@ class MicrophoneSource:
         self._take(session.read(0))
         self._take(session.finish())
 
-    def _take(self, pieces: List[_Piece]) -> None:
+    def _take(self, pieces: list[_Piece]) -> None:
         for piece in pieces:
             self._pieces.append(piece)
             self._heard = self._heard or bool(piece.samples.any())
@@ -302,7 +302,7 @@ class _Session:
         self._clock = clock
         self._finished = False  # PortAudio ended the stream
         self.overflows = 0
-        self._expected_adc_s: Optional[float] = None
+        self._expected_adc_s: float | None = None
         self._frames_in = 0  # lost ones counted in
         self._samples_out = 0  # lost ones counted in
         self._carried = 0  # lost samples that wait for the block after them
@@ -346,9 +346,9 @@ class _Session:
         """How long ago the last sample that `read` returned had arrived."""
         return self._clock() - self._last_callback + self._resampler.delay_s
 
-    def read(self, timeout_s: float) -> List[_Piece]:
+    def read(self, timeout_s: float) -> list[_Piece]:
         """What the device recorded, resampled; waits until there is something."""
-        pieces: List[_Piece] = []
+        pieces: list[_Piece] = []
         waiting = self._ring.wait(timeout_s)
         while waiting:
             block = self._ring.read(self._ring.capacity)
@@ -360,7 +360,7 @@ class _Session:
             waiting = self._ring.wait(0)
         return pieces
 
-    def finish(self) -> List[_Piece]:
+    def finish(self) -> list[_Piece]:
         """What is left in the resampler, and a loss that nothing followed."""
         return [*self._give(self._resampler.finish()), *self._give_loss()]
 
@@ -385,7 +385,7 @@ class _Session:
         closing.start()
         closing.join(_CLOSE_SECONDS)
 
-    def _go_over(self, lost_frames: int) -> List[_Piece]:
+    def _go_over(self, lost_frames: int) -> list[_Piece]:
         """End the resampler before a gap, and count the gap at the rate of the samples.
 
         The count is made from totals, so that roundings never add up.
@@ -399,7 +399,7 @@ class _Session:
             self._samples_out += lost
         return pieces
 
-    def _give(self, samples: FloatArray) -> List[_Piece]:
+    def _give(self, samples: FloatArray) -> list[_Piece]:
         if not len(samples):
             return []
         piece = _Piece(samples, self._carried)
@@ -407,16 +407,16 @@ class _Session:
         self._samples_out += len(samples)
         return [piece]
 
-    def _give_loss(self) -> List[_Piece]:
+    def _give_loss(self) -> list[_Piece]:
         lost, self._carried = self._carried, 0
         return [_Piece(np.zeros(0, np.float32), lost)] if lost else []
 
-    def _open(self, device: Device, wanted_rate_hz: int) -> Tuple[Any, float, int]:
+    def _open(self, device: Device, wanted_rate_hz: int) -> tuple[Any, float, int]:
         """The stream, its rate and its channels: the first way that the device takes."""
         sounddevice = portaudio.load()
         own_hz, most = device.rate_hz, device.channels
         ways = [(float(wanted_rate_hz), 1), (own_hz, 1), (own_hz, min(2, most)), (own_hz, most)]
-        fault: Optional[Exception] = None
+        fault: Exception | None = None
         for rate_hz, channels in dict.fromkeys(ways):
             # Set before the stream is made, for the callback uses them.
             self.rate_hz, self.channels = rate_hz, channels

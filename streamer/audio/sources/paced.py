@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import Callable, Optional
+from typing import Callable
 
-from streamer.audio.samples import FloatArray
+from streamer.arrays import FloatArray
 from streamer.audio.sources.source import Source
 from streamer.audio.wakeup import Bell
 
@@ -34,7 +34,7 @@ class Paced:
         self,
         source: Source,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Optional[Callable[[float], object]] = None,
+        sleep: Callable[[float], object] | None = None,
     ) -> None:
         self._source = source
         self._clock = clock
@@ -42,8 +42,8 @@ class Paced:
         self._bell = Bell()
         self._sleep = self._bell.sleep if sleep is None else sleep
         self._rate_hz = 0
-        self._began: Optional[float] = None
-        self._block: Optional[FloatArray] = None
+        self._began: float | None = None
+        self._block: FloatArray | None = None
         self._handed_out = 0
         self.delay_s = 0.0
 
@@ -53,7 +53,7 @@ class Paced:
         return self._source.name
 
     @property
-    def seconds(self) -> Optional[float]:
+    def seconds(self) -> float | None:
         """The other source's length."""
         return self._source.seconds
 
@@ -64,7 +64,7 @@ class Paced:
         self._began, self._block, self._handed_out = None, None, 0
         self._stopped = False
 
-    def read(self) -> Optional[FloatArray]:
+    def read(self) -> FloatArray | None:
         """The next 20 ms, when their last sample would have been said; None at the end."""
         if self._stopped:
             return None

@@ -6,12 +6,12 @@ import os
 import re
 import stat
 from pathlib import Path
-from typing import Any, BinaryIO, Optional, Union
+from typing import Any, BinaryIO
 
 import numpy as np
 
+from streamer.arrays import FloatArray
 from streamer.audio.pcm import PcmFormat, promised_bytes, read_wav_header
-from streamer.audio.samples import FloatArray
 from streamer.audio.sources.source import FrameStream
 from streamer.errors import AudioError
 
@@ -45,15 +45,15 @@ class RecordingSource:
     lost = 0
     delay_s = 0.0
 
-    def __init__(self, path: Union[str, os.PathLike[str]]) -> None:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self.name = self.path.name
-        self.seconds: Optional[float] = None
+        self.seconds: float | None = None
         self._file: Any = None
-        self._raw: Optional[BinaryIO] = None
-        self._raw_format: Optional[PcmFormat] = None
-        self._fault: Optional[AudioError] = None
-        self._stream: Optional[FrameStream] = None
+        self._raw: BinaryIO | None = None
+        self._raw_format: PcmFormat | None = None
+        self._fault: AudioError | None = None
+        self._stream: FrameStream | None = None
         self._stopped = False
         self._frames_read = 0
 
@@ -86,7 +86,7 @@ class RecordingSource:
         self.seconds = frames / file_rate_hz if 0 < frames < 1 << 48 else None
         self._stream = FrameStream(read, str(self.path), file_rate_hz, rate_hz)
 
-    def read(self) -> Optional[FloatArray]:
+    def read(self) -> FloatArray | None:
         """The next samples; None at the end.
 
         Raises:
@@ -146,7 +146,7 @@ class RecordingSource:
             f"{self.path} cannot be read as audio ({reason.strip().rstrip('.')})", _READABLE
         )
 
-    def _read_frames(self) -> Optional[FloatArray]:
+    def _read_frames(self) -> FloatArray | None:
         if self._fault is not None:
             raise self._fault
         frames: FloatArray = np.full((BLOCK_FRAMES, self._file.channels), np.nan, np.float32)
@@ -206,7 +206,7 @@ class RecordingSource:
         rest = os.fstat(raw.fileno()).st_size - raw.tell()
         return header.data_bytes is None and rest >= header.format.frame_bytes
 
-    def _read_raw_frames(self) -> Optional[FloatArray]:
+    def _read_raw_frames(self) -> FloatArray | None:
         assert self._raw is not None and self._raw_format is not None
         frame_bytes = self._raw_format.frame_bytes
         data = self._raw.read(BLOCK_FRAMES * frame_bytes)

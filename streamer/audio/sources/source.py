@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Optional, Protocol
+from typing import Any, Callable, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from streamer.arrays import FloatArray
 from streamer.audio.resampling import Resampler
-from streamer.audio.samples import FloatArray, first_bad_frame
+from streamer.audio.samples import first_bad_frame
 from streamer.errors import AudioError
 
 #: Samples that a source which need not wait hands out at once: half a second at 16 kHz.
@@ -43,7 +44,7 @@ class Source(Protocol):
         """Whether samples come at the pace of the world."""
 
     @property
-    def seconds(self) -> Optional[float]:
+    def seconds(self) -> float | None:
         """The length where it is known."""
 
     @property
@@ -64,7 +65,7 @@ class Source(Protocol):
             AudioError: there is nothing to read, or it is no sound.
         """
 
-    def read(self) -> Optional[FloatArray]:
+    def read(self) -> FloatArray | None:
         """The next samples; blocks until there are some.
 
         Returns:
@@ -102,7 +103,7 @@ class FrameStream:
 
     def __init__(
         self,
-        read_frames: Callable[[], Optional[FloatArray]],
+        read_frames: Callable[[], FloatArray | None],
         name: str,
         from_rate_hz: float,
         to_rate_hz: int,
@@ -112,9 +113,9 @@ class FrameStream:
         self._resampler = Resampler(from_rate_hz, to_rate_hz)
         self._frames_read = 0
         self._ended = False
-        self._error: Optional[AudioError] = None
+        self._error: AudioError | None = None
 
-    def read(self) -> Optional[FloatArray]:
+    def read(self) -> FloatArray | None:
         """The next samples, float32 (n,) with n > 0; None at the end.
 
         Raises:
@@ -134,7 +135,7 @@ class FrameStream:
             raise self._error
         return None
 
-    def _next_frames(self) -> Optional[FloatArray]:
+    def _next_frames(self) -> FloatArray | None:
         """Frames that are sound; None at the end; what is wrong goes to ``_error``."""
         try:
             frames = self._read_frames()
@@ -186,16 +187,16 @@ class ArraySource:
         self._block_samples = block_samples
         self._rate_hz = rate_hz
         self._position = 0
-        self._stream: Optional[FrameStream] = None
+        self._stream: FrameStream | None = None
         self.name = name
-        self.seconds: Optional[float] = len(frames) / rate_hz
+        self.seconds: float | None = len(frames) / rate_hz
 
     def open(self, rate_hz: int) -> None:
         """Begin at the first sample; may be called again after `close`."""
         self._position = 0
         self._stream = FrameStream(self._next_frames, self.name, self._rate_hz, rate_hz)
 
-    def read(self) -> Optional[FloatArray]:
+    def read(self) -> FloatArray | None:
         """The next samples; None at the end."""
         return self._stream.read() if self._stream else None
 
@@ -207,7 +208,7 @@ class ArraySource:
         """End; may be called twice."""
         self._stream = None
 
-    def _next_frames(self) -> Optional[FloatArray]:
+    def _next_frames(self) -> FloatArray | None:
         if self._position >= len(self._frames):
             return None
         frames = self._frames[self._position : self._position + self._block_samples]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import select
 import sys
-from typing import Any, BinaryIO, Optional
+from typing import Any, BinaryIO
 
+from streamer.arrays import FloatArray
 from streamer.audio.pcm import PcmFormat, read_wav_header
-from streamer.audio.samples import FloatArray
 from streamer.audio.sources.source import FrameStream
 from streamer.errors import AudioError, UsageError
 
@@ -50,7 +50,7 @@ class StandardInputSource:
 
     def __init__(
         self,
-        stream: Optional[BinaryIO] = None,
+        stream: BinaryIO | None = None,
         rate_hz: int = 16000,
         channels: int = 1,
         name: str = "standard input",
@@ -60,14 +60,14 @@ class StandardInputSource:
         if channels < 1:
             raise UsageError(f"{channels} channels are none", "give 1 for mono or 2 for stereo")
         self.name = name
-        self.seconds: Optional[float] = None
+        self.seconds: float | None = None
         self._given = stream
         self._format = PcmFormat("s16", rate_hz, channels)
-        self._stream: Optional[FrameStream] = None
+        self._stream: FrameStream | None = None
         self._bytes: Any = None
-        self._fd: Optional[int] = None
+        self._fd: int | None = None
         self._pending = b""  # read, but not yet given out
-        self._promised: Optional[int] = None  # bytes of samples still to come
+        self._promised: int | None = None  # bytes of samples still to come
         self._frames_read = 0
         self._ended = False
         self._stopped = False
@@ -99,7 +99,7 @@ class StandardInputSource:
             self.seconds = self._promised / self._format.frame_bytes / self._format.rate_hz
         self._stream = FrameStream(self._read_frames, self.name, self._format.rate_hz, rate_hz)
 
-    def read(self) -> Optional[FloatArray]:
+    def read(self) -> FloatArray | None:
         """The next samples, as soon as there are any; None at the end.
 
         Raises:
@@ -148,7 +148,7 @@ class StandardInputSource:
         self._fill(n)
         return self._take(n)
 
-    def _read_frames(self) -> Optional[FloatArray]:
+    def _read_frames(self) -> FloatArray | None:
         frame_bytes = self._format.frame_bytes
         if self._promised is not None and self._promised < frame_bytes:
             return None  # what follows the samples of a WAV file is none of our business
@@ -185,7 +185,7 @@ class StandardInputSource:
             raise AudioError(f"{self.name} holds no samples", _PIPE)
 
 
-def _pollable(stream: Any) -> Optional[int]:
+def _pollable(stream: Any) -> int | None:
     """The descriptor of a stream that can be waited for with a time limit."""
     if os.name != "posix":
         return None

@@ -17,10 +17,9 @@ import inspect
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, List, Optional, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Callable, Optional, get_type_hints
 
 import typer
-from typing_extensions import Annotated
 
 from streamer.endpointing import rules as defaults
 
@@ -87,7 +86,7 @@ class EngineOptions:
         ),
     ] = None
     word: Annotated[
-        Optional[List[str]],
+        Optional[list[str]],
         typer.Option(
             metavar="WORD[=WEIGHT]",
             help="A word to add or to make likelier; again for more.",
@@ -168,7 +167,7 @@ class EngineOptions:
         )
         return EndpointSettings(rules=rules)
 
-    def _user_words(self) -> List[UserWord]:
+    def _user_words(self) -> list[UserWord]:
         from streamer.decoding.user_words import parse_user_word, read_user_words
 
         from_file = list(read_user_words(self.words)) if self.words else []
@@ -232,7 +231,7 @@ class ResultOptions:
         """The format of standard output."""
         return Format.TEXT.value if self.format is None else self.format.value
 
-    def hints(self) -> List[UserWord]:
+    def hints(self) -> list[UserWord]:
         """Words that the decoder should expect: those of the spoken commands.
 
         Raises:
@@ -270,7 +269,7 @@ def with_options(function: Callable[..., None]) -> Callable[..., None]:
     Typer reads options off a function's signature; this writes one.
     """
     hints = get_type_hints(function, include_extras=True)
-    parameters: List[inspect.Parameter] = []
+    parameters: list[inspect.Parameter] = []
     groups = {}
     for parameter in inspect.signature(function).parameters.values():
         hint = hints[parameter.name]

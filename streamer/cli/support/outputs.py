@@ -6,9 +6,10 @@ One place for ``--format``, ``--output``, ``--on-final``, ``--dictation`` and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, List, Optional, Protocol, Sequence, TextIO
+from typing import Callable, Optional, Protocol, TextIO
 
 from streamer.cli.commands.machine.config import config_folder
 from streamer.dictation import (
@@ -116,7 +117,7 @@ class Outputs:
         self._edits_written = options.dictation
         self._dictation = _dictation(options)
         typist = find_typist() if options.type else None
-        self._sinks: List[_Sink] = []
+        self._sinks: list[_Sink] = []
         self._typing: Optional[Typing] = None
         try:
             if options.output is not None:
@@ -155,15 +156,15 @@ class Outputs:
         """Whether the speaker said "stop listening"."""
         return self._dictation is not None and self._dictation.stop_requested
 
-    def write(self, event: Event) -> List[Event]:
+    def write(self, event: Event) -> list[Event]:
         """Give an event to all; return it as it is to be shown.
 
         Raises:
             BrokenPipeError: the reader of standard output has left.
             OutputError: the file cannot be written.
         """
-        items: List[Item] = [event] if self._dictation is None else self._dictation.items(event)
-        shown: List[Event] = []
+        items: list[Item] = [event] if self._dictation is None else self._dictation.items(event)
+        shown: list[Event] = []
         for item in items:
             if isinstance(item, Edit):
                 if self._typing is not None:
@@ -178,7 +179,7 @@ class Outputs:
 
     def close(self) -> None:
         """Finish everything, files first. May be called twice."""
-        sinks: List[_Sink] = [*self._sinks]
+        sinks: list[_Sink] = [*self._sinks]
         if self._typing is not None:
             sinks.append(self._typing)
         failure: Optional[Exception] = None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Callable, Iterator, Optional, Sequence, TextIO, Tuple
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Callable, Optional, TextIO
 
 from streamer.audio.native_stderr import native_messages_hidden
 from streamer.cli.support.outputs import Outputs
@@ -66,7 +67,7 @@ class Listening:
         self._network_timing = network_timing
         self._view: Optional[LiveView] = None
         self.last: Optional[Event] = None
-        self.on_screen_ms: Optional[Tuple[float, float]] = None
+        self.on_screen_ms: Optional[tuple[float, float]] = None
 
     def run(
         self,

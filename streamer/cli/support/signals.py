@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from types import FrameType, TracebackType
-from typing import Any, Callable, Dict, Optional, Type
+from typing import Any, Callable, Optional
 
 #: A progress bar hides the cursor, and is not asked when everything ends at once.
 SHOW_CURSOR = b"\x1b[?25h"
@@ -16,7 +16,7 @@ SHOW_CURSOR = b"\x1b[?25h"
 _SIGNALLED = 128
 
 
-def _graceful() -> Dict[str, int]:
+def _graceful() -> dict[str, int]:
     """Signals that ask a program to end, as far as this system has them."""
     names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     return {name: int(getattr(signal, name)) for name in names if hasattr(signal, name)}
@@ -37,7 +37,7 @@ class GracefulEnd:
 
     def __init__(self, stop: Callable[[], None]) -> None:
         self._stop = stop
-        self._before: Dict[int, Any] = {}
+        self._before: dict[int, Any] = {}
         self.asked = False
 
     def __enter__(self) -> GracefulEnd:
@@ -50,7 +50,7 @@ class GracefulEnd:
 
     def __exit__(
         self,
-        kind: Optional[Type[BaseException]],
+        kind: Optional[type[BaseException]],
         error: Optional[BaseException],
         trace: Optional[TracebackType],
     ) -> None:

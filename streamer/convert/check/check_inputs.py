@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List, Optional, Tuple
 
 import numpy as np
-import numpy.typing as npt
 
 from streamer.acoustic.weights import Weights
+from streamer.arrays import FloatArray
 from streamer.audio.sources.recording import RecordingSource
 from streamer.bundle import DESCRIPTION_FILE, bundled_folder, read_bundle
 from streamer.convert.readers import read_network
 from streamer.errors import ConversionError
-
-FloatArray = npt.NDArray[np.float32]
 
 #: Forms of a network that are read exactly, in the order in which they are looked for.
 _REFERENCES = (".safetensors", ".pbmm", ".pb", ".onnx", ".tflite")
@@ -50,7 +47,7 @@ def find_reference(model: Path) -> Path:
     )
 
 
-def read_reference(model: Path, reference: Optional[Path]) -> Tuple[Path, Weights]:
+def read_reference(model: Path, reference: Path | None) -> tuple[Path, Weights]:
     """Return the file to compare a model with, and the weights in it.
 
     Args:
@@ -108,7 +105,7 @@ def read_samples(path: Path, rate_hz: int, seconds: float) -> FloatArray:
     return np.concatenate([*blocks, np.zeros(0, np.float32)])[:wanted].astype(np.float32)
 
 
-def read_texts(folder: Path, rate_hz: int) -> List[Tuple[FloatArray, str]]:
+def read_texts(folder: Path, rate_hz: int) -> list[tuple[FloatArray, str]]:
     """Read the recordings of a folder that have their text beside them in a ``.txt``.
 
     Raises:

@@ -9,12 +9,11 @@ their very matrices; see `streamer.convert.check.stored_matrices`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Sequence, Tuple, Union
 
 import numpy as np
-import numpy.typing as npt
 
 from streamer.acoustic.contract import (
     INPUT_LENGTHS,
@@ -27,6 +26,7 @@ from streamer.acoustic.contract import (
 )
 from streamer.acoustic.numpy_model import NumpyAcousticModel
 from streamer.acoustic.weights import Weights
+from streamer.arrays import Array, FloatArray
 from streamer.convert.check.evaluator import Evaluator, create_evaluator
 from streamer.convert.check.rounding import RoundedReference
 from streamer.convert.check.stored_matrices import match_matrices
@@ -34,9 +34,6 @@ from streamer.convert.check.stored_precision import stored_precision
 from streamer.convert.coreml.model_file import Feature, ModelFile, broken, open_model
 from streamer.errors import ConversionError
 from streamer.features import Framer, create_front_end
-
-Array = npt.NDArray[Any]
-FloatArray = npt.NDArray[np.float32]
 
 #: A model may be off by this many times what rounding costs the reference: the order of
 #: sums and the rounding in between are its own.
@@ -95,7 +92,7 @@ class Report:
     precision: str
     steps: int
     windows: int
-    differences: Tuple[Difference, ...]
+    differences: tuple[Difference, ...]
 
     @property
     def passed(self) -> bool:
@@ -103,7 +100,7 @@ class Report:
         return all(difference.passed for difference in self.differences)
 
 
-def check_model(path: Union[str, Path], reference: Weights, samples: FloatArray) -> Report:
+def check_model(path: str | Path, reference: Weights, samples: FloatArray) -> Report:
     """Compare a Core ML model with the network it should be.
 
     Args:
@@ -124,14 +121,14 @@ def check_model(path: Union[str, Path], reference: Weights, samples: FloatArray)
         NumpyAcousticModel(reference, dtype=np.float64),
         RoundedReference(reference, precision),
     )
-    streams: Dict[str, List[Tuple[Array, int]]] = {
+    streams: dict[str, list[tuple[Array, int]]] = {
         "audio": windows,
         "loud": [_loud(reference, windows)],
     }
     if contract.flexible:
         everything = np.concatenate([window[:, :n] for window, n in windows], axis=1)
         streams["one call"] = [(everything, everything.shape[1])]
-    differences: List[Difference] = []
+    differences: list[Difference] = []
     for name, stream in streams.items():
         differences.extend(_compare(name, stream, contract, evaluator, references))
     if precision.startswith("palette"):
@@ -183,7 +180,7 @@ class _Contract:
         self.steps = FLEXIBLE_STEPS if isinstance(steps, tuple) else steps
 
     @staticmethod
-    def _find_states(file: ModelFile) -> List[Feature]:
+    def _find_states(file: ModelFile) -> list[Feature]:
         if not file.states:
             return []
         found = [[s for s in file.states if s.name.endswith(letter)] for letter in "ch"]
@@ -192,7 +189,7 @@ class _Contract:
         return [states[0] for states in found]
 
 
-def _windows(reference: Weights, steps: int, samples: FloatArray) -> List[Tuple[Array, int]]:
+def _windows(reference: Weights, steps: int, samples: FloatArray) -> list[tuple[Array, int]]:
     description = dict(reference.description.get("front_end") or _DEFAULT_FRONT_END)
     front_end = create_front_end(description)
     framer = Framer(front_end, steps, reference.n_context)
@@ -205,7 +202,7 @@ def _windows(reference: Weights, steps: int, samples: FloatArray) -> List[Tuple[
     return [(window.features, window.n) for window in windows]
 
 
-def _loud(reference: Weights, windows: Sequence[Tuple[Array, int]]) -> Tuple[Array, int]:
+def _loud(reference: Weights, windows: Sequence[tuple[Array, int]]) -> tuple[Array, int]:
     """Return a window whose first layer goes beyond its upper bound."""
     window, n = windows[len(windows) // 2]
     x = window[0, :n].reshape(n, -1).astype(np.float64)
@@ -216,10 +213,10 @@ def _loud(reference: Weights, windows: Sequence[Tuple[Array, int]]) -> Tuple[Arr
 
 def _compare(
     stream: str,
-    windows: Sequence[Tuple[Array, int]],
+    windows: Sequence[tuple[Array, int]],
     contract: _Contract,
     evaluator: Evaluator,
-    references: Tuple[NumpyAcousticModel, RoundedReference],
+    references: tuple[NumpyAcousticModel, RoundedReference],
 ) -> Iterator[Difference]:
     exact, rounded = references
     runs = [
@@ -244,23 +241,23 @@ def _compare(
 
 
 def _run_reference(
-    windows: Sequence[Tuple[Array, int]], model: Union[NumpyAcousticModel, RoundedReference]
-) -> Iterator[Tuple[Array, Array, Array]]:
+    windows: Sequence[tuple[Array, int]], model: NumpyAcousticModel | RoundedReference
+) -> Iterator[tuple[Array, Array, Array]]:
     zeros = np.zeros((1, model.n_hidden))
-    state: Tuple[Array, Array] = (zeros, zeros)
+    state: tuple[Array, Array] = (zeros, zeros)
     for window, n in windows:
         probabilities, state = model.forward(window, n, state)
         yield probabilities, state[0], state[1]
 
 
 def _run_model(
-    windows: Sequence[Tuple[Array, int]], contract: _Contract, evaluator: Evaluator
-) -> Iterator[Tuple[Array, Array, Array]]:
+    windows: Sequence[tuple[Array, int]], contract: _Contract, evaluator: Evaluator
+) -> Iterator[tuple[Array, Array, Array]]:
     states = evaluator.make_state()
     size = contract.states[0] if contract.states else contract.inputs[PREVIOUS_C]
     c = h = np.zeros([int(n) for n in size.shape if not isinstance(n, tuple)], np.float32)
     for window, n in windows:
-        inputs: Dict[str, Array] = {INPUT_NODE: window}
+        inputs: dict[str, Array] = {INPUT_NODE: window}
         if contract.has_lengths:
             inputs[INPUT_LENGTHS] = np.array([n], np.int32)
         if not contract.states:

@@ -7,16 +7,16 @@ float16 values are rounded after each operation, and summed in float32.
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping, Optional, Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from streamer.arrays import Array
 from streamer.convert.coreml.model_file import ModelFile
 from streamer.errors import ConversionError
 
-Array = npt.NDArray[Any]
-States = Dict[str, Array]
+States = dict[str, Array]
 
 
 class Evaluator(Protocol):
@@ -26,9 +26,7 @@ class Evaluator(Protocol):
         """Return fresh states, all zeros; empty for a model without."""
         ...
 
-    def predict(
-        self, inputs: Mapping[str, Array], state: Optional[States] = None
-    ) -> Dict[str, Array]:
+    def predict(self, inputs: Mapping[str, Array], state: States | None = None) -> dict[str, Array]:
         """Run the model once.
 
         Args:
@@ -54,12 +52,12 @@ def create_evaluator(model: ModelFile) -> Evaluator:
     from streamer.convert.check.mil_program import MilProgram
     from streamer.convert.check.neural_network import NeuralNetwork
 
-    kinds: Dict[str, Any] = {"mlprogram": MilProgram, "neuralnetwork": NeuralNetwork}
+    kinds: dict[str, Any] = {"mlprogram": MilProgram, "neuralnetwork": NeuralNetwork}
     evaluator: Evaluator = kinds[model.kind](model)
     return evaluator
 
 
-def checked_inputs(model: ModelFile, inputs: Mapping[str, Array]) -> Dict[str, Array]:
+def checked_inputs(model: ModelFile, inputs: Mapping[str, Array]) -> dict[str, Array]:
     """Return the inputs as arrays of the types the model declares.
 
     Raises:

@@ -7,14 +7,14 @@ and lists of arrays, by the names of the MIL specification.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable
 
 import numpy as np
-import numpy.typing as npt
 
+from streamer.arrays import Array
 from streamer.errors import ConversionError
 
-Array = npt.NDArray[Any]
 Arguments = Mapping[str, Any]
 Operation = Callable[[Arguments], Sequence[Array]]
 
@@ -22,7 +22,7 @@ Operation = Callable[[Arguments], Sequence[Array]]
 MAX_ELEMENTS = 1 << 28
 
 #: The operations by name.
-OPERATIONS: Dict[str, Operation] = {}
+OPERATIONS: dict[str, Operation] = {}
 
 
 def unsupported(what: str) -> ConversionError:
@@ -56,7 +56,7 @@ def softmax(x: Array, axis: int) -> Array:
     return np.asarray(e / e.sum(axis=axis, keepdims=True))
 
 
-def number(a: Arguments, name: str, default: Optional[Any] = None) -> Any:
+def number(a: Arguments, name: str, default: Any | None = None) -> Any:
     """Return a scalar argument as a Python number."""
     value = a.get(name)
     if value is None:
@@ -67,12 +67,12 @@ def number(a: Arguments, name: str, default: Optional[Any] = None) -> Any:
     return array.reshape(()).item()
 
 
-def numbers(a: Arguments, name: str) -> List[int]:
+def numbers(a: Arguments, name: str) -> list[int]:
     """Return an argument of integers as a list."""
     return [int(n) for n in np.asarray(a[name]).ravel()]
 
 
-_UNARY: Dict[str, Callable[[Array], Array]] = {
+_UNARY: dict[str, Callable[[Array], Array]] = {
     "relu": lambda x: np.maximum(x, 0),
     "sigmoid": sigmoid,
     "tanh": np.tanh,
@@ -83,7 +83,7 @@ _UNARY: Dict[str, Callable[[Array], Array]] = {
     "logical_not": np.logical_not,
     "identity": lambda x: x,
 }
-_BINARY: Dict[str, Callable[[Array, Array], Array]] = {
+_BINARY: dict[str, Callable[[Array, Array], Array]] = {
     "add": np.add,
     "sub": np.subtract,
     "mul": np.multiply,
@@ -187,7 +187,7 @@ def _conv(a: Arguments) -> Array:
     return pointwise(x, weight.reshape(weight.shape[:2]), a.get("bias"))
 
 
-def pointwise(x: Array, matrix: Array, bias: Optional[Array]) -> Array:
+def pointwise(x: Array, matrix: Array, bias: Array | None) -> Array:
     """Return a 1x1 convolution: x (1, C, ...) and matrix (O, C) give (1, O, ...)."""
     if x.shape[0] != 1 or x.shape[1] != matrix.shape[1]:
         raise ValueError(f"x has shape {x.shape}, the kernel {matrix.shape}")
@@ -198,7 +198,7 @@ def pointwise(x: Array, matrix: Array, bias: Optional[Array]) -> Array:
 
 
 @_operation("lstm")
-def _lstm(a: Arguments) -> List[Array]:
+def _lstm(a: Arguments) -> list[Array]:
     expected = {
         "direction": "forward",
         "recurrent_activation": "sigmoid",
@@ -224,9 +224,9 @@ def lstm(
     c: Array,
     input_weights: Array,
     recurrent_weights: Array,
-    bias: Optional[Array],
-    clip: Optional[float] = None,
-) -> Tuple[Array, Array, Array]:
+    bias: Array | None,
+    clip: float | None = None,
+) -> tuple[Array, Array, Array]:
     """Return what an LSTM says at each step, and its h and c after the last.
 
     Args:
@@ -288,7 +288,7 @@ def _stack(a: Arguments) -> Array:
 
 
 @_operation("split")
-def _split(a: Arguments) -> List[Array]:
+def _split(a: Arguments) -> list[Array]:
     axis = number(a, "axis")
     if a.get("split_sizes") is not None:
         return np.split(a["x"], np.cumsum(numbers(a, "split_sizes"))[:-1], axis=axis)
@@ -374,7 +374,7 @@ def scatter(data: Array, indices: Array, updates: Array, axis: int, mode: str) -
 
 @_operation("slice_by_index")
 def _slice_by_index(a: Arguments) -> Array:
-    def mask(name: str) -> List[bool]:
+    def mask(name: str) -> list[bool]:
         if a.get(name) is None:
             return [False] * len(begin)
         return [bool(bit) for bit in np.asarray(a[name]).ravel()]
@@ -396,7 +396,7 @@ def slice_by_index(
     squeeze_mask: Sequence[bool],
 ) -> Array:
     """Return a slice of each axis; a set mask bit means from the start, to the end, or one."""
-    where: List[Any] = []
+    where: list[Any] = []
     for k, first in enumerate(begin):
         if squeeze_mask[k]:
             where.append(first)

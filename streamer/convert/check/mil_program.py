@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from streamer.convert.check.evaluator import Array, States, checked_inputs
+from streamer.arrays import Array
+from streamer.convert.check.evaluator import States, checked_inputs
 from streamer.convert.check.mil_ops import OPERATIONS, check_size, unpack_bits, unsupported
 from streamer.convert.coreml.model_file import BlobFile, ModelFile, broken, inside
 from streamer.errors import ConversionError
@@ -62,7 +64,7 @@ class MilProgram:
 
     def __init__(self, model: ModelFile) -> None:
         self._model = model
-        self._blobs: Dict[str, BlobFile] = {}
+        self._blobs: dict[str, BlobFile] = {}
         functions = model.spec.mlProgram.functions
         name = model.spec.description.defaultFunctionName or "main"
         if (
@@ -72,7 +74,7 @@ class MilProgram:
             raise broken(model.path, f"its program has no function {name}")
         function = functions[name]
         self._block = function.block_specializations[function.opset]
-        self._constants: Dict[str, Any] = {}
+        self._constants: dict[str, Any] = {}
         self._read_constants(self._block)
         self._state_types = {
             value.name: value.type.stateType.wrappedType
@@ -87,27 +89,25 @@ class MilProgram:
             for name, kind in self._state_types.items()
         }
 
-    def predict(
-        self, inputs: Mapping[str, Array], state: Optional[States] = None
-    ) -> Dict[str, Array]:
+    def predict(self, inputs: Mapping[str, Array], state: States | None = None) -> dict[str, Array]:
         """See `Evaluator.predict`."""
         if self._state_types and state is None:
             raise ConversionError(
                 f"{self._model.path.name} keeps states", "pass what make_state() returns"
             )
-        values: Dict[str, Any] = dict(self._constants)
+        values: dict[str, Any] = dict(self._constants)
         values.update(checked_inputs(self._model, inputs))
         results = self._run(self._block, values, {} if state is None else state)
         return dict(zip(self._block.outputs, results))
 
-    def matrices(self) -> List[Array]:
+    def matrices(self) -> list[Array]:
         """Return the constant matrices, without axes of one, as they are computed with."""
         arrays = [np.squeeze(a) for a in self._constants.values() if isinstance(a, np.ndarray)]
         return [a for a in arrays if a.ndim == 2 and a.dtype == np.float32]
 
     # ------------------------------------------------------------------ running
 
-    def _run(self, block: Any, values: Dict[str, Any], state: States) -> List[Array]:
+    def _run(self, block: Any, values: dict[str, Any], state: States) -> list[Array]:
         for operation in block.operations:
             kind = operation.type
             if kind == "const" or kind.startswith("constexpr_"):
@@ -141,7 +141,7 @@ class MilProgram:
         except KeyError as error:
             raise broken(self._model.path, f"nothing makes {error.args[0]}") from error
 
-    def _loop(self, operation: Any, values: Dict[str, Any], state: States) -> List[Array]:
+    def _loop(self, operation: Any, values: dict[str, Any], state: States) -> list[Array]:
         condition, body = operation.blocks
         carried = [values[b.name] for b in operation.inputs["loop_vars"].arguments]
         for _ in range(_MAX_TURNS):
@@ -154,15 +154,15 @@ class MilProgram:
             carried = self._run(body, scope, state)
         raise unsupported(f"loops of more than {_MAX_TURNS} turns")
 
-    def _write_state(self, operation: Any, values: Dict[str, Any], state: States) -> None:
+    def _write_state(self, operation: Any, values: dict[str, Any], state: States) -> None:
         name = operation.inputs["input"].arguments[0].name
         value = self._arguments(operation, values)["data"]
         if value.shape != state[name].shape:
             raise ValueError(f"{value.shape} is written to {name} of {state[name].shape}")
         state[name] = value
 
-    def _arguments(self, operation: Any, values: Dict[str, Any]) -> Dict[str, Any]:
-        arguments: Dict[str, Any] = {}
+    def _arguments(self, operation: Any, values: dict[str, Any]) -> dict[str, Any]:
+        arguments: dict[str, Any] = {}
         for name, argument in operation.inputs.items():
             bound = [
                 self._value(b.value) if b.WhichOneof("binding") == "value" else values.get(b.name)
@@ -219,7 +219,7 @@ class MilProgram:
                     self._model.path, f"{kind} {_name(operation)} does not fit: {error}"
                 ) from error
 
-    def _arguments_of_constant(self, operation: Any) -> Dict[str, Any]:
+    def _arguments_of_constant(self, operation: Any) -> dict[str, Any]:
         # Newer programs pass a compressed weight's parts as inputs, older ones as attributes.
         arguments = {}
         for name, argument in operation.inputs.items():
@@ -278,7 +278,7 @@ def _rounded(array: Array, data_type: int) -> Array:
     return array.astype(_TYPES[data_type].numpy, copy=False)
 
 
-def _fixed_shape(kind: Any) -> Tuple[int, ...]:
+def _fixed_shape(kind: Any) -> tuple[int, ...]:
     shape = tuple(int(d.constant.size) for d in kind.dimensions)
     check_size(float(np.prod(shape, dtype=float)))
     return shape

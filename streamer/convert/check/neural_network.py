@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable
 
 import numpy as np
 
+from streamer.arrays import Array
 from streamer.convert.check import mil_ops
-from streamer.convert.check.evaluator import Array, States, checked_inputs
+from streamer.convert.check.evaluator import States, checked_inputs
 from streamer.convert.check.mil_ops import check_size, sigmoid, softmax, unsupported
 from streamer.convert.coreml.model_file import ModelFile, broken
 
@@ -32,17 +34,15 @@ class NeuralNetwork:
             raise unsupported("networks with image preprocessing")
         # Unpacking weights takes longer than using them, and a loop uses them at each turn.
         # A message is kept with its array: its identity is the key.
-        self._weights: Dict[int, Tuple[Any, Array]] = {}
+        self._weights: dict[int, tuple[Any, Array]] = {}
 
     def make_state(self) -> States:
         """See `Evaluator.make_state`; this kind has none."""
         return {}
 
-    def predict(
-        self, inputs: Mapping[str, Array], state: Optional[States] = None
-    ) -> Dict[str, Array]:
+    def predict(self, inputs: Mapping[str, Array], state: States | None = None) -> dict[str, Array]:
         """See `Evaluator.predict`."""
-        values: Dict[str, Array] = {
+        values: dict[str, Array] = {
             name: array.astype(np.float32)
             for name, array in checked_inputs(self._model, inputs).items()
         }
@@ -52,7 +52,7 @@ class NeuralNetwork:
         except KeyError as error:
             raise broken(self._model.path, f"nothing makes {error.args[0]}") from error
 
-    def _run(self, network: Any, values: Dict[str, Array]) -> None:
+    def _run(self, network: Any, values: dict[str, Array]) -> None:
         for layer in network.layers:
             kind = layer.WhichOneof("layer")
             try:
@@ -75,7 +75,7 @@ class NeuralNetwork:
                 ) from error
             values.update(zip(layer.output, results))
 
-    def _loop(self, loop: Any, values: Dict[str, Array]) -> None:
+    def _loop(self, loop: Any, values: dict[str, Array]) -> None:
         most = loop.maxLoopIterations or _MAX_TURNS
         for _ in range(min(most, _MAX_TURNS)):
             self._run(loop.conditionNetwork, values)
@@ -148,7 +148,7 @@ def _activation(p: Any, x: Sequence[Array]) -> Array:
     kind = p.WhichOneof("NonlinearityType")
     if kind == "linear":
         return np.asarray(np.float32(p.linear.alpha) * x[0] + np.float32(p.linear.beta))
-    plain: Dict[str, Callable[[Array], Array]] = {
+    plain: dict[str, Callable[[Array], Array]] = {
         "ReLU": lambda v: np.maximum(v, 0),
         "sigmoid": sigmoid,
         "tanh": np.tanh,
@@ -194,7 +194,7 @@ def _concat(p: Any, x: Sequence[Array]) -> Array:
     return np.concatenate(list(x), axis=p.axis)
 
 
-def _split(p: Any, x: Sequence[Array]) -> List[Array]:
+def _split(p: Any, x: Sequence[Array]) -> list[Array]:
     if len(p.splitSizes):
         return np.split(x[0], np.cumsum([int(n) for n in p.splitSizes])[:-1], axis=p.axis)
     return np.split(x[0], int(p.numSplits), axis=p.axis)
@@ -210,7 +210,7 @@ def _slice(p: Any, x: Sequence[Array]) -> Array:
     axis = {0: -3, 1: -2, 2: -1}[p.axis]
     if p.endIndex < 0 or p.stride < 1:
         raise unsupported("slices with a negative end")
-    where: List[Any] = [slice(None)] * x[0].ndim
+    where: list[Any] = [slice(None)] * x[0].ndim
     where[axis] = slice(int(p.startIndex), int(p.endIndex), int(p.stride))
     return np.asarray(x[0][tuple(where)])
 
@@ -261,7 +261,7 @@ def _batched_matmul(p: Any, x: Sequence[Array]) -> Array:
 
 Layer = Callable[[Any, Sequence[Array]], Any]
 
-_LAYERS: Dict[str, Layer] = {
+_LAYERS: dict[str, Layer] = {
     "activation": _activation,
     "add": lambda p, x: _with_constant(np.add, x, p.alpha),
     "addBroadcastable": lambda p, x: x[0] + x[1],
@@ -327,7 +327,7 @@ def _convolution(p: Any, x: Sequence[Array], unpack: Unpack) -> Array:
     return mil_ops.pointwise(x[0], matrix[:, :, 0, 0], bias)
 
 
-def _lstm(p: Any, x: Sequence[Array], unpack: Unpack) -> List[Array]:
+def _lstm(p: Any, x: Sequence[Array], unpack: Unpack) -> list[Array]:
     kinds = [a.WhichOneof("NonlinearityType") for a in p.activations]
     params, weights = p.params, p.weightParams
     if kinds != ["sigmoid", "tanh", "tanh"]:
@@ -359,7 +359,7 @@ def _lstm(p: Any, x: Sequence[Array], unpack: Unpack) -> List[Array]:
     return [ys[:, :, :, None, None]] + [a[None, :, :, None, None] for a in (h, c)]
 
 
-_WEIGHTED: Dict[str, Callable[[Any, Sequence[Array], Unpack], Any]] = {
+_WEIGHTED: dict[str, Callable[[Any, Sequence[Array], Unpack], Any]] = {
     "convolution": _convolution,
     "innerProduct": _inner_product,
     "loadConstantND": _constant,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable
 
 import numpy as np
-import numpy.typing as npt
 
 from streamer.acoustic.contract import (
     INPUT_LENGTHS,
@@ -19,6 +19,7 @@ from streamer.acoustic.contract import (
     PREVIOUS_H,
 )
 from streamer.acoustic.weights import Weights
+from streamer.arrays import FloatArray
 from streamer.convert.check.checker import check_model
 from streamer.convert.check.evaluator import Evaluator, create_evaluator
 from streamer.convert.coreml.model_file import open_model
@@ -27,10 +28,8 @@ from streamer.decoding import Alphabet, create_decoder
 from streamer.errors import ConversionError
 from streamer.features import Framer, create_front_end
 
-FloatArray = npt.NDArray[np.float32]
-
 #: A recording and what is said in it.
-Sample = Tuple[FloatArray, str]
+Sample = tuple[FloatArray, str]
 
 
 @dataclass(frozen=True)
@@ -47,9 +46,9 @@ class Row:
 
     precision: str
     size_bytes: int
-    errors: Tuple[float, float, float]
+    errors: tuple[float, float, float]
     passed: bool
-    wer: Optional[float]
+    wer: float | None
 
 
 def precision_table(
@@ -146,7 +145,7 @@ class _Recogniser:
 def _word_error_rate(recognise: Callable[[FloatArray], str], samples: Sequence[Sample]) -> float:
     wrong = words = 0
     for recording, text in samples:
-        expected: List[str] = text.split()
+        expected: list[str] = text.split()
         wrong += word_errors(expected, recognise(recording).split())
         words += len(expected)
     return wrong / max(words, 1)

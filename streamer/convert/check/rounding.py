@@ -8,16 +8,12 @@ the reference.
 
 from __future__ import annotations
 
-from typing import Any, Dict, Tuple
-
 import numpy as np
-import numpy.typing as npt
 
 from streamer.acoustic.numpy_model import sigmoid, softmax_in_groups
 from streamer.acoustic.weights import Weights
+from streamer.arrays import Array
 from streamer.convert.coreml.palette import cluster
-
-Array = npt.NDArray[Any]
 
 
 def rounded_matrix(matrix: Array, precision: str) -> Array:
@@ -53,7 +49,7 @@ class RoundedReference:
         self._clip = weights.relu_clip
         self._groups = weights.groups
         n = self.n_hidden = weights.n_hidden
-        self._w: Dict[str, Array] = {}
+        self._w: dict[str, Array] = {}
         for name, array in weights.layers.items():
             if name == "lstm/kernel":
                 parts = (rounded_matrix(part, precision) for part in (array[:n], array[n:]))
@@ -68,8 +64,8 @@ class RoundedReference:
         )
 
     def forward(
-        self, window: Array, n: int, state: Tuple[Array, Array]
-    ) -> Tuple[Array, Tuple[Array, Array]]:
+        self, window: Array, n: int, state: tuple[Array, Array]
+    ) -> tuple[Array, tuple[Array, Array]]:
         """See `streamer.acoustic.numpy_model.NumpyAcousticModel.forward`."""
         x = self._round(window[0, :n].reshape(n, -1).astype(np.float32))
         for layer in ("layer_1", "layer_2", "layer_3"):

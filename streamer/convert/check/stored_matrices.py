@@ -9,19 +9,18 @@ computes, to the rounding of float16.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from streamer.acoustic.weights import Weights
+from streamer.arrays import Array
 from streamer.convert.check.mil_program import MilProgram
 from streamer.convert.check.neural_network import unpack_weights
 from streamer.convert.check.rounding import rounded_matrix
 from streamer.convert.check.stored_precision import layers
 from streamer.convert.coreml.model_file import ModelFile
-
-Array = npt.NDArray[Any]
 
 #: A stored matrix may be this many times as far from the reference's as our own rounding.
 _SLACK = 2.0
@@ -43,7 +42,7 @@ class MatrixError(NamedTuple):
 
 def match_matrices(
     file: ModelFile, evaluator: Any, reference: Weights, precision: str
-) -> Tuple[List[MatrixError], Optional[Weights]]:
+) -> tuple[list[MatrixError], Weights | None]:
     """Find each of the reference's matrices among those that a model stores.
 
     Args:
@@ -60,8 +59,8 @@ def match_matrices(
         stored = evaluator.matrices()
     else:
         stored = list(_of_network(file))
-    errors: List[MatrixError] = []
-    found: Dict[str, Array] = {}
+    errors: list[MatrixError] = []
+    found: dict[str, Array] = {}
     for name, wanted in _wanted(reference).items():
         error, nearest = _nearest(wanted, stored)
         own = rounded_matrix(wanted.T, precision).T
@@ -74,7 +73,7 @@ def match_matrices(
     return errors, _rebuilt(reference, found)
 
 
-def _wanted(reference: Weights) -> Dict[str, Array]:
+def _wanted(reference: Weights) -> dict[str, Array]:
     """Return the matrices as Core ML has them: outputs first, gates in the order i, f, o, z."""
     matrices = {
         name: array.T
@@ -87,8 +86,8 @@ def _wanted(reference: Weights) -> Dict[str, Array]:
     return {**matrices, "lstm/input": kernel[:, :n], "lstm/recurrent": kernel[:, n:]}
 
 
-def _rebuilt(reference: Weights, found: Dict[str, Array]) -> Weights:
-    rebuilt: Dict[str, Array] = dict(reference.layers)
+def _rebuilt(reference: Weights, found: dict[str, Array]) -> Weights:
+    rebuilt: dict[str, Array] = dict(reference.layers)
     kernel = np.concatenate([found.pop("lstm/input"), found.pop("lstm/recurrent")], axis=1)
     i, f, o, j = np.split(kernel.T, 4, axis=1)
     rebuilt["lstm/kernel"] = np.concatenate([i, j, f, o], axis=1)
@@ -97,7 +96,7 @@ def _rebuilt(reference: Weights, found: Dict[str, Array]) -> Weights:
     return dataclasses.replace(reference, layers=arrays)
 
 
-def _nearest(wanted: Array, stored: List[Array]) -> Tuple[float, Optional[Array]]:
+def _nearest(wanted: Array, stored: list[Array]) -> tuple[float, Array | None]:
     best, nearest = float("inf"), None
     for matrix in stored:
         if matrix.ndim != 2 or matrix.shape[0] != wanted.shape[0]:

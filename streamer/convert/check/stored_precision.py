@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator, List, Tuple
+from collections.abc import Iterator
+from typing import Any
 
 from streamer.convert.coreml.model_file import ModelFile
 
@@ -47,7 +48,7 @@ def program_operations(spec: Any) -> Iterator[Any]:
             yield from operations(block)
 
 
-def _of_program(spec: Any) -> List[Tuple[int, str]]:
+def _of_program(spec: Any) -> list[tuple[int, str]]:
     found = []
     for operation in program_operations(spec):
         parts = {**dict(operation.attributes)}
@@ -69,7 +70,7 @@ def _of_program(spec: Any) -> List[Tuple[int, str]]:
     return found
 
 
-def _of_network(spec: Any) -> List[Tuple[int, str]]:
+def _of_network(spec: Any) -> list[tuple[int, str]]:
     found = []
     for layer in layers(spec.neuralNetwork):
         for weights in _weights_of(getattr(layer, layer.WhichOneof("layer"))):

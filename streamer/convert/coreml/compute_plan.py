@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Dict, Iterator, Tuple
+from typing import Any
 
 #: What coremltools calls its devices, and what people call them.
 DEVICES = {
@@ -41,7 +42,7 @@ def describe_plan(plan: Any) -> str:
     Args:
         plan: a ``coremltools.models.compute_plan.MLComputePlan``.
     """
-    by_device: Dict[str, Counter[str]] = {}
+    by_device: dict[str, Counter[str]] = {}
     for layer, usage in _layers(plan):
         if usage is None:  # constants run nowhere
             continue
@@ -54,7 +55,7 @@ def describe_plan(plan: Any) -> str:
     return ", ".join(parts) if parts else "not told by this macOS"
 
 
-def _layers(plan: Any) -> Iterator[Tuple[str, Any]]:
+def _layers(plan: Any) -> Iterator[tuple[str, Any]]:
     """Yield the kind and the planned use of every layer."""
     structure = plan.model_structure
     if structure.program is not None:

@@ -6,7 +6,7 @@ import json
 import mmap
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Any
 
 from streamer.convert.coreml.toolkit import coremltools, quiet
 from streamer.errors import ConversionError
@@ -31,7 +31,7 @@ class Feature:
 
     name: str
     dtype: str
-    shape: Tuple[Union[int, Tuple[int, int]], ...]
+    shape: tuple[int | tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -53,18 +53,18 @@ class ModelFile:
     kind: str
     spec: Any
     root: Path
-    inputs: Tuple[Feature, ...]
-    outputs: Tuple[Feature, ...]
-    states: Tuple[Feature, ...]
-    metadata: Dict[str, str]
+    inputs: tuple[Feature, ...]
+    outputs: tuple[Feature, ...]
+    states: tuple[Feature, ...]
+    metadata: dict[str, str]
 
 
-def broken(path: Union[str, Path], why: str) -> ConversionError:
+def broken(path: str | Path, why: str) -> ConversionError:
     """Return the error for a file that is no usable Core ML model."""
     return ConversionError(f"{path} is not a usable Core ML model: {why}", "convert it again")
 
 
-def open_model(path: Union[str, Path]) -> ModelFile:
+def open_model(path: str | Path) -> ModelFile:
     """Read a ``.mlpackage`` or ``.mlmodel``.
 
     Raises:
@@ -155,7 +155,7 @@ def _feature(feature: Any) -> Feature:
         array = feature.type.stateType.arrayType
     if array is None:
         return Feature(feature.name, str(kind), ())
-    shape: List[Union[int, Tuple[int, int]]] = [int(n) for n in array.shape]
+    shape: list[int | tuple[int, int]] = [int(n) for n in array.shape]
     flexible = array.WhichOneof("ShapeFlexibility")
     if flexible == "shapeRange":
         bounds = [(int(r.lowerBound), int(r.upperBound)) for r in array.shapeRange.sizeRanges]
@@ -186,7 +186,7 @@ class BlobFile:
         except (OSError, ValueError) as error:
             raise broken(path, "the weights cannot be read") from error
 
-    def read(self, offset: int, bits: Optional[int], count: int) -> bytes:
+    def read(self, offset: int, bits: int | None, count: int) -> bytes:
         """Return ``count`` values of ``bits`` bits each, packed as they are.
 
         Raises:

@@ -20,17 +20,17 @@ differences, since comparisons and gathers would leave the accelerator.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, List, Sequence, Tuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from streamer.arrays import Array
 from streamer.convert.coreml.toolkit import coremltools
 
 if TYPE_CHECKING:
     from streamer.acoustic.weights import Weights
 
-Array = npt.NDArray[Any]
 
 #: The shapes a model can be written in.
 SHAPES = ("lstm", "unrolled", "stateful")
@@ -129,7 +129,7 @@ def build_program(
     target = deployment_target(ct, shape, dtype)
     body = _lstm_body if shape == "lstm" else _unrolled_body
 
-    def network(*inputs: Any) -> Tuple[Any, ...]:
+    def network(*inputs: Any) -> tuple[Any, ...]:
         given = dict(zip(names, inputs))
         length = mb.cast(x=given["input_lengths"], dtype=dtype) if lengths else None
         window = mb.cast(x=given["input_node"], dtype=dtype)
@@ -172,7 +172,7 @@ def deployment_target(ct: Any, shape: str, dtype: str) -> Any:
 
 def _lstm_body(
     mb: Any, layers: _Layers, n_steps: int, window: Any, length: Any, c: Any, h: Any
-) -> Tuple[Any, Any, Any]:
+) -> tuple[Any, Any, Any]:
     def dense(x: Any, name: str, clip: bool = True) -> Any:
         matrix, bias = layers.dense[name]
         x = mb.linear(x=x, weight=matrix, bias=bias, name=name)
@@ -220,7 +220,7 @@ def _lstm_body(
 
 def _unrolled_body(
     mb: Any, layers: _Layers, n_steps: int, window: Any, length: Any, c: Any, h: Any
-) -> Tuple[Any, Any, Any]:
+) -> tuple[Any, Any, Any]:
     n = layers.n_hidden
 
     def product(x: Any, matrix: Array, bias: Any, name: str) -> Any:
@@ -241,8 +241,8 @@ def _unrolled_body(
     recurrent = mb.const(val=layers.lstm_recurrent[:, :, None, None], name="lstm_recurrent")
     c = mb.reshape(x=c, shape=(1, n, 1, 1))
     h = mb.reshape(x=h, shape=(1, n, 1, 1))
-    cells: List[Any] = []
-    hiddens: List[Any] = []
+    cells: list[Any] = []
+    hiddens: list[Any] = []
     for step, from_input in enumerate(per_step):
         gates = mb.add(x=from_input, y=mb.conv(x=h, weight=recurrent, name=f"step_{step}"))
         i, f, o, z = _split(mb, gates, 4, axis=1)
@@ -273,12 +273,12 @@ def _split(mb: Any, x: Any, parts: int, axis: int) -> Sequence[Any]:
     return [x] if parts == 1 else list(mb.split(x=x, num_splits=parts, axis=axis))
 
 
-def _concat(mb: Any, values: List[Any]) -> Any:
+def _concat(mb: Any, values: list[Any]) -> Any:
     return values[0] if len(values) == 1 else mb.concat(values=values, axis=3)
 
 
 def _real_steps(
-    mb: Any, layers: _Layers, length: Any, n_steps: int, shape: Tuple[int, ...], first: int = 0
+    mb: Any, layers: _Layers, length: Any, n_steps: int, shape: tuple[int, ...], first: int = 0
 ) -> Any:
     """Return 1 for the steps before ``length - first`` and 0 for the others, in ``shape``."""
     steps = np.arange(first, first + n_steps, dtype=layers.number).reshape(shape)
@@ -286,7 +286,7 @@ def _real_steps(
 
 
 def _last_real_step(
-    mb: Any, layers: _Layers, length: Any, n_steps: int, shape: Tuple[int, ...]
+    mb: Any, layers: _Layers, length: Any, n_steps: int, shape: tuple[int, ...]
 ) -> Any:
     """Return 1 for step ``length - 1`` and 0 for the others, in ``shape``."""
     real = _real_steps(mb, layers, length, n_steps, shape)

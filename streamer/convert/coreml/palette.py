@@ -7,7 +7,7 @@ neither: sorted values make each cluster an interval.
 
 from __future__ import annotations
 
-from typing import Any, Tuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ _MAX_ROUNDS = 300
 
 def cluster(
     bits: int, weights: npt.NDArray[Any]
-) -> Tuple[npt.NDArray[np.float16], npt.NDArray[np.uint8]]:
+) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.uint8]]:
     """Choose 2**bits values for a matrix so that the mean square error is small.
 
     Args:

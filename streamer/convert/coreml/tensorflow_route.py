@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable
 
 from streamer.acoustic.contract import (
     INPUT_LENGTHS,
@@ -44,9 +45,9 @@ _OUTPUTS = (LOGITS, NEW_C, NEW_H)
 
 
 def convert_graph(
-    network: Union[str, Path],
-    path: Union[str, Path],
-    steps: Optional[int] = None,
+    network: str | Path,
+    path: str | Path,
+    steps: int | None = None,
     format: str = "mlprogram",
     precision: str = "fp16",
 ) -> Path:
@@ -93,7 +94,7 @@ def convert_graph(
     for name in (INPUT_LENGTHS, PREVIOUS_C, PREVIOUS_H):
         if name in shapes:
             inputs.append(ct.TensorType(name, shape=shapes[name]))
-    arguments: Dict[str, Any] = {"convert_to": format}
+    arguments: dict[str, Any] = {"convert_to": format}
     if format == "mlprogram":
         half = precision == "fp16"
         arguments["compute_precision"] = ct.precision.FLOAT16 if half else ct.precision.FLOAT32
@@ -122,15 +123,15 @@ def convert_graph(
 
 
 def convert_to_bundle_with_tensorflow(
-    network: Union[str, Path],
-    folder: Union[str, Path],
+    network: str | Path,
+    folder: str | Path,
     *,
     name: str = "",
-    steps: Optional[int] = None,
-    formats: Optional[Sequence[str]] = None,
-    precision: Optional[str] = None,
-    alphabet: Optional[Path] = None,
-    scorer: Optional[Path] = None,
+    steps: int | None = None,
+    formats: Sequence[str] | None = None,
+    precision: str | None = None,
+    alphabet: Path | None = None,
+    scorer: Path | None = None,
     licence: str = "",
     progress: Callable[[str], None] = lambda what: None,
 ) -> Bundle:
@@ -167,7 +168,7 @@ def convert_to_bundle_with_tensorflow(
             f"{source} does not say what its labels are",
             "give the model's alphabet.txt with --alphabet",
         )
-    networks: Dict[str, str] = {}
+    networks: dict[str, str] = {}
     with staging(folder) as place:
         for form in formats or ("mlprogram",):
             progress(f"converting to {form} with TensorFlow")
@@ -190,9 +191,9 @@ def convert_to_bundle_with_tensorflow(
     return read_bundle(Path(folder))
 
 
-def _input_shapes(graph: Graph, path: Path) -> Dict[str, Tuple[int, ...]]:
+def _input_shapes(graph: Graph, path: Path) -> dict[str, tuple[int, ...]]:
     """Return the shapes of the network's inputs; -1 stands for any number."""
-    shapes: Dict[str, Tuple[int, ...]] = {}
+    shapes: dict[str, tuple[int, ...]] = {}
     for name in (INPUT_NODE, INPUT_LENGTHS, PREVIOUS_C, PREVIOUS_H):
         node = graph.nodes.get(name)
         shape = None if node is None or node.op != "Placeholder" else graph.shape(node)
@@ -212,7 +213,7 @@ def _input_shapes(graph: Graph, path: Path) -> Dict[str, Tuple[int, ...]]:
     return shapes
 
 
-def _time_axis(shapes: Dict[str, Tuple[int, ...]], steps: Optional[int]) -> Optional[int]:
+def _time_axis(shapes: dict[str, tuple[int, ...]], steps: int | None) -> int | None:
     exported = shapes[INPUT_NODE][1]
     if exported < 1:
         return steps
@@ -249,7 +250,7 @@ def _load_definition(path: Path) -> Any:
 @contextlib.contextmanager
 def _without_descriptor_2() -> Any:
     """Keep what TensorFlow's libraries write straight to the terminal off it."""
-    saved: List[int] = []
+    saved: list[int] = []
     try:
         saved.append(os.dup(2))
         null = os.open(os.devnull, os.O_WRONLY)

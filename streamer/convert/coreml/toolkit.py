@@ -10,7 +10,8 @@ import contextlib
 import io
 import logging
 import warnings
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 from streamer.errors import ConversionError
 

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Union
+from typing import TYPE_CHECKING, Any
 
 from streamer.convert.coreml.network import MAX_STEPS, SHAPES, build_program, deployment_target
 from streamer.convert.coreml.palette import cluster
@@ -27,14 +27,14 @@ FORMATS = ("mlprogram", "neuralnetwork")
 _SUFFIXES = {"mlprogram": ".mlpackage", "neuralnetwork": ".mlmodel"}
 
 
-def model_path(folder: Union[str, Path], name: str, model_format: str = "mlprogram") -> Path:
+def model_path(folder: str | Path, name: str, model_format: str = "mlprogram") -> Path:
     """Return where a model of that name and kind belongs in a folder."""
     return Path(folder) / f"{name}{_SUFFIXES[model_format]}"
 
 
 def write_coreml(
     weights: Weights,
-    path: Union[str, Path],
+    path: str | Path,
     steps: int = 16,
     shape: str = "lstm",
     precision: str = "fp32",
@@ -94,7 +94,7 @@ def write_coreml(
 def save_model(
     model: Any,
     path: Path,
-    about: Dict[str, str],
+    about: dict[str, str],
     author: str = "",
     licence: str = "",
     version: str = "",
@@ -160,7 +160,7 @@ def _check_arguments(path: Path, steps: int, shape: str, precision: str, model_f
         )
 
 
-def _metadata(weights: Weights) -> Dict[str, str]:
+def _metadata(weights: Weights) -> dict[str, str]:
     """Return the description of the network as ``user_defined_metadata``."""
     about = {}
     for key, value in weights.description.items():

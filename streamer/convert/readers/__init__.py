@@ -19,7 +19,7 @@ __all__ = ["read_network"]
 _CORE_ML = (".mlmodel", ".mlpackage", ".mlmodelc")
 
 
-def read_network(path: Union[str, Path]) -> Weights:
+def read_network(path: str | Path) -> Weights:
     """Read a network in any form that is known.
 
     ``.pbmm``, ``.pb``, ``.tflite``, ``.safetensors``, ``.onnx`` (ours) and

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +57,7 @@ def read_checkpoint(path: Path) -> Weights:
     try:
         reader: Any = tensorflow.train.load_checkpoint(str(prefix))
         names = {name: name for name in reader.get_variable_to_shape_map()}
-        layers: Dict[str, Any] = {
+        layers: dict[str, Any] = {
             ours: np.asarray(reader.get_tensor(name), np.float32)
             for ours, name in layers_by_name(names).items()
         }

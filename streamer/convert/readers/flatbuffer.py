@@ -6,7 +6,7 @@ Every offset and length is checked against the file before it is used.
 from __future__ import annotations
 
 import struct
-from typing import Any, List, Optional
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -70,14 +70,14 @@ class Table:
         start, length = self._vector(index, kind.itemsize)
         return np.frombuffer(self._data[start : start + length * kind.itemsize], kind)
 
-    def table(self, index: int) -> Optional[Table]:
+    def table(self, index: int) -> Table | None:
         """Return a table, None if the field is left out."""
         position = self._field(index)
         if position is None:
             return None
         return Table(self._data, position + int(self._unpack("<I", position)), self._budget)
 
-    def tables(self, index: int) -> List[Table]:
+    def tables(self, index: int) -> list[Table]:
         """Return a vector of tables, empty if the field is left out."""
         start, length = self._vector(index, 4)
         self._budget.spend(length)
@@ -86,7 +86,7 @@ class Table:
             Table(self._data, at + int(self._unpack("<I", at)), self._budget) for at in positions
         ]
 
-    def _field(self, index: int) -> Optional[int]:
+    def _field(self, index: int) -> int | None:
         self._budget.spend()
         slot = 4 + 2 * index
         if slot + 2 > self._size:

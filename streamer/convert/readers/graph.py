@@ -8,13 +8,14 @@ memmapped_file_system.proto.
 from __future__ import annotations
 
 import bisect
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from streamer.arrays import Array
 from streamer.convert.readers.mapped_file import Budget, DamagedError, damaged, map_file
 from streamer.convert.readers.protobuf import (
     BYTES,
@@ -26,8 +27,6 @@ from streamer.convert.readers.protobuf import (
     fields,
     varints,
 )
-
-Array = npt.NDArray[Any]
 
 #: TensorFlow's DataType numbers, as far as DeepSpeech's graphs use them.
 DTYPES: Mapping[int, Any] = {1: np.float32, 2: np.float64, 3: np.int32, 9: np.int64, 19: np.float16}
@@ -53,7 +52,7 @@ class Node:
 
     name: str
     op: str
-    inputs: Tuple[str, ...]
+    inputs: tuple[str, ...]
     attributes: Mapping[str, memoryview] = field(repr=False)
 
 
@@ -71,11 +70,11 @@ class Graph:
     regions: Mapping[str, memoryview]
     budget: Budget = field(repr=False)
 
-    def of_kind(self, op: str) -> List[Node]:
+    def of_kind(self, op: str) -> list[Node]:
         """Return all nodes of a kind."""
         return [node for node in self.nodes.values() if node.op == op]
 
-    def number(self, node: Node, attribute: str) -> Optional[float]:
+    def number(self, node: Node, attribute: str) -> float | None:
         """Return an attribute that is a number, a bool or a type, None if it is missing."""
         raw = node.attributes.get(attribute)
         if raw is None:
@@ -89,7 +88,7 @@ class Graph:
                 result = as_float(value)
         return result
 
-    def shape(self, node: Node, attribute: str = "shape") -> Optional[Tuple[int, ...]]:
+    def shape(self, node: Node, attribute: str = "shape") -> tuple[int, ...] | None:
         """Return an attribute that is a shape (-1 where a size is free), None if it is missing."""
         raw = node.attributes.get(attribute)
         if raw is None:
@@ -99,7 +98,7 @@ class Graph:
                 return self._dimensions(as_bytes(value))
         return None
 
-    def text(self, node: Node, attribute: str) -> Optional[str]:
+    def text(self, node: Node, attribute: str) -> str | None:
         """Return an attribute that is a text, None if it is missing."""
         raw = node.attributes.get(attribute)
         if raw is None:
@@ -138,9 +137,9 @@ class Graph:
 
     def _tensor(self, name: str, data: memoryview) -> Array:
         kind = 0
-        shape: Tuple[int, ...] = ()
-        content: Optional[memoryview] = None
-        values: List[Any] = []
+        shape: tuple[int, ...] = ()
+        content: memoryview | None = None
+        values: list[Any] = []
         for number, wire_type, value in fields(data, self.budget):
             if number == 1:
                 kind = as_int(value)
@@ -164,7 +163,7 @@ class Graph:
             return _from_bytes(name, content, DTYPES[kind], shape, exact=True)
         return _filled(name, values, DTYPES[kind], shape)
 
-    def _dimensions(self, data: memoryview) -> Tuple[int, ...]:
+    def _dimensions(self, data: memoryview) -> tuple[int, ...]:
         sizes = []
         for number, _, value in fields(data, self.budget):
             if number == 2:
@@ -178,7 +177,7 @@ class Graph:
         return tuple(sizes)
 
 
-def _count(shape: Tuple[int, ...]) -> int:
+def _count(shape: tuple[int, ...]) -> int:
     # Python's own numbers: a product of hostile sizes must not wrap around.
     count = 1
     for size in shape:
@@ -187,7 +186,7 @@ def _count(shape: Tuple[int, ...]) -> int:
 
 
 def _from_bytes(
-    name: str, data: memoryview, dtype: Any, shape: Tuple[int, ...], exact: bool
+    name: str, data: memoryview, dtype: Any, shape: tuple[int, ...], exact: bool
 ) -> Array:
     needed = _count(shape) * np.dtype(dtype).itemsize
     if len(data) < needed or (exact and len(data) != needed):
@@ -196,7 +195,7 @@ def _from_bytes(
     return np.frombuffer(data[:needed], little).astype(dtype).reshape(shape)
 
 
-def _filled(name: str, values: List[Any], dtype: Any, shape: Tuple[int, ...]) -> Array:
+def _filled(name: str, values: list[Any], dtype: Any, shape: tuple[int, ...]) -> Array:
     """Expand TensorFlow's short form: the last value stands for all that follow."""
     count = _count(shape)
     if count > _MAX_FILLED or len(values) > count:
@@ -209,7 +208,7 @@ def _filled(name: str, values: List[Any], dtype: Any, shape: Tuple[int, ...]) ->
     return result.reshape(shape)
 
 
-def _floats(value: Any, wire_type: int) -> List[float]:
+def _floats(value: Any, wire_type: int) -> list[float]:
     if wire_type == FIXED32:
         return [as_float(value)]
     data = as_bytes(value)
@@ -240,7 +239,7 @@ def read_graph(path: Path) -> Graph:
     return Graph(nodes, regions, budget)
 
 
-def _package_regions(data: memoryview, budget: Budget) -> Dict[str, memoryview]:
+def _package_regions(data: memoryview, budget: Budget) -> dict[str, memoryview]:
     """Return the parts of a memory-mapped package, nothing if it is not one.
 
     Such a file ends with its directory and the 8-byte position of that.
@@ -270,7 +269,7 @@ def _package_regions(data: memoryview, budget: Budget) -> Dict[str, memoryview]:
     return regions
 
 
-def _directory(data: memoryview, budget: Budget) -> Dict[str, Tuple[int, int]]:
+def _directory(data: memoryview, budget: Budget) -> dict[str, tuple[int, int]]:
     elements = {}
     for number, _, value in fields(data, budget):
         if number != 1:
@@ -289,7 +288,7 @@ def _directory(data: memoryview, budget: Budget) -> Dict[str, Tuple[int, int]]:
     return elements
 
 
-def _nodes(data: memoryview, budget: Budget) -> Dict[str, Node]:
+def _nodes(data: memoryview, budget: Budget) -> dict[str, Node]:
     nodes = {}
     for number, wire_type, value in fields(data, budget):
         if number == 1 and wire_type == BYTES:
@@ -300,8 +299,8 @@ def _nodes(data: memoryview, budget: Budget) -> Dict[str, Node]:
 
 def _node(data: memoryview, budget: Budget) -> Node:
     name = op = ""
-    inputs: List[str] = []
-    attributes: Dict[str, memoryview] = {}
+    inputs: list[str] = []
+    attributes: dict[str, memoryview] = {}
     for number, _, value in fields(data, budget):
         if number == 1:
             name = as_text(value)

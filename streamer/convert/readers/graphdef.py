@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Dict, Mapping, Tuple
+from typing import Any
 
 import numpy as np
 
-from streamer.acoustic.weights import FloatArray, Weights
+from streamer.acoustic.weights import Weights
+from streamer.arrays import FloatArray
 from streamer.convert.readers.graph import Graph, Node, read_graph
 from streamer.convert.readers.mapped_file import DamagedError, damaged
 from streamer.convert.readers.metadata import describe
@@ -51,7 +53,7 @@ def _weights(graph: Graph) -> Weights:
     return Weights(arrays, description)
 
 
-def layers_by_name(found: Mapping[str, Any]) -> Dict[str, Any]:
+def layers_by_name(found: Mapping[str, Any]) -> dict[str, Any]:
     """Choose DeepSpeech's layers among variables, and give them our names.
 
     Args:
@@ -65,7 +67,7 @@ def layers_by_name(found: Mapping[str, Any]) -> Dict[str, Any]:
             "the network has layer normalisation, which is not supported",
             "train without --layer_norm",
         )
-    layers: Dict[str, Any] = {}
+    layers: dict[str, Any] = {}
     for layer in (1, 2, 3, 5, 6):
         for part in ("weights", "bias"):
             name = f"layer_{layer}/{part}"
@@ -98,18 +100,18 @@ def _scalar(graph: Graph, node: Node) -> float:
     raise DamagedError(f"{node.name} has no constant bound")
 
 
-def _geometry(graph: Graph) -> Dict[str, Any]:
+def _geometry(graph: Graph) -> dict[str, Any]:
     node = graph.nodes.get("input_node")
     shape = graph.shape(node) if node is not None else None
     if shape is None or len(shape) != 4 or shape[2] % 2 != 1 or min(shape[2:]) < 1:
         raise DamagedError(f"its input_node has shape {shape}")
-    geometry: Dict[str, Any] = {"n_context": shape[2] // 2, "n_input": shape[3]}
+    geometry: dict[str, Any] = {"n_context": shape[2] // 2, "n_input": shape[3]}
     if shape[1] > 0:
         geometry["n_steps"] = shape[1]
     return geometry
 
 
-def _lstm_attributes(graph: Graph) -> Dict[str, Any]:
+def _lstm_attributes(graph: Graph) -> dict[str, Any]:
     blocks = graph.of_kind("BlockLSTM")
     if len(blocks) != 1:
         raise DamagedError(f"it has {len(blocks)} BlockLSTM operations, not one")
@@ -124,8 +126,8 @@ def _lstm_attributes(graph: Graph) -> Dict[str, Any]:
     return {"forget_bias": _FORGET_BIAS_DEFAULT if bias is None else bias}
 
 
-def _metadata(graph: Graph) -> Dict[str, Any]:
-    values: Dict[str, Any] = {}
+def _metadata(graph: Graph) -> dict[str, Any]:
+    values: dict[str, Any] = {}
     for node in graph.nodes.values():
         if node.name.startswith(_METADATA) and node.op in ("Const", "ImmutableConst"):
             value = graph.constant(node).reshape(-1)
@@ -135,10 +137,10 @@ def _metadata(graph: Graph) -> Dict[str, Any]:
     return describe(values, _filters(graph))
 
 
-def _filters(graph: Graph) -> Dict[str, Any]:
+def _filters(graph: Graph) -> dict[str, Any]:
     """Return what the graph's own feature operations say of the front end."""
-    found: Dict[str, Any] = {}
-    wanted: Tuple[Tuple[str, str, str, Any], ...] = (
+    found: dict[str, Any] = {}
+    wanted: tuple[tuple[str, str, str, Any], ...] = (
         ("AudioSpectrogram", "window_size", "window_samples", int),
         ("AudioSpectrogram", "stride", "step_samples", int),
         ("Mfcc", "dct_coefficient_count", "n_coefficients", int),

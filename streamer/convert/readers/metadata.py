@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from typing import Any, Dict, List, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from streamer.convert.readers.mapped_file import DamagedError
 from streamer.features import DeepSpeechFrontEnd
@@ -20,7 +21,7 @@ _LARGEST: Mapping[str, int] = {
 }
 
 
-def read_alphabet(data: bytes) -> List[str]:
+def read_alphabet(data: bytes) -> list[str]:
     """Decode the alphabet inside a graph.
 
     uint16 count, then for each label uint16 index, uint16 length, UTF-8 text;
@@ -36,7 +37,7 @@ def read_alphabet(data: bytes) -> List[str]:
         DamagedError: it is cut short or inconsistent, or holds bytes that are not
             text, as that of a network that spells bytes does.
     """
-    labels: Dict[int, str] = {}
+    labels: dict[int, str] = {}
     try:
         (count,) = struct.unpack_from("<H", data, 0)
         position = 2
@@ -55,7 +56,7 @@ def read_alphabet(data: bytes) -> List[str]:
     return [labels[index] for index in range(len(labels))]
 
 
-def describe(metadata: Mapping[str, Any], filters: Mapping[str, Any]) -> Dict[str, Any]:
+def describe(metadata: Mapping[str, Any], filters: Mapping[str, Any]) -> dict[str, Any]:
     """Make the description of weights out of a graph's metadata constants.
 
     Args:
@@ -67,13 +68,13 @@ def describe(metadata: Mapping[str, Any], filters: Mapping[str, Any]) -> Dict[st
     Raises:
         DamagedError: a value makes no sense.
     """
-    description: Dict[str, Any] = {}
+    description: dict[str, Any] = {}
     rate = int(metadata.get("sample_rate", 16000))
     window_ms = int(metadata.get("feature_win_len", 32))
     step_ms = int(metadata.get("feature_win_step", 20))
     if not (1000 <= rate <= 192_000 and 1 <= step_ms <= 1000 and 1 <= window_ms <= 1000):
         raise DamagedError(f"features of {window_ms} ms every {step_ms} ms at {rate} Hz")
-    front_end: Dict[str, Any] = {
+    front_end: dict[str, Any] = {
         "sample_rate_hz": rate,
         "window_samples": rate * window_ms // 1000,
         "step_samples": rate * step_ms // 1000,

@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Optional, Tuple
+from typing import Any
 
 import numpy as np
 
-from streamer.acoustic.weights import FloatArray, Weights
+from streamer.acoustic.weights import Weights
+from streamer.arrays import FloatArray
 from streamer.convert.readers.mapped_file import Budget, DamagedError, damaged, map_file
 from streamer.convert.readers.protobuf import as_bytes, as_int, as_text, fields, varints
 from streamer.errors import ConversionError, ModelError
@@ -34,8 +35,8 @@ class _Tensor:
     """A constant of the graph, its values still in the mapped file."""
 
     kind: int
-    shape: Tuple[int, ...]
-    data: Optional[memoryview]
+    shape: tuple[int, ...]
+    data: memoryview | None
 
 
 def read_onnx(path: Path) -> Weights:
@@ -55,9 +56,9 @@ def read_onnx(path: Path) -> Weights:
         raise damaged(path, "an ONNX network of streamer", reason) from error
 
 
-def _read_model(data: memoryview, budget: Budget) -> Tuple[Dict[str, _Tensor], Dict[str, Any]]:
-    tensors: Dict[str, _Tensor] = {}
-    description: Optional[Dict[str, Any]] = None
+def _read_model(data: memoryview, budget: Budget) -> tuple[dict[str, _Tensor], dict[str, Any]]:
+    tensors: dict[str, _Tensor] = {}
+    description: dict[str, Any] | None = None
     for number, _, value in fields(data, budget):
         if number == 7:
             for inner, _, inner_value in fields(as_bytes(value), budget):
@@ -73,10 +74,10 @@ def _read_model(data: memoryview, budget: Budget) -> Tuple[Dict[str, _Tensor], D
     return tensors, description
 
 
-def _read_tensor(data: memoryview, budget: Budget) -> Tuple[str, _Tensor]:
+def _read_tensor(data: memoryview, budget: Budget) -> tuple[str, _Tensor]:
     name, kind = "", 0
-    shape: Tuple[int, ...] = ()
-    content: Optional[memoryview] = None
+    shape: tuple[int, ...] = ()
+    content: memoryview | None = None
     for number, wire_type, value in fields(data, budget):
         if number == 1:
             shape += tuple(varints(value, wire_type, budget))
@@ -91,7 +92,7 @@ def _read_tensor(data: memoryview, budget: Budget) -> Tuple[str, _Tensor]:
     return name, _Tensor(kind, shape, content)
 
 
-def _read_description(data: memoryview) -> Dict[str, Any]:
+def _read_description(data: memoryview) -> dict[str, Any]:
     if len(data) > _MAX_DESCRIPTION_BYTES:
         raise DamagedError("its description is longer than any")
     try:
@@ -103,7 +104,7 @@ def _read_description(data: memoryview) -> Dict[str, Any]:
     return description
 
 
-def _array(tensors: Dict[str, _Tensor], name: str, dimensions: int) -> FloatArray:
+def _array(tensors: dict[str, _Tensor], name: str, dimensions: int) -> FloatArray:
     tensor = tensors.get(name)
     if tensor is None:
         raise DamagedError(f"there is no {name}")
@@ -117,13 +118,13 @@ def _array(tensors: Dict[str, _Tensor], name: str, dimensions: int) -> FloatArra
     return np.frombuffer(tensor.data, "<f4").astype(np.float32).reshape(tensor.shape)
 
 
-def _weights(tensors: Dict[str, _Tensor], description: Dict[str, Any]) -> Weights:
+def _weights(tensors: dict[str, _Tensor], description: dict[str, Any]) -> Weights:
     if any(name.endswith("_quantized") for name in tensors):
         raise ConversionError(
             "an 8-bit ONNX network has lost what other forms need",
             "convert from the float32 one or from the original model",
         )
-    layers: Dict[str, FloatArray] = {}
+    layers: dict[str, FloatArray] = {}
     for layer in (1, 2, 3, 5, 6):
         for part, dimensions in (("weights", 2), ("bias", 1)):
             name = f"layer_{layer}/{part}"

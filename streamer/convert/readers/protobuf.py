@@ -7,7 +7,8 @@ nothing is copied: fields are views into the mapped file.
 from __future__ import annotations
 
 import struct
-from typing import Iterator, List, Tuple, Union
+from collections.abc import Iterator
+from typing import Union
 
 from streamer.convert.readers.mapped_file import Budget, DamagedError
 
@@ -17,7 +18,7 @@ Value = Union[int, memoryview]
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
 
-def read_varint(data: memoryview, position: int) -> Tuple[int, int]:
+def read_varint(data: memoryview, position: int) -> tuple[int, int]:
     """Read a varint of at most 64 bits.
 
     Args:
@@ -42,7 +43,7 @@ def read_varint(data: memoryview, position: int) -> Tuple[int, int]:
     raise DamagedError("a number is longer than any can be")
 
 
-def fields(data: memoryview, budget: Budget) -> Iterator[Tuple[int, int, Value]]:
+def fields(data: memoryview, budget: Budget) -> Iterator[tuple[int, int, Value]]:
     """Go through the fields of a message.
 
     Args:
@@ -130,7 +131,7 @@ def as_float(value: Value) -> float:
     return float(struct.unpack("<f", struct.pack("<I", value))[0])
 
 
-def varints(value: Value, wire_type: int, budget: Budget) -> List[int]:
+def varints(value: Value, wire_type: int, budget: Budget) -> list[int]:
     """Return a repeated integer field's numbers, packed or one at a time.
 
     Raises:

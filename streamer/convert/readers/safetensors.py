@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Union
 
 from streamer.acoustic.weights import LAYER_NAMES, Weights
 from streamer.errors import ModelError
@@ -13,7 +12,7 @@ from streamer.errors import ModelError
 METADATA_KEY = "streamer"
 
 
-def read_safetensors(path: Union[str, Path]) -> Weights:
+def read_safetensors(path: str | Path) -> Weights:
     """Read what `write_safetensors` wrote.
 
     The file is mapped, and each array copied out of the map once.

@@ -9,14 +9,16 @@ Field numbers are those of TensorFlow Lite's schema.fbs.
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from streamer.acoustic.weights import FloatArray, Weights
+from streamer.acoustic.weights import Weights
+from streamer.arrays import FloatArray
 from streamer.convert.readers.flatbuffer import Table
 from streamer.convert.readers.mapped_file import Budget, DamagedError, damaged, map_file
 from streamer.convert.readers.metadata import describe
@@ -66,7 +68,7 @@ class Tensor:
     """
 
     name: str
-    shape: Tuple[int, ...]
+    shape: tuple[int, ...]
     kind: int
     data: memoryview
     scales: npt.NDArray[Any]
@@ -86,8 +88,8 @@ class Operation:
     """
 
     op: str
-    inputs: Tuple[int, ...]
-    outputs: Tuple[int, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
     activation: int
 
 
@@ -102,10 +104,10 @@ class LiteGraph:
         outputs: numbers of the tensors that come out.
     """
 
-    tensors: List[Tensor]
-    operations: List[Operation]
-    inputs: Tuple[int, ...]
-    outputs: Tuple[int, ...]
+    tensors: list[Tensor]
+    operations: list[Operation]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
 
 
 def read_tflite(path: Path) -> Weights:
@@ -161,11 +163,11 @@ def _op_name(table: Table) -> str:
     return table.text(1) if code == _CUSTOM else OP_NAMES.get(code, f"BUILTIN_{code}")
 
 
-def _indices(table: Table, index: int) -> Tuple[int, ...]:
+def _indices(table: Table, index: int) -> tuple[int, ...]:
     return tuple(int(i) for i in table.numbers(index, "i4")[:4096])
 
 
-def _tensor(table: Table, buffers: List[memoryview]) -> Tensor:
+def _tensor(table: Table, buffers: list[memoryview]) -> Tensor:
     shape = _indices(table, 0)
     if len(shape) > 8 or min(shape, default=0) < 0:
         raise DamagedError(f"a tensor has shape {shape}")
@@ -185,7 +187,7 @@ def _tensor(table: Table, buffers: List[memoryview]) -> Tensor:
     )
 
 
-def _operation(table: Table, codes: List[str]) -> Operation:
+def _operation(table: Table, codes: list[str]) -> Operation:
     code = int(table.number(0, "I"))
     if code >= len(codes):
         raise DamagedError("an operation is of no kind")
@@ -203,7 +205,7 @@ class _Finder:
 
     def __init__(self, graph: LiteGraph) -> None:
         self._graph = graph
-        self._made_by: Dict[int, Operation] = {
+        self._made_by: dict[int, Operation] = {
             output: operation for operation in graph.operations for output in operation.outputs
         }
 
@@ -212,7 +214,7 @@ class _Finder:
         names = ("layer_1", "layer_2", "layer_3", "lstm", "layer_5", "layer_6")
         if len(dense) != len(names):
             raise DamagedError(f"it has {len(dense)} matrices, not {len(names)}")
-        layers: Dict[str, FloatArray] = {}
+        layers: dict[str, FloatArray] = {}
         for name, operation in zip(names, dense):
             hidden = name in ("layer_1", "layer_2", "layer_3", "layer_5")
             if operation.activation != (_RELU if hidden else 0):
@@ -226,9 +228,9 @@ class _Finder:
         description["relu_clip"] = self._relu_clip()
         return Weights(layers, description)
 
-    def _dense_operations(self) -> List[Operation]:
+    def _dense_operations(self) -> list[Operation]:
         """Return one matrix product for each matrix, in the order of the network."""
-        found: Dict[int, Operation] = {}
+        found: dict[int, Operation] = {}
         for operation in self._graph.operations:
             if operation.op == "FULLY_CONNECTED":
                 if len(operation.inputs) < 2:
@@ -239,7 +241,7 @@ class _Finder:
 
     def _check_lstm(self, operation: Operation) -> None:
         """Make sure that the gates are in TensorFlow's order and nothing is added to them."""
-        uses: Dict[int, str] = {}
+        uses: dict[int, str] = {}
         for user in self._graph.operations:
             for tensor in user.inputs:
                 uses.setdefault(tensor, user.op)
@@ -252,7 +254,7 @@ class _Finder:
         if gates != ["LOGISTIC", "TANH", "LOGISTIC", "LOGISTIC"]:
             raise DamagedError(f"the gates of its LSTM go through {', '.join(gates) or 'nothing'}")
 
-    def _matrix_and_bias(self, operation: Operation) -> Tuple[FloatArray, FloatArray]:
+    def _matrix_and_bias(self, operation: Operation) -> tuple[FloatArray, FloatArray]:
         matrix = self._constant(operation.inputs[1])
         if matrix.ndim != 2:
             raise DamagedError(f"a matrix has shape {matrix.shape}")
@@ -290,7 +292,7 @@ class _Finder:
             raise DamagedError(f"its layers are clipped at {sorted(clips)}")
         return clips.pop()
 
-    def _geometry(self) -> Dict[str, Any]:
+    def _geometry(self) -> dict[str, Any]:
         for tensor in map(self._tensor, self._graph.inputs):
             if tensor.name.split(":")[0] == "input_node":
                 shape = tensor.shape
@@ -299,8 +301,8 @@ class _Finder:
                 return {"n_context": shape[2] // 2, "n_input": shape[3], "n_steps": shape[1]}
         raise DamagedError("it has no input_node")
 
-    def _metadata(self) -> Dict[str, Any]:
-        values: Dict[str, Any] = {}
+    def _metadata(self) -> dict[str, Any]:
+        values: dict[str, Any] = {}
         for tensor in self._graph.tensors:
             if tensor.name.startswith(_METADATA) and len(tensor.data):
                 name = tensor.name[len(_METADATA) :]
@@ -364,6 +366,6 @@ def _first_string(data: memoryview) -> bytes:
     return bytes(data[start:end])
 
 
-def tensor_dtype(tensor: Tensor) -> Optional[str]:
+def tensor_dtype(tensor: Tensor) -> str | None:
     """Return a tensor's type by NumPy's short name, None for strings and others."""
     return _DTYPES.get(tensor.kind)

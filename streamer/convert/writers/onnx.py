@@ -6,7 +6,7 @@ import json
 import logging
 import tempfile
 from pathlib import Path
-from typing import Any, List, Union
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +19,8 @@ from streamer.acoustic.contract import (
     PREVIOUS_C,
     PREVIOUS_H,
 )
-from streamer.acoustic.weights import FloatArray, Weights
+from streamer.acoustic.weights import Weights
+from streamer.arrays import FloatArray
 from streamer.convert.readers.onnx import DESCRIPTION_KEY, TENSORFLOW_TO_ONNX
 from streamer.convert.steps import check_steps
 from streamer.errors import ConversionError
@@ -30,7 +31,7 @@ IR_VERSION = 7
 
 
 def write_onnx(
-    weights: Weights, path: Union[str, Path], steps: int = 16, input_lengths: bool = True
+    weights: Weights, path: str | Path, steps: int = 16, input_lengths: bool = True
 ) -> None:
     """Write a network as ``.onnx``, float32, with a fixed number of steps.
 
@@ -60,7 +61,7 @@ def write_onnx(
 
 
 def write_onnx_int8(
-    weights: Weights, path: Union[str, Path], steps: int = 16, input_lengths: bool = True
+    weights: Weights, path: str | Path, steps: int = 16, input_lengths: bool = True
 ) -> None:
     """Write a network as ``.onnx`` with 8-bit weights, dynamically quantised.
 
@@ -84,7 +85,7 @@ def write_onnx_int8(
         quantise_onnx(plain, path)
 
 
-def quantise_onnx(source: Union[str, Path], path: Union[str, Path]) -> None:
+def quantise_onnx(source: str | Path, path: str | Path) -> None:
     """Quantise the weights of a float32 ``.onnx`` file to 8 bits.
 
     Args:
@@ -143,14 +144,14 @@ def _build(onnx: Any, weights: Weights, steps: int, input_lengths: bool) -> Any:
     float_type, int_type = onnx.TensorProto.FLOAT, onnx.TensorProto.INT32
     n, labels = weights.n_hidden, weights.n_labels
     width = 2 * weights.n_context + 1
-    nodes: List[Any] = []
-    constants: List[Any] = []
+    nodes: list[Any] = []
+    constants: list[Any] = []
 
     def constant(name: str, value: Any) -> str:
         constants.append(numbers.from_array(np.ascontiguousarray(value), name))
         return name
 
-    def node(kind: str, inputs: List[str], output: str, **attributes: Any) -> str:
+    def node(kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
         nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
         return output
 

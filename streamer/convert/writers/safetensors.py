@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Union
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from streamer.convert.readers.safetensors import METADATA_KEY
 from streamer.errors import ConversionError
 
 
-def write_safetensors(weights: Weights, path: Union[str, Path]) -> None:
+def write_safetensors(weights: Weights, path: str | Path) -> None:
     """Write weights as a safetensors file, the description in its metadata.
 
     Args:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -61,7 +60,7 @@ class KenlmHeader:
     """
 
     order: int
-    counts: Tuple[int, ...]
+    counts: tuple[int, ...]
     kind: int
     start: int
     size: int
@@ -205,13 +204,13 @@ class TrieLayout:
     prob_bits: int
     backoff_bits: int
     unigrams: int
-    middles: Tuple[Middle, ...]
+    middles: tuple[Middle, ...]
     longest: int
     longest_bits: int
     end: int
 
 
-def trie_layout(data: memoryview, header: int, counts: Tuple[int, ...], kind: int) -> TrieLayout:
+def trie_layout(data: memoryview, header: int, counts: tuple[int, ...], kind: int) -> TrieLayout:
     """Work out a model of sorted tables, quantised or not, pointers compressed or not."""
     at = quantiser = header + 8 + 8 * counts[0]
     floats = prob_bits = backoff_bits = 0

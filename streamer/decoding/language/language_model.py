@@ -7,17 +7,14 @@ Scores are common logarithms, as KenLM's.
 from __future__ import annotations
 
 import math
-from typing import Dict, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from streamer.arrays import longer
+from streamer.arrays import FloatArray, IntArray, longer
 from streamer.decoding.language.n_grams import Contexts, NGrams
 from streamer.decoding.language.recurrent_model import RecurrentModel
-
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
 
 _LN_10 = math.log(10)
 
@@ -25,8 +22,8 @@ _LN_10 = math.log(10)
 class _Told(NamedTuple):
     """What the recurrent model knows of words it was told."""
 
-    words: Tuple[int, ...]
-    row: Tuple[FloatArray, ...]
+    words: tuple[int, ...]
+    row: tuple[FloatArray, ...]
 
 
 class LanguageModel:
@@ -48,9 +45,9 @@ class LanguageModel:
         self,
         n_grams: NGrams,
         words: Sequence[str],
-        recurrent: Optional[RecurrentModel] = None,
+        recurrent: RecurrentModel | None = None,
         share: float = 0.0,
-        boosts: Optional[Mapping[int, float]] = None,
+        boosts: Mapping[int, float] | None = None,
     ) -> None:
         self._n_grams = n_grams
         self._n_words = len(words)
@@ -80,11 +77,11 @@ class LanguageModel:
         self._known = self._n_grams.begin().take(np.zeros(256, np.int64))
         self._count = 1
         self._worth = np.zeros(256, np.float32)
-        self._behind: Dict[int, int] = {}
+        self._behind: dict[int, int] = {}
         if self._recurrent is not None:
             # Rows of the recurrent model's memory, of those histories that were asked for.
             self._memory = self._recurrent.begin()
-            self._rows: Dict[int, int] = {0: 0}
+            self._rows: dict[int, int] = {0: 0}
         return 0
 
     def tell(self, words: Sequence[int]) -> int:
@@ -111,7 +108,7 @@ class LanguageModel:
             self._rows[history] = row
         return history
 
-    def score(self, histories: IntArray, words: IntArray) -> Tuple[IntArray, FloatArray]:
+    def score(self, histories: IntArray, words: IntArray) -> tuple[IntArray, FloatArray]:
         """Let words follow histories; return the histories then and the words' scores."""
         known = self._behind
         keys = (histories * self._n_words + words).tolist()
@@ -156,10 +153,10 @@ class LanguageModel:
 
     def _append(
         self,
-        parents: Union[IntArray, int],
+        parents: IntArray | int,
         words: IntArray,
-        before: Union[IntArray, int],
-        scores: Union[FloatArray, float],
+        before: IntArray | int,
+        scores: FloatArray | float,
         known: Contexts,
     ) -> int:
         """Write histories down; return the number of the first.

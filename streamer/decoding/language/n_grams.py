@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import mmap
 import struct
-from typing import Dict, List, NamedTuple, Sequence, Tuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from streamer.arrays import FloatArray, IntArray
 from streamer.decoding.language.kenlm_file import (
     TODO,
     KenlmHeader,
@@ -25,8 +27,6 @@ from streamer.decoding.language.kenlm_file import (
 )
 from streamer.errors import ScorerError
 
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
 _Bits = npt.NDArray[np.uint64]
 
 _MULTIPLIER = np.uint64(0xC6A4A7935BD1E995)
@@ -115,7 +115,7 @@ class NGrams:
         contexts.backoffs[:, 0] = self._backoff[self._begin]
         return contexts
 
-    def score(self, contexts: Contexts, words: IntArray) -> Tuple[Contexts, FloatArray]:
+    def score(self, contexts: Contexts, words: IntArray) -> tuple[Contexts, FloatArray]:
         """Let words follow texts.
 
         Args:
@@ -133,7 +133,7 @@ class NGrams:
         except IndexError:
             raise ScorerError("The scorer's language model is damaged", TODO) from None
 
-    def _score(self, contexts: Contexts, words: IntArray) -> Tuple[Contexts, FloatArray]:
+    def _score(self, contexts: Contexts, words: IntArray) -> tuple[Contexts, FloatArray]:
         numbers = self._numbers[words]
         following = self._nothing(len(words))
         following.words[:, 0] = numbers
@@ -201,7 +201,7 @@ class NGrams:
             begin, end, low, high = begin[still], end[still], low[still], high[still]
         return found
 
-    def _values(self, place: int, table: _Bits, bit: IntArray) -> Tuple[FloatArray, FloatArray]:
+    def _values(self, place: int, table: _Bits, bit: IntArray) -> tuple[FloatArray, FloatArray]:
         """Return probabilities and backoffs of entries; those of the longest mean nothing."""
         value = _read(table, bit)
         if not self._tables:
@@ -246,7 +246,7 @@ def _floats(bits: _Bits) -> FloatArray:
 
 def _tables(
     data: memoryview, layout: TrieLayout, order: int
-) -> List[Tuple[FloatArray, FloatArray]]:
+) -> list[tuple[FloatArray, FloatArray]]:
     """Return the values that probabilities and backoffs are rounded to, of each length from 2.
 
     Empty where nothing is rounded. The longest n-grams have no backoffs: one of 0 stands there.
@@ -275,7 +275,7 @@ def _numbers(hashes: npt.NDArray[np.uint64], words: Sequence[str]) -> IntArray:
 def _murmur(words: Sequence[bytes]) -> npt.NDArray[np.uint64]:
     """Hash words as KenLM does (MurmurHash64A, seed 0), words of one length at once."""
     hashes = np.zeros(len(words), np.uint64)
-    by_length: Dict[int, List[int]] = {}
+    by_length: dict[int, list[int]] = {}
     for place, word in enumerate(words):
         by_length.setdefault(len(word), []).append(place)
     for length, places in by_length.items():

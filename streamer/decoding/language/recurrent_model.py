@@ -12,18 +12,16 @@ table in 8 bits with a scale for each word, the rest in half precision.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Dict, Mapping, Sequence, Tuple, Union
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from threadpoolctl import ThreadpoolController
 
-from streamer.arrays import longer
+from streamer.arrays import FloatArray, IntArray, longer
 from streamer.errors import ModelError
-
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
 
 #: What the word vectors are multiplied by on their way in.
 INPUT_SCALE = 8.0
@@ -48,7 +46,7 @@ class Memory:
         self.cell = np.zeros((64, width), np.float32)
         self.query = np.zeros((64, n_vector), np.float32)
 
-    def row(self, number: int) -> Tuple[FloatArray, FloatArray, FloatArray]:
+    def row(self, number: int) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return a row as `append` takes it."""
         rows = slice(number, number + 1)
         return self.hidden[rows].copy(), self.cell[rows].copy(), self.query[rows].copy()
@@ -81,7 +79,7 @@ class RecurrentModel:
 
     def __init__(self, tensors: Mapping[str, npt.NDArray[Any]]) -> None:
         words = tensors["words"].tobytes().decode("utf-8").split()
-        self._number: Dict[str, int] = {word: i for i, word in enumerate(words)}
+        self._number: dict[str, int] = {word: i for i, word in enumerate(words)}
         self._table = tensors["table"]
         self._scale = tensors["table_scale"]
         self._bias = tensors["bias"]
@@ -113,7 +111,7 @@ class RecurrentModel:
         nothing.append(*(np.zeros((1, n), np.float32) for n in (width, width, n_vector)))
         self._beginning = nothing.row(self.remember(nothing, np.array([0]), np.array([self.end])))
 
-    def tensors(self) -> Dict[str, FloatArray]:
+    def tensors(self) -> dict[str, FloatArray]:
         """Return the arrays of `write_recurrent_model`."""
         return {
             "table": self._table * self._scale[:, None],
@@ -145,13 +143,13 @@ class RecurrentModel:
         with self._threads.limit(limits=1, user_api="blas"):
             return memory.append(*self._step(memory, rows, words))
 
-    def score(self, memory: Memory, rows: IntArray, words: Union[IntArray, int]) -> FloatArray:
+    def score(self, memory: Memory, rows: IntArray, words: IntArray | int) -> FloatArray:
         """Return the common logarithms of words' probabilities behind texts, float32 (n,)."""
         vectors = self._table[words].astype(np.float32)
         worth = np.einsum("...j,...j", memory.query[rows], vectors)
         return np.asarray((worth * self._scale[words] + self._bias[words]) / _LN_10, np.float32)
 
-    def _step(self, memory: Memory, rows: IntArray, words: IntArray) -> Tuple[FloatArray, ...]:
+    def _step(self, memory: Memory, rows: IntArray, words: IntArray) -> tuple[FloatArray, ...]:
         """Return what is remembered one word later: hidden state, cell, and query."""
         width = self._width
         # Several words follow a text, and a word several texts: each is multiplied once.
@@ -179,7 +177,7 @@ def _product(rows: FloatArray, matrix: FloatArray) -> FloatArray:
     return product
 
 
-def read_recurrent_model(path: Union[str, Path]) -> RecurrentModel:
+def read_recurrent_model(path: str | Path) -> RecurrentModel:
     """Read a model.
 
     Raises:
@@ -199,7 +197,7 @@ def read_recurrent_model(path: Union[str, Path]) -> RecurrentModel:
 
 
 def write_recurrent_model(
-    path: Union[str, Path], words: Sequence[str], tensors: Mapping[str, FloatArray]
+    path: str | Path, words: Sequence[str], tensors: Mapping[str, FloatArray]
 ) -> None:
     """Write a model, rounded as its file is.
 
@@ -212,7 +210,7 @@ def write_recurrent_model(
 
     table = np.asarray(tensors["table"], np.float32)
     scale = np.maximum(np.abs(table).max(axis=1), 1e-8) / 127
-    rounded: Dict[str, npt.NDArray[Any]] = {
+    rounded: dict[str, npt.NDArray[Any]] = {
         "words": np.frombuffer("".join(word + "\n" for word in words).encode("utf-8"), np.uint8),
         "table": np.round(table / scale[:, None]).astype(np.int8),
         "table_scale": scale.astype(np.float32),

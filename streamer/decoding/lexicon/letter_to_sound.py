@@ -10,10 +10,10 @@ them from a pronouncing dictionary.
 from __future__ import annotations
 
 import itertools
-from typing import Dict, Iterator, List, Mapping, Tuple
+from collections.abc import Iterator, Mapping
 
 #: The phonemes of the CMU pronouncing dictionary, without the digits that mark stress.
-PHONEMES: Tuple[str, ...] = tuple(
+PHONEMES: tuple[str, ...] = tuple(
     "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG "
     "OW OY P R S SH T TH UH UW V W Y Z ZH".split()
 )
@@ -25,7 +25,7 @@ NEIGHBOURS = (1, -1, 2, -2, 3, -3, 4, -4, 5)
 EDGE = "_"
 
 #: A way to say a word, by numbers in `PHONEMES`.
-Pronunciation = Tuple[int, ...]
+Pronunciation = tuple[int, ...]
 
 
 def contexts(word: str, index: int) -> Iterator[str]:
@@ -48,13 +48,13 @@ class LetterToSound:
     """
 
     def __init__(self, rules: Mapping[str, Pronunciation]) -> None:
-        self.rules: Dict[str, Pronunciation] = dict(rules)
+        self.rules: dict[str, Pronunciation] = dict(rules)
 
     def pronounce(self, word: str) -> Pronunciation:
         """Return how a word is probably spoken; letters without any rule are silent."""
         return self.variants(word, 1)[0]
 
-    def variants(self, word: str, most: int) -> List[Pronunciation]:
+    def variants(self, word: str, most: int) -> list[Pronunciation]:
         """Return ways in which a word may be spoken, the likeliest first.
 
         In the others one letter or two stand for what a rule with fewer neighbours says.
@@ -63,12 +63,12 @@ class LetterToSound:
             word: the word.
             most: how many ways at most.
         """
-        answers: List[List[Pronunciation]] = []
+        answers: list[list[Pronunciation]] = []
         for index in range(len(word)):
             found = [self.rules[c] for c in contexts(word, index) if c in self.rules]
             answers.append(list(dict.fromkeys(reversed(found))) or [()])
         others = [(i, answer) for i, known in enumerate(answers) for answer in known[1:3]]
-        ways: Dict[Pronunciation, None] = {}
+        ways: dict[Pronunciation, None] = {}
         for count in range(3):
             for changes in itertools.combinations(others, count):
                 if len(ways) == most:

@@ -11,8 +11,9 @@ import functools
 import gzip
 import re
 import zlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Mapping, Union
+from typing import Callable
 
 import numpy as np
 
@@ -37,7 +38,7 @@ class Lexicon:
 
     def __init__(
         self,
-        words: Mapping[str, List[Pronunciation]],
+        words: Mapping[str, list[Pronunciation]],
         rules: Callable[[], LetterToSound],
     ) -> None:
         self.words = words
@@ -48,7 +49,7 @@ class Lexicon:
         """The letter-to-sound rules."""
         return self._rules()
 
-    def pronunciations(self, word: str) -> List[Pronunciation]:
+    def pronunciations(self, word: str) -> list[Pronunciation]:
         """Return how a word may be spoken; a guess if it is not listed, [] if there is none.
 
         A word with an apostrophe at its end may be listed without its "'s".
@@ -60,7 +61,7 @@ class Lexicon:
             return [(*said, _plural(said)) for said in self.words[word[:-2]]]
         return self.guesses(word, 1)
 
-    def guesses(self, word: str, most: int) -> List[Pronunciation]:
+    def guesses(self, word: str, most: int) -> list[Pronunciation]:
         """Return how a word is spoken by the rules alone; [] if they have nothing for it."""
         return [said for said in self.rules.variants(word, most) if said]
 
@@ -73,7 +74,7 @@ def _plural(said: Pronunciation) -> int:
     return _NUMBER["S" if said and said[-1] in _VOICELESS else "Z"]
 
 
-class _Listed(Mapping[str, List[Pronunciation]]):
+class _Listed(Mapping[str, list[Pronunciation]]):
     """The words of a lexicon's file, looked up in its text: as a dict they take ten times as much.
 
     Args:
@@ -109,7 +110,7 @@ class _Listed(Mapping[str, List[Pronunciation]]):
                 high = middle
         return low
 
-    def __getitem__(self, word: str) -> List[Pronunciation]:
+    def __getitem__(self, word: str) -> list[Pronunciation]:
         key = word.encode("utf-8") + b"\t"
         ways = []
         for line in range(self._find(key[:-1]), len(self._bounds) - 1):
@@ -139,7 +140,7 @@ _PHONEME = b"(?:" + "|".join(sorted(PHONEMES, key=len, reverse=True)).encode() +
 _LINES = re.compile(rb"(?:[^\t\n]+\t" + _PHONEME + rb"(?: " + _PHONEME + rb")*\n)*")
 
 
-def read_lexicon(path: Union[str, Path]) -> Lexicon:
+def read_lexicon(path: str | Path) -> Lexicon:
     """Read a lexicon.
 
     Raises:
@@ -164,8 +165,8 @@ def read_lexicon(path: Union[str, Path]) -> Lexicon:
     return Lexicon(_Listed(lines), lambda: _read_rules(rules, path))
 
 
-def _read_rules(text: bytes, path: Union[str, Path]) -> LetterToSound:
-    rules: Dict[str, Pronunciation] = {}
+def _read_rules(text: bytes, path: str | Path) -> LetterToSound:
+    rules: dict[str, Pronunciation] = {}
     try:
         for line in text.decode("utf-8").split("\n"):
             if line:
@@ -179,7 +180,7 @@ def _read_rules(text: bytes, path: Union[str, Path]) -> LetterToSound:
     return LetterToSound(rules)
 
 
-def write_lexicon(lexicon: Lexicon, path: Union[str, Path]) -> None:
+def write_lexicon(lexicon: Lexicon, path: str | Path) -> None:
     """Write a lexicon; the same one always gives the same bytes."""
     lines = [_FIRST_LINE]
     for word, ways in sorted(lexicon.words.items()):

@@ -9,7 +9,8 @@ word with the label of the space.
 from __future__ import annotations
 
 import struct
-from typing import Any, Dict, List, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -56,7 +57,7 @@ _MAX_BEGINNINGS = 6 << 20
 _MAX_LETTERS = 16 << 20
 
 
-def read_words(data: memoryview, offset: int, n_labels: int) -> List[Letters]:
+def read_words(data: memoryview, offset: int, n_labels: int) -> list[Letters]:
     """List the words of an aligned ConstFst.
 
     Args:
@@ -91,7 +92,7 @@ def read_words(data: memoryview, offset: int, n_labels: int) -> List[Letters]:
     return _expand(start, states, arcs, np.uint8 if n_labels < 256 else np.uint16)
 
 
-def _tables(data: memoryview, offset: int) -> Tuple[int, Records, Records]:
+def _tables(data: memoryview, offset: int) -> tuple[int, Records, Records]:
     """Return start state, states and arcs of a ConstFst, all within the file."""
     try:
         (magic,) = struct.unpack_from("<i", data, offset)
@@ -123,7 +124,7 @@ def _expand(
     states: Records,
     arcs: Records,
     letter: npt.DTypeLike,
-) -> List[Letters]:
+) -> list[Letters]:
     """Follow all paths at once, a letter at a time, and keep those that end a word."""
     final = np.isfinite(states["weight"])
     first = states["first_arc"].astype(np.int64)
@@ -178,12 +179,12 @@ def write_fst(words: Sequence[Sequence[int]], position: int) -> bytes:
 
 def _minimal_acceptor(
     words: Sequence[Sequence[int]],
-) -> Tuple[Records, Records]:
+) -> tuple[Records, Records]:
     """Build the smallest acyclic automaton from sorted words (Daciuk and others, 2000)."""
     # A state is its arcs (label, next) and whether it ends a word; equal states are shared.
-    register: Dict[Tuple[bool, Tuple[Tuple[int, int], ...]], int] = {}
-    finished: List[Tuple[bool, Tuple[Tuple[int, int], ...]]] = []
-    path: List[Tuple[List[bool], List[Tuple[int, int]], int]] = [([False], [], 0)]
+    register: dict[tuple[bool, tuple[tuple[int, int], ...]], int] = {}
+    finished: list[tuple[bool, tuple[tuple[int, int], ...]]] = []
+    path: list[tuple[list[bool], list[tuple[int, int]], int]] = [([False], [], 0)]
 
     def close_down_to(depth: int) -> None:
         while len(path) - 1 > depth:
@@ -195,7 +196,7 @@ def _minimal_acceptor(
                 finished.append(key)
             path[-1][1].append((label, number))
 
-    previous: Tuple[int, ...] = ()
+    previous: tuple[int, ...] = ()
     for word in sorted(set(tuple(word) for word in words)):
         common = 0
         while common < min(len(word), len(previous)) and word[common] == previous[common]:
@@ -227,7 +228,7 @@ def _align(position: int) -> int:
     return -(-position // _ALIGNMENT) * _ALIGNMENT
 
 
-def _string(data: memoryview, position: int) -> Tuple[bytes, int]:
+def _string(data: memoryview, position: int) -> tuple[bytes, int]:
     """Read a string of OpenFst's: its length, then its bytes."""
     (length,) = struct.unpack_from("<i", data, position)
     if not 0 <= length <= 64 or position + 4 + length > len(data):

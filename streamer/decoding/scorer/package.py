@@ -12,9 +12,9 @@ import contextlib
 import mmap
 import os
 import struct
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, List, Sequence, Union
 
 import numpy as np
 
@@ -74,7 +74,7 @@ class Scorer:
             data = _map(self.path)
             return NGrams(data, read_kenlm_header(data), words)
 
-    def words(self, alphabet: Alphabet) -> List[str]:
+    def words(self, alphabet: Alphabet) -> list[str]:
         """List the words, sorted.
 
         Args:
@@ -88,7 +88,7 @@ class Scorer:
                 f"{self.path.name} is made for models that spell bytes",
                 "use a scorer that was made for letters",
             )
-        words: List[str] = []
+        words: list[str] = []
         with _blaming(self.path):
             data = _map(self.path)
             blocks = read_words(data, self.kenlm_size + _HEADER.size, len(alphabet))
@@ -104,7 +104,7 @@ class Scorer:
         return sorted({word.strip(" ") for word in words} - {""})
 
 
-def read_scorer(path: Union[str, Path]) -> Scorer:
+def read_scorer(path: str | Path) -> Scorer:
     """Look at a scorer package: its headers are read, its sizes and tables checked.
 
     Raises:
@@ -138,8 +138,8 @@ def read_scorer(path: Union[str, Path]) -> Scorer:
 
 
 def write_scorer(
-    path: Union[str, Path],
-    kenlm_path: Union[str, Path],
+    path: str | Path,
+    kenlm_path: str | Path,
     words: Sequence[str],
     alphabet: Alphabet,
     alpha: float,

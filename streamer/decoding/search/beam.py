@@ -21,14 +21,13 @@ import contextlib
 import ctypes
 import math
 import sys
-from typing import Dict, List, Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from streamer.arrays import longer
+from streamer.arrays import FloatArray, longer
 from streamer.decoding.alphabet import Alphabet
-from streamer.decoding.decoder import FloatArray
 from streamer.decoding.language.language_model import LanguageModel
 from streamer.decoding.language.recurrent_model import RecurrentModel
 from streamer.decoding.scorer.package import Scorer
@@ -87,8 +86,8 @@ class BeamSearch:
         scorer: Scorer,
         settings: DecodingSettings,
         user_words: Sequence[UserWord] = (),
-        spelling: Optional[Spelling] = None,
-        recurrent: Optional[RecurrentModel] = None,
+        spelling: Spelling | None = None,
+        recurrent: RecurrentModel | None = None,
     ) -> None:
         spelling = spelling or Letters(alphabet)
         alpha = scorer.alpha if settings.lm_alpha is None else settings.lm_alpha
@@ -136,8 +135,8 @@ class BeamSearch:
 
     def _plant(self, kept: Sequence[int], scores: FloatArray) -> None:
         """Make the tree of words, and places: its nodes, then the root once for each last token."""
-        ways: List[List[int]] = []
-        numbers: List[int] = []
+        ways: list[list[int]] = []
+        numbers: list[int] = []
         try:
             for number in kept:
                 for way in self._spelling.ways(self._words[number]):
@@ -210,9 +209,9 @@ class BeamSearch:
             # Half words only: nothing in the lexicon ends here. What came before them counts.
             self._event = np.array([self._last_word(event) for event in self._event.tolist()])
 
-    def paths(self, n: int) -> List[Path]:
+    def paths(self, n: int) -> list[Path]:
         """Return up to n hypotheses of distinct text, likeliest first."""
-        found: Dict[str, Path] = {}
+        found: dict[str, Path] = {}
         order = np.argsort(-self._total, kind="stable")
         for event, score in zip(self._event[order].tolist(), self._total[order].tolist()):
             said = self._trace(event)
@@ -237,7 +236,7 @@ class BeamSearch:
         known = self._said.get(event)
         if known is not None:
             return known
-        heard: List[Heard] = []
+        heard: list[Heard] = []
         before = event
         while before >= 0 and (not heard or self._heard[before, 3] < 0):
             before, token, frame, word = self._heard[before].tolist()
@@ -305,7 +304,7 @@ class BeamSearch:
             stay_blank, np.concatenate(labels), np.concatenate(words), stay,
         )  # fmt: skip
 
-    def _children(self, place: _IntArray, frame: _Scores) -> Tuple[_IntArray, _IntArray]:
+    def _children(self, place: _IntArray, frame: _Scores) -> tuple[_IntArray, _IntArray]:
         """Return where hypotheses may go: which ones, and the nodes below them."""
         counts = self._n_children[place]
         parent = np.repeat(np.arange(len(place)), counts)
@@ -319,7 +318,7 @@ class BeamSearch:
 
     def _endings(
         self, child: _IntArray, score: _Scores, floor: float
-    ) -> Tuple[_IntArray, _IntArray]:
+    ) -> tuple[_IntArray, _IntArray]:
         """Return the words that may end: at which of the nodes, and their numbers."""
         counts = self._tree.n_words[child]
         ending = np.repeat(np.arange(len(child)), counts)
@@ -384,7 +383,7 @@ def _give_back() -> None:
             ctypes.CDLL(None).malloc_trim(0)
 
 
-def _boosts(user_words: Sequence[UserWord], alphabet: Alphabet) -> Dict[str, float]:
+def _boosts(user_words: Sequence[UserWord], alphabet: Alphabet) -> dict[str, float]:
     """Check the user's words and return their weights."""
     for word in user_words:
         if not alphabet.can_spell(word.word) or " " in word.word:

@@ -7,13 +7,14 @@ drives any of them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import List, Protocol, Sequence, Tuple
+from typing import Protocol
 
 import numpy as np
 
+from streamer.arrays import FloatArray
 from streamer.decoding.alphabet import Alphabet
-from streamer.decoding.decoder import FloatArray
 
 #: What n-grams look back on: a 5-gram on four words.
 N_GRAM_CONTEXT = 4
@@ -33,8 +34,8 @@ class Path:
 
     score: float
     text: str
-    frames: Tuple[int, ...]
-    labels: Tuple[int, ...]
+    frames: tuple[int, ...]
+    labels: tuple[int, ...]
 
 
 class Search(Protocol):
@@ -71,7 +72,7 @@ class Search(Protocol):
         """Complete the last words: nothing follows."""
         ...
 
-    def paths(self, n: int) -> List[Path]:
+    def paths(self, n: int) -> list[Path]:
         """Return up to n hypotheses of distinct text, likeliest first; at least one."""
         ...
 
@@ -86,7 +87,7 @@ def spell(alphabet: Alphabet, words: Sequence[str]) -> FloatArray:
     A search that hears them stands where it would stand after them, its
     language model included: so a search is started in the middle of a sentence.
     """
-    path: List[int] = []
+    path: list[int] = []
     for label in alphabet.encode("".join(word + " " for word in words)):
         if path and path[-1] == label:
             path.append(alphabet.blank)

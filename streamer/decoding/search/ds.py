@@ -10,13 +10,14 @@ from __future__ import annotations
 import importlib
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path as FilePath
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any
 
 import numpy as np
 
+from streamer.arrays import FloatArray
 from streamer.decoding.alphabet import Alphabet, write_alphabet
-from streamer.decoding.decoder import FloatArray
 from streamer.decoding.scorer.package import Scorer
 from streamer.decoding.search.contract import N_GRAM_CONTEXT, Path, tell_letters
 from streamer.decoding.settings import DS_BEAM, DS_CUTOFF_TOP_N, DecodingSettings
@@ -30,7 +31,7 @@ _PACKAGES = ("ds_ctcdecoder", "coqui_stt_ctcdecoder")
 _CUTOFF_PROB = 1.0
 
 
-def find_ds_package() -> Optional[str]:
+def find_ds_package() -> str | None:
     """Name the installed package of DeepSpeech's decoder, None without one."""
     for name in _PACKAGES:
         try:
@@ -62,7 +63,7 @@ class DsSearch:
     def __init__(
         self,
         alphabet: Alphabet,
-        scorer: Optional[Scorer],
+        scorer: Scorer | None,
         settings: DecodingSettings,
         user_words: Sequence[UserWord] = (),
     ) -> None:
@@ -120,7 +121,7 @@ class DsSearch:
     def end(self) -> None:
         """Nothing to do: this decoder counts the last word as finished at any time."""
 
-    def paths(self, n: int) -> List[Path]:
+    def paths(self, n: int) -> list[Path]:
         """Return up to n hypotheses, likeliest first."""
         return [
             Path(
@@ -138,8 +139,8 @@ class DsSearch:
 
 
 def _hot_words(
-    user_words: Sequence[UserWord], scorer: Optional[Scorer], alphabet: Alphabet, alpha: float
-) -> Dict[bytes, float]:
+    user_words: Sequence[UserWord], scorer: Scorer | None, alphabet: Alphabet, alpha: float
+) -> dict[bytes, float]:
     """Turn user words into hot words, whose boost the decoder multiplies by alpha."""
     if not user_words:
         return {}

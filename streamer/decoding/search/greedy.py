@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import List, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
+from streamer.arrays import FloatArray
 from streamer.decoding.alphabet import Alphabet
-from streamer.decoding.decoder import FloatArray
 from streamer.decoding.search.contract import N_GRAM_CONTEXT, Path, letter_path, tell_letters
 
 #: Below this a probability counts as this much, so that its logarithm is finite.
@@ -31,7 +31,7 @@ class GreedySearch:
 
     def begin(self) -> None:
         """Forget everything."""
-        self._labels: List[int] = []
+        self._labels: list[int] = []
         self._score = 0.0
 
     def step(self, probabilities: FloatArray) -> None:
@@ -48,7 +48,7 @@ class GreedySearch:
     def end(self) -> None:
         """Nothing is left to complete."""
 
-    def paths(self, n: int) -> List[Path]:
+    def paths(self, n: int) -> list[Path]:
         """Return the one hypothesis there is."""
         return [letter_path(self._score, self._labels, self._alphabet)]
 

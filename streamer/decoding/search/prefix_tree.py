@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
+from streamer.arrays import FloatArray
+
 IntArray = npt.NDArray[np.int32]
 
 #: What a node is worth below which there is no word.

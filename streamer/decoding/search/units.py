@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import List, NamedTuple, Optional, Protocol, Sequence, Tuple
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from streamer.arrays import FloatArray
 from streamer.decoding.alphabet import Alphabet
-from streamer.decoding.decoder import FloatArray
 from streamer.decoding.lexicon.letter_to_sound import PHONEMES
 from streamer.decoding.lexicon.lexicon import Lexicon
 from streamer.errors import ModelError
@@ -30,7 +31,7 @@ class Heard(NamedTuple):
 
     token: int
     frame: int
-    word: Optional[str]
+    word: str | None
 
 
 class Said(NamedTuple):
@@ -43,8 +44,8 @@ class Said(NamedTuple):
     """
 
     text: str
-    frames: Tuple[int, ...]
-    labels: Tuple[int, ...]
+    frames: tuple[int, ...]
+    labels: tuple[int, ...]
 
 
 class Spelling(Protocol):
@@ -58,9 +59,9 @@ class Spelling(Protocol):
 
     n_tokens: int
     blank: int
-    silence: Optional[int]
+    silence: int | None
 
-    def ways(self, word: str) -> List[List[int]]:
+    def ways(self, word: str) -> list[list[int]]:
         """Return the tokens of a word, for each way to say it.
 
         Raises:
@@ -72,7 +73,7 @@ class Spelling(Protocol):
         """Return natural logarithms for all tokens, float32 (n, n_tokens)."""
         ...
 
-    def last_frame(self) -> Optional[FloatArray]:
+    def last_frame(self) -> FloatArray | None:
         """Return a frame that completes the last words, as `Search.step` takes it.
 
         None if nothing has to be heard for that.
@@ -95,10 +96,10 @@ class Letters:
         self._alphabet = alphabet
         self.n_tokens = len(alphabet) + 1
         self.blank = alphabet.blank
-        self.silence: Optional[int] = alphabet.space
+        self.silence: int | None = alphabet.space
         self._index = {label: i for i, label in enumerate(alphabet.labels)}
 
-    def ways(self, word: str) -> List[List[int]]:
+    def ways(self, word: str) -> list[list[int]]:
         """See `Spelling.ways`."""
         return [[*[self._index[letter] for letter in word], self._alphabet.space]]
 
@@ -107,7 +108,7 @@ class Letters:
         heard = np.maximum(probabilities[:, : self.n_tokens], np.float32(_FLOOR))
         return np.asarray(np.log(heard), np.float32)
 
-    def last_frame(self) -> Optional[FloatArray]:
+    def last_frame(self) -> FloatArray | None:
         """See `Spelling.last_frame`: nothing but a space."""
         frame = np.zeros((1, self.n_tokens), np.float32)
         frame[0, self._alphabet.space] = 1.0
@@ -140,10 +141,10 @@ class Phonemes:
         self._first = len(alphabet) + 1
         self._lexicon = lexicon
         self.blank = len(PHONEMES)
-        self.silence: Optional[int] = None
+        self.silence: int | None = None
         self.n_tokens = self.blank + 1
 
-    def ways(self, word: str) -> List[List[int]]:
+    def ways(self, word: str) -> list[list[int]]:
         """See `Spelling.ways`."""
         ways = self._lexicon.pronunciations(word)
         if word not in self._lexicon.words and ways == self._lexicon.guesses(word, 1):
@@ -156,7 +157,7 @@ class Phonemes:
         heard = np.maximum(probabilities[:, self._first :], np.float32(_FLOOR))
         return np.asarray(np.log(heard), np.float32)
 
-    def last_frame(self) -> Optional[FloatArray]:
+    def last_frame(self) -> FloatArray | None:
         """See `Spelling.last_frame`."""
         return None
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import List, Sequence, Tuple
 
 from streamer.events import Final
 
@@ -25,7 +25,7 @@ class Cue:
 
     start_ms: int
     end_ms: int
-    lines: Tuple[str, ...]
+    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class CueMaker:
     def __init__(self) -> None:
         self._end_ms = 0
 
-    def cues(self, event: Final) -> List[Cue]:
+    def cues(self, event: Final) -> list[Cue]:
         """Return the cues of a final; none for a final without words.
 
         Whatever the times of the words, cues come out in order, at least a
@@ -69,7 +69,7 @@ def _ms(seconds: float) -> int:
     return round(max(seconds, 0.0) * 1000)
 
 
-def _timed_words(event: Final) -> List[_Timed]:
+def _timed_words(event: Final) -> list[_Timed]:
     """Give each word of the text its times.
 
     Mostly they are the recognised words one to one. Where they are not
@@ -97,14 +97,14 @@ def _timed_words(event: Final) -> List[_Timed]:
     return timed
 
 
-def _pieces(word: str) -> List[str]:
+def _pieces(word: str) -> list[str]:
     """Cut a word that is longer than a line."""
     width = MAX_LINE_CHARACTERS
     return [word[i : i + width] for i in range(0, len(word), width)]
 
 
-def _split(words: Sequence[_Timed]) -> List[List[_Timed]]:
-    groups: List[List[_Timed]] = []
+def _split(words: Sequence[_Timed]) -> list[list[_Timed]]:
+    groups: list[list[_Timed]] = []
     for word in words:
         if groups and not _must_break(groups[-1], word):
             groups[-1].append(word)
@@ -124,7 +124,7 @@ def _must_break(group: Sequence[_Timed], word: _Timed) -> bool:
     )
 
 
-def _lines(texts: Sequence[str]) -> Tuple[str, ...]:
+def _lines(texts: Sequence[str]) -> tuple[str, ...]:
     """Wrap words into lines, evenly where it takes two."""
     text = " ".join(texts)
     lines = _wrap(text, MAX_LINE_CHARACTERS)
@@ -138,5 +138,5 @@ def _lines(texts: Sequence[str]) -> Tuple[str, ...]:
     return tuple(lines)
 
 
-def _wrap(text: str, width: int) -> List[str]:
+def _wrap(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)

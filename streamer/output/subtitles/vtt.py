@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TextIO, Union
+from typing import TextIO
 
 from streamer.events import Event, Final
 from streamer.output.clock import clock_ms
@@ -18,7 +18,7 @@ class VttWriter:
         self._cues = CueMaker()
         self._put("WEBVTT\n\n")
 
-    def write(self, item: Union[Event, Edit]) -> None:
+    def write(self, item: Event | Edit) -> None:
         """Write a final's cues."""
         if not isinstance(item, Final):
             return

@@ -11,7 +11,8 @@ frame is a single write.
 
 from __future__ import annotations
 
-from typing import Callable, List, Sequence
+from collections.abc import Sequence
+from typing import Callable
 
 _ERASE_BELOW = "\x1b[J"
 _ERASE_TO_END = "\x1b[K"
@@ -37,7 +38,7 @@ class Painter:
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
-        self._rows: List[str] = []
+        self._rows: list[str] = []
         self._unknown = True
         self._hidden = False
 

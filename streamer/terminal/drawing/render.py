@@ -6,7 +6,7 @@ because a row that fills the last column makes some terminals wrap and others no
 
 from __future__ import annotations
 
-from typing import List, Sequence, Tuple
+from collections.abc import Sequence
 
 from rich.cells import cell_len
 from rich.style import Style
@@ -18,7 +18,7 @@ from streamer.terminal.drawing.wrapping import printable, wrap
 from streamer.terminal.view_state import Note, Scrolled, Undone, ViewState
 
 #: The keys, in the order of the help.
-KEYS: Tuple[Tuple[str, str], ...] = (
+KEYS: tuple[tuple[str, str], ...] = (
     ("space", "pause, resume"),
     ("enter", "end the utterance"),
     ("u", "undo the last line"),
@@ -57,7 +57,7 @@ def render(state: ViewState, width: int, height: int, theme: Theme) -> Text:
     columns = max(width - 1, 8)
     room = max(height - 1, 2)
     status = pack(status_facts(state, theme), columns, theme)
-    extra: List[Text] = []
+    extra: list[Text] = []
     if state.message:
         extra += _plain(state.message, columns, theme.warning)
     if state.help:
@@ -69,7 +69,7 @@ def render(state: ViewState, width: int, height: int, theme: Theme) -> Text:
     return Text("\n", end="").join(rows)
 
 
-def partial_lines(state: ViewState, columns: int, max_rows: int, theme: Theme) -> List[Text]:
+def partial_lines(state: ViewState, columns: int, max_rows: int, theme: Theme) -> list[Text]:
     """Draw what is being said: its last rows, beginning with an ellipsis where it is cut."""
     partial = state.partial
     if partial is None or not partial.text:
@@ -96,7 +96,7 @@ def partial_lines(state: ViewState, columns: int, max_rows: int, theme: Theme) -
     return [first] + [styled[a:b] for a, b in cut[1:]]
 
 
-def scrolled_lines(item: Scrolled, width: int, theme: Theme, timestamps: bool) -> List[Text]:
+def scrolled_lines(item: Scrolled, width: int, theme: Theme, timestamps: bool) -> list[Text]:
     """Draw what goes into the scrollback, as many rows as it needs.
 
     Args:
@@ -119,7 +119,7 @@ def scrolled_lines(item: Scrolled, width: int, theme: Theme, timestamps: bool) -
     return _plain(f"{theme.signs.undone} undone: {item.text}", columns, theme.undone)
 
 
-def status_facts(state: ViewState, theme: Theme) -> List[Fact]:
+def status_facts(state: ViewState, theme: Theme) -> list[Fact]:
     """List the facts of the status line, the most wanted first."""
     stats, info, signs = state.stats, state.info, theme.signs
     if state.paused:
@@ -152,7 +152,7 @@ def status_facts(state: ViewState, theme: Theme) -> List[Fact]:
     return facts
 
 
-def help_facts(theme: Theme) -> List[Fact]:
+def help_facts(theme: Theme) -> list[Fact]:
     """List the keys and what they do."""
     facts = [Text.assemble((key, theme.key), (f" {does}", theme.quiet)) for key, does in KEYS]
     facts.append(Text.assemble(("underlined", theme.unsure), (" not sure", theme.quiet)))
@@ -185,9 +185,9 @@ def bar_of(level_dbfs: float, signs: Signs) -> str:
     return signs.bar * whole + (signs.part_bars[part - 1] if part else "")
 
 
-def pack(facts: Sequence[Fact], columns: int, theme: Theme) -> List[Text]:
+def pack(facts: Sequence[Fact], columns: int, theme: Theme) -> list[Text]:
     """Set facts one after the other into rows; a fact is broken only if wider than a row."""
-    rows: List[Text] = []
+    rows: list[Text] = []
     separator = theme.signs.separator
     for fact in facts:
         width = cell_len(fact.plain)
@@ -211,7 +211,7 @@ def rate(rate_hz: int) -> str:
     return f"{rate_hz / 1000:g} kHz" if rate_hz else ""
 
 
-def _final_lines(final: Final, columns: int, theme: Theme, timestamps: bool) -> List[Text]:
+def _final_lines(final: Final, columns: int, theme: Theme, timestamps: bool) -> list[Text]:
     text = printable(final.text)
     styled = Text(text, style=theme.final)
     _mark_unsure(styled, final.words, theme)
@@ -246,12 +246,12 @@ def _hint(state: ViewState) -> str:
     return "speak; ? shows the keys, q quits" if state.keys else "speak; Ctrl-C ends"
 
 
-def _plain(text: str, columns: int, style: Style) -> List[Text]:
+def _plain(text: str, columns: int, style: Style) -> list[Text]:
     text = printable(text)
     return [Text(text[start:end], style) for start, end in wrap(text, columns)]
 
 
-def _fit(rows: List[Text], room: int, theme: Theme) -> List[Text]:
+def _fit(rows: list[Text], room: int, theme: Theme) -> list[Text]:
     if len(rows) <= room:
         return rows
     if room < 1:

@@ -8,8 +8,8 @@ by colour, so that it survives NO_COLOR.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Mapping, Optional
 
 from rich.style import Style
 
@@ -146,7 +146,7 @@ def background(environment: Mapping[str, str] = os.environ) -> str:
     return "light" if int(last) == 7 or 9 <= int(last) <= 15 else "dark"
 
 
-def choose_theme(encoding: str, name: Optional[str] = None) -> Theme:
+def choose_theme(encoding: str, name: str | None = None) -> Theme:
     """Return the theme for a terminal.
 
     Args:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import List, Tuple
 
 from rich.cells import cell_len
 
 _WORD = re.compile(r"\S+")
 
 
-def wrap(text: str, width: int) -> List[Tuple[int, int]]:
+def wrap(text: str, width: int) -> list[tuple[int, int]]:
     """Break a text between words; a word wider than a row is broken within.
 
     A row depends only on what stands before it, so that rows that are full stay
@@ -25,7 +24,7 @@ def wrap(text: str, width: int) -> List[Tuple[int, int]]:
         Start and end of each row in ``text``; the spaces between rows belong to
         none. No rows for a text without words.
     """
-    rows: List[Tuple[int, int]] = []
+    rows: list[tuple[int, int]] = []
     start, end, used = 0, 0, 0
     for word in _WORD.finditer(text):
         first, last = word.span()
@@ -48,9 +47,9 @@ def wrap(text: str, width: int) -> List[Tuple[int, int]]:
     return rows
 
 
-def _pieces(text: str, first: int, last: int, width: int) -> List[Tuple[int, int]]:
+def _pieces(text: str, first: int, last: int, width: int) -> list[tuple[int, int]]:
     """Cut one long word into rows; a mark that takes no column stays with its letter."""
-    pieces: List[Tuple[int, int]] = []
+    pieces: list[tuple[int, int]] = []
     start, used = first, 0
     for index in range(first, last):
         cells = cell_len(text[index])

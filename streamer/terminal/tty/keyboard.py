@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import time
-from typing import List, Optional, Protocol, TextIO
+from typing import Protocol, TextIO
 
 #: What arrow keys, function keys and Alt send; none of it is a key of ours.
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|.)?", re.DOTALL)
@@ -27,11 +27,11 @@ class Keyboard(Protocol):
     def leave(self) -> None:
         """Restore the terminal as it was at first. May be called twice."""
 
-    def read(self, timeout_s: float) -> Optional[List[str]]:
+    def read(self, timeout_s: float) -> list[str] | None:
         """Return the keys pressed, empty after ``timeout_s`` without any, None at the end."""
 
 
-def only_keys(text: str) -> List[str]:
+def only_keys(text: str) -> list[str]:
     """Return the characters that stand for keys; escape sequences are dropped.
 
     Enter is a line feed, whether the terminal sends that or a carriage return.
@@ -39,7 +39,7 @@ def only_keys(text: str) -> List[str]:
     return list(_SEQUENCE.sub("", text).replace("\r", "\n"))
 
 
-def open_keyboard(stream: Optional[TextIO] = None) -> Optional[Keyboard]:
+def open_keyboard(stream: TextIO | None = None) -> Keyboard | None:
     """Return the keyboard behind a stream, None where the stream is no terminal.
 
     Standard input that is a pipe or a file holds sound or nothing; keys are not
@@ -77,7 +77,7 @@ if sys.platform == "win32":
         def leave(self) -> None:
             """Nothing to do."""
 
-        def read(self, timeout_s: float) -> Optional[List[str]]:
+        def read(self, timeout_s: float) -> list[str] | None:
             """Return the keys pressed within ``timeout_s``."""
             until = time.monotonic() + timeout_s
             while not msvcrt.kbhit():
@@ -128,7 +128,7 @@ else:
             with contextlib.suppress(termios.error):  # gone, and its settings with it
                 termios.tcsetattr(self._fd, termios.TCSADRAIN, self._before)
 
-        def read(self, timeout_s: float) -> Optional[List[str]]:
+        def read(self, timeout_s: float) -> list[str] | None:
             """Return the keys pressed; None when the terminal is gone."""
             try:
                 ready, _, _ = select.select([self._fd], [], [], timeout_s)

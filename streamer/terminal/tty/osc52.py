@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import os
-from typing import Mapping
+from collections.abc import Mapping
 
 from streamer.errors import OutputError
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
-from typing import Optional
 
 #: Reads the settings before and after ours are made, and waits. It restores only
 #: settings that are still ours: a shell that has taken the terminal back in the
@@ -36,7 +35,7 @@ class Guardian:
     """
 
     def __init__(self, fd: int) -> None:
-        self._process: Optional[subprocess.Popen[bytes]] = None
+        self._process: subprocess.Popen[bytes] | None = None
         if sys.platform == "win32":  # no settings to restore: the console keeps its own
             return
         try:

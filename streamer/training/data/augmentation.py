@@ -8,14 +8,14 @@ stays as the front end of the engine made it, to the last bit.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Mapping, Tuple, cast
+from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 from scipy import signal
 
-FloatArray = npt.NDArray[np.float32]
+from streamer.arrays import FloatArray
 
 #: The softest share of a clip's frames is taken for its silence.
 _QUIET_SHARE = 0.1
@@ -94,7 +94,7 @@ class AugmentationSettings:
     gain_db: float = 10.0
     tilt_db: float = 6.0
     noise: float = 0.5
-    noise_snr_db: Tuple[float, float] = (5.0, 30.0)
+    noise_snr_db: tuple[float, float] = (5.0, 30.0)
     reverberation: float = 0.25
     padding_steps: int = 25
     time_masks: int = 2
@@ -117,7 +117,7 @@ class FeatureAugmentation:
 
     def __call__(
         self, vectors: FloatArray, strength: float, random: np.random.Generator
-    ) -> Tuple[FloatArray, FloatArray]:
+    ) -> tuple[FloatArray, FloatArray]:
         """Return changed coefficients, and where each frame was in the original.
 
         Args:

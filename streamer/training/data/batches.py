@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -32,8 +33,8 @@ class Example:
 
     cache: int
     entry: Entry
-    letters: Tuple[int, ...]
-    phonemes: Tuple[int, ...]
+    letters: tuple[int, ...]
+    phonemes: tuple[int, ...]
 
 
 class Batch(NamedTuple):
@@ -56,7 +57,7 @@ class Batch(NamedTuple):
     n_letters: Tensor
     phonemes: Tensor
     n_phonemes: Tensor
-    teacher: Optional[Tensor]
+    teacher: Tensor | None
 
     def to(self, device: torch.device) -> Batch:
         """Return it on another device."""
@@ -89,12 +90,12 @@ class DataSet:
         self,
         caches: Sequence[Cache],
         n_context: int = 9,
-        pronunciations: Optional[Pronunciations] = None,
+        pronunciations: Pronunciations | None = None,
         longest_s: float = 20.0,
     ) -> None:
         self.caches = list(caches)
         self.n_context = n_context
-        self.front_end: Dict[str, Any] = self.caches[0].front_end
+        self.front_end: dict[str, Any] = self.caches[0].front_end
         if any(cache.front_end != self.front_end for cache in self.caches):
             raise StreamerError(
                 "the data sets were prepared with different front ends",
@@ -102,7 +103,7 @@ class DataSet:
             )
         self.frames_per_s: float = self.front_end["sample_rate_hz"] / self.front_end["step_samples"]
         number = {letter: i for i, letter in enumerate(LETTERS)}
-        self.examples: List[Example] = []
+        self.examples: list[Example] = []
         self.left_out = 0
         for index, cache in enumerate(self.caches):
             for entry in cache.entries:
@@ -119,7 +120,7 @@ class DataSet:
         if not self.examples:
             raise StreamerError("the data sets hold no usable clip", "check their manifests")
 
-    def set_phonemes(self, phonemes: Sequence[Tuple[int, ...]]) -> None:
+    def set_phonemes(self, phonemes: Sequence[tuple[int, ...]]) -> None:
         """Give each example other phonemes; those that do not fit into its frames are not taken."""
         self.examples = [
             replace(e, phonemes=said) if frames_needed(said) <= e.entry.n_frames else e
@@ -142,7 +143,7 @@ class DataSet:
         widths = {c.teacher.shape[1] for c in self.caches if c.teacher is not None}
         return int(next(iter(widths))) if widths else 0
 
-    def statistics(self, most_clips: int = 500) -> Tuple[Any, Any]:
+    def statistics(self, most_clips: int = 500) -> tuple[Any, Any]:
         """Return mean and deviation of each coefficient, float32 (n_input,) both.
 
         Args:
@@ -152,7 +153,7 @@ class DataSet:
         rows = np.concatenate([self.caches[e.cache].vectors(e.entry) for e in chosen])
         return rows.mean(axis=0), np.maximum(rows.std(axis=0), 1e-3)
 
-    def order(self, batch_s: float, epoch: int, seed: int) -> List[List[Example]]:
+    def order(self, batch_s: float, epoch: int, seed: int) -> list[list[Example]]:
         """Return the batches of an epoch, each of clips of like length.
 
         The first epoch goes from short to long; later ones are shuffled.
@@ -165,7 +166,7 @@ class DataSet:
         random = np.random.default_rng([seed, epoch])
         jitter = random.uniform(0.9, 1.1, len(self.examples))
         lengths = np.array([e.entry.n_frames for e in self.examples])
-        batches: List[List[Example]] = []
+        batches: list[list[Example]] = []
         longest = 0
         for index in np.argsort(lengths * jitter):
             longest = max(longest, int(lengths[index]))
@@ -180,7 +181,7 @@ class DataSet:
     def batch(
         self,
         examples: Sequence[Example],
-        augmentation: Optional[FeatureAugmentation] = None,
+        augmentation: FeatureAugmentation | None = None,
         strength: float = 0.0,
         seed: Sequence[int] = (0,),
         with_teacher: bool = False,
@@ -226,10 +227,10 @@ class DataSet:
     def _example(
         self,
         example: Example,
-        augmentation: Optional[FeatureAugmentation],
+        augmentation: FeatureAugmentation | None,
         strength: float,
         random: np.random.Generator,
-    ) -> Tuple[Any, Any]:
+    ) -> tuple[Any, Any]:
         """Return the coefficients of a clip, and where each was in the recording."""
         cache = self.caches[example.cache]
         vectors = np.asarray(cache.vectors(example.entry))
@@ -250,7 +251,7 @@ class DataSet:
         return teacher[first : first + example.entry.n_frames][nearest].astype(np.float32)
 
 
-def evaluation_batches(data: DataSet, batch_s: float) -> Iterator[Tuple[List[Example], Batch]]:
+def evaluation_batches(data: DataSet, batch_s: float) -> Iterator[tuple[list[Example], Batch]]:
     """Yield all clips of a data set, unchanged, with their batches."""
     for examples in data.order(batch_s, 0, 0):
         yield examples, data.batch(examples)

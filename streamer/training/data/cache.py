@@ -10,20 +10,20 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, cast
+from typing import Any, Callable, Optional, cast
 
 import numpy as np
 import numpy.typing as npt
 import soundfile
 import soxr
 
+from streamer.arrays import FloatArray
 from streamer.errors import AudioError, StreamerError
 from streamer.features import Framer, create_front_end
 from streamer.training.data.manifests import Clip
-
-FloatArray = npt.NDArray[np.float32]
 
 #: Framer windows per call while caching; any number gives the same vectors.
 _STEPS = 64
@@ -82,8 +82,8 @@ def clip_features(samples: FloatArray, front_end: Mapping[str, Any]) -> FloatArr
 
 #: Changes samples before their features are computed (augmentation).
 Change = Callable[[FloatArray, "np.random.Generator"], FloatArray]
-_Task = Tuple[Clip, Dict[str, Any], Optional[Change], int]
-_Done = Tuple[npt.NDArray[np.int16], FloatArray]
+_Task = tuple[Clip, dict[str, Any], Optional[Change], int]
+_Done = tuple[npt.NDArray[np.int16], FloatArray]
 
 
 def _work(task: _Task) -> _Done:
@@ -100,7 +100,7 @@ def build_cache(
     where: Path,
     front_end: Mapping[str, Any],
     processes: int = 2,
-    change: Optional[Change] = None,
+    change: Change | None = None,
     seed: int = 0,
     progress: Callable[[Iterable[_Done], int], Iterable[_Done]] = lambda items, total: items,
 ) -> Cache:
@@ -120,8 +120,8 @@ def build_cache(
     """
     where.mkdir(parents=True, exist_ok=True)
     description = dict(front_end)
-    tasks: List[_Task] = [(clip, description, change, seed + i) for i, clip in enumerate(clips)]
-    entries: List[Entry] = []
+    tasks: list[_Task] = [(clip, description, change, seed + i) for i, clip in enumerate(clips)]
+    entries: list[Entry] = []
     sample = frame = 0
     with (
         (where / "audio.i16").open("wb") as audio,
@@ -159,7 +159,7 @@ class Cache:
         self.where = where
         try:
             index = json.loads((where / "clips.json").read_text(encoding="utf-8"))
-            self.front_end: Dict[str, Any] = index["front_end"]
+            self.front_end: dict[str, Any] = index["front_end"]
             self.entries = [Entry(**entry) for entry in index["clips"]]
             self.audio = np.memmap(where / "audio.i16", np.int16, "r")
             size = int(self.front_end["n_coefficients"])
@@ -169,7 +169,7 @@ class Cache:
                 f"{where}: not a complete cache of features ({error})",
                 "remove the folder; the next run makes it again",
             ) from error
-        self.teacher: Optional[npt.NDArray[np.float16]] = None
+        self.teacher: npt.NDArray[np.float16] | None = None
         teacher = where / "teacher.f16"
         if teacher.is_file():
             self.teacher = np.memmap(teacher, np.float16, "r").reshape(len(self.features), -1)

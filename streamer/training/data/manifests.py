@@ -12,9 +12,9 @@ data trains with the same command:
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, List, Optional
 
 from streamer.errors import StreamerError
 from streamer.training.language.text import spoken
@@ -37,7 +37,7 @@ class Clip:
     corpus: str
 
 
-def read_data_set(where: Path, audio_root: Optional[Path] = None) -> List[Clip]:
+def read_data_set(where: Path, audio_root: Path | None = None) -> list[Clip]:
     """Read a manifest or a folder in one of the four layouts.
 
     Args:

@@ -12,16 +12,16 @@ little silence between them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Callable, Iterable, List, Tuple, cast
+from typing import Any, Callable, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from streamer.arrays import FloatArray
 from streamer.errors import StreamerError
 from streamer.training.data.cache import Cache, Entry
-
-FloatArray = npt.NDArray[np.float32]
 
 RATE_HZ = 16000
 #: Samples a step of the encoder, and of our front end.
@@ -76,17 +76,17 @@ def log_mel(samples: FloatArray) -> FloatArray:
 
 
 #: A clip, the step of its own at which this piece begins, the step in the window, and its length.
-Piece = Tuple[Entry, int, int, int]
+Piece = tuple[Entry, int, int, int]
 
 
-def pack(entries: Iterable[Entry]) -> List[List[Piece]]:
+def pack(entries: Iterable[Entry]) -> list[list[Piece]]:
     """Pack clips into windows of 30 s; one that is longer is cut into pieces.
 
     The clips are taken longest first and put into the first window with room,
     among the last few, so that windows are nearly full.
     """
-    open_windows: List[Tuple[int, List[Piece]]] = []
-    full: List[List[Piece]] = []
+    open_windows: list[tuple[int, list[Piece]]] = []
+    full: list[list[Piece]] = []
     for entry in sorted(entries, key=lambda e: -e.n_frames):
         start = 0
         while start < entry.n_frames:
@@ -144,7 +144,7 @@ class WhisperTeacher:
         return cast(FloatArray, np.asarray(encoded, np.float32)[0])
 
 
-def _window_samples(cache: Cache, pieces: List[Piece]) -> FloatArray:
+def _window_samples(cache: Cache, pieces: list[Piece]) -> FloatArray:
     window = np.zeros(WINDOW_STEPS * STEP, np.float32)
     for entry, start, at, n in pieces:
         samples = cache.samples(entry)[start * STEP : (start + n) * STEP]
@@ -157,7 +157,7 @@ def _window_samples(cache: Cache, pieces: List[Piece]) -> FloatArray:
 def teach(
     cache: Cache,
     teacher: WhisperTeacher,
-    progress: Callable[[Iterable[List[Piece]], int], Iterable[List[Piece]]] = lambda i, n: i,
+    progress: Callable[[Iterable[list[Piece]], int], Iterable[list[Piece]]] = lambda i, n: i,
 ) -> None:
     """Write ``teacher.f16`` of a cache: a vector for each frame of each clip.
 

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import Optional, Tuple, cast
+from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 import soundfile
 import soxr
 from scipy import signal
 
-FloatArray = npt.NDArray[np.float32]
+from streamer.arrays import FloatArray
 
 #: Metres that sound travels in a second.
 SPEED_OF_SOUND = 343.0
@@ -39,14 +38,14 @@ class WaveformSettings:
         peak: lowest and highest peak of what comes out, full scale is 1.
     """
 
-    speed: Tuple[float, float] = (0.88, 1.14)
+    speed: tuple[float, float] = (0.88, 1.14)
     room: float = 0.5
     noise: float = 0.5
-    noise_snr_db: Tuple[float, float] = (5.0, 30.0)
+    noise_snr_db: tuple[float, float] = (5.0, 30.0)
     clipping: float = 0.1
     band: float = 0.2
     codec: float = 0.2
-    peak: Tuple[float, float] = (0.05, 0.95)
+    peak: tuple[float, float] = (0.05, 0.95)
 
 
 class WaveformAugmentation:
@@ -57,7 +56,7 @@ class WaveformAugmentation:
         settings: see `WaveformSettings`; its defaults if None.
     """
 
-    def __init__(self, rate_hz: int, settings: Optional[WaveformSettings] = None) -> None:
+    def __init__(self, rate_hz: int, settings: WaveformSettings | None = None) -> None:
         self.rate_hz = rate_hz
         self.settings = settings or WaveformSettings()
 

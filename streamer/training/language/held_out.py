@@ -7,7 +7,7 @@ more), or is one itself.
 
 from __future__ import annotations
 
-from typing import Iterable, Iterator, List, Set
+from collections.abc import Iterable, Iterator
 
 #: Words in a row that two independent sentences hardly ever share.
 SHARED_WORDS = 6
@@ -23,9 +23,9 @@ class HeldOut:
     """
 
     def __init__(self, sentences: Iterable[str]) -> None:
-        self._whole: Set[str] = set()
-        self._fragments: Set[str] = set()
-        self._runs: Set[str] = set()
+        self._whole: set[str] = set()
+        self._fragments: set[str] = set()
+        self._runs: set[str] = set()
         for sentence in sentences:
             words = sentence.split()
             self._whole.add(" ".join(words))
@@ -51,5 +51,5 @@ class HeldOut:
         return (line for line in lines if not self.overlaps(line))
 
 
-def _runs(words: List[str], length: int) -> Iterator[str]:
+def _runs(words: list[str], length: int) -> Iterator[str]:
     return (" ".join(words[k : k + length]) for k in range(len(words) - length + 1))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from typing import Dict, Iterable, List, Mapping, Optional, Tuple
+from collections.abc import Iterable, Mapping
 
 from streamer.decoding.lexicon.letter_to_sound import (
     NEIGHBOURS,
@@ -26,7 +26,7 @@ _ROUNDS = 4
 #: Words that alignment is learned from; more change nothing.
 _ALIGNED_WORDS = 15_000
 
-_Chances = Dict[Tuple[str, Pronunciation], float]
+_Chances = dict[tuple[str, Pronunciation], float]
 
 
 def learn(words: Mapping[str, Pronunciation]) -> LetterToSound:
@@ -38,18 +38,18 @@ def learn(words: Mapping[str, Pronunciation]) -> LetterToSound:
     entries = sorted(words.items())
     chances = _alignment(entries[:: max(1, len(entries) // _ALIGNED_WORDS)])
     aligned = [(word, _align(word, said, chances)) for word, said in entries]
-    rules: Dict[str, Pronunciation] = {}
+    rules: dict[str, Pronunciation] = {}
     #: What the rules so far say in each context.
-    answers: Dict[str, Pronunciation] = {}
+    answers: dict[str, Pronunciation] = {}
     for depth in range(len(NEIGHBOURS) + 1):
-        counts: Dict[str, Counter[Pronunciation]] = defaultdict(Counter)
+        counts: dict[str, Counter[Pronunciation]] = defaultdict(Counter)
         for word, parts in aligned:
             for index, part in enumerate(parts or ()):
                 for length, context in enumerate(contexts(word, index)):
                     if length == depth:
                         counts[context][part] += 1
                         break
-        deeper: Dict[str, Pronunciation] = {}
+        deeper: dict[str, Pronunciation] = {}
         for context, parts_said in counts.items():
             answer = min(parts_said, key=lambda part: (-parts_said[part], part))
             deeper[context] = answer
@@ -60,8 +60,8 @@ def learn(words: Mapping[str, Pronunciation]) -> LetterToSound:
 
 
 def _steps(
-    word: str, said: Pronunciation, chances: Optional[_Chances], i: int, j: int
-) -> Iterable[Tuple[int, float]]:
+    word: str, said: Pronunciation, chances: _Chances | None, i: int, j: int
+) -> Iterable[tuple[int, float]]:
     """Yield how many phonemes letter i may take from the j-th on, and how likely that is."""
     for n, first in enumerate(_FIRST_GUESS):
         if j + n > len(said):
@@ -71,13 +71,13 @@ def _steps(
             yield n, chance
 
 
-def _alignment(entries: List[Tuple[str, Pronunciation]]) -> _Chances:
-    chances: Optional[_Chances] = None
+def _alignment(entries: list[tuple[str, Pronunciation]]) -> _Chances:
+    chances: _Chances | None = None
     for _ in range(_ROUNDS):
         counts: _Chances = defaultdict(float)
         for word, said in entries:
             _count(word, said, chances, counts)
-        totals: Dict[str, float] = defaultdict(float)
+        totals: dict[str, float] = defaultdict(float)
         for (letter, _part), count in counts.items():
             totals[letter] += count
         chances = {
@@ -88,7 +88,7 @@ def _alignment(entries: List[Tuple[str, Pronunciation]]) -> _Chances:
     return chances or {}
 
 
-def _count(word: str, said: Pronunciation, chances: Optional[_Chances], counts: _Chances) -> None:
+def _count(word: str, said: Pronunciation, chances: _Chances | None, counts: _Chances) -> None:
     """Add what forward and backward probabilities say of one word."""
     n, m = len(word), len(said)
     forward = [[0.0] * (m + 1) for _ in range(n + 1)]
@@ -113,11 +113,11 @@ def _count(word: str, said: Pronunciation, chances: Optional[_Chances], counts: 
         backward = before
 
 
-def _align(word: str, said: Pronunciation, chances: _Chances) -> Optional[List[Pronunciation]]:
+def _align(word: str, said: Pronunciation, chances: _Chances) -> list[Pronunciation] | None:
     """Return the phonemes of each letter, or None if they cannot be shared out (Viterbi)."""
-    columns: List[Dict[int, Tuple[float, int]]] = [{0: (0.0, 0)}]
+    columns: list[dict[int, tuple[float, int]]] = [{0: (0.0, 0)}]
     for i in range(len(word)):
-        column: Dict[int, Tuple[float, int]] = {}
+        column: dict[int, tuple[float, int]] = {}
         for j, (so_far, _) in columns[-1].items():
             for taken, chance in _steps(word, said, chances, i, j):
                 score = so_far + math.log(chance)
@@ -127,7 +127,7 @@ def _align(word: str, said: Pronunciation, chances: _Chances) -> Optional[List[P
     j = len(said)
     if j not in columns[-1]:
         return None
-    parts: List[Pronunciation] = []
+    parts: list[Pronunciation] = []
     for column in reversed(columns[1:]):
         taken = column[j][1]
         parts.append(said[j - taken : j])

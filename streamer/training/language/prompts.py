@@ -8,7 +8,8 @@ listener) that letters and numbers may follow each other.
 from __future__ import annotations
 
 import random
-from typing import Callable, Iterator, List, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Callable
 
 _DIGITS = "zero one two three four five six seven eight nine".split()
 _TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
@@ -32,7 +33,7 @@ ORDERS = (
 ).split()
 
 
-def _below_hundred(chance: random.Random) -> List[str]:
+def _below_hundred(chance: random.Random) -> list[str]:
     value = chance.randrange(100)
     if value < 10:
         return [_digit(chance)]
@@ -47,16 +48,16 @@ def _digit(chance: random.Random) -> str:
     return "oh" if digit == 0 and chance.random() < 0.5 else _DIGITS[digit]
 
 
-def _digits(chance: random.Random, least: int, most: int) -> List[str]:
+def _digits(chance: random.Random, least: int, most: int) -> list[str]:
     return [_digit(chance) for _ in range(chance.randint(least, most))]
 
 
-def _pairs(chance: random.Random) -> List[str]:
+def _pairs(chance: random.Random) -> list[str]:
     return [word for _ in range(chance.randint(1, 3)) for word in _below_hundred(chance)]
 
 
-def _large(chance: random.Random) -> List[str]:
-    words: List[str] = []
+def _large(chance: random.Random) -> list[str]:
+    words: list[str] = []
     if chance.random() < 0.4:
         words += [*_below_hundred(chance), "thousand"]
     if chance.random() < 0.8:
@@ -65,7 +66,7 @@ def _large(chance: random.Random) -> List[str]:
     return words + _below_hundred(chance)
 
 
-def _date(chance: random.Random) -> List[str]:
+def _date(chance: random.Random) -> list[str]:
     day = chance.randint(1, 31)
     if day < 20:
         spoken = [_ORDINALS[day - 1]]
@@ -85,7 +86,7 @@ def _date(chance: random.Random) -> List[str]:
     return [chance.choice(_DAYS), *([month, *spoken] if chance.random() < 0.5 else [])]
 
 
-def _time(chance: random.Random) -> List[str]:
+def _time(chance: random.Random) -> list[str]:
     hour = chance.choice([*_DIGITS[1:], "ten", "eleven", "twelve"])
     form = chance.random()
     if form < 0.3:
@@ -95,11 +96,11 @@ def _time(chance: random.Random) -> List[str]:
     return [hour, *_below_hundred(chance), *chance.choice([[], ["a", "m"], ["p", "m"]])]
 
 
-def _letters(chance: random.Random, least: int, most: int) -> List[str]:
+def _letters(chance: random.Random, least: int, most: int) -> list[str]:
     return [chance.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(chance.randint(least, most))]
 
 
-def _code(chance: random.Random) -> List[str]:
+def _code(chance: random.Random) -> list[str]:
     order = [chance.choice(["enter", "erase", "rubout", "repeat", "go"])]
     return [
         *(order if chance.random() < 0.5 else []),
@@ -108,7 +109,7 @@ def _code(chance: random.Random) -> List[str]:
     ]
 
 
-def _order(chance: random.Random) -> List[str]:
+def _order(chance: random.Random) -> list[str]:
     return [ORDERS[min(int(chance.expovariate(0.08)), len(ORDERS) - 1)]]
 
 
@@ -122,8 +123,8 @@ def prompts(n: int, words_to_spell: Sequence[str], seed: int = 0) -> Iterator[st
     """
     chance = random.Random(seed)
 
-    def spelled(chance: random.Random) -> List[str]:
-        letters: List[str] = []
+    def spelled(chance: random.Random) -> list[str]:
+        letters: list[str] = []
         for position, letter in enumerate(chance.choice(words_to_spell)):
             double = position and letter == letters[-1] and chance.random() < 0.1
             if double:
@@ -135,7 +136,7 @@ def prompts(n: int, words_to_spell: Sequence[str], seed: int = 0) -> Iterator[st
         before = [chance.choice(words_to_spell)] if chance.random() < 0.1 else []
         return before + letters
 
-    kinds: List[Callable[[random.Random], List[str]]] = [
+    kinds: list[Callable[[random.Random], list[str]]] = [
         spelled,
         spelled,
         spelled,

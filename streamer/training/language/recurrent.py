@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -99,15 +100,15 @@ class WordNetwork(nn.Module):
             self.lstm.bias_ih_l0[recipe.width : 2 * recipe.width] = 1.0  # remember, at first
 
     def forward(
-        self, vectors: Tensor, state: Optional[Tuple[Tensor, Tensor]] = None
-    ) -> Tuple[Tensor, Tuple[Tensor, Tensor]]:
+        self, vectors: Tensor, state: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Return queries, float32 (steps, rows, vector), and the state, for words' vectors."""
         short = matrix_type() is torch.bfloat16
         with torch.autocast("cpu", torch.bfloat16, enabled=short):
             hidden, state = self.lstm(vectors * INPUT_SCALE, state)
             return self.projection(hidden).float(), state
 
-    def tensors(self) -> Dict[str, Any]:
+    def tensors(self) -> dict[str, Any]:
         """Return the arrays of `write_recurrent_model`."""
         lstm = self.lstm
         found = {
@@ -121,7 +122,7 @@ class WordNetwork(nn.Module):
         return {name: value.detach().numpy() for name, value in found.items()}
 
     @torch.no_grad()
-    def load(self, tensors: Dict[str, Any]) -> None:
+    def load(self, tensors: dict[str, Any]) -> None:
         """Take such arrays.
 
         Raises:
@@ -176,7 +177,7 @@ class Sampler:
         self._drawn = recipe.drawn if len(weights) else 0
         self._place = torch.full((len(counts),), -1, dtype=torch.int64)
 
-    def draw(self, words: Tensor) -> Tuple[Sample, Tensor]:
+    def draw(self, words: Tensor) -> tuple[Sample, Tensor]:
         """Return a sample and the places of words in its entries."""
         always = len(self._always)
         if self._drawn:
@@ -288,10 +289,10 @@ class _RowAdam:
         return -rate * (mean / (1 - first**steps)) / scale
 
 
-def encode(lines: Iterable[str], number: Dict[str, int]) -> npt.NDArray[np.uint32]:
+def encode(lines: Iterable[str], number: dict[str, int]) -> npt.NDArray[np.uint32]:
     """Number the words of sentences, one a line, an end behind each."""
     n_words = len(number)
-    found: List[int] = []
+    found: list[int] = []
     for line in lines:
         words = line.split()
         if words:
@@ -311,7 +312,7 @@ class Reader:
 
     def __init__(
         self,
-        texts: Sequence[Tuple[npt.NDArray[np.uint32], int]],
+        texts: Sequence[tuple[npt.NDArray[np.uint32], int]],
         recipe: RecurrentRecipe,
         end: int,
     ) -> None:
@@ -331,7 +332,7 @@ class Reader:
         self._steps, self._at = recipe.steps, 0
         self._before = torch.full((1, recipe.rows), end, dtype=torch.int64)
 
-    def next(self) -> Tuple[Tensor, Tensor]:
+    def next(self) -> tuple[Tensor, Tensor]:
         """Return words and those that follow them, int64 (steps, rows) each."""
         if self._at + self._steps > self._words.shape[1]:
             self._at = 0
@@ -344,11 +345,11 @@ class Reader:
 
 
 def train(
-    texts: Sequence[Tuple[Path, int]],
+    texts: Sequence[tuple[Path, int]],
     words: Sequence[str],
     output: Path,
     recipe: RecurrentRecipe = RecurrentRecipe(),
-    start: Optional[Path] = None,
+    start: Path | None = None,
     dev: Sequence[str] = (),
     progress: Callable[[str], None] = lambda what: None,
 ) -> float:
@@ -395,7 +396,7 @@ def train(
     dense = list(network.parameters())
     optimiser = torch.optim.Adam(dense, lr=recipe.rate, betas=_BETAS, fused=True)
     rows = _RowAdam(len(network.table), recipe.vector + 1)
-    state: Optional[Tuple[Tensor, Tensor]] = None
+    state: tuple[Tensor, Tensor] | None = None
     begun = written = time.monotonic()
     step, mean = 0, 0.0
     while True:

@@ -15,9 +15,10 @@ import shutil
 import subprocess
 import tempfile
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Iterable, Iterator, List, Sequence, Tuple
+from typing import IO
 
 from streamer.decoding import Alphabet, write_scorer
 from streamer.errors import ScorerError, UsageError
@@ -45,7 +46,7 @@ class ScorerRecipe:
     order: int = 4
     vocabulary: int = 80_000
     lexicon: int = 0
-    minimum_counts: Tuple[int, ...] = (0, 0, 1, 2)
+    minimum_counts: tuple[int, ...] = (0, 0, 1, 2)
     quantise_bits: int = 8
     pointer_bits: int = 255
     lm_alpha: float = 0.931289039105002
@@ -53,7 +54,7 @@ class ScorerRecipe:
     memory: str = "40%"
 
 
-def weighted_texts(arguments: List[str]) -> List[Tuple[Path, int]]:
+def weighted_texts(arguments: list[str]) -> list[tuple[Path, int]]:
     """Split ``FILE`` and ``FILE=WEIGHT``; a file whose name holds ``=`` wins.
 
     Raises:
@@ -83,7 +84,7 @@ def open_text(path: Path) -> IO[str]:
     return open(path, encoding="utf-8", errors="replace")
 
 
-def count_words(texts: Sequence[Tuple[Path, int]], alphabet: Alphabet) -> Counter[str]:
+def count_words(texts: Sequence[tuple[Path, int]], alphabet: Alphabet) -> Counter[str]:
     """Count the words of texts that the alphabet can spell.
 
     Args:
@@ -114,7 +115,7 @@ def _tool(name: str) -> str:
     return found
 
 
-def _lines(texts: Iterable[Tuple[Path, int]]) -> Iterator[bytes]:
+def _lines(texts: Iterable[tuple[Path, int]]) -> Iterator[bytes]:
     for path, weight in texts:
         for _ in range(weight):
             with open_text(path) as lines:
@@ -124,7 +125,7 @@ def _lines(texts: Iterable[Tuple[Path, int]]) -> Iterator[bytes]:
                         yield words.encode("utf-8") + b"\n"
 
 
-def _run(command: List[str], feed: Iterable[bytes] = ()) -> None:
+def _run(command: list[str], feed: Iterable[bytes] = ()) -> None:
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
         assert process.stdin is not None
@@ -146,7 +147,7 @@ def _run(command: List[str], feed: Iterable[bytes] = ()) -> None:
 
 
 def build_scorer(
-    texts: Sequence[Tuple[Path, int]],
+    texts: Sequence[tuple[Path, int]],
     output: Path,
     alphabet: Alphabet,
     recipe: ScorerRecipe = ScorerRecipe(),

@@ -7,7 +7,8 @@ hears well enough which it was.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Iterable, List, Tuple
+from collections.abc import Iterable
+from typing import Any, Callable
 
 import torch
 from torch import Tensor
@@ -31,7 +32,7 @@ def spoken_ways(
     pronunciations: Pronunciations,
     batch_s: float = 120.0,
     follow: Callable[[Iterable[Any], int], Iterable[Any]] = lambda items, count: items,
-) -> List[Tuple[int, ...]]:
+) -> list[tuple[int, ...]]:
     """Return the phonemes of each of ``data.examples``, word by word the likeliest way.
 
     Each other way of each word is tried alone in the sentence of first ways; those that
@@ -46,7 +47,7 @@ def spoken_ways(
     """
     place = {id(example): i for i, example in enumerate(data.examples)}
     result = [example.phonemes for example in data.examples]
-    known: Dict[str, List[Pronunciation]] = {}
+    known: dict[str, list[Pronunciation]] = {}
     network.eval()
     batches = list(data.order(batch_s, 0, 0))
     for examples in follow(batches, len(batches)):
@@ -63,9 +64,9 @@ def spoken_ways(
     return result
 
 
-def _likeliest(logits: Tensor, ways: List[List[Pronunciation]], fast: bool) -> Tuple[int, ...]:
+def _likeliest(logits: Tensor, ways: list[list[Pronunciation]], fast: bool) -> tuple[int, ...]:
     chosen = [said[0] for said in ways]
-    tried: List[Tuple[int, Pronunciation]] = [
+    tried: list[tuple[int, Pronunciation]] = [
         (position, way) for position, said in enumerate(ways) for way in said[1:]
     ]
     sentences = [_joined(chosen)]
@@ -89,5 +90,5 @@ def _likeliest(logits: Tensor, ways: List[List[Pronunciation]], fast: bool) -> T
     return _joined(chosen)
 
 
-def _joined(words: List[Pronunciation]) -> Tuple[int, ...]:
+def _joined(words: list[Pronunciation]) -> tuple[int, ...]:
     return tuple(phoneme for word in words for phoneme in word)

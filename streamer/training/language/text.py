@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Iterator, Match
+from collections.abc import Iterator
+from re import Match
 
 from streamer.errors import StreamerError
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import Any, Optional, Tuple, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -74,7 +74,7 @@ class _Recurrence(torch.autograd.Function):
         return cast(Tensor, h)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tuple[Optional[Tensor], ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         h, c, acts, n_frames, small = ctx.saved_tensors
         d_gates = _load().lstm_backward(grad.contiguous(), n_frames, c, acts, small)
         # What each step remembered: the output of the step before, zeros at a clip's first.
@@ -101,7 +101,7 @@ class _Normalisation(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, limit: float, epsilon: float,
         dropout: float,
-    ) -> Tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
         seed = int(torch.randint(2**31, ())) if dropout else 0
         result, *affine, mean, deviation = _load().norm_forward(
             x, weight, bias, limit, epsilon, dropout, seed
@@ -112,7 +112,7 @@ class _Normalisation(torch.autograd.Function):
         return result, mean, deviation
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor, *_: Tensor) -> Tuple[Optional[Tensor], ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         d_x, d_weight, d_bias = _load().norm_backward(
             grad.contiguous(), *ctx.saved_tensors, ctx.limit, ctx.dropout
         )
@@ -147,7 +147,7 @@ class _Dropout(torch.autograd.Function):
         return cast(Tensor, _load().drop(x, dropout, seed))
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tuple[Optional[Tensor], ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         # The same dice fall the same way again.
         return _load().drop(grad.contiguous(), ctx.dropout, ctx.seed), None, None
 
@@ -175,7 +175,7 @@ class _OfClips(torch.autograd.Function):
         return cast(Tensor, values)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tuple[Optional[Tensor], ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         gradient, n_frames = ctx.saved_tensors
         each = grad.repeat_interleave(n_frames)[:, None]
         return (None, (gradient * each).to(ctx.kind), None, *[None] * ctx.n_others)

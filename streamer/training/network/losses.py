@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import List
-
 import torch
 from torch import Tensor, nn
 
@@ -103,7 +101,7 @@ def all_sentences(logits: Tensor, n_frames: Tensor, trigram: Tensor, fast: bool 
     return result + end.log()
 
 
-def teacher(predicted: List[Tensor], wanted: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
+def teacher(predicted: list[Tensor], wanted: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
     """Return the mean squared distance to the teacher's normalised vectors.
 
     Args:

@@ -8,7 +8,8 @@ clearly fewer steps than AdamW alone.
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List, Tuple
+from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -51,7 +52,7 @@ class Muon(torch.optim.Optimizer):
 
     def __init__(
         self,
-        matrices: Iterable[Tuple[nn.Parameter, int]],
+        matrices: Iterable[tuple[nn.Parameter, int]],
         lr: float = 0.02,
         momentum: float = 0.95,
         weight_decay: float = 0.0,
@@ -103,7 +104,7 @@ class Optimisers:
     def __init__(
         self,
         network: nn.Module,
-        matrices: List[Tuple[nn.Parameter, int]],
+        matrices: list[tuple[nn.Parameter, int]],
         muon_lr: float,
         adam_lr: float,
         weight_decay: float,
@@ -113,7 +114,7 @@ class Optimisers:
         rest = [p for p in network.parameters() if id(p) not in taken]
         decayed = [p for p in rest if p.ndim > 1]
         plain = [p for p in rest if p.ndim <= 1]
-        self._all: List[torch.optim.Optimizer] = [
+        self._all: list[torch.optim.Optimizer] = [
             torch.optim.AdamW(
                 [
                     {"params": decayed, "weight_decay": weight_decay},
@@ -137,11 +138,11 @@ class Optimisers:
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
 
-    def state_dict(self) -> Dict[str, Any]:
+    def state_dict(self) -> dict[str, Any]:
         """Return what `load_state_dict` takes."""
         return {"optimisers": [optimiser.state_dict() for optimiser in self._all]}
 
-    def load_state_dict(self, state: Dict[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from `state_dict`."""
         for optimiser, saved in zip(self._all, state["optimisers"]):
             optimiser.load_state_dict(saved)

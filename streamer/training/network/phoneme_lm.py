@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
+from streamer.arrays import FloatArray
 
 
 def trigram(sentences: Iterable[Sequence[int]], n_phonemes: int) -> FloatArray:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import Tuple
 
 import torch
 
 
 @functools.cache
-def cpu_flags() -> Tuple[str, ...]:
+def cpu_flags() -> tuple[str, ...]:
     """Return what the processor can do by ``/proc/cpuinfo``; nothing where that is not there."""
     try:
         cpu = Path("/proc/cpuinfo").read_text(encoding="utf-8")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Callable
 
 import numpy as np
 import torch
@@ -114,7 +115,7 @@ class Progress:
     loss: float = float("nan")
     epoch_loss: float = 0.0
     clean_step: int = -1
-    history: List[Dict[str, float]] = field(default_factory=list)
+    history: list[dict[str, float]] = field(default_factory=list)
 
 
 class Average:
@@ -161,10 +162,10 @@ class Trainer:
         self,
         settings: TrainingSettings,
         train: DataSet,
-        dev: Optional[DataSet],
+        dev: DataSet | None,
         folder: Path,
         say: Callable[[str], None] = print,
-        start_from: Optional[Path] = None,
+        start_from: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
         workers: Workers = ALONE,
     ) -> None:
@@ -215,14 +216,14 @@ class Trainer:
             return "the width is not a multiple of 32"
         return kernels.why_not()
 
-    def _phoneme_trigram(self) -> Optional[Tensor]:
+    def _phoneme_trigram(self) -> Tensor | None:
         if not (self.settings.sentence_weight and self.network.shape.n_phonemes):
             return None
         said = [example.phonemes for example in self.train.examples if example.phonemes]
         table = trigram(said, self.network.shape.n_phonemes - 1)
         return torch.from_numpy(table).to(self.device)
 
-    def _teacher_statistics(self) -> Tuple[Tensor, Tensor]:
+    def _teacher_statistics(self) -> tuple[Tensor, Tensor]:
         width = self.train.n_teacher
         total_, square, count = np.zeros(width), np.zeros(width), 0
         for cache in self.train.caches:
@@ -263,7 +264,7 @@ class Trainer:
         left = (1 - self.done_share()) / (1 - settings.hold)
         return rise * max(0.0, min(1.0, left))
 
-    def _order(self) -> List[List[Any]]:
+    def _order(self) -> list[list[Any]]:
         settings, progress = self.settings, self.progress
         batch_s = min(settings.batch_s, settings.first_batch_s * (1 + progress.epoch))
         key = (progress.epoch, batch_s)
@@ -281,7 +282,7 @@ class Trainer:
         """
         progress = self.progress
         saved = said = self._last_exchange = self._clock()
-        parts: List[Tuple[float, ...]] = []
+        parts: list[tuple[float, ...]] = []
         first_step = progress.step
         while self.done_share() < 1.0:
             order = self._order()
@@ -304,7 +305,7 @@ class Trainer:
         if progress.batch or not progress.history:
             self._end_of_epoch()
 
-    def _step(self, examples: List[Any]) -> Tuple[float, ...]:
+    def _step(self, examples: list[Any]) -> tuple[float, ...]:
         settings, progress, workers = self.settings, self.progress, self.workers
         strength = self.strength
         # A batch with fewer clips than there are workers is learned by all of them.
@@ -332,7 +333,7 @@ class Trainer:
         self._count_step(values[0])
         return (*values, norm)
 
-    def _losses(self, outputs: Outputs, batch: Batch) -> List[Tensor]:
+    def _losses(self, outputs: Outputs, batch: Batch) -> list[Tensor]:
         """Return the losses of letters, phonemes and teacher."""
         nothing = torch.zeros((), device=self.device)
         fast, n_frames = self.network.fast, batch.n_frames
@@ -356,7 +357,7 @@ class Trainer:
             )
         return parts
 
-    def _exchange(self, parts: List[Tensor]) -> List[float]:
+    def _exchange(self, parts: list[Tensor]) -> list[float]:
         """Average gradients, losses and time over the workers; all go on with the same."""
         now = self._clock()
         elapsed = torch.tensor([now - self._last_exchange], device=self.device)
@@ -392,7 +393,7 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._short):
             return self.network(batch.vectors, batch.n_frames)  # type: ignore[no-any-return]
 
-    def _say_step(self, parts: List[Tuple[float, ...]], n_batches: int) -> None:
+    def _say_step(self, parts: list[tuple[float, ...]], n_batches: int) -> None:
         progress = self.progress
         mean = np.mean(parts, axis=0)
         self._say(
@@ -429,7 +430,7 @@ class Trainer:
             plot(progress.history, self.folder / "training.png")
 
     @torch.no_grad()
-    def judge(self, data: DataSet) -> Tuple[Errors, Errors, List[Tuple[str, str]]]:
+    def judge(self, data: DataSet) -> tuple[Errors, Errors, list[tuple[str, str]]]:
         """Return errors of the averaged weights without a language model.
 
         Returns:
@@ -439,9 +440,9 @@ class Trainer:
         kept = {name: value.clone() for name, value in self.network.state_dict().items()}
         self.network.load_state_dict(self.average.state)
         self.network.eval()
-        parts: List[Errors] = []
-        of_phonemes: List[Errors] = []
-        texts: List[Tuple[str, str]] = []
+        parts: list[Errors] = []
+        of_phonemes: list[Errors] = []
+        texts: list[tuple[str, str]] = []
         for examples, batch in evaluation_batches(data, self.settings.batch_s):
             outputs = self._forward(batch.to(self.device))
             clips = outputs.letters.cpu().split(batch.n_frames.tolist())
@@ -458,7 +459,7 @@ class Trainer:
         return total(parts), total(of_phonemes), texts
 
     @staticmethod
-    def _phonemes_of(outputs: Outputs, batch: Batch) -> List[Any]:
+    def _phonemes_of(outputs: Outputs, batch: Batch) -> list[Any]:
         if not outputs.phonemes:
             return []
         clips = outputs.phonemes[-1].cpu().split(batch.n_frames.tolist())
@@ -510,7 +511,7 @@ class Trainer:
         torch.set_rng_state(checkpoint["random"])
 
 
-def read_checkpoint(path: Path) -> Dict[str, Any]:
+def read_checkpoint(path: Path) -> dict[str, Any]:
     """Read a checkpoint.
 
     Raises:
@@ -519,7 +520,7 @@ def read_checkpoint(path: Path) -> Dict[str, Any]:
     if not path.is_file():
         raise StreamerError(f"{path}: no such checkpoint", "check the name, or train first")
     try:
-        checkpoint: Dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         known = checkpoint["format"] == FORMAT
     except Exception as error:
         raise StreamerError(
@@ -531,7 +532,7 @@ def read_checkpoint(path: Path) -> Dict[str, Any]:
     return checkpoint
 
 
-def averaged_state(checkpoint: Mapping[str, Any]) -> Dict[str, Tensor]:
+def averaged_state(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     """Return the averaged weights of a checkpoint in float32; a slim one keeps them in less."""
     return {
         name: value.float() if value.is_floating_point() else value
@@ -539,7 +540,7 @@ def averaged_state(checkpoint: Mapping[str, Any]) -> Dict[str, Tensor]:
     }
 
 
-def load_weights(network: TrainingNetwork, checkpoint: Dict[str, Any]) -> None:
+def load_weights(network: TrainingNetwork, checkpoint: dict[str, Any]) -> None:
     """Load the averaged weights of a checkpoint, heads it does not have aside.
 
     A network that is wider than the checkpoint's starts as one that says the same.
@@ -565,7 +566,7 @@ def load_weights(network: TrainingNetwork, checkpoint: Dict[str, Any]) -> None:
     network.load_state_dict({**own, **taken})
 
 
-def plot(history: List[Dict[str, float]], path: Path) -> None:
+def plot(history: list[dict[str, float]], path: Path) -> None:
     """Draw loss and error rates over the epochs as a PNG."""
     import matplotlib
 

@@ -9,17 +9,16 @@ dense, dense, dense, LSTM, dense, dense, softmax.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Dict, List, NamedTuple, Tuple, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from streamer.arrays import FloatArray
 from streamer.training.data.teacher import STRIDE
 from streamer.training.network import kernels
-
-FloatArray = npt.NDArray[np.float32]
 
 #: DeepSpeech clips its rectified units here.
 RELU_CLIP = 20.0
@@ -47,7 +46,7 @@ class NetworkShape:
     n_phonemes: int = 0
     n_teacher: int = 0
 
-    def as_dict(self) -> Dict[str, int]:
+    def as_dict(self) -> dict[str, int]:
         """Return the fields by name."""
         return asdict(self)
 
@@ -62,8 +61,8 @@ class Outputs(NamedTuple):
     """
 
     letters: Tensor
-    phonemes: List[Tensor]
-    teacher: List[Tensor]
+    phonemes: list[Tensor]
+    teacher: list[Tensor]
 
 
 class TrainingNetwork(nn.Module):
@@ -148,7 +147,7 @@ class TrainingNetwork(nn.Module):
         x = self._dense(x, self.layer_5, self.norms[3])
         letters = self.layer_6(x).float()
         phonemes = [head(layer).float() for head, layer in zip(self.phoneme_heads, (third, x))]
-        teacher: List[Tensor] = []
+        teacher: list[Tensor] = []
         if self.training:
             heads = zip(self.teacher_heads, (third, recurrent))
             teacher = [head(layer[::STRIDE]) for head, layer in heads]
@@ -177,7 +176,7 @@ class TrainingNetwork(nn.Module):
         hidden, _ = self.lstm(padded.view(len(n_frames), time, -1).transpose(0, 1))
         return cast(Tensor, hidden.transpose(0, 1).reshape(-1, x.shape[1])[rows])
 
-    def matrices(self) -> List[Tuple[nn.Parameter, int]]:
+    def matrices(self) -> list[tuple[nn.Parameter, int]]:
         """Return the hidden matrices and how many stand on top of each other in each."""
         dense = [self.layer_1, self.layer_2, self.layer_3, self.layer_5]
         single = [(cast(nn.Parameter, layer.weight), 1) for layer in dense]
@@ -189,8 +188,8 @@ _NOISE_OF_COPIES = 0.02
 
 
 def widened(
-    state: Dict[str, Tensor], n_hidden: int, noise: float = _NOISE_OF_COPIES
-) -> Dict[str, Tensor]:
+    state: dict[str, Tensor], n_hidden: int, noise: float = _NOISE_OF_COPIES
+) -> dict[str, Tensor]:
     """Return the weights of a wider network that says what a narrower one says.
 
     Some units of each layer are there twice or more, and what is read from them is divided by
@@ -228,7 +227,7 @@ def _frame_rows(n_frames: Tensor, stride: int) -> Tensor:
     return clip * stride + within - first[clip]
 
 
-def plain_layers(network: TrainingNetwork) -> Dict[str, FloatArray]:
+def plain_layers(network: TrainingNetwork) -> dict[str, FloatArray]:
     """Return the plain DeepSpeech network that a trained one amounts to.
 
     One that learned phonemes hears them too, see `streamer.acoustic.weights.Weights`.
@@ -240,10 +239,10 @@ def plain_layers(network: TrainingNetwork) -> Dict[str, FloatArray]:
         float32 arrays by the names of ``streamer.acoustic.weights.Weights``.
     """
     shape = network.shape
-    state: Dict[str, Any] = {
+    state: dict[str, Any] = {
         name: value.detach().cpu().double().numpy() for name, value in network.state_dict().items()
     }
-    layers: Dict[str, npt.NDArray[np.float64]] = {}
+    layers: dict[str, npt.NDArray[np.float64]] = {}
     for index, name in enumerate(("layer_1", "layer_2", "layer_3", "layer_5")):
         norm = {
             key: state[f"norms.{index}.{key}"]

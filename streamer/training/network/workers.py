@@ -6,8 +6,8 @@ for each other thousands of times a step, processes once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import List, Sequence
 
 import torch
 from torch import Tensor
@@ -25,7 +25,7 @@ class Workers:
     rank: int = 0
     count: int = 1
 
-    def add_up(self, tensors: Sequence[Tensor]) -> List[Tensor]:
+    def add_up(self, tensors: Sequence[Tensor]) -> list[Tensor]:
         """Return the sums of each tensor over all processes."""
         if self.count == 1:
             return list(tensors)

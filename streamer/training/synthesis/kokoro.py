@@ -9,19 +9,19 @@ Not used by the engine: it reads sentences to a network in training (`recordings
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Set, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import numpy.typing as npt
 
+from streamer.arrays import FloatArray
 from streamer.convert.writers.onnx import import_onnx
 from streamer.errors import StreamerError
 
 if TYPE_CHECKING:
     import onnx
 
-FloatArray = npt.NDArray[np.float32]
 
 #: Samples a second of what it says.
 RATE_HZ = 24000
@@ -87,7 +87,7 @@ class Kokoro:
             },
         )
 
-    def tokens(self, text: str, british: bool = False) -> List[int]:
+    def tokens(self, text: str, british: bool = False) -> list[int]:
         """Return the phonemes of a text as numbers, without limit; see `MOST_TOKENS`."""
         phonemes = self._tokenizer.phonemize(text, "en-gb" if british else "en-us")
         return list(self._tokenizer.tokenize(phonemes))
@@ -160,13 +160,13 @@ class _Floats:
         self._graph = graph
         self._constants = {tensor.name: tensor for tensor in graph.initializer}
         self._maker = {name: node for node in graph.node for name in node.output}
-        self._readers: Dict[str, List[onnx.NodeProto]] = {}
+        self._readers: dict[str, list[onnx.NodeProto]] = {}
         for node in graph.node:
             for name in node.input:
                 self._readers.setdefault(name, []).append(node)
-        self._nodes: List[onnx.NodeProto] = []
-        self._floats: List[onnx.TensorProto] = []
-        self._done: Set[str] = set()
+        self._nodes: list[onnx.NodeProto] = []
+        self._floats: list[onnx.TensorProto] = []
+        self._done: set[str] = set()
 
     def rewrite(self) -> None:
         """Replace the graph's nodes and weights."""
@@ -206,7 +206,7 @@ class _Floats:
         self._floats.append(self._onnx.numpy_helper.from_array(value.astype(np.float32), name))
         return name
 
-    def _only_reader(self, node: onnx.NodeProto, kind: str) -> Optional[onnx.NodeProto]:
+    def _only_reader(self, node: onnx.NodeProto, kind: str) -> onnx.NodeProto | None:
         (reader,) = self._readers[node.output[0]]
         return reader if reader.op_type == kind else None
 
@@ -226,7 +226,7 @@ class _Floats:
         scales = self._maker[_other_input(scaled, cast_.output[0])]
         scale = self._value(next(name for name in scales.input if name in self._constants))
         zero, weights = self._value(node.input[3]), self._value(node.input[1])
-        attributes: Dict[str, Any] = {}
+        attributes: dict[str, Any] = {}
         kind = "MatMul"
         if node.op_type == "ConvInteger":
             kind = "Conv"

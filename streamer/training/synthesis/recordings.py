@@ -14,23 +14,22 @@ import csv
 import random
 import signal
 import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple, cast
+from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 import soundfile
 import soxr
 
+from streamer.arrays import FloatArray
 from streamer.errors import StreamerError, UsageError
 from streamer.training.language.prompts import prompts
 from streamer.training.language.scorer import open_text
 from streamer.training.synthesis import kokoro
 from streamer.training.synthesis.kokoro import Kokoro
-
-FloatArray = npt.NDArray[np.float32]
 
 RATE_HZ = 16000
 #: Voices of other languages give accents.
@@ -65,7 +64,7 @@ def sentences(texts: Sequence[Path], seed: int) -> Iterator[str]:
     words = sorted({w for lines in chosen for line in lines[:5000] for w in line.split()})
     spelled = prompts(10**9, chance.sample(words, min(5000, len(words))), seed)
     while True:
-        parts: List[str] = []
+        parts: list[str] = []
         if chance.random() < _PROMPTS_SHARE:
             parts = [next(spelled) for _ in range(chance.choice((1, 3)))]
         else:
@@ -75,9 +74,9 @@ def sentences(texts: Sequence[Path], seed: int) -> Iterator[str]:
         yield ", ".join(parts)
 
 
-def _sample(path: Path, chance: random.Random, most: int = 100_000) -> List[str]:
+def _sample(path: Path, chance: random.Random, most: int = 100_000) -> list[str]:
     """Return lines of a text in any order, every line as likely as any other."""
-    kept: List[str] = []
+    kept: list[str] = []
     with open_text(path) as lines:
         usable = (line.strip() for line in lines if 3 <= len(line.split()) <= _LONGEST)
         for count, line in enumerate(usable):
@@ -105,8 +104,8 @@ class Speaker:
         noise_db: the same of the white noise under it.
     """
 
-    voices: Tuple[str, ...]
-    shares: Tuple[float, ...]
+    voices: tuple[str, ...]
+    shares: tuple[float, ...]
     tempo: float
     size: float
     level_db: float
@@ -146,8 +145,8 @@ def speaker(names: Sequence[str], seed: Sequence[int]) -> Speaker:
 
 
 def record(
-    synthesiser: Kokoro, voices: Dict[str, FloatArray], text: str, who: Speaker, seed: int
-) -> Optional[FloatArray]:
+    synthesiser: Kokoro, voices: dict[str, FloatArray], text: str, who: Speaker, seed: int
+) -> FloatArray | None:
     """Return a sentence as a speaker says it, float32 (n,) at `RATE_HZ`; None if it cannot be said.
 
     Args:
@@ -190,7 +189,7 @@ class _Work:
     """
 
     rank: int
-    texts: Tuple[Path, ...]
+    texts: tuple[Path, ...]
     folder: Path
     model: Path
     voices: Path
@@ -228,7 +227,7 @@ def _read_aloud(work: _Work) -> None:
                 print(f"{work.rank}: {seconds / 3600:.2f} h", file=sys.stderr)
 
 
-def _rows(manifest: Path) -> Dict[str, List[str]]:
+def _rows(manifest: Path) -> dict[str, list[str]]:
     """Return the rows that are there by their recordings; one that was cut off is left out."""
     if not manifest.is_file():
         return {}
@@ -279,7 +278,7 @@ def synthesise(
     return manifest
 
 
-def main(arguments: Optional[Sequence[str]] = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("texts", nargs="+", type=Path, help="one sentence a line, .txt or .txt.xz")

@@ -12,10 +12,9 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Annotated, Any, Optional
 
 import typer
-from typing_extensions import Annotated
 
 from streamer.errors import StreamerError
 
@@ -110,7 +109,7 @@ def _repeat(recording: Path, target: Path) -> float:
 
     source = RecordingSource(recording)
     source.open(RATE_HZ)
-    blocks: List[Any] = []
+    blocks: list[Any] = []
     while True:
         block = source.read()
         if block is None:
@@ -123,7 +122,7 @@ def _repeat(recording: Path, target: Path) -> float:
     return len(once) * times / RATE_HZ
 
 
-def _transcribe(recording: Path, model: str) -> Dict[str, Any]:
+def _transcribe(recording: Path, model: str) -> dict[str, Any]:
     """Transcribe in a process of its own; returns its figures."""
     done = subprocess.run(
         [sys.executable, "-c", _CHILD, str(recording), model],
@@ -134,11 +133,11 @@ def _transcribe(recording: Path, model: str) -> Dict[str, Any]:
     )
     if done.returncode:
         raise _failed(done.stderr)
-    found: Dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
-def _start(recording: Path, model: str) -> Tuple[float, float]:
+def _start(recording: Path, model: str) -> tuple[float, float]:
     """Seconds from the command until it captures, and until the model is there as well."""
     command = [sys.executable, "-m", "streamer", "transcribe", "--realtime", "--stdout"]
     command += ["--format", "jsonl", "--model", model, str(recording)]

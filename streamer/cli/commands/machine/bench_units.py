@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
-from typing import Dict, List, Tuple
 
 from streamer.acoustic.coreml_model import COMPUTE_UNITS
 from streamer.bundle import Bundle, load_bundle
@@ -35,7 +34,7 @@ def bench_compute_units(model: str, units: str) -> None:
             print(line, flush=True)
 
 
-def chosen_units(units: str) -> Tuple[str, ...]:
+def chosen_units(units: str) -> tuple[str, ...]:
     """Return the compute units that an option names.
 
     Raises:
@@ -54,11 +53,11 @@ def chosen_units(units: str) -> Tuple[str, ...]:
 
 def measured_lines(
     bundle: Bundle,
-    units: Tuple[str, ...],
+    units: tuple[str, ...],
     folder: Path,
     loader: Loader | None = None,
     cache: Path | None = None,
-) -> List[str]:
+) -> list[str]:
     """Measure, remember, and return what to print.
 
     Args:
@@ -71,7 +70,7 @@ def measured_lines(
     networks = _networks(bundle, folder, off_mac=loader is not None)
     lines = [f"{'network':24} {'compute units':14} {'p50 ms':>8} {'p95 ms':>8}"]
     for name, path in networks.items():
-        found: List[Measurement] = measure(path, units, loader=loader)
+        found: list[Measurement] = measure(path, units, loader=loader)
         lines.extend(
             f"{name:24} {m.compute_units:14} {m.p50_ms:>8.2f} {m.p95_ms:>8.2f}" for m in found
         )
@@ -84,7 +83,7 @@ def measured_lines(
     return lines
 
 
-def _networks(bundle: Bundle, folder: Path, off_mac: bool) -> Dict[str, Path]:
+def _networks(bundle: Bundle, folder: Path, off_mac: bool) -> dict[str, Path]:
     networks = {
         path.name: path for kind, path in bundle.networks.items() if kind.startswith("coreml")
     }

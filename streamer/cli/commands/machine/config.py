@@ -29,9 +29,10 @@ import enum
 import os
 import re
 import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Optional
 
 import platformdirs
 import typer
@@ -90,7 +91,7 @@ def bind_environment(command: Any) -> None:
             param.envvar = _PREFIX + "_".join(parts).upper().replace("-", "_")
 
 
-def defaults_for(command: Any, arguments: Sequence[str]) -> Dict[str, Any]:
+def defaults_for(command: Any, arguments: Sequence[str]) -> dict[str, Any]:
     """Return the config file as the ``default_map`` of a command tree.
 
     Args:
@@ -109,7 +110,7 @@ def defaults_for(command: Any, arguments: Sequence[str]) -> Dict[str, Any]:
         raise
 
 
-def load_defaults(command: Any, path: Path) -> Dict[str, Any]:
+def load_defaults(command: Any, path: Path) -> dict[str, Any]:
     """Read a config file and check every entry against the options it is for.
 
     Args:
@@ -149,9 +150,9 @@ class _ConfigFile:
         self._path = path
         self._lines = text.splitlines()
 
-    def defaults(self, command: Any, entries: Dict[str, Any]) -> Dict[str, Any]:
+    def defaults(self, command: Any, entries: dict[str, Any]) -> dict[str, Any]:
         commands = dict(_walk(command))
-        maps: Dict[Tuple[str, ...], Dict[str, Any]] = {names: {} for names in commands}
+        maps: dict[tuple[str, ...], dict[str, Any]] = {names: {} for names in commands}
         shared = {k: v for k, v in entries.items() if not isinstance(v, dict)}
         for key, value in shared.items():
             found = [
@@ -172,10 +173,10 @@ class _ConfigFile:
 
     def _tables(
         self,
-        commands: Dict[Tuple[str, ...], Any],
-        above: Tuple[str, ...],
-        entries: Dict[str, Any],
-        maps: Dict[Tuple[str, ...], Dict[str, Any]],
+        commands: dict[tuple[str, ...], Any],
+        above: tuple[str, ...],
+        entries: dict[str, Any],
+        maps: dict[tuple[str, ...], dict[str, Any]],
     ) -> None:
         """Take the entries of the tables of commands, and of those in them."""
         for key, value in entries.items():
@@ -194,7 +195,7 @@ class _ConfigFile:
                 raise self._error(above, key, f"{' '.join(above)} has no option --{key}")
 
     def _checked(
-        self, table: Tuple[str, ...], key: str, command: Any, param: Any, value: Any
+        self, table: tuple[str, ...], key: str, command: Any, param: Any, value: Any
     ) -> Any:
         """See that an option takes a value; flags take only true and false."""
         flag = getattr(param, "is_flag", False)
@@ -211,11 +212,11 @@ class _ConfigFile:
             raise self._error(table, key, f"{key}: {message}") from error
         return value
 
-    def _error(self, table: Tuple[str, ...], key: Optional[str], what: str) -> UsageError:
+    def _error(self, table: tuple[str, ...], key: Optional[str], what: str) -> UsageError:
         where = f"{self._path}, line {self._line(table, key)}"
         return UsageError(f"{where}: {what}", "mend it with: streamer config --edit")
 
-    def _line(self, table: Tuple[str, ...], key: Optional[str]) -> int:
+    def _line(self, table: tuple[str, ...], key: Optional[str]) -> int:
         """Find the line of an entry (of a table, without a key); TOML readers do not tell."""
         name = r"\s*\.\s*".join(rf"""["']?{re.escape(part)}["']?""" for part in table)
         heading = re.compile(rf"\s*\[\s*{name}\b")
@@ -246,7 +247,7 @@ class Setting:
         return f"{entry:<36} # {self.source}"
 
 
-def settings(command: Any, context: Any, arguments: Sequence[str] = ()) -> List[Setting]:
+def settings(command: Any, context: Any, arguments: Sequence[str] = ()) -> list[Setting]:
     """Return what an option would be if a command were run now, for each option.
 
     Args:
@@ -288,7 +289,7 @@ def template(command: Any) -> str:
         "# Entries here at the top hold for every command that turns speech into text,",
         "# those below [command] for that command only.",
     ]
-    seen: List[str] = []
+    seen: list[str] = []
     for names, each in _commands_with_options(command):
         speech = _is_speech(names)
         fresh = [param for param in _options(each) if not speech or _key(param) not in seen]
@@ -308,20 +309,20 @@ def template(command: Any) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _walk(command: Any, names: Tuple[str, ...] = ()) -> Iterator[Tuple[Tuple[str, ...], Any]]:
+def _walk(command: Any, names: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Go through a command and all below it."""
     yield names, command
     for name, each in getattr(command, "commands", {}).items():
         yield from _walk(each, (*names, name))
 
 
-def _commands_with_options(command: Any) -> Iterator[Tuple[Tuple[str, ...], Any]]:
+def _commands_with_options(command: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Go through the subcommands, ``listen`` first: it is the main one."""
     tree = [(names, each) for names, each in _walk(command) if names and list(_options(each))]
     return iter(sorted(tree, key=lambda entry: entry[0] != ("listen",)))
 
 
-def _is_speech(names: Tuple[str, ...]) -> bool:
+def _is_speech(names: tuple[str, ...]) -> bool:
     """Whether a command is one of those that share the plain names."""
     return names[:1] != () and names[0] in _SPEECH
 
@@ -411,7 +412,7 @@ def _print_settings(root: Any, file: Path, arguments: Sequence[str]) -> None:
         for setting in settings(command, root, arguments[1:]):
             print(setting)
         return
-    shown: List[Setting] = []
+    shown: list[Setting] = []
     for names, command in _commands_with_options(root.command):
         context = root
         for name in names[:-1]:  # a group's own context lies between

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import platform
 import sys
-from typing import Any, Callable, List, Optional
+from typing import Annotated, Any, Callable, Optional
 
 import typer
-from typing_extensions import Annotated
 
 from streamer.cli.support.options import EngineOptions, with_options
 from streamer.errors import StreamerError
@@ -84,7 +83,7 @@ def _microphone(wanted: Optional[str]) -> str:
     from streamer.transcriber import RATE_HZ
 
     source = MicrophoneSource(wanted)
-    blocks: List[Any] = []
+    blocks: list[Any] = []
     source.open(RATE_HZ)
     try:
         while sum(len(block) for block in blocks) < LISTEN_S * RATE_HZ:
@@ -117,7 +116,7 @@ def _voice_activity() -> str:
 
 def _check_model(report: _Report, engine: EngineOptions) -> None:
     """Bundle, network and decoder, each on a line of its own."""
-    found: List[Any] = []
+    found: list[Any] = []
 
     def model() -> str:
         from streamer.bundle import load_bundle

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List, Optional
+from typing import Optional
 
 import typer
 
@@ -20,7 +20,7 @@ def convert(
         help="Steps in a window, 1 to 64: fewer, less delay. Else 16, or with --via tensorflow "
         "what the graph has.",
     ),
-    formats: Optional[List[str]] = typer.Option(
+    formats: Optional[list[str]] = typer.Option(
         None,
         "--format",
         help="onnx, mlprogram, neuralnetwork or safetensors; may be given more than once. "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List, Optional
+from typing import Optional
 
 import typer
 
@@ -33,7 +33,7 @@ def export(
     slim: Optional[Path] = typer.Option(
         None, "--slim", help="Also write a small checkpoint here, to begin with (train --from)."
     ),
-    form: Optional[List[str]] = typer.Option(
+    form: Optional[list[str]] = typer.Option(
         None,
         "--format",
         help="onnx, onnx-int8, mlprogram or safetensors; may be given more than once. "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
+from typing import Optional
 
 import typer
 
@@ -26,7 +26,7 @@ def inspect(
     from streamer.convert.inspect import compute_plan, inspect_model, rows
 
     paths = [model] if other is None else [model, other]
-    columns: List[Dict[Tuple[str, str], str]] = []
+    columns: list[dict[tuple[str, str], str]] = []
     for path in paths:
         found = {(heading, key): value for heading, key, value in rows(inspect_model(path))}
         if path.suffix in (".mlmodel", ".mlpackage"):

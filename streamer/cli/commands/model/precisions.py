@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List, Optional
+from typing import Optional
 
 import typer
 
@@ -26,7 +26,7 @@ def precisions(
         help="Folder of recordings, each with its text in a .txt of the same name, for word "
         "error rates. Else the bundled recording, where the network is the bundled one.",
     ),
-    chosen: Optional[List[str]] = typer.Option(
+    chosen: Optional[list[str]] = typer.Option(
         None, "--precision", help="One of the precisions; may be given more than once."
     ),
 ) -> None:

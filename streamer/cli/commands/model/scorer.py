@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import List, Optional
+from typing import Optional
 
 import typer
 
 
 def build(
-    texts: List[str] = typer.Argument(
+    texts: list[str] = typer.Argument(
         ..., metavar="TEXT[=WEIGHT]...", help="Texts, plain or .xz; a weight counts one repeatedly."
     ),
     output: Path = typer.Option(..., "--output", "-o", help="The .scorer to write."),
@@ -74,7 +74,7 @@ def build(
 
 
 def recurrent(
-    texts: List[str] = typer.Argument(
+    texts: list[str] = typer.Argument(
         ..., metavar="TEXT[=WEIGHT]...",
         help="Texts of one sentence a line, plain or .xz; a weight counts one repeatedly.",
     ),
@@ -109,7 +109,7 @@ def recurrent(
     recipe = RecurrentRecipe(
         width=width, vector=vector, minutes=minutes, rate=rate, constant=constant, seed=seed
     )
-    sentences: List[str] = []
+    sentences: list[str] = []
     if dev is not None:
         with open_text(dev) as lines:
             sentences = lines.read().splitlines()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterator, List, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 import typer
 
@@ -18,7 +19,7 @@ _AUGMENTATION = "Augmentation"
 
 
 def train(
-    data: List[Path] = typer.Argument(
+    data: list[Path] = typer.Argument(
         ...,
         help="What to learn from: TSV with path and transcript, Common Voice TSV, DeepSpeech CSV, "
         "or a LibriSpeech folder; several are joined.",
@@ -26,7 +27,7 @@ def train(
     output: Path = typer.Option(
         ..., "--output", "-o", help="Folder of caches, checkpoints, log and plot; resumes from it."
     ),
-    dev: Optional[List[Path]] = typer.Option(
+    dev: Optional[list[Path]] = typer.Option(
         None, "--dev", help="What to judge each epoch by; the same layouts.",
         rich_help_panel=_DATA,
     ),

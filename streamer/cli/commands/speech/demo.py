@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
-from typing_extensions import Annotated
 
 from streamer.cli.support.options import EngineOptions, ResultOptions, with_options
 
@@ -49,8 +49,8 @@ def demo(
 
 
 def figures(
-    last: Optional[Event], about: About, on_screen_ms: Optional[Tuple[float, float]] = None
-) -> List[Tuple[str, str]]:
+    last: Optional[Event], about: About, on_screen_ms: Optional[tuple[float, float]] = None
+) -> list[tuple[str, str]]:
     """What a stream took, a row each.
 
     Args:
@@ -79,7 +79,7 @@ def figures(
     return [*rows, ("memory", "unknown" if memory_mb is None else f"{memory_mb:.0f} MB at most")]
 
 
-def print_table(rows: Sequence[Tuple[str, str]]) -> None:
+def print_table(rows: Sequence[tuple[str, str]]) -> None:
     """Print names and values on standard error, in two columns; rows fold on narrow terminals."""
     from rich import box
     from rich.table import Table

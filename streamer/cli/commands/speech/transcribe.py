@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, List, Optional, Sequence
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
-from typing_extensions import Annotated
 
 from streamer.cli.support.options import EngineOptions, ResultOptions, with_options
 from streamer.errors import AudioError, UsageError
@@ -25,7 +25,7 @@ STANDARD_INPUT = "-"
 @with_options
 def transcribe(
     inputs: Annotated[
-        List[str], typer.Argument(metavar="FILE|FOLDER|-...", help="Recordings, or - for a pipe.")
+        list[str], typer.Argument(metavar="FILE|FOLDER|-...", help="Recordings, or - for a pipe.")
     ],
     engine: EngineOptions,
     results: ResultOptions,
@@ -71,11 +71,11 @@ def transcribe(
             _Batch(transcriber, files, results, output_dir, rate, channels).run()
 
 
-def _expand(inputs: Sequence[str]) -> List[str]:
+def _expand(inputs: Sequence[str]) -> list[str]:
     """Replace folders by the recordings in them."""
     if inputs.count(STANDARD_INPUT) > 1:
         raise UsageError("standard input is named twice", "give - once")
-    files: List[str] = []
+    files: list[str] = []
     for name in inputs:
         if name != STANDARD_INPUT and Path(name).is_dir():
             from streamer.output import expand_inputs
@@ -86,7 +86,7 @@ def _expand(inputs: Sequence[str]) -> List[str]:
     return files
 
 
-def _paths(files: Sequence[str]) -> List[Path]:
+def _paths(files: Sequence[str]) -> list[Path]:
     return [Path(name) for name in files if name != STANDARD_INPUT]
 
 
@@ -184,7 +184,7 @@ class _Batch:
         if self._bad:
             raise typer.Exit(1)
 
-    def _targets(self) -> List[Optional[Path]]:
+    def _targets(self) -> list[Optional[Path]]:
         if self._folder is None:
             return [None] * len(self._files)
         from streamer.errors import OutputError
