@@ -127,7 +127,7 @@ class Stats:
 
 
 @dataclass(frozen=True)
-class Warning:
+class Notice:
     """Something the user should know while the stream goes on.
 
     Attributes:
@@ -143,4 +143,4 @@ class Warning:
     todo: str
 
 
-Event = Union[Partial, Final, Gap, Stats, Warning]
+Event = Union[Partial, Final, Gap, Stats, Notice]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from streamer import Final, Gap, Partial, Stats, StreamerError, Transcriber, Warning
+from streamer import Final, Gap, Notice, Partial, Stats, StreamerError, Transcriber
 from streamer.audio.sources.source import ArraySource
 from streamer.bundle import bundled_folder
 from streamer.errors import AudioError, DeviceError, ModelError, UsageError
@@ -199,7 +199,7 @@ def test_a_muted_microphone_is_warned_about_once(tiny: Transcriber) -> None:
     with pytest.raises(DeviceError):
         for event in tiny.run(source):
             events.append(event)
-    (warning,) = [event for event in events if isinstance(event, Warning)]
+    (warning,) = [event for event in events if isinstance(event, Notice)]
     assert "zeros" in warning.what
 
 

@@ -27,7 +27,7 @@ from streamer.engine.level_meter import Meter
 from streamer.engine.recent_audio import History
 from streamer.engine.utterance import Stages, Utterance, choose_cut
 from streamer.errors import ModelError
-from streamer.events import Event, Final, Gap, Partial, Stats, Warning, Word
+from streamer.events import Event, Final, Gap, Notice, Partial, Stats, Word
 
 if TYPE_CHECKING:
     from streamer.decoding import DecodedWord, Hypothesis
@@ -168,9 +168,9 @@ class Recogniser:
         events.append(self._stats())
         return events
 
-    def warning(self, what: str, todo: str) -> Warning:
+    def warning(self, what: str, todo: str) -> Notice:
         """Make a warning that has its place in the stream."""
-        return Warning(self._next_seq(), self._time(self._position), what, todo)
+        return Notice(self._next_seq(), self._time(self._position), what, todo)
 
     # What happens to it
 

@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any, TextIO
 
-from streamer.events import Event, Final, Gap, Partial, Stats, Warning, Word
+from streamer.events import Event, Final, Gap, Notice, Partial, Stats, Word
 from streamer.output.edit import Edit
 
 #: Decimals of times in seconds, of times in milliseconds, and of ratios: what is
@@ -78,7 +78,7 @@ def as_json(item: Event | Edit) -> dict[str, Any]:
             "chunk_p50_ms": _number(item.chunk_p50_ms, _MILLISECONDS),
             "chunk_p95_ms": _number(item.chunk_p95_ms, _MILLISECONDS),
         }
-    if isinstance(item, Warning):
+    if isinstance(item, Notice):
         return {
             "type": "warning",
             "seq": item.seq,

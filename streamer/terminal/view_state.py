@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Union
 
-from streamer.events import Event, Final, Gap, Partial, Stats, Warning
+from streamer.events import Event, Final, Gap, Notice, Partial, Stats
 
 #: How long the clip mark stands after a sample at full scale, in seconds of the
 #: stream: a stretch of level lasts a quarter of a second, too short to be noticed.
@@ -57,7 +57,7 @@ class Note:
 
 
 #: What moves into the scrollback and stays there.
-Scrolled = Union[Final, Gap, Warning, Undone, Note]
+Scrolled = Union[Final, Gap, Notice, Undone, Note]
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def update(state: ViewState, event: Event) -> ViewState:
             lost_samples=max(state.lost_samples, event.lost_samples),
             clip_until=event.time + CLIP_HOLD_S if event.clipped else state.clip_until,
         )
-    if isinstance(event, Warning):
+    if isinstance(event, Notice):
         return replace(state, pending=(*state.pending, event))
     return state
 

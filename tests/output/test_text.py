@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from streamer.events import Gap, Warning
+from streamer.events import Gap, Notice
 from streamer.output import Edit, create_writer
 from streamer.output.text import last_columns
 from tests.support.events import any_event, final, partial, stats
@@ -36,7 +36,7 @@ def test_a_final_is_a_line():
     writer = create_writer("text", stream)
     for event in (partial("hel"), final("hello there"), stats(), Gap(0, 0, 1, 5), final("again")):
         writer.write(event)
-    writer.write(Warning(0, 0, "what", "todo"))
+    writer.write(Notice(0, 0, "what", "todo"))
     writer.write(Edit(0, 3, "xyz"))
     writer.close()
     assert stream.getvalue() == "hello there\nagain\n"

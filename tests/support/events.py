@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from streamer.events import Event, Final, Gap, Partial, Stats, Warning, Word
+from streamer.events import Event, Final, Gap, Notice, Partial, Stats, Word
 
 
 def final(text: str, segment: int = 0, start: float = 0.0, end: float = 1.0, **more: Any) -> Final:
@@ -49,7 +49,7 @@ any_event: st.SearchStrategy[Event] = st.one_of(
     finals,
     partials,
     st.builds(Gap, _counts, _times, _times, _counts),
-    st.builds(Warning, _counts, _times, st.text(), st.text()),
+    st.builds(Notice, _counts, _times, st.text(), st.text()),
     st.builds(
         Stats, _counts, _times, st.floats(0), _latencies, _latencies, _counts, st.floats(),
         st.floats(), st.booleans(), st.booleans(), _counts, _latencies, _latencies,

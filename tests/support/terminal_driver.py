@@ -67,7 +67,7 @@ def event_of(order: dict[str, Any]) -> events.Event:
         return events.Stats(**{**defaults, **fields})
     if kind == "gap":
         return events.Gap(**{"seq": 0, "start": 1.0, "end": 1.5, "samples": 8000, **fields})
-    return events.Warning(**{"seq": 0, "time": 1.0, **fields})
+    return events.Notice(**{"seq": 0, "time": 1.0, **fields})
 
 
 def main() -> None:

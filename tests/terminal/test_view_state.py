@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.events import Event, Final, Gap, Partial, Warning
+from streamer.events import Event, Final, Gap, Notice, Partial
 from streamer.terminal.view_state import ViewInfo, ViewState, transcript, undo, update
 from tests.support.terminal_driver import INFO, event_of
 
@@ -92,7 +92,7 @@ def test_every_final_gap_and_warning_is_written_once_and_in_order(events: list[E
     to_write = [
         event
         for event in events
-        if isinstance(event, (Gap, Warning)) or (isinstance(event, Final) and event.text)
+        if isinstance(event, (Gap, Notice)) or (isinstance(event, Final) and event.text)
     ]
     assert list(state.pending) == to_write
     assert list(state.finals) == [event for event in to_write if isinstance(event, Final)]

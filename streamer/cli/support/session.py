@@ -10,7 +10,7 @@ from streamer.audio.native_stderr import native_messages_hidden
 from streamer.cli.support.outputs import Outputs
 from streamer.cli.support.signals import GracefulEnd, drop_standard_output
 from streamer.errors import OutputError
-from streamer.events import Event, Final, Gap, Partial, Warning
+from streamer.events import Event, Final, Gap, Notice, Partial
 from streamer.output import standard_output
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ class Listening:
 
 def say_event(event: Event) -> None:
     """What a person should know of an event, where nothing draws it."""
-    if isinstance(event, Warning):
+    if isinstance(event, Notice):
         say(f"warning: {event.what} - {event.todo}")
     elif isinstance(event, Gap):
         say(f"gap: {event.end - event.start:.2f} s were lost at {event.start:.2f} s")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Union
 
 from streamer.acoustic.weights import Weights
 from streamer.convert.readers.checkpoint import is_checkpoint, read_checkpoint

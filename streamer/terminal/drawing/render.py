@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 
-from streamer.events import Final, Gap, Warning, Word
+from streamer.events import Final, Gap, Notice, Word
 from streamer.terminal.drawing.theme import LOW_CONFIDENCE, Signs, Theme
 from streamer.terminal.drawing.wrapping import printable, wrap
 from streamer.terminal.view_state import Note, Scrolled, Undone, ViewState
@@ -111,7 +111,7 @@ def scrolled_lines(item: Scrolled, width: int, theme: Theme, timestamps: bool) -
     if isinstance(item, Gap):
         lost = f"lost {item.end - item.start:.2f} s of sound ({item.samples} samples)"
         return _plain(f"[{lost}]", columns, theme.bad)
-    if isinstance(item, Warning):
+    if isinstance(item, Notice):
         return _plain(f"warning: {item.what} - {item.todo}", columns, theme.warning)
     if isinstance(item, Note):
         return _plain(item.text, columns, theme.final) or [Text("")]
