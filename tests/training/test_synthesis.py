@@ -188,6 +188,31 @@ def test_speakers_are_mixtures_and_a_seed_gives_the_same_one() -> None:
     assert any(who.british for who in speakers) and not all(who.british for who in speakers)
 
 
+def test_coverage_prefers_common_word_pairs_that_have_not_been_said() -> None:
+    coverage = synthesis.Coverage(["the cat sat"] * 9 + ["a dog ran"] * 3 + ["odd words here"])
+    candidates = ["odd words here", "a dog ran", "the cat sat"]
+    # Worth ln 10, ln 4 and ln 2 at first; what has been said n times is worth 1 / (1 + n) of that.
+    order = [coverage.choose(candidates) for _ in range(5)]
+    assert order == ["the cat sat", "a dog ran", "the cat sat", "the cat sat", "odd words here"]
+
+
+def test_sentences_of_held_out_data_sets_are_never_said(
+    place: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    held_out = place["out"].with_name("dev.tsv")
+    held_out.write_text("path\ttranscript\nx.wav\tthe cat sat on the mat today\n")
+    arguments = [str(place["text"]), "-o", str(place["out"]), "--model", "kokoro.onnx"]
+    arguments += ["--voices", str(place["voices"]), "--processes", "1", "--hours", "0.02"]
+    assert synthesis.main(arguments) == 0
+    said = [clip.transcript for clip in read_data_set(place["out"] / "train.tsv")]
+    assert any("cat sat" in text for text in said)
+    other = place["out"].with_name("other")
+    arguments[2] = str(other)
+    assert synthesis.main([*arguments, "--held-out", str(held_out)]) == 0
+    said = [clip.transcript for clip in read_data_set(other / "train.tsv")]
+    assert said and not any("cat sat" in text for text in said)
+
+
 def test_wrong_input_is_one_line(
     place: dict[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

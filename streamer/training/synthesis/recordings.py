@@ -2,6 +2,8 @@
 
     python -m streamer.training.synthesis TEXT... -o FOLDER --model KOKORO.onnx --voices VOICES
 
+Sentences are chosen for coverage: of several drawn at random, the one whose pairs of words are
+common in the texts and have been said least. Sentences of ``--held-out`` data sets are never said.
 Every sentence has a speaker of its own: a mixture of up to three of Kokoro's voices, at a tempo
 and with a size of the vocal tract drawn by chance. FOLDER gets FLAC files and ``train.tsv``, a
 data set for ``streamer train``; the same command goes on where it was interrupted.
@@ -11,10 +13,12 @@ from __future__ import annotations
 
 import argparse
 import csv
+import math
 import random
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -26,6 +30,8 @@ import soxr
 
 from streamer.arrays import FloatArray
 from streamer.errors import StreamerError, UsageError
+from streamer.training.data.manifests import read_data_set
+from streamer.training.language.held_out import HeldOut
 from streamer.training.language.prompts import prompts
 from streamer.training.language.scorer import open_text
 from streamer.training.synthesis import kokoro
@@ -35,12 +41,14 @@ RATE_HZ = 16000
 #: Voices of other languages give accents.
 _ENGLISH_SHARE = 0.8
 #: Sentences that are made up (spellings, numbers, orders), as a share.
-_PROMPTS_SHARE = 0.1
+_PROMPTS_SHARE = 0.15
+#: Sentences drawn for each one that is said.
+_CANDIDATES = 12
 #: Words of a recording, about: sentences are joined until there are so many.
 _LENGTHS = (4, 8, 12, 16, 20, 26, 32)
 #: Longer sentences are left out, in words; a clip has to be shorter than 20 s.
 _LONGEST = 32
-_TEMPO = (0.8, 1.25)
+_TEMPO = (0.8, 1.35)
 #: Played faster or slower at the same tempo, a voice comes from a smaller or larger head.
 _SIZE = (0.9, 1.12)
 _LEVEL_DB = (-30.0, -14.0)
@@ -49,18 +57,54 @@ MANIFEST = "train.tsv"
 _COLUMNS = ("path", "transcript", "seconds", "speaker", "corpus")
 
 
-def sentences(texts: Sequence[Path], seed: int) -> Iterator[str]:
+class Coverage:
+    """Chooses sentences so that common pairs of words are said early and often enough.
+
+    A pair of neighbouring words is worth the logarithm of one plus its count in the texts,
+    divided by one plus how often it has been said; a sentence is worth the mean of its pairs.
+
+    Args:
+        lines: the texts, words separated by single spaces.
+    """
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._counts: Counter[tuple[str, str]] = Counter()
+        for line in lines:
+            self._counts.update(_word_pairs(line))
+        self._said: Counter[tuple[str, str]] = Counter()
+
+    def choose(self, candidates: Sequence[str]) -> str:
+        """Return the sentence that is worth most, and count it as said."""
+        best = max(candidates, key=self._worth)
+        self._said.update(_word_pairs(best))
+        return best
+
+    def _worth(self, line: str) -> float:
+        pairs = _word_pairs(line)
+        worths = [math.log1p(self._counts[pair]) / (1 + self._said[pair]) for pair in pairs]
+        return sum(worths) / len(worths)
+
+
+def _word_pairs(line: str) -> list[tuple[str, str]]:
+    """Return neighbouring words; the empty word stands for both edges of the sentence."""
+    words = ["", *line.split(), ""]
+    return list(zip(words, words[1:]))
+
+
+def sentences(texts: Sequence[Path], seed: int, held_out: HeldOut | None = None) -> Iterator[str]:
     """Yield what is to be said, without end: parts of it are joined by ", ".
 
     Args:
         texts: one normalised sentence a line; each file has the same share, however large.
         seed: of the choice.
+        held_out: sentences that are never said.
 
     Raises:
         UsageError: a text holds no sentence of a length that can be used.
     """
     chance = random.Random(seed)
-    chosen = [_sample(path, chance) for path in texts]
+    chosen = [_sample(path, chance, held_out) for path in texts]
+    coverage = Coverage(line for lines in chosen for line in lines)
     words = sorted({w for lines in chosen for line in lines[:5000] for w in line.split()})
     spelled = prompts(10**9, chance.sample(words, min(5000, len(words))), seed)
     while True:
@@ -70,11 +114,13 @@ def sentences(texts: Sequence[Path], seed: int) -> Iterator[str]:
         else:
             lines, wanted = chance.choice(chosen), chance.choice(_LENGTHS)
             while sum(len(part.split()) for part in parts) < 0.6 * wanted:
-                parts.append(chance.choice(lines))
+                parts.append(coverage.choose([chance.choice(lines) for _ in range(_CANDIDATES)]))
         yield ", ".join(parts)
 
 
-def _sample(path: Path, chance: random.Random, most: int = 100_000) -> list[str]:
+def _sample(
+    path: Path, chance: random.Random, held_out: HeldOut | None, most: int = 100_000
+) -> list[str]:
     """Return lines of a text in any order, every line as likely as any other."""
     kept: list[str] = []
     with open_text(path) as lines:
@@ -86,6 +132,8 @@ def _sample(path: Path, chance: random.Random, most: int = 100_000) -> list[str]
                 place = chance.randrange(count + 1)
                 if place < most:
                     kept[place] = line
+    if held_out is not None:
+        kept = list(held_out.without(kept))
     if not kept:
         raise UsageError(f"{path}: no sentence of 3 to {_LONGEST} words", "one sentence a line")
     return kept
@@ -186,6 +234,7 @@ class _Work:
         voices: folder of its voices.
         seconds: of speech, at least.
         seed: of everything.
+        held_out: data sets whose sentences are never said.
     """
 
     rank: int
@@ -195,6 +244,7 @@ class _Work:
     voices: Path
     seconds: float
     seed: int
+    held_out: tuple[Path, ...]
 
 
 def _read_aloud(work: _Work) -> None:
@@ -207,7 +257,10 @@ def _read_aloud(work: _Work) -> None:
     synthesiser = Kokoro(work.model)
     with manifest.open("a", encoding="utf-8") as file:
         seed = work.seed * 1000 + work.rank
-        for number, text in enumerate(sentences(work.texts, seed)):
+        held_out = HeldOut(
+            clip.transcript for path in work.held_out for clip in read_data_set(path)
+        )
+        for number, text in enumerate(sentences(work.texts, seed, held_out)):
             name = f"{work.rank}-{number:06d}.flac"
             if name in known:
                 continue
@@ -238,7 +291,7 @@ def _rows(manifest: Path) -> dict[str, list[str]]:
 
 def synthesise(
     texts: Sequence[Path], folder: Path, model: Path, voices: Path,
-    hours: float, processes: int = 2, seed: int = 1,
+    hours: float, processes: int = 2, seed: int = 1, held_out: Sequence[Path] = (),
 ) -> Path:  # fmt: skip
     """Make a data set of synthetic speech, or go on with it.
 
@@ -250,6 +303,7 @@ def synthesise(
         hours: how much speech.
         processes: how many speak at once.
         seed: the same seed and number of processes give the same speech.
+        held_out: data sets whose sentences are never said.
 
     Returns:
         The manifest.
@@ -262,7 +316,8 @@ def synthesise(
     folder.mkdir(parents=True, exist_ok=True)
     share = hours * 3600 / processes
     works = [
-        _Work(rank, tuple(texts), folder, model, voices, share, seed) for rank in range(processes)
+        _Work(rank, tuple(texts), folder, model, voices, share, seed, tuple(held_out))
+        for rank in range(processes)
     ]
     if processes == 1:
         _read_aloud(works[0])
@@ -288,11 +343,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--hours", type=float, default=8.0, help="of speech (8)")
     parser.add_argument("--processes", type=int, default=2, help="that speak at once (2)")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--held-out", type=Path, action="append", default=[], metavar="MANIFEST",
+        help="data set whose sentences are never said; may be repeated",
+    )  # fmt: skip
     known = parser.parse_args(arguments)
     try:
         manifest = synthesise(
             known.texts, known.output, known.model, known.voices,
-            known.hours, known.processes, known.seed,
+            known.hours, known.processes, known.seed, known.held_out,
         )  # fmt: skip
     except StreamerError as error:
         print(f"error: {error}", file=sys.stderr)
