@@ -25,8 +25,9 @@ from typing import (
     Callable,
 )
 
+from streamer.engine.background import InBackground
 from streamer.engine.latency import Durations, TimedModel
-from streamer.engine.model_loader import InBackground, LoadedModel, ModelChoice, load_model
+from streamer.engine.model_loader import LoadedModel, ModelChoice, load_model
 from streamer.errors import AudioError, UsageError
 from streamer.events import Event, Final, Partial, Stats
 
@@ -228,6 +229,8 @@ class Transcriber:
             StreamerError: the recording or the model cannot be used; what
                 came before a fault in a recording has been reported by then.
         """
+        from streamer.audio.sources.factory import make_source
+
         return self.run(make_source(source, realtime, rate_hz, channels))
 
     def run(
@@ -448,27 +451,3 @@ def _silent_device(source: Source) -> list[str]:
     from streamer.audio.portaudio import privacy_hint
 
     return [f'the microphone "{source.name}" gives nothing but zeros', privacy_hint(sys.platform)]
-
-
-def make_source(
-    source: str | Path | FloatArray, realtime: bool, rate_hz: int, channels: int
-) -> Source:
-    """Make the source that `Transcriber.transcribe` describes."""
-    made: Source
-    if isinstance(source, str) and source == "-":
-        from streamer.audio.sources.standard_input import StandardInputSource
-
-        made = StandardInputSource(rate_hz=rate_hz, channels=channels)
-    elif isinstance(source, (str, Path)):
-        from streamer.audio.sources.recording import RecordingSource
-
-        made = RecordingSource(source)
-    else:
-        from streamer.audio.sources.source import ArraySource
-
-        made = ArraySource(source, rate_hz)
-    if realtime:
-        from streamer.audio.sources.paced import Paced
-
-        made = Paced(made)
-    return made

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from streamer import Final, Gap, Notice, Partial, Stats, StreamerError, Transcriber
-from streamer.audio.sources.source import ArraySource
+from streamer.audio.sources.array import ArraySource
 from streamer.bundle import bundled_folder
 from streamer.errors import AudioError, DeviceError, ModelError, UsageError
 from streamer.events import Event

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from streamer.arrays import FloatArray
-from streamer.audio.wakeup import Bell
+from streamer.audio.wakeup import Wakeup
 
 
 class Block(NamedTuple):
@@ -61,8 +61,8 @@ class RingBuffer:
         self._position = 0
         self._lost = 0
         self._closed = False
-        self._filled = Bell()
-        self._emptied = Bell()
+        self._filled = Wakeup()
+        self._emptied = Wakeup()
 
     @property
     def written(self) -> int:
@@ -118,7 +118,7 @@ class RingBuffer:
         self._data[start : start + first] = kept[:first]
         self._data[: len(kept) - first] = kept[first:]
         self._stored = end
-        self._filled.ring()
+        self._filled.notify()
 
     def skip(self, samples: int) -> None:
         """Say that so many samples are missing here; never blocks.
@@ -129,7 +129,7 @@ class RingBuffer:
             return
         self._holes.append((self._stored, samples))
         self._skipped += samples
-        self._filled.ring()
+        self._filled.notify()
 
     def wait_for_room(self, samples: int, timeout_s: float) -> bool:
         """Wait until so many samples fit without loss: for producers that can wait.
@@ -149,14 +149,14 @@ class RingBuffer:
             rest = deadline - time.monotonic()
             if rest <= 0:
                 return False
-            self._emptied.sleep(rest)
+            self._emptied.wait(rest)
         return False
 
     def close(self) -> None:
         """Say that nothing more will be written; may be called twice, by any thread."""
         self._closed = True
-        self._filled.ring()
-        self._emptied.ring()
+        self._filled.notify()
+        self._emptied.notify()
 
     # The consumer's side
 
@@ -195,7 +195,7 @@ class RingBuffer:
         self._position = block.position + len(samples)
         self._lost += lost
         self._taken = end
-        self._emptied.ring()
+        self._emptied.notify()
         return block
 
     def wait(self, timeout_s: float) -> bool:
@@ -213,7 +213,7 @@ class RingBuffer:
             rest = deadline - time.monotonic()
             if closed or rest <= 0:
                 return False
-            self._filled.sleep(rest)
+            self._filled.wait(rest)
 
     def _copy(self, start: int, end: int) -> FloatArray:
         """Samples number ``start`` to ``end`` as a new array."""

@@ -6,7 +6,7 @@ import contextlib
 import threading
 
 
-class Bell:
+class Wakeup:
     """Wakes one sleeping thread; ringing it never waits for anybody.
 
     A raw lock serves as a binary semaphore: its release is one step in C,
@@ -18,13 +18,13 @@ class Bell:
         self._lock = threading.Lock()
         self._lock.acquire()
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Let the next (or the present) `sleep` return at once."""
         if self._lock.locked():
             # Should another thread ring between the two lines: just as well.
             with contextlib.suppress(RuntimeError):
                 self._lock.release()
 
-    def sleep(self, timeout_s: float) -> None:
+    def wait(self, timeout_s: float) -> None:
         """Return when the bell has been rung since the last sleep, or after the time."""
         self._lock.acquire(timeout=max(timeout_s, 0.0))

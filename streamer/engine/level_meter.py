@@ -30,7 +30,7 @@ class Level(NamedTuple):
     clipped: bool
 
 
-class Meter:
+class LevelMeter:
     """Adds up samples until the level is asked for."""
 
     def __init__(self) -> None:

@@ -2,54 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, Generic, TypeVar
+from typing import TYPE_CHECKING
+
+from streamer.engine.background import InBackground
 
 if TYPE_CHECKING:
     from streamer.bundle import Bundle
     from streamer.decoding import Decoder, UserWord
     from streamer.engine.utterance import Stages
-
-T = TypeVar("T")
-
-
-class InBackground(Generic[T]):
-    """Runs a function in a thread of its own; whoever wants the result waits for it.
-
-    The thread is a daemon: a program that is told to end need not wait for it.
-
-    Args:
-        function: what to run; begins at once.
-        name: of the thread.
-    """
-
-    def __init__(self, function: Callable[[], T], name: str) -> None:
-        self._function = function
-        self._value: T | None = None
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
-
-    @property
-    def done(self) -> bool:
-        """Whether there is a result, or an error."""
-        return not self._thread.is_alive()
-
-    def result(self) -> T:
-        """Wait for the function; return what it returned, or raise what it raised."""
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
-        return self._value  # type: ignore[return-value]
-
-    def _run(self) -> None:
-        try:
-            self._value = self._function()
-        except BaseException as error:
-            self._error = error
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 from streamer.arrays import FloatArray
 
 
-class History:
+class RecentAudio:
     """Keeps the samples that may be needed again.
 
     What is before the last `forget` is gone; all else is kept.

@@ -23,9 +23,10 @@ from streamer.endpointing.endpointer import Endpointer
 from streamer.endpointing.rules import CAP
 from streamer.endpointing.settings import EndpointSettings
 from streamer.endpointing.voice_activity import RATE_HZ, Chunk, VoiceActivity
-from streamer.engine.level_meter import Meter
-from streamer.engine.recent_audio import History
-from streamer.engine.utterance import Stages, Utterance, choose_cut
+from streamer.engine.cutting import choose_cut
+from streamer.engine.level_meter import LevelMeter
+from streamer.engine.recent_audio import RecentAudio
+from streamer.engine.utterance import Stages, Utterance
 from streamer.errors import ModelError
 from streamer.events import Event, Final, Gap, Notice, Partial, Stats, Word
 
@@ -97,8 +98,8 @@ class Recogniser:
         else:
             self._voice = voice_activity or VoiceActivity()
             self._endpointer = Endpointer(self.settings.endpoints)
-        self._history = History()
-        self._meter = Meter()
+        self._recent = RecentAudio()
+        self._meter = LevelMeter()
         self.reset()
 
     def reset(self) -> None:
@@ -178,13 +179,13 @@ class Recogniser:
         """Nothing before this position is of use any more."""
         self._voice.reset(position)
         self._endpointer.reset(position)
-        self._history.reset(position)
+        self._recent.reset(position)
 
     def _feed_piece(self, piece: FloatArray) -> list[Event]:
         """Take samples that reach to the end of a chunk at most."""
         events: list[Event] = []
         self._position += len(piece)
-        self._history.append(piece)
+        self._recent.append(piece)
         if self._utterance is not None:
             events += self._feed_utterance(piece)
         for chunk in self._voice.feed(piece):
@@ -197,7 +198,7 @@ class Recogniser:
 
     def _judge(self, chunk: Chunk) -> list[Event]:
         """Begin or end an utterance with this chunk, if it is time to."""
-        self._history.forget(self._position - KEPT_SAMPLES)
+        self._recent.forget(self._position - KEPT_SAMPLES)
         begin = self._endpointer.feed(chunk)
         if begin is not None:
             return self._begin_utterance(begin)
@@ -210,7 +211,7 @@ class Recogniser:
 
     def _begin_utterance(self, begin: int) -> list[Event]:
         self._utterance = Utterance(self._stages, begin)
-        return self._feed_utterance(self._history.since(begin))
+        return self._feed_utterance(self._recent.since(begin))
 
     def _feed_utterance(self, samples: FloatArray) -> list[Event]:
         assert self._utterance is not None
@@ -244,8 +245,8 @@ class Recogniser:
         """Cut speech without a pause: between two words, and go on with the second."""
         utterance = self._utterance
         assert utterance is not None and utterance.latest is not None
-        begin = max(self._history.begin, utterance.begin)
-        cut = choose_cut(utterance, self._history.since(begin), begin)
+        begin = max(self._recent.begin, utterance.begin)
+        cut = choose_cut(utterance, self._recent.since(begin), begin)
         if cut is None:  # nothing said so far, but perhaps something begins just here
             events, begin = [], max(begin, self._position - self._endpointer.pre_roll_samples)
         else:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from streamer.arrays import FloatArray
 from streamer.audio.capture import Capture, CapturedBlock
-from streamer.audio.sources.source import ArraySource
+from streamer.audio.sources.array import ArraySource
 from streamer.errors import AudioError, DeviceError
 
 

@@ -21,7 +21,8 @@ from streamer.arrays import FloatArray
 from streamer.audio import portaudio
 from streamer.audio.capture import Capture
 from streamer.audio.resampling import Resampler
-from streamer.audio.sources.microphone import GONE_SECONDS, MicrophoneSource
+from streamer.audio.sources.device_stream import GONE_SECONDS
+from streamer.audio.sources.microphone import MicrophoneSource
 from streamer.errors import DeviceError
 from tests.support.pulse import VirtualMicrophone, needs_pulse, virtual_microphone
 from tests.support.recordings import babble

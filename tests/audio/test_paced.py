@@ -7,8 +7,8 @@ import threading
 import numpy as np
 import pytest
 
+from streamer.audio.sources.array import ArraySource
 from streamer.audio.sources.paced import Paced
-from streamer.audio.sources.source import ArraySource
 from tests.support.recordings import Heard, babble
 
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.audio.samples import first_bad_frame
-from streamer.audio.sources.source import ArraySource, FrameStream
+from streamer.audio.sources.array import ArraySource
+from streamer.audio.sources.source import FrameStream
 from streamer.errors import AudioError
 from tests.support.recordings import Heard, babble
 

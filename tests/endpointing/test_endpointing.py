@@ -14,8 +14,8 @@ from streamer.endpointing.endpointer import Endpointer
 from streamer.endpointing.rules import DEFAULT_RULES, first_rule, make_rules
 from streamer.endpointing.settings import EndpointSettings
 from streamer.endpointing.voice_activity import CHUNK_SAMPLES, RATE_HZ, Chunk, VoiceActivity
-from streamer.engine.level_meter import Meter
-from streamer.engine.recent_audio import History
+from streamer.engine.level_meter import LevelMeter
+from streamer.engine.recent_audio import RecentAudio
 from tests.conftest import SHARED, needs_shared
 
 SPEECH = SHARED / "speech"
@@ -149,7 +149,7 @@ def test_read_sentences_are_voices() -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(1, 50), max_size=30), st.data())
 def test_history_returns_what_was_appended(sizes: list[int], data: st.DataObject) -> None:
-    history = History(100)
+    history = RecentAudio(100)
     stream = np.arange(100, 100 + sum(sizes), dtype=np.float32)
     start = 0
     for size in sizes:
@@ -163,7 +163,7 @@ def test_history_returns_what_was_appended(sizes: list[int], data: st.DataObject
 
 
 def test_a_meter_knows_level_peak_and_clipping() -> None:
-    meter = Meter()
+    meter = LevelMeter()
     assert meter.take() == (-100.0, -100.0, False)
     meter.feed(np.array([0.5, -0.5, 0.5, -0.5], np.float32))
     level = meter.take()

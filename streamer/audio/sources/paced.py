@@ -7,7 +7,7 @@ from typing import Callable
 
 from streamer.arrays import FloatArray
 from streamer.audio.sources.source import Source
-from streamer.audio.wakeup import Bell
+from streamer.audio.wakeup import Wakeup
 
 #: A microphone brings blocks of about this length.
 PIECE_SECONDS = 0.02
@@ -39,8 +39,8 @@ class Paced:
         self._source = source
         self._clock = clock
         self._stopped = False
-        self._bell = Bell()
-        self._sleep = self._bell.sleep if sleep is None else sleep
+        self._wakeup = Wakeup()
+        self._sleep = self._wakeup.wait if sleep is None else sleep
         self._rate_hz = 0
         self._began: float | None = None
         self._block: FloatArray | None = None
@@ -90,7 +90,7 @@ class Paced:
     def stop(self) -> None:
         """Let `read` come to its end at once; may be called by any thread."""
         self._stopped = True
-        self._bell.ring()
+        self._wakeup.notify()
         self._source.stop()
 
     def close(self) -> None:

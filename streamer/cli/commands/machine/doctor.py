@@ -78,7 +78,7 @@ def _microphone(wanted: Optional[str]) -> str:
 
     from streamer.audio import portaudio
     from streamer.audio.sources.microphone import MicrophoneSource
-    from streamer.engine.level_meter import Meter
+    from streamer.engine.level_meter import LevelMeter
     from streamer.errors import DeviceError
     from streamer.transcriber import RATE_HZ
 
@@ -99,7 +99,7 @@ def _microphone(wanted: Optional[str]) -> str:
             f'"{source.name}" gives nothing but zeros: it is muted, or this program may not use it',
             portaudio.privacy_hint(sys.platform),
         )
-    meter = Meter()
+    meter = LevelMeter()
     meter.feed(samples)
     how = f"{source.opened_rate_hz:g} Hz, {source.opened_channels} channel(s)"
     return f"{source.name}, opened at {how}, level {meter.take().level_dbfs:.0f} dBFS"

@@ -35,9 +35,9 @@ def demo(
     ] = None,
 ) -> None:
     """Play a recording as if it were spoken into the microphone; figures follow."""
+    from streamer.audio.sources.factory import make_source
     from streamer.cli.support.session import Listening
     from streamer.terminal.routing import choose_for_streams
-    from streamer.transcriber import make_source
 
     path = file or sample_path()
     source = make_source(path, True, 0, 0)

@@ -100,8 +100,8 @@ def _follow(
     channels: int,
 ) -> None:
     """One recording or pipe as a microphone would bring it, with the live view on a terminal."""
+    from streamer.audio.sources.factory import make_source
     from streamer.cli.support.session import Listening
-    from streamer.transcriber import make_source
 
     if len(files) > 1:
         raise UsageError("--realtime plays one recording", "give one file")
@@ -217,8 +217,8 @@ class _Batch:
         self, name: str, target: Optional[Path], common: Optional[Outputs], progress: Progress
     ) -> None:
         """Transcribe one; what is wrong with it is said and remembered."""
+        from streamer.audio.sources.factory import make_source
         from streamer.cli.support.session import say, say_event
-        from streamer.transcriber import make_source
 
         try:
             with ExitStack() as stack:
