@@ -87,13 +87,13 @@ def kept(decoder: Decoder, utterance: Utterance, measured: Measured) -> None:
 def plain(search: Search, utterance: Utterance, measured: Measured) -> None:
     """Decode the same with nothing kept: the best hypothesis as it comes."""
     begun = time.process_time()
-    search.begin()
+    search.reset()
     texts = []
     for window in utterance.windows:
-        search.step(window)
-        texts.append(" ".join(search.paths(1)[0].text.split()))
-    search.end()
-    texts.append(" ".join(search.paths(1)[0].text.split()))
+        search.feed(window)
+        texts.append(" ".join(search.candidates(1)[0].text.split()))
+    search.finish()
+    texts.append(" ".join(search.candidates(1)[0].text.split()))
     measured.seconds += time.process_time() - begun
     measured.show(texts, [""] * len(texts), utterance.transcript)
 

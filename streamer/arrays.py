@@ -17,6 +17,6 @@ IntArray = npt.NDArray[np.int64]
 _Kind = TypeVar("_Kind", bound=np.generic)
 
 
-def longer(array: npt.NDArray[_Kind]) -> npt.NDArray[_Kind]:
-    """Return an array with room for as many rows again."""
+def doubled(array: npt.NDArray[_Kind]) -> npt.NDArray[_Kind]:
+    """Return a copy with twice as many rows, the new ones zero."""
     return np.concatenate([array, np.zeros_like(array)])

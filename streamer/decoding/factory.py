@@ -81,16 +81,16 @@ def create_decoder(
         from streamer.decoding.language.recurrent_model import read_recurrent_model
         from streamer.decoding.lexicon.lexicon import read_lexicon
         from streamer.decoding.search.beam import BeamSearch
-        from streamer.decoding.search.units import Phonemes
+        from streamer.decoding.search.units import PhonemeUnits
 
-        spelling = None
+        units = None
         if lexicon_path is not None and n_phonemes:
-            spelling = Phonemes(alphabet, read_lexicon(lexicon_path), n_phonemes)
+            units = PhonemeUnits(alphabet, read_lexicon(lexicon_path), n_phonemes)
         recurrent = None
         if recurrent_path is not None and settings.recurrent_share > 0:
             recurrent = read_recurrent_model(recurrent_path)
         search = BeamSearch(
-            alphabet, read_scorer(scorer_path), settings, user_words, spelling, recurrent
+            alphabet, read_scorer(scorer_path), settings, user_words, units, recurrent
         )
     else:
         from streamer.decoding.search.ds import DsSearch

@@ -17,7 +17,7 @@ import numpy as np
 
 from streamer.arrays import FloatArray
 from streamer.decoding.decoder import DecodedWord, Hypothesis
-from streamer.decoding.search.contract import Path, Search
+from streamer.decoding.search.contract import Candidate, Search
 from streamer.decoding.stability import StabilityTracker
 
 #: Hypotheses looked at: enough to see disagreement, few enough to cost little.
@@ -55,7 +55,7 @@ class _Span:
 
 
 @dataclass(frozen=True)
-class _Candidate:
+class _Segmentation:
     """A hypothesis of the search, cut into words.
 
     Attributes:
@@ -68,7 +68,7 @@ class _Candidate:
     spans: tuple[_Span, ...]
     finished: int
 
-    def without(self, count: int) -> _Candidate:
+    def without(self, count: int) -> _Segmentation:
         """Leave out its first words."""
         return replace(self, spans=self.spans[count:], finished=self.finished - count)
 
@@ -102,7 +102,7 @@ class StreamingDecoder:
         self._n_best = n_best
         self._window_frames = window_frames
         self._longest_frames = longest_frames
-        self._tracker = tracker or StabilityTracker(*((0, 0.0) if search.certain else ()))
+        self._tracker = tracker or StabilityTracker(*((0, 0.0) if search.append_only else ()))
         self.reset()
 
     @property
@@ -116,7 +116,7 @@ class StreamingDecoder:
         self._boundary = 0  # the frame behind the settled words
         self._now = 0  # frames heard
         self._rows: list[FloatArray] = []  # probabilities since the origin
-        self._candidates: list[_Candidate] = [_Candidate(0.0, (), 0)]
+        self._candidates: list[_Segmentation] = [_Segmentation(0.0, (), 0)]
         self._finished = False
         self._origin = 0  # the frame where the search began
         self._told_words = 0  # settled words that lie before the origin
@@ -124,7 +124,7 @@ class StreamingDecoder:
         self._told_frames = 0  # how long that took
         self._said: Hypothesis | None = None
         self._tracker.reset()
-        self.search.begin()
+        self.search.reset()
 
     def feed(self, probabilities: FloatArray) -> None:
         """Take the next frames: float32 (n, n_labels), the blank last.
@@ -146,7 +146,7 @@ class StreamingDecoder:
         self._said = None
         self._rows.append(rows)
         self._now += len(rows)
-        self.search.step(rows)
+        self.search.feed(rows)
         self._look(ending=False)
         self._settle()
         if self._now - self._origin > self._window_frames:
@@ -163,7 +163,7 @@ class StreamingDecoder:
         if not self._finished:
             self._said = None
             if self._now:
-                self.search.end()
+                self.search.finish()
                 self._look(ending=True)
             said = self._say()
             best = self._candidates[0]
@@ -182,7 +182,7 @@ class StreamingDecoder:
             told = self._told_words
             self._restart(self._boundary)
             if ending:
-                self.search.end()
+                self.search.finish()
             found = self._read(ending)
             self._candidates = [c.without(self._told_words - told) for c in self._candidates]
         agreeing = [candidate for candidate in found if self._agrees(candidate, ending)]
@@ -190,14 +190,14 @@ class StreamingDecoder:
         # thought before stays.
         self._candidates = agreeing or self._candidates
 
-    def _read(self, ending: bool) -> list[_Candidate]:
+    def _read(self, ending: bool) -> list[_Segmentation]:
         """Cut the search's hypotheses into words."""
-        return [self._cut(path, ending) for path in self.search.paths(_LOOKED_AT)]
+        return [self._cut(path, ending) for path in self.search.candidates(_LOOKED_AT)]
 
-    def _cut(self, path: Path, ending: bool) -> _Candidate:
+    def _cut(self, path: Candidate, ending: bool) -> _Segmentation:
         """Cut a path into words, those that the search was told left out."""
         if not path.text.startswith(self._told):
-            return _Candidate(path.score, (), -1)  # agrees with nothing
+            return _Segmentation(path.score, (), -1)  # agrees with nothing
         shift = self._origin - self._told_frames
         spans: list[_Span] = []
         text, frames = path.text, [frame + shift for frame in path.frames]
@@ -214,13 +214,13 @@ class StreamingDecoder:
                 spans.append(span)
                 finished += ended or ending
             start = stop + 1
-        return _Candidate(path.score, tuple(spans), finished)
+        return _Segmentation(path.score, tuple(spans), finished)
 
     def _open_from(self) -> int:
         """How many words of a candidate are settled."""
         return len(self._settled) - self._told_words
 
-    def _agrees(self, candidate: _Candidate, ending: bool) -> bool:
+    def _agrees(self, candidate: _Segmentation, ending: bool) -> bool:
         """Whether a candidate begins with the settled words."""
         settled = self._settled[self._told_words :]
         return candidate.finished >= len(settled) and all(
@@ -277,12 +277,12 @@ class StreamingDecoder:
         self._origin = frame
         self._rows = [rows]
         self._told_words = len(self._settled)
-        context = self._settled[-self.search.told_words :]
+        context = self._settled[-self.search.context_words :]
         self._told = "".join(word.word + " " for word in context)
-        self.search.begin()
-        self._told_frames = self.search.tell([word.word for word in context])
+        self.search.reset()
+        self._told_frames = self.search.prime([word.word for word in context])
         if len(rows):
-            self.search.step(np.ascontiguousarray(rows))
+            self.search.feed(np.ascontiguousarray(rows))
 
     # -- what is said --------------------------------------------------------------------
 
@@ -301,7 +301,7 @@ class StreamingDecoder:
         text, *alternatives = list(texts)[: self._n_best]
         return Hypothesis(text, stable, tuple(words), tuple(alternatives), best.score)
 
-    def _shown(self, candidate: _Candidate) -> tuple[_Span, ...]:
+    def _shown(self, candidate: _Segmentation) -> tuple[_Span, ...]:
         """Leave out a last word that is not a word yet: it would only flicker."""
         spans = candidate.spans
         if candidate.finished < len(spans) and not self.search.is_word(spans[-1].word):

@@ -14,8 +14,8 @@ from streamer.decoding import DecodingSettings, UserWord, read_scorer
 from streamer.decoding.lexicon.letter_to_sound import LetterToSound
 from streamer.decoding.lexicon.lexicon import Lexicon
 from streamer.decoding.search.beam import BeamSearch
-from streamer.decoding.search.prefix_tree import WordTree
-from streamer.decoding.search.units import Letters, Phonemes, Spelling
+from streamer.decoding.search.prefix_tree import PrefixTree
+from streamer.decoding.search.units import LetterUnits, PhonemeUnits, WordUnits
 from tests.support.paths import TINY_SCORER
 from tests.support.posteriors import ENGLISH, posteriors
 
@@ -50,7 +50,7 @@ def _language_model(words: Sequence[str], end: bool) -> dict[tuple[str, ...], fl
     model = scorer.n_grams(words)
     scores = {}
     for sentence in _sentences(words, 2):
-        context, total = model.begin(), 0.0
+        context, total = model.initial_states(), 0.0
         numbers = [words.index(word) for word in sentence]
         for number in [*numbers, model.end] if end else numbers:
             context, score = model.score(context, np.array([number]))
@@ -59,10 +59,10 @@ def _language_model(words: Sequence[str], end: bool) -> dict[tuple[str, ...], fl
     return scores
 
 
-def _search(spelling: Spelling, words: Sequence[str]) -> BeamSearch:
+def _search(units: WordUnits, words: Sequence[str]) -> BeamSearch:
     # One word of the scorer is kept; the others come as a user's, of weight 0.
     return BeamSearch(
-        ENGLISH, read_scorer(TINY), EVERYTHING, [UserWord(w, 0.0) for w in words], spelling
+        ENGLISH, read_scorer(TINY), EVERYTHING, [UserWord(w, 0.0) for w in words], units
     )
 
 
@@ -71,13 +71,13 @@ def test_words_of_letters_have_the_probability_of_all_their_paths(seed: int) -> 
     words = ["a", "am", "i"]
     random = np.random.default_rng(seed)
     rows = random.dirichlet(np.full(29, 0.3), 5).astype(np.float32)
-    search = _search(Letters(ENGLISH), words)
+    search = _search(LetterUnits(ENGLISH), words)
     known = [w for w in read_scorer(TINY).words(ENGLISH) if search.is_word(w)]
     assert set(words) <= set(known)
-    search.step(rows[:2])
-    search.step(rows[2:])
-    search.end()
-    found = {" ".join(path.text.split()): path.score for path in search.paths(10_000)}
+    search.feed(rows[:2])
+    search.feed(rows[2:])
+    search.finish()
+    found = {" ".join(path.text.split()): path.score for path in search.candidates(10_000)}
     last = np.zeros((1, 29), np.float32)
     last[0, ENGLISH.space] = 1.0
     rows = np.maximum(np.concatenate([rows, last]), 1e-30)
@@ -104,20 +104,20 @@ def test_words_of_letters_have_the_probability_of_all_their_paths(seed: int) -> 
 def test_words_of_phonemes_have_the_probability_of_all_their_paths(seed: int) -> None:
     said = {"a": [(2,)], "am": [(2, 6)], "i": [(5,)], "to": [(6,)]}
     lexicon = Lexicon(said, lambda: LetterToSound({}))
-    spelling = Phonemes(ENGLISH, lexicon, 40)
+    units = PhonemeUnits(ENGLISH, lexicon, 40)
     words = ["a", "am", "i"]
     random = np.random.default_rng(seed)
     sounds = random.dirichlet(np.full(40, 0.3), 2).astype(np.float32)
     rows = np.concatenate([np.zeros((2, 29), np.float32), sounds], axis=1)
-    search = _search(spelling, words)
+    search = _search(units, words)
     known = [w for w in read_scorer(TINY).words(ENGLISH) if search.is_word(w)]
-    search.step(rows)
-    search.end()
-    found = {path.text.strip(): path.score for path in search.paths(10_000)}
+    search.feed(rows)
+    search.finish()
+    found = {path.text.strip(): path.score for path in search.candidates(10_000)}
     scores = _language_model(known, end=True)
     for sentence, score in scores.items():
         labels = [label for word in sentence for label in said[word][0]]
-        total = _ctc(sounds, labels, spelling.blank)
+        total = _ctc(sounds, labels, units.blank)
         if total > 1e-12:
             worth = 0.7 * math.log(10) * score + 0.4 * len(sentence)
             expected = math.log(total) + worth
@@ -127,17 +127,17 @@ def test_words_of_phonemes_have_the_probability_of_all_their_paths(seed: int) ->
 def test_hypotheses_with_the_same_last_words_meet() -> None:
     # "a a a am" and "i a a am": the third word does not know how the first one was.
     said = {"a": [(2,)], "am": [(6,)], "i": [(5,)], "to": [(7,)]}
-    spelling = Phonemes(ENGLISH, Lexicon(said, lambda: LetterToSound({})), 40)
-    search = _search(spelling, ["a", "am", "i"])
+    units = PhonemeUnits(ENGLISH, Lexicon(said, lambda: LetterToSound({})), 40)
+    search = _search(units, ["a", "am", "i"])
     rows = np.zeros((7, 69), np.float32)
     for frame, sounds in enumerate([(2, 5), (39,), (2,), (39,), (2,), (39,), (6,)]):
         for sound in sounds:
             rows[frame, 29 + sound] = 1 / len(sounds)
-    search.step(rows[:1])
-    assert {path.text for path in search.paths(2)} == {"a ", "i "}
-    search.step(rows[1:])
-    search.end()
-    paths = search.paths(2)
+    search.feed(rows[:1])
+    assert {path.text for path in search.candidates(2)} == {"a ", "i "}
+    search.feed(rows[1:])
+    search.finish()
+    paths = search.candidates(2)
     assert paths[0].text.split()[1:] == ["a", "a", "am"]
     # Its other beginning is gone: whatever else there is has not been heard.
     assert paths[1].score < paths[0].score - 50
@@ -145,16 +145,16 @@ def test_hypotheses_with_the_same_last_words_meet() -> None:
 
 def test_what_was_told_is_not_heard_again_but_counts() -> None:
     said = {"a": [(2,)], "am": [(6,)], "i": [(5,)], "to": [(7,)]}
-    spelling = Phonemes(ENGLISH, Lexicon(said, lambda: LetterToSound({})), 40)
-    search = _search(spelling, ["a", "am", "i"])
+    units = PhonemeUnits(ENGLISH, Lexicon(said, lambda: LetterToSound({})), 40)
+    search = _search(units, ["a", "am", "i"])
     rows = np.zeros((1, 69), np.float32)
     rows[0, 29 + 6] = 1.0
     scores = []
     for told in (["i"], ["a"]):
-        search.begin()
-        assert search.tell(told) == 0
-        search.step(rows)
-        (path,) = search.paths(1)
+        search.reset()
+        assert search.prime(told) == 0
+        search.feed(rows)
+        (path,) = search.candidates(1)
         assert path.text == f"{told[0]} am "
         assert path.frames == (0, 0, 0, 0, 1) and path.labels[2:] == (29 + 6, 29 + 6, 29 + 39)
         scores.append(path.score)
@@ -162,7 +162,7 @@ def test_what_was_told_is_not_heard_again_but_counts() -> None:
     model = read_scorer(TINY).n_grams(words)
     expected = []
     for word in (2, 0):
-        context, _ = model.score(model.begin(), np.array([word]))
+        context, _ = model.score(model.initial_states(), np.array([word]))
         _, (score,) = model.score(context, np.array([1]))
         expected.append(0.7 * math.log(10) * score + 0.4)
     assert scores == pytest.approx(expected, abs=1e-4)
@@ -170,16 +170,16 @@ def test_what_was_told_is_not_heard_again_but_counts() -> None:
 
 def test_half_a_word_at_the_end_is_nothing() -> None:
     search = BeamSearch(ENGLISH, read_scorer(TINY), DecodingSettings(beam_threshold=9.0))
-    search.step(posteriors("the microph", noise=0.0, tail_frames=2))
-    assert any("micro" in path.text for path in search.paths(5))
-    search.end()
-    assert search.paths(1)[0].text.split() == ["the"]
+    search.feed(posteriors("the microph", noise=0.0, tail_frames=2))
+    assert any("micro" in path.text for path in search.candidates(5))
+    search.finish()
+    assert search.candidates(1)[0].text.split() == ["the"]
 
 
 def test_a_tree_shares_what_words_begin_with() -> None:
     ways = [[3, 1], [3], [3, 1, 2], [0, 5], [3, 1], [3, 4]]
     scores = np.array([-5.0, -1.0, -2.0, -9.0, -7.0], np.float32)
-    tree = WordTree(ways, [0, 1, 2, 3, 4, 0], scores)
+    tree = PrefixTree(ways, [0, 1, 2, 3, 4, 0], scores)
     assert len(tree) == 7  # the root, 3, 0, 3-1, 3-4, 0-5, 3-1-2
 
     def node(tokens: Sequence[int]) -> int:

@@ -27,7 +27,7 @@ from streamer.decoding import (
 from streamer.decoding.lexicon.letter_to_sound import PHONEMES, LetterToSound
 from streamer.decoding.lexicon.lexicon import Lexicon, write_lexicon
 from streamer.decoding.search.beam import BeamSearch
-from streamer.decoding.search.contract import tell_letters
+from streamer.decoding.search.contract import prime_with_letters
 from streamer.decoding.search.ds import find_ds_package
 from streamer.decoding.streaming import StreamingDecoder
 from streamer.errors import DecoderError, ModelError, ScorerError, UsageError
@@ -262,36 +262,36 @@ class Fickle:
     """A search that changes its mind completely with every chunk, as the worst one could."""
 
     name = "fickle"
-    certain = False
-    told_words = 4
+    append_only = False
+    context_words = 4
 
     def __init__(self, texts: list[str]) -> None:
         self.texts = texts
-        self.begin()
+        self.reset()
 
-    def begin(self) -> None:
+    def reset(self) -> None:
         self.rows: list[FloatArray] = []
         self.turn = getattr(self, "turn", 0)
 
-    def step(self, probabilities: FloatArray) -> None:
+    def feed(self, probabilities: FloatArray) -> None:
         self.rows.extend(probabilities)
         self.turn += 1
 
-    def end(self) -> None:
+    def finish(self) -> None:
         self.turn += 1
 
-    def tell(self, words: Sequence[str]) -> int:
-        return tell_letters(self, ENGLISH, words)
+    def prime(self, words: Sequence[str]) -> int:
+        return prime_with_letters(self, ENGLISH, words)
 
     def is_word(self, letters: str) -> bool:
         return True
 
-    def paths(self, n: int) -> list:
-        from streamer.decoding.search.contract import Path as SearchPath
+    def candidates(self, n: int) -> list:
+        from streamer.decoding.search.contract import Candidate
 
         text = self.texts[self.turn % len(self.texts)][: len(self.rows)]
         labels = tuple(ENGLISH.encode(text))
-        return [SearchPath(0.0, text, tuple(range(len(text))), labels)]
+        return [Candidate(0.0, text, tuple(range(len(text))), labels)]
 
 
 @settings(max_examples=40, deadline=None)
@@ -335,8 +335,8 @@ def test_a_chunk_costs_the_same_however_long_the_utterance(kind: str) -> None:
     stepped: list[int] = []
     longest = 0
     with pytest.MonkeyPatch.context() as patch:
-        step = search.step
-        patch.setattr(search, "step", lambda rows: (stepped.append(len(rows)), step(rows)))
+        step = search.feed
+        patch.setattr(search, "feed", lambda rows: (stepped.append(len(rows)), step(rows)))
         for _ in range(4):
             for chunk in chunks(sentence):
                 stepped.clear()
@@ -344,7 +344,7 @@ def test_a_chunk_costs_the_same_however_long_the_utterance(kind: str) -> None:
                 decoder.hypothesis()
                 assert sum(stepped) <= 700
                 longest = max(
-                    [longest, *(path.frames[-1] for path in search.paths(4) if path.text)]
+                    [longest, *(path.frames[-1] for path in search.candidates(4) if path.text)]
                 )
     assert longest <= 700 < 4 * len(sentence)
     words = decoder.finish().words

@@ -23,7 +23,7 @@ from streamer.decoding import (
     write_scorer,
 )
 from streamer.decoding.search.beam import BeamSearch
-from streamer.decoding.search.contract import tell_letters
+from streamer.decoding.search.contract import prime_with_letters
 from streamer.decoding.search.ds import DsSearch, find_ds_package
 from streamer.errors import DecoderError
 from tests.conftest import SHARED, needs_shared
@@ -107,8 +107,8 @@ def test_the_weights_mean_the_same_in_both_decoders() -> None:
         settings = DecodingSettings(lm_alpha=alpha, lm_beta=beta)
         scores: list[float] = []
         for search in (BeamSearch(ENGLISH, scorer, settings), DsSearch(ENGLISH, scorer, settings)):
-            tell_letters(search, ENGLISH, SENTENCES[0].split())
-            best = search.paths(1)[0]
+            prime_with_letters(search, ENGLISH, SENTENCES[0].split())
+            best = search.candidates(1)[0]
             assert best.text.strip() == SENTENCES[0]
             scores.append(best.score)
         assert math.isclose(scores[0], scores[1], abs_tol=0.05)

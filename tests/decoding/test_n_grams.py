@@ -68,7 +68,7 @@ def test_every_sequence_of_words_scores_as_in_kenlm(both: Both) -> None:
     common = np.argsort(alone)[-60:]
     rows = 300
     states: list[Any] = [both.kenlm.start(False) for _ in range(rows)]
-    contexts = both.ours.begin().take(np.zeros(rows, np.int64))
+    contexts = both.ours.initial_states().take(np.zeros(rows, np.int64))
     for _ in range(6):
         words = np.where(
             random.random(rows) < 0.8,
@@ -88,15 +88,17 @@ def test_every_sequence_of_words_scores_as_in_kenlm(both: Both) -> None:
 def test_each_text_scores_as_if_it_were_alone(both: Both) -> None:
     random = np.random.default_rng(1)
     words = random.integers(0, len(both.words), (4, 50))
-    contexts = both.ours.begin().take(np.zeros(50, np.int64))
+    contexts = both.ours.initial_states().take(np.zeros(50, np.int64))
     together = []
     for row in words:
         contexts, scores = both.ours.score(contexts, row)
         together.append(scores)
     for column in range(50):
-        context = both.ours.begin()
+        context = both.ours.initial_states()
         for place, word in enumerate(words[:, column]):
             context, score = both.ours.score(context, np.array([word]))
             assert score[0] == together[place][column]
-    nobody = both.ours.score(both.ours.begin().take(np.zeros(0, np.int64)), np.zeros(0, np.int64))
+    nobody = both.ours.score(
+        both.ours.initial_states().take(np.zeros(0, np.int64)), np.zeros(0, np.int64)
+    )
     assert len(nobody[1]) == len(nobody[0].words) == 0

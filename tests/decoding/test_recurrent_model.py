@@ -53,7 +53,7 @@ def test_it_computes_what_its_formula_says(model: RecurrentModel) -> None:
     t = {name: array.astype(np.float64) for name, array in model.tensors().items()}
     hidden, cell = np.zeros(12), np.zeros(12)
     text = [model.end, 3, 2, 4]
-    memory = model.begin()
+    memory = model.initial_states()
     row = 0
     for place, word in enumerate(text):
         x = np.concatenate([8.0 * t["table"][word], hidden])
@@ -62,7 +62,7 @@ def test_it_computes_what_its_formula_says(model: RecurrentModel) -> None:
         hidden = sigmoid(o) * np.tanh(cell)
         query = hidden @ t["projection"] + t["projection_bias"]
         if place:
-            row = model.remember(memory, np.array([row]), np.array([word]))
+            row = model.advance(memory, np.array([row]), np.array([word]))
         expected = (t["table"] @ query + t["bias"]) / np.log(10)
         every = np.arange(len(expected))
         got = model.score(memory, np.full(len(every), row), every)
@@ -70,9 +70,9 @@ def test_it_computes_what_its_formula_says(model: RecurrentModel) -> None:
 
 
 def test_texts_side_by_side_are_as_each_alone(model: RecurrentModel) -> None:
-    both, one = model.begin(), model.begin()
-    first = model.remember(both, np.array([0, 0]), np.array([1, model.unknown]))
-    assert model.remember(one, np.array([0]), np.array([model.unknown])) == 1
+    both, one = model.initial_states(), model.initial_states()
+    first = model.advance(both, np.array([0, 0]), np.array([1, model.unknown]))
+    assert model.advance(one, np.array([0]), np.array([model.unknown])) == 1
     np.testing.assert_allclose(both.query[first + 1], one.query[1], atol=1e-6)
     assert np.abs(both.query[first] - both.query[first + 1]).max() > 1e-3
 
@@ -83,13 +83,13 @@ def test_probabilities_are_mixed_and_unknown_words_share_what_the_unknown_has(
     words = ["she", "said", "microphone"]
     n_grams = read_scorer(TINY).n_grams(words)
     alone, mixed = LanguageModel(n_grams, words), LanguageModel(n_grams, words, model, 0.3)
-    histories = [m.tell([0]) for m in (alone, mixed)]
+    histories = [m.prime([0]) for m in (alone, mixed)]
     follow = np.array([1, 2])
     first, second = (
         10.0 ** m.score(np.full(2, h), follow)[1] for m, h in zip((alone, mixed), histories)
     )
-    memory = model.begin()
-    row = model.remember(memory, np.array([0]), model.numbers(["she"]))
+    memory = model.initial_states()
+    row = model.advance(memory, np.array([0]), model.numbers(["she"]))
     own = 10.0 ** model.score(memory, np.array([row]), model.numbers(["said"]))
     assert second[0] == pytest.approx(0.7 * first[0] + 0.3 * own[0], rel=1e-4)
     unknown = 10.0 ** model.score(memory, np.array([row]), np.array([model.unknown]))
@@ -97,7 +97,7 @@ def test_probabilities_are_mixed_and_unknown_words_share_what_the_unknown_has(
     part = alone_worth[2] / (1 - alone_worth[:2].sum())
     assert second[1] == pytest.approx(0.7 * first[1] + 0.3 * unknown[0] * part, rel=1e-4)
     end = 10.0 ** model.score(memory, np.array([row]), np.array([model.end]))
-    ends = [10.0 ** m.finish(np.array([h]))[0] for m, h in zip((alone, mixed), histories)]
+    ends = [10.0 ** m.score_end(np.array([h]))[0] for m, h in zip((alone, mixed), histories)]
     assert ends[1] == pytest.approx(0.7 * ends[0] + 0.3 * end[0], rel=1e-4)
 
 

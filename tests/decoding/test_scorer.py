@@ -251,7 +251,7 @@ def test_a_damaged_pointer_of_a_large_language_model_is_found_in_use() -> None:
     n_grams = NGrams(memoryview(data), read_kenlm_header(memoryview(data)), words)
     with pytest.raises(ScorerError, match="damaged"):
         for word in range(len(words)):
-            n_grams.score(n_grams.begin(), np.array([word]))
+            n_grams.score(n_grams.initial_states(), np.array([word]))
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")

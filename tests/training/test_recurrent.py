@@ -75,9 +75,9 @@ def test_the_file_says_what_the_network_says(tmp_path: Path) -> None:
     model = read_recurrent_model(tmp_path / "x")
     text = torch.tensor([6, 0, 3, 4])
     queries, _ = network(network.table[text][:, None])
-    memory = model.begin()
+    memory = model.initial_states()
     for row, word in enumerate(text[1:].tolist()):
-        model.remember(memory, np.array([row]), np.array([word]))
+        model.advance(memory, np.array([row]), np.array([word]))
     np.testing.assert_allclose(memory.query[:4], queries[:, 0].detach().numpy(), atol=0.02)
 
 

@@ -43,7 +43,7 @@ _BLOCK = 1 << 16
 _TRIE, _QUANT_TRIE, _ARRAY_TRIE, _QUANT_ARRAY_TRIE = 2, 3, 4, 5
 
 #: What to do about a damaged scorer.
-TODO = "copy or download the scorer again, or build it anew"
+REPLACE_SCORER = "copy or download the scorer again, or build it anew"
 
 
 @dataclass(frozen=True)
@@ -78,16 +78,16 @@ def read_kenlm_header(data: memoryview) -> KenlmHeader:
     """
     start = len(_SANITY) + _FIXED.size
     if len(data) < start + 16 or bytes(data[: len(_SANITY)]) != _SANITY:
-        raise ScorerError("It does not begin with a KenLM language model", TODO)
+        raise ScorerError("It does not begin with a KenLM language model", REPLACE_SCORER)
     order, _, kind, has_words, _ = _FIXED.unpack_from(data, len(_SANITY))
     if not 2 <= order <= _MAX_ORDER:
-        raise ScorerError(f"Its language model claims to be of order {order}", TODO)
+        raise ScorerError(f"Its language model claims to be of order {order}", REPLACE_SCORER)
     header = -(-(start + 8 * order) // 8) * 8
     if len(data) < header:
-        raise ScorerError("Its language model is cut off", TODO)
+        raise ScorerError("Its language model is cut off", REPLACE_SCORER)
     counts = struct.unpack_from(f"<{order}Q", data, start)
     if max(counts) > _MAX_COUNT or min(counts[:2]) < 1:
-        raise ScorerError("Its language model claims an impossible number of words", TODO)
+        raise ScorerError("Its language model claims an impossible number of words", REPLACE_SCORER)
     if kind not in (_TRIE, _QUANT_TRIE, _ARRAY_TRIE, _QUANT_ARRAY_TRIE):
         # Hash tables (kinds 0 and 1) cannot be checked without reading all of them.
         raise ScorerError(
@@ -97,9 +97,11 @@ def read_kenlm_header(data: memoryview) -> KenlmHeader:
     try:
         size = trie_layout(data, header, counts, kind).end
     except (struct.error, OverflowError, ValueError):
-        raise ScorerError("Its language model is cut off or damaged", TODO) from None
+        raise ScorerError("Its language model is cut off or damaged", REPLACE_SCORER) from None
     if size > len(data):
-        raise ScorerError(f"Its language model needs {size} bytes, the file has {len(data)}", TODO)
+        raise ScorerError(
+            f"Its language model needs {size} bytes, the file has {len(data)}", REPLACE_SCORER
+        )
     return KenlmHeader(order, counts, kind, header, size, has_words)
 
 
@@ -132,10 +134,10 @@ def check_kenlm_tables(data: memoryview, header: KenlmHeader) -> None:
     for middle in layout.middles if header.size <= MAX_CHECKED_BYTES else ():
         sound = sound and _are_middle_pointers_sound(data, middle)
     if not sound:
-        raise ScorerError("Its language model is damaged", TODO)
+        raise ScorerError("Its language model is damaged", REPLACE_SCORER)
 
 
-def _are_middle_pointers_sound(data: memoryview, middle: Middle) -> bool:
+def _are_middle_pointers_sound(data: memoryview, middle: MiddleTable) -> bool:
     """Whether the pointers of the n-grams of one length bound ranges of the longer ones."""
     # High bits: entry i of the array is the first n-gram whose pointer has them equal to i.
     array = np.frombuffer(data, "<u8", middle.array_entries, middle.array)
@@ -172,7 +174,7 @@ def _are_ranges(pointers: npt.NDArray[np.uint64], end: int) -> bool:
 
 
 @dataclass(frozen=True)
-class Middle:
+class MiddleTable:
     """Where the n-grams of one length stand that longer ones continue.
 
     Attributes:
@@ -204,7 +206,7 @@ class TrieLayout:
     prob_bits: int
     backoff_bits: int
     unigrams: int
-    middles: tuple[Middle, ...]
+    middles: tuple[MiddleTable, ...]
     longest: int
     longest_bits: int
     end: int
@@ -237,7 +239,9 @@ def trie_layout(data: memoryview, header: int, counts: tuple[int, ...], kind: in
             array = -(-at // 8) * 8 + 8
             at += 8 * (1 + array_entries) + 7
         bits = word_bits + middle_bits + pointer_bits
-        middles.append(Middle(entries, following, array, array_entries, at, bits, pointer_bits))
+        middles.append(
+            MiddleTable(entries, following, array, array_entries, at, bits, pointer_bits)
+        )
         at += packed_size(entries, bits)
     return TrieLayout(
         vocabulary=header,

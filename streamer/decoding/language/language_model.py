@@ -12,14 +12,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streamer.arrays import FloatArray, IntArray, longer
-from streamer.decoding.language.n_grams import Contexts, NGrams
+from streamer.arrays import FloatArray, IntArray, doubled
+from streamer.decoding.language.n_grams import NGrams, NGramStates
 from streamer.decoding.language.recurrent_model import RecurrentModel
 
 _LN_10 = math.log(10)
 
 
-class _Told(NamedTuple):
+class _Primed(NamedTuple):
     """What the recurrent model knows of words it was told."""
 
     words: tuple[int, ...]
@@ -63,48 +63,48 @@ class LanguageModel:
             # What is added to the score of a word's number.
             self._part = np.where(known, 0.0, n_grams.unigrams - np.log10(others))
             self._numbers = np.where(known, numbers, self._recurrent.unknown)
-            self._told = _Told((), ())
+            self._primed = _Primed((), ())
             with np.errstate(divide="ignore"):
                 self._shares = np.log10(np.array([1 - share, share], np.float32))
-        self.begin()
+        self.reset()
 
-    def begin(self) -> int:
+    def reset(self) -> int:
         """Forget all histories; return the empty one."""
         # Of each history: context, last word, the history before it, its last word's score, and
         # what the n-grams remember of it.
         self._context, self._word, self._parent = (np.full(256, -1, np.int64) for _ in range(3))
         self._context[0] = 0
-        self._known = self._n_grams.begin().take(np.zeros(256, np.int64))
+        self._known = self._n_grams.initial_states().take(np.zeros(256, np.int64))
         self._count = 1
         self._worth = np.zeros(256, np.float32)
         self._behind: dict[int, int] = {}
         if self._recurrent is not None:
             # Rows of the recurrent model's memory, of those histories that were asked for.
-            self._memory = self._recurrent.begin()
+            self._memory = self._recurrent.initial_states()
             self._rows: dict[int, int] = {0: 0}
         return 0
 
-    def tell(self, words: Sequence[int]) -> int:
-        """Return the history of some words, right after `begin`.
+    def prime(self, words: Sequence[int]) -> int:
+        """Return the history of some words, right after `reset`.
 
         Whoever is told more and more of the same text pays for what is new only.
         """
         if not words:
             return 0
-        known = self._n_grams.begin()
+        known = self._n_grams.initial_states()
         for word in words[-(self._n_grams.order - 1) :]:  # it remembers no more
             known, _ = self._n_grams.score(known, np.array([word]))
         last, before = words[-1], words[-2] + 1 if len(words) > 1 else 0
         history = self._append(0, np.array([last], np.int64), before, 0.0, known)
         if self._recurrent is not None:
-            told, row = self._told, 0
-            if told.words and tuple(words[: len(told.words)]) == told.words:
-                row = self._memory.append(*told.row)
+            primed, row = self._primed, 0
+            if primed.words and tuple(words[: len(primed.words)]) == primed.words:
+                row = self._memory.append(*primed.row)
             else:
-                told = _Told((), self._memory.row(0))
-            for word in words[len(told.words) :]:
-                row = self._recurrent.remember(self._memory, np.array([row]), self._numbers[[word]])
-            self._told = _Told(tuple(words), self._memory.row(row))
+                primed = _Primed((), self._memory.row(0))
+            for word in words[len(primed.words) :]:
+                row = self._recurrent.advance(self._memory, np.array([row]), self._numbers[[word]])
+            self._primed = _Primed(tuple(words), self._memory.row(row))
             self._rows[history] = row
         return history
 
@@ -118,7 +118,7 @@ class LanguageModel:
         following = np.array([known[key] for key in keys], np.int64)
         return following, self._worth[following]
 
-    def finish(self, histories: IntArray) -> FloatArray:
+    def score_end(self, histories: IntArray) -> FloatArray:
         """Return what the end is worth behind histories."""
         end = np.full(len(histories), self._n_grams.end)
         _, scores = self._n_grams.score(self._known.take(histories), end)
@@ -128,7 +128,7 @@ class LanguageModel:
         ends = self._recurrent.score(self._memory, rows, self._recurrent.end)
         return self._mixed(scores, ends)
 
-    def contexts(self, histories: IntArray) -> IntArray:
+    def merge_keys(self, histories: IntArray) -> IntArray:
         """Return the context of each history: a number, the same for the same last two words.
 
         What lies further back seldom counts, and hypotheses that differ only there
@@ -157,7 +157,7 @@ class LanguageModel:
         words: IntArray,
         before: IntArray | int,
         scores: FloatArray | float,
-        known: Contexts,
+        known: NGramStates,
     ) -> int:
         """Write histories down; return the number of the first.
 
@@ -171,10 +171,10 @@ class LanguageModel:
         first, self._count = self._count, self._count + len(words)
         rows = slice(first, self._count)
         while self._count > len(self._context):
-            self._context = longer(self._context)
-            self._word, self._parent = longer(self._word), longer(self._parent)
-            self._worth = longer(self._worth)
-            self._known = Contexts(longer(self._known.words), longer(self._known.backoffs))
+            self._context = doubled(self._context)
+            self._word, self._parent = doubled(self._word), doubled(self._parent)
+            self._worth = doubled(self._worth)
+            self._known = NGramStates(doubled(self._known.words), doubled(self._known.backoffs))
         self._known.words[rows], self._known.backoffs[rows] = known
         self._context[rows] = before * self._base + words + 1
         self._word[rows], self._parent[rows], self._worth[rows] = words, parents, scores
@@ -194,6 +194,6 @@ class LanguageModel:
             # What came before was asked for before: nobody follows what has no score.
             before = np.array([rows[parent] for parent in self._parent[missing].tolist()])
             words = self._numbers[self._word[missing]]
-            first = self._recurrent.remember(self._memory, before, words)
+            first = self._recurrent.advance(self._memory, before, words)
             rows.update(zip(missing, range(first, first + len(missing))))
         return np.array([rows[h] for h in histories])

@@ -18,9 +18,9 @@ import numpy.typing as npt
 
 from streamer.arrays import FloatArray, IntArray
 from streamer.decoding.language.kenlm_file import (
-    TODO,
+    REPLACE_SCORER,
     KenlmHeader,
-    Middle,
+    MiddleTable,
     TrieLayout,
     packed_size,
     trie_layout,
@@ -37,7 +37,7 @@ _SEEN = 16
 _NONE = -1
 
 
-class Contexts(NamedTuple):
+class NGramStates(NamedTuple):
     """What is remembered of texts.
 
     Attributes:
@@ -49,9 +49,9 @@ class Contexts(NamedTuple):
     words: IntArray
     backoffs: FloatArray
 
-    def take(self, rows: IntArray) -> Contexts:
+    def take(self, rows: IntArray) -> NGramStates:
         """Return some of them."""
-        return Contexts(self.words[rows], self.backoffs[rows])
+        return NGramStates(self.words[rows], self.backoffs[rows])
 
 
 class NGrams:
@@ -102,20 +102,20 @@ class NGrams:
         self._begin = _numbers(hashes, ["<s>"])
         self.unigrams: FloatArray = self._probability[self._numbers[:-1]]
 
-    def let_go(self) -> None:
+    def release_pages(self) -> None:
         """Leave what was read to the page cache: it comes back from there, and need not count."""
         # Where the system takes no advice, nothing but memory is lost.
         if isinstance(self._file, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
             self._file.madvise(mmap.MADV_DONTNEED)
 
-    def begin(self) -> Contexts:
+    def initial_states(self) -> NGramStates:
         """Return the context of a sentence's first word."""
         contexts = self._nothing(1)
         contexts.words[:, 0] = self._begin
         contexts.backoffs[:, 0] = self._backoff[self._begin]
         return contexts
 
-    def score(self, contexts: Contexts, words: IntArray) -> tuple[Contexts, FloatArray]:
+    def score(self, contexts: NGramStates, words: IntArray) -> tuple[NGramStates, FloatArray]:
         """Let words follow texts.
 
         Args:
@@ -131,9 +131,9 @@ class NGrams:
         try:
             return self._score(contexts, words)
         except IndexError:
-            raise ScorerError("The scorer's language model is damaged", TODO) from None
+            raise ScorerError("The scorer's language model is damaged", REPLACE_SCORER) from None
 
-    def _score(self, contexts: Contexts, words: IntArray) -> tuple[Contexts, FloatArray]:
+    def _score(self, contexts: NGramStates, words: IntArray) -> tuple[NGramStates, FloatArray]:
         numbers = self._numbers[words]
         following = self._nothing(len(words))
         following.words[:, 0] = numbers
@@ -169,9 +169,9 @@ class NGrams:
         scores[shorter] += paid[shorter, length[shorter]]
         return following, scores
 
-    def _nothing(self, n: int) -> Contexts:
+    def _nothing(self, n: int) -> NGramStates:
         shape = (n, self.order - 1)
-        return Contexts(np.full(shape, _NONE, np.int64), np.zeros(shape, np.float32))
+        return NGramStates(np.full(shape, _NONE, np.int64), np.zeros(shape, np.float32))
 
     def _find(
         self, table: _Bits, bits: int, words: IntArray, begin: IntArray, end: IntArray
@@ -215,7 +215,7 @@ class NGrams:
 
     def _pointers(self, place: int, entry: IntArray) -> IntArray:
         """Return where the longer n-grams of entries begin, for any shape of them."""
-        middle: Middle = self._layout.middles[place]
+        middle: MiddleTable = self._layout.middles[place]
         bit = entry * middle.bits + (middle.bits - middle.pointer_bits)
         low = _read(self._middles[place], bit) & np.uint64((1 << middle.pointer_bits) - 1)
         pointer: IntArray = low.astype(np.int64)

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import ThreadpoolController
 
-from streamer.arrays import FloatArray, IntArray, longer
+from streamer.arrays import FloatArray, IntArray, doubled
 from streamer.errors import ModelError
 
 #: What the word vectors are multiplied by on their way in.
@@ -37,7 +37,7 @@ _LN_10 = math.log(10)
 _FEW_ROWS = 12
 
 
-class Memory:
+class RecurrentStates:
     """What the model remembers of several texts, a row each."""
 
     def __init__(self, width: int, n_vector: int) -> None:
@@ -55,8 +55,8 @@ class Memory:
         """Add rows; return the number of the first."""
         first, self.n = self.n, self.n + len(hidden)
         while self.n > len(self.hidden):
-            self.hidden, self.cell = longer(self.hidden), longer(self.cell)
-            self.query = longer(self.query)
+            self.hidden, self.cell = doubled(self.hidden), doubled(self.cell)
+            self.query = doubled(self.query)
         rows = slice(first, self.n)
         self.hidden[rows], self.cell[rows], self.query[rows] = hidden, cell, query
         return first
@@ -107,9 +107,9 @@ class RecurrentModel:
         self._n_vector, self._width = n_vector, width
         self.end = len(words) + END
         self.unknown = len(words) + UNKNOWN
-        nothing = Memory(width, n_vector)
+        nothing = RecurrentStates(width, n_vector)
         nothing.append(*(np.zeros((1, n), np.float32) for n in (width, width, n_vector)))
-        self._beginning = nothing.row(self.remember(nothing, np.array([0]), np.array([self.end])))
+        self._beginning = nothing.row(self.advance(nothing, np.array([0]), np.array([self.end])))
 
     def tensors(self) -> dict[str, FloatArray]:
         """Return the arrays of `write_recurrent_model`."""
@@ -126,13 +126,13 @@ class RecurrentModel:
         """Number words as the model does; -1 for those it does not know."""
         return np.array([self._number.get(word, -1) for word in words], np.int64)
 
-    def begin(self) -> Memory:
+    def initial_states(self) -> RecurrentStates:
         """Return a memory of one text, that of nothing said yet."""
-        memory = Memory(self._width, self._n_vector)
+        memory = RecurrentStates(self._width, self._n_vector)
         memory.append(*self._beginning)
         return memory
 
-    def remember(self, memory: Memory, rows: IntArray, words: IntArray) -> int:
+    def advance(self, memory: RecurrentStates, rows: IntArray, words: IntArray) -> int:
         """Let words follow texts; the texts then are new rows, whose first number is returned.
 
         Args:
@@ -143,13 +143,15 @@ class RecurrentModel:
         with self._threads.limit(limits=1, user_api="blas"):
             return memory.append(*self._step(memory, rows, words))
 
-    def score(self, memory: Memory, rows: IntArray, words: IntArray | int) -> FloatArray:
+    def score(self, memory: RecurrentStates, rows: IntArray, words: IntArray | int) -> FloatArray:
         """Return the common logarithms of words' probabilities behind texts, float32 (n,)."""
         vectors = self._table[words].astype(np.float32)
         worth = np.einsum("...j,...j", memory.query[rows], vectors)
         return np.asarray((worth * self._scale[words] + self._bias[words]) / _LN_10, np.float32)
 
-    def _step(self, memory: Memory, rows: IntArray, words: IntArray) -> tuple[FloatArray, ...]:
+    def _step(
+        self, memory: RecurrentStates, rows: IntArray, words: IntArray
+    ) -> tuple[FloatArray, ...]:
         """Return what is remembered one word later: hidden state, cell, and query."""
         width = self._width
         # Several words follow a text, and a word several texts: each is multiplied once.

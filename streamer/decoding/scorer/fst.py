@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from streamer.decoding.language.kenlm_file import TODO
+from streamer.decoding.language.kenlm_file import REPLACE_SCORER
 from streamer.errors import ScorerError
 
 Records = npt.NDArray[np.void]
@@ -76,19 +76,19 @@ def read_words(data: memoryview, offset: int, n_labels: int) -> list[Letters]:
     if not len(states):
         return []
     if not 0 <= start < len(states):
-        raise ScorerError("Its word list begins nowhere", TODO)
+        raise ScorerError("Its word list begins nowhere", REPLACE_SCORER)
     last_arc = states["first_arc"].astype(np.int64) + states["arcs"]
     if len(arcs):
         targets, labels = arcs["next"], arcs["input"]
         if targets.min() < 0 or targets.max() >= len(states):
-            raise ScorerError("Its word list points outside itself", TODO)
+            raise ScorerError("Its word list points outside itself", REPLACE_SCORER)
         if labels.min() < 1 or labels.max() > n_labels:
             raise ScorerError(
                 f"Its word list uses letters beyond the {n_labels} of the model's alphabet",
                 "use the scorer made for this alphabet",
             )
     if len(states) and last_arc.max() > len(arcs):
-        raise ScorerError("Its word list points outside itself", TODO)
+        raise ScorerError("Its word list points outside itself", REPLACE_SCORER)
     return _expand(start, states, arcs, np.uint8 if n_labels < 256 else np.uint16)
 
 
@@ -100,20 +100,22 @@ def _tables(data: memoryview, offset: int) -> tuple[int, Records, Records]:
         arc_kind, position = _string(data, position)
         version, flags, _, start, n_states, n_arcs = struct.unpack_from("<iiQqqq", data, position)
     except struct.error:
-        raise ScorerError("Its word list is cut off", TODO) from None
+        raise ScorerError("Its word list is cut off", REPLACE_SCORER) from None
     position += 40
     if magic != _MAGIC or kind != b"const" or arc_kind != b"standard":
-        raise ScorerError("It has no word list where one should be", TODO)
+        raise ScorerError("It has no word list where one should be", REPLACE_SCORER)
     if version not in (1, 2) or flags & 3:
-        raise ScorerError(f"Its word list has the unknown version {version}.{flags}", TODO)
+        raise ScorerError(
+            f"Its word list has the unknown version {version}.{flags}", REPLACE_SCORER
+        )
     aligned = version == _ALIGNED_VERSION or bool(flags & _IS_ALIGNED)
     if not (0 <= n_states <= len(data) and 0 <= n_arcs <= len(data)):
-        raise ScorerError("Its word list claims an impossible size", TODO)
+        raise ScorerError("Its word list claims an impossible size", REPLACE_SCORER)
     position = _align(position) if aligned else position
     end_of_states = position + n_states * _STATE.itemsize
     first_arc = _align(end_of_states) if aligned else end_of_states
     if first_arc + n_arcs * _ARC.itemsize > len(data):
-        raise ScorerError("Its word list is cut off", TODO)
+        raise ScorerError("Its word list is cut off", REPLACE_SCORER)
     states = np.frombuffer(data, _STATE, n_states, position) if n_states else np.zeros(0, _STATE)
     arcs = np.frombuffer(data, _ARC, n_arcs, first_arc) if n_arcs else np.zeros(0, _ARC)
     return start, states, arcs
@@ -148,7 +150,7 @@ def _expand(
             or seen > _MAX_BEGINNINGS
             or max(total * (depth + 1), kept) > _MAX_LETTERS
         ):
-            raise ScorerError("Its word list has too many words", TODO)
+            raise ScorerError("Its word list has too many words", REPLACE_SCORER)
         source = np.repeat(np.arange(len(at)), fan_out)
         nth = np.arange(total) - np.repeat(np.cumsum(fan_out) - fan_out, fan_out)
         taken = first[at][source] + nth
@@ -156,7 +158,7 @@ def _expand(
             [letters[source], arcs["input"][taken].astype(letter)[:, None]], axis=1
         )
         at = arcs["next"][taken].astype(np.int64)
-    raise ScorerError("Its word list has a cycle or words without end", TODO)
+    raise ScorerError("Its word list has a cycle or words without end", REPLACE_SCORER)
 
 
 def write_fst(words: Sequence[Sequence[int]], position: int) -> bytes:
@@ -232,7 +234,7 @@ def _string(data: memoryview, position: int) -> tuple[bytes, int]:
     """Read a string of OpenFst's: its length, then its bytes."""
     (length,) = struct.unpack_from("<i", data, position)
     if not 0 <= length <= 64 or position + 4 + length > len(data):
-        raise ScorerError("It has no word list where one should be", TODO)
+        raise ScorerError("It has no word list where one should be", REPLACE_SCORER)
     end = position + 4 + length
     return bytes(data[position + 4 : end]), end
 

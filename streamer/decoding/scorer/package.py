@@ -21,7 +21,7 @@ import numpy as np
 from streamer.decoding.alphabet import Alphabet
 from streamer.decoding.language.kenlm_file import (
     HAS_WORDS_OFFSET,
-    TODO,
+    REPLACE_SCORER,
     check_kenlm_tables,
     read_kenlm_header,
 )
@@ -122,17 +122,17 @@ def read_scorer(path: str | Path) -> Scorer:
                 "build it with build_binary -v, or package it again",
             )
         if len(data) < offset + _HEADER.size:
-            raise ScorerError("It ends behind the language model, without words", TODO)
+            raise ScorerError("It ends behind the language model, without words", REPLACE_SCORER)
         magic, version, utf8, alpha, beta = _HEADER.unpack_from(data, offset)
         if magic != _MAGIC:
-            raise ScorerError("It has no word list behind the language model", TODO)
+            raise ScorerError("It has no word list behind the language model", REPLACE_SCORER)
         if version != _VERSION:
             raise ScorerError(
                 f"It is a package of version {version}",
                 f"use one of version {_VERSION} (DeepSpeech 0.7 or later, Coqui STT)",
             )
         if not (np.isfinite(alpha) and np.isfinite(beta)):
-            raise ScorerError("Its weights are no numbers", TODO)
+            raise ScorerError("Its weights are no numbers", REPLACE_SCORER)
         check_kenlm_tables(data, header)
         return Scorer(path, header.size, header.order, header.counts[0], alpha, beta, utf8)
 
@@ -191,7 +191,7 @@ def _map(path: Path) -> memoryview:
     try:
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_size == 0:
-                raise ScorerError("It is empty", TODO)
+                raise ScorerError("It is empty", REPLACE_SCORER)
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error

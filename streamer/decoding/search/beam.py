@@ -26,14 +26,14 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from streamer.arrays import FloatArray, longer
+from streamer.arrays import FloatArray, doubled
 from streamer.decoding.alphabet import Alphabet
 from streamer.decoding.language.language_model import LanguageModel
 from streamer.decoding.language.recurrent_model import RecurrentModel
 from streamer.decoding.scorer.package import Scorer
-from streamer.decoding.search.contract import N_GRAM_CONTEXT, Path
-from streamer.decoding.search.prefix_tree import WordTree
-from streamer.decoding.search.units import Heard, Letters, Said, Spelling
+from streamer.decoding.search.contract import N_GRAM_CONTEXT, Candidate
+from streamer.decoding.search.prefix_tree import PrefixTree
+from streamer.decoding.search.units import AlignedText, LetterUnits, TokenEvent, WordUnits
 from streamer.decoding.settings import BEAM, CUTOFF_TOP_N, DecodingSettings
 from streamer.decoding.user_words import UserWord
 from streamer.errors import DecoderError
@@ -68,7 +68,7 @@ class BeamSearch:
         scorer: language model and words.
         settings: how to search.
         user_words: words to add or to make likelier.
-        spelling: what words are made of; their letters if None.
+        units: what words are made of; their letters if None.
         recurrent: a language model beside the scorer's.
 
     Raises:
@@ -77,8 +77,8 @@ class BeamSearch:
     """
 
     name = "beam"
-    certain = False
-    told_words = N_GRAM_CONTEXT
+    append_only = False
+    context_words = N_GRAM_CONTEXT
 
     def __init__(
         self,
@@ -86,16 +86,16 @@ class BeamSearch:
         scorer: Scorer,
         settings: DecodingSettings,
         user_words: Sequence[UserWord] = (),
-        spelling: Spelling | None = None,
+        units: WordUnits | None = None,
         recurrent: RecurrentModel | None = None,
     ) -> None:
-        spelling = spelling or Letters(alphabet)
+        units = units or LetterUnits(alphabet)
         alpha = scorer.alpha if settings.lm_alpha is None else settings.lm_alpha
         beta = scorer.beta if settings.lm_beta is None else settings.lm_beta
         words = scorer.words(alphabet)
         boosts = _boosts(user_words, alphabet)
         for word in boosts:
-            if not spelling.ways(word):
+            if not units.token_sequences(word):
                 raise DecoderError(
                     f"The model does not know how the word {word!r} is spoken",
                     "spell it as it sounds",
@@ -107,7 +107,7 @@ class BeamSearch:
         self._silence_score = settings.silence_score
         self._beam = settings.beam or BEAM
         self._threshold = settings.beam_threshold
-        self._top_n = min(settings.cutoff_top_n or CUTOFF_TOP_N, spelling.n_tokens)
+        self._top_n = min(settings.cutoff_top_n or CUTOFF_TOP_N, units.n_tokens)
         scores = n_grams.unigrams.copy()
         if len(words) > settings.max_words:
             likeliest = np.argsort(-scores, kind="stable")[: settings.max_words]
@@ -121,17 +121,17 @@ class BeamSearch:
         }
         for i, boost in boosted.items():
             scores[i] += boost
-        self._spelling = spelling
+        self._units = units
         self._words = words
         self._number = {words[i]: i for i in kept}
         self._language_model = LanguageModel(
             n_grams, words, recurrent, settings.recurrent_share, boosted
         )
         if recurrent is not None:
-            self.told_words = _RECURRENT_CONTEXT
+            self.context_words = _RECURRENT_CONTEXT
         self._plant(kept, self._weight * scores)
         _give_back()
-        self.begin()
+        self.reset()
 
     def _plant(self, kept: Sequence[int], scores: FloatArray) -> None:
         """Make the tree of words, and places: its nodes, then the root once for each last token."""
@@ -139,7 +139,7 @@ class BeamSearch:
         numbers: list[int] = []
         try:
             for number in kept:
-                for way in self._spelling.ways(self._words[number]):
+                for way in self._units.token_sequences(self._words[number]):
                     ways.append(way)
                     numbers.append(number)
         except KeyError as error:
@@ -147,8 +147,8 @@ class BeamSearch:
                 f"The model's alphabet cannot spell the scorer's words: it has no label {error}",
                 "choose --decoder ds or --decoder greedy",
             ) from None
-        tree = WordTree(ways, numbers, scores)
-        n_tokens = self._spelling.n_tokens
+        tree = PrefixTree(ways, numbers, scores)
+        n_tokens = self._units.n_tokens
         self._tree = tree
         self._word_worth = scores
         self._roots = len(tree)  # the root behind token 0
@@ -157,14 +157,14 @@ class BeamSearch:
         self._first_child, self._n_children = tree.first_child[node], tree.n_children[node]
         self._worth = tree.best[node].astype(np.float64)
 
-    def begin(self) -> None:
+    def reset(self) -> None:
         """Forget everything."""
-        self._n_grams.let_go()
-        self._start(self._language_model.begin(), ())
+        self._n_grams.release_pages()
+        self._start(self._language_model.reset(), ())
 
     def _start(self, history: int, told: Sequence[str]) -> None:
         """Stand at the root, behind words and their history, before the first frame."""
-        self._place = np.array([self._roots + self._spelling.blank])
+        self._place = np.array([self._roots + self._units.blank])
         self._history = np.array([history], np.int64)
         self._event = np.array([-1])
         self._blank = np.zeros(1)
@@ -175,18 +175,18 @@ class BeamSearch:
         self._heard = np.zeros((1024, 4), np.int64)  # of each event: before it, token, frame, word
         text = "".join(word + " " for word in told)
         # What is said up to the end of a word, by its event.
-        self._said = {-1: Said(text, (0,) * len(text), (0,) * len(text))}
+        self._said = {-1: AlignedText(text, (0,) * len(text), (0,) * len(text))}
 
-    def tell(self, words: Sequence[str]) -> int:
+    def prime(self, words: Sequence[str]) -> int:
         """Stand where it would stand after words."""
-        history = self._language_model.tell([self._number[word] for word in words])
+        history = self._language_model.prime([self._number[word] for word in words])
         self._start(history, words)
         return 0
 
-    def step(self, probabilities: FloatArray) -> None:
+    def feed(self, probabilities: FloatArray) -> None:
         """Take the next frames: float32 (n, n_labels)."""
-        frames = self._spelling.emissions(probabilities).astype(np.float64)
-        surely_blank = frames[:, self._spelling.blank] > _SURELY
+        frames = self._units.log_probabilities(probabilities).astype(np.float64)
+        surely_blank = frames[:, self._units.blank] > _SURELY
         for frame, wait in zip(frames, surely_blank.tolist()):
             if wait:
                 self._wait(frame)
@@ -194,29 +194,29 @@ class BeamSearch:
                 self._advance(frame)
             self._frame += 1
 
-    def end(self) -> None:
+    def finish(self) -> None:
         """Complete the last words."""
-        last = self._spelling.last_frame()
+        last = self._units.final_frame()
         if last is not None:
-            self.step(last)
+            self.feed(last)
         whole = np.flatnonzero(self._place >= self._roots)
         if len(whole):
             self._keep(whole)
             if last is None:
-                ends = self._language_model.finish(self._history)
+                ends = self._language_model.score_end(self._history)
                 self._total = self._total + self._weight * ends
         else:
             # Half words only: nothing in the lexicon ends here. What came before them counts.
             self._event = np.array([self._last_word(event) for event in self._event.tolist()])
 
-    def paths(self, n: int) -> list[Path]:
+    def candidates(self, n: int) -> list[Candidate]:
         """Return up to n hypotheses of distinct text, likeliest first."""
-        found: dict[str, Path] = {}
+        found: dict[str, Candidate] = {}
         order = np.argsort(-self._total, kind="stable")
         for event, score in zip(self._event[order].tolist(), self._total[order].tolist()):
             said = self._trace(event)
             if said.text not in found:
-                found[said.text] = Path(score, *said)
+                found[said.text] = Candidate(score, *said)
                 if len(found) == n:
                     break
         return list(found.values())
@@ -231,19 +231,21 @@ class BeamSearch:
         self._event, self._total = self._event[chosen], self._total[chosen]
         self._blank, self._label = self._blank[chosen], self._label[chosen]
 
-    def _trace(self, event: int) -> Said:
+    def _trace(self, event: int) -> AlignedText:
         """Return what a hypothesis says whose last event this is."""
         known = self._said.get(event)
         if known is not None:
             return known
-        heard: list[Heard] = []
+        heard: list[TokenEvent] = []
         before = event
         while before >= 0 and (not heard or self._heard[before, 3] < 0):
             before, token, frame, word = self._heard[before].tolist()
-            heard.append(Heard(token, frame, self._words[word] if word >= 0 else None))
+            heard.append(TokenEvent(token, frame, self._words[word] if word >= 0 else None))
         first = self._trace(before)
-        more = self._spelling.said(heard[::-1])
-        said = Said(first.text + more.text, first.frames + more.frames, first.labels + more.labels)
+        more = self._units.align(heard[::-1])
+        said = AlignedText(
+            first.text + more.text, first.frames + more.frames, first.labels + more.labels
+        )
         if heard[0].word is not None:
             self._said[event] = said
         return said
@@ -257,12 +259,12 @@ class BeamSearch:
     def _wait(self, frame: _Scores) -> None:
         """Hear a frame that is a blank beyond doubt: all hypotheses stay as they are."""
         self._label = self._label + frame[self._token[self._place]]
-        self._blank = self._total + frame[self._spelling.blank]
+        self._blank = self._total + frame[self._units.blank]
         self._total = np.logaddexp(self._blank, self._label)
 
     def _advance(self, frame: _Scores) -> None:
         """Hear one frame: natural logarithms, float64 (n_tokens,)."""
-        blank = self._spelling.blank
+        blank = self._units.blank
         place, history = self._place, self._history
         # What stays as it is: a blank, or the last label once more.
         stay_blank = self._total + frame[blank]
@@ -289,15 +291,15 @@ class BeamSearch:
         parents = [np.arange(len(place)), parent[further], parent[ending]]
         labels = [stay_label, worth[further], score]
         words = [np.full(len(place), -1), np.full(len(further), -1), word]
-        if self._spelling.silence is not None:
+        if self._units.silence is not None:
             silent = np.flatnonzero(place >= self._roots)
-            silence = self._roots + self._spelling.silence
+            silence = self._roots + self._units.silence
             score = self._total[silent]
             score = np.where(place[silent] == silence, self._blank[silent], score)
             places.append(np.full(len(silent), silence))
             histories.append(history[silent])
             parents.append(silent)
-            labels.append(score + (frame[self._spelling.silence] + self._silence_score))
+            labels.append(score + (frame[self._units.silence] + self._silence_score))
             words.append(np.full(len(silent), -1))
         self._select(
             np.concatenate(places), np.concatenate(histories), np.concatenate(parents),
@@ -340,7 +342,7 @@ class BeamSearch:
         total = label.copy()
         total[:n_before] = stay
         best = np.flatnonzero(total > total.max() - self._threshold)
-        meeting = self._language_model.contexts(history[best]) * len(self._token) + place[best]
+        meeting = self._language_model.merge_keys(history[best]) * len(self._token) + place[best]
         order = np.lexsort((-total[best], meeting))
         meeting, order = meeting[order], best[order]
         first = np.ones(len(order), bool)
@@ -370,7 +372,7 @@ class BeamSearch:
         """Write down what was heard at this frame; return the events."""
         first, self._events = self._events, self._events + len(before)
         while self._events > len(self._heard):
-            self._heard = longer(self._heard)
+            self._heard = doubled(self._heard)
         frame = np.full(len(before), self._frame)
         self._heard[first : self._events] = np.stack([before, token, frame, word], axis=1)
         return np.arange(first, self._events)

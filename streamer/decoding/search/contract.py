@@ -21,14 +21,14 @@ N_GRAM_CONTEXT = 4
 
 
 @dataclass(frozen=True)
-class Path:
+class Candidate:
     """One hypothesis of a search.
 
     Attributes:
         score: natural logarithm; higher is likelier.
         text: its characters, spaces as they were heard.
         frames: for each character the frame where it was first heard,
-            counted since `Search.begin`.
+            counted since `Search.reset`.
         labels: for each character the column of the probabilities that speaks for it.
     """
 
@@ -45,21 +45,21 @@ class Search(Protocol):
     name: str
 
     #: Whether it never changes a word once a space has followed it.
-    certain: bool
+    append_only: bool
 
     #: How many settled words it wants to be told of when it begins anew, 1 or more.
-    told_words: int
+    context_words: int
 
-    def begin(self) -> None:
+    def reset(self) -> None:
         """Forget everything."""
         ...
 
-    def step(self, probabilities: FloatArray) -> None:
+    def feed(self, probabilities: FloatArray) -> None:
         """Take the next frames: float32 (n, n_labels), C-contiguous, n >= 1."""
         ...
 
-    def tell(self, words: Sequence[str]) -> int:
-        """Stand where the search would stand after words, right after `begin`.
+    def prime(self, words: Sequence[str]) -> int:
+        """Stand where the search would stand after words, right after `reset`.
 
         Every hypothesis begins with them from then on, or is of no use.
 
@@ -68,11 +68,11 @@ class Search(Protocol):
         """
         ...
 
-    def end(self) -> None:
+    def finish(self) -> None:
         """Complete the last words: nothing follows."""
         ...
 
-    def paths(self, n: int) -> list[Path]:
+    def candidates(self, n: int) -> list[Candidate]:
         """Return up to n hypotheses of distinct text, likeliest first; at least one."""
         ...
 
@@ -81,7 +81,7 @@ class Search(Protocol):
         ...
 
 
-def spell(alphabet: Alphabet, words: Sequence[str]) -> FloatArray:
+def one_hot_frames(alphabet: Alphabet, words: Sequence[str]) -> FloatArray:
     """Return frames, float32 (n, n_labels), that can only be words, a space behind each.
 
     A search that hears them stands where it would stand after them, its
@@ -97,15 +97,15 @@ def spell(alphabet: Alphabet, words: Sequence[str]) -> FloatArray:
     return frames
 
 
-def tell_letters(search: Search, alphabet: Alphabet, words: Sequence[str]) -> int:
-    """`Search.tell` of a search over letters: it hears each word and the space behind it."""
-    frames = spell(alphabet, words)
+def prime_with_letters(search: Search, alphabet: Alphabet, words: Sequence[str]) -> int:
+    """`Search.prime` of a search over letters: it hears each word and the space behind it."""
+    frames = one_hot_frames(alphabet, words)
     if len(frames):
-        search.step(frames)
+        search.feed(frames)
     return len(frames)
 
 
-def letter_path(score: float, labels: Sequence[int], alphabet: Alphabet) -> Path:
+def collapse(score: float, labels: Sequence[int], alphabet: Alphabet) -> Candidate:
     """Return the hypothesis of a path over letters, one label a frame.
 
     By CTC's rule repeated labels are one unless a blank stands between them.
@@ -115,4 +115,4 @@ def letter_path(score: float, labels: Sequence[int], alphabet: Alphabet) -> Path
     heard[1:] &= path[1:] != path[:-1]
     frames = np.flatnonzero(heard)
     letters = path[frames].tolist()
-    return Path(score, alphabet.decode(letters), tuple(frames.tolist()), tuple(letters))
+    return Candidate(score, alphabet.decode(letters), tuple(frames.tolist()), tuple(letters))

@@ -11,7 +11,7 @@ import importlib
 import os
 import tempfile
 from collections.abc import Sequence
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ import numpy as np
 from streamer.arrays import FloatArray
 from streamer.decoding.alphabet import Alphabet, write_alphabet
 from streamer.decoding.scorer.package import Scorer
-from streamer.decoding.search.contract import N_GRAM_CONTEXT, Path, tell_letters
+from streamer.decoding.search.contract import N_GRAM_CONTEXT, Candidate, prime_with_letters
 from streamer.decoding.settings import DS_BEAM, DS_CUTOFF_TOP_N, DecodingSettings
 from streamer.decoding.user_words import UserWord
 from streamer.errors import DecoderError, ScorerError
@@ -57,8 +57,8 @@ class DsSearch:
     """
 
     name = "ds"
-    certain = False
-    told_words = N_GRAM_CONTEXT
+    append_only = False
+    context_words = N_GRAM_CONTEXT
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class DsSearch:
         self._alphabet = alphabet
         self._swig: Any = importlib.import_module(f"{name}.swigwrapper")
         with tempfile.TemporaryDirectory() as folder:
-            path = FilePath(folder, "alphabet.txt")
+            path = Path(folder, "alphabet.txt")
             write_alphabet(path, alphabet)
             self._labels = package.Alphabet(os.fspath(path))
         self._scorer: Any = None
@@ -96,9 +96,9 @@ class DsSearch:
         self._hot_words = _hot_words(user_words, scorer, alphabet, alpha)
         self._beam = settings.beam or DS_BEAM
         self._top_n = settings.cutoff_top_n or DS_CUTOFF_TOP_N
-        self.begin()
+        self.reset()
 
-    def begin(self) -> None:
+    def reset(self) -> None:
         """Forget everything."""
         self._state = self._swig.DecoderState()
         error = self._state.init(
@@ -109,29 +109,29 @@ class DsSearch:
                 f"DeepSpeech's decoder does not start (error {error})", "choose --decoder beam"
             )
 
-    def step(self, probabilities: FloatArray) -> None:
+    def feed(self, probabilities: FloatArray) -> None:
         """Take the next frames: float32 (n, n_labels)."""
         letters = probabilities[:, : len(self._alphabet) + 1]
         self._state.next(letters.astype(np.float64))
 
-    def tell(self, words: Sequence[str]) -> int:
+    def prime(self, words: Sequence[str]) -> int:
         """Stand where it would stand after words."""
-        return tell_letters(self, self._alphabet, words)
+        return prime_with_letters(self, self._alphabet, words)
 
-    def end(self) -> None:
+    def finish(self) -> None:
         """Nothing to do: this decoder counts the last word as finished at any time."""
 
-    def paths(self, n: int) -> list[Path]:
+    def candidates(self, n: int) -> list[Candidate]:
         """Return up to n hypotheses, likeliest first."""
         return [
-            Path(
+            Candidate(
                 float(output.confidence),
                 self._alphabet.decode(output.tokens),
                 tuple(output.timesteps),
                 tuple(output.tokens),
             )
             for output in self._state.decode(n)
-        ] or [Path(0.0, "", (), ())]
+        ] or [Candidate(0.0, "", (), ())]
 
     def is_word(self, letters: str) -> bool:
         """Show what the native client shows: the letters of an unfinished word too."""

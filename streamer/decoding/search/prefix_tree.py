@@ -15,7 +15,7 @@ IntArray = npt.NDArray[np.int32]
 _NOTHING = -1e9
 
 
-class WordTree:
+class PrefixTree:
     """Words that begin alike share nodes. The children of a node have successive numbers.
 
     Args:

@@ -20,7 +20,7 @@ _FLOOR = 1e-30
 _GUESSES = 100
 
 
-class Heard(NamedTuple):
+class TokenEvent(NamedTuple):
     """A token that a hypothesis has heard.
 
     Attributes:
@@ -34,8 +34,8 @@ class Heard(NamedTuple):
     word: str | None
 
 
-class Said(NamedTuple):
-    """What a hypothesis says, as in `streamer.decoding.search.contract.Path`.
+class AlignedText(NamedTuple):
+    """What a hypothesis says, as in `streamer.decoding.search.contract.Candidate`.
 
     Attributes:
         text: characters.
@@ -48,7 +48,7 @@ class Said(NamedTuple):
     labels: tuple[int, ...]
 
 
-class Spelling(Protocol):
+class WordUnits(Protocol):
     """What the beam search has to know of words and outputs.
 
     Attributes:
@@ -61,7 +61,7 @@ class Spelling(Protocol):
     blank: int
     silence: int | None
 
-    def ways(self, word: str) -> list[list[int]]:
+    def token_sequences(self, word: str) -> list[list[int]]:
         """Return the tokens of a word, for each way to say it.
 
         Raises:
@@ -69,23 +69,23 @@ class Spelling(Protocol):
         """
         ...
 
-    def emissions(self, probabilities: FloatArray) -> FloatArray:
+    def log_probabilities(self, probabilities: FloatArray) -> FloatArray:
         """Return natural logarithms for all tokens, float32 (n, n_tokens)."""
         ...
 
-    def last_frame(self) -> FloatArray | None:
-        """Return a frame that completes the last words, as `Search.step` takes it.
+    def final_frame(self) -> FloatArray | None:
+        """Return a frame that completes the last words, as `Search.feed` takes it.
 
         None if nothing has to be heard for that.
         """
         ...
 
-    def said(self, heard: Sequence[Heard]) -> Said:
+    def align(self, heard: Sequence[TokenEvent]) -> AlignedText:
         """Return the characters of tokens: those of a word, or those behind the last word."""
         ...
 
 
-class Letters:
+class LetterUnits:
     """Words spelled with the space behind them: a word counts when its space is heard.
 
     Args:
@@ -99,28 +99,30 @@ class Letters:
         self.silence: int | None = alphabet.space
         self._index = {label: i for i, label in enumerate(alphabet.labels)}
 
-    def ways(self, word: str) -> list[list[int]]:
-        """See `Spelling.ways`."""
+    def token_sequences(self, word: str) -> list[list[int]]:
+        """See `WordUnits.token_sequences`."""
         return [[*[self._index[letter] for letter in word], self._alphabet.space]]
 
-    def emissions(self, probabilities: FloatArray) -> FloatArray:
-        """See `Spelling.emissions`."""
+    def log_probabilities(self, probabilities: FloatArray) -> FloatArray:
+        """See `WordUnits.log_probabilities`."""
         heard = np.maximum(probabilities[:, : self.n_tokens], np.float32(_FLOOR))
         return np.asarray(np.log(heard), np.float32)
 
-    def last_frame(self) -> FloatArray | None:
-        """See `Spelling.last_frame`: nothing but a space."""
+    def final_frame(self) -> FloatArray | None:
+        """See `WordUnits.final_frame`: nothing but a space."""
         frame = np.zeros((1, self.n_tokens), np.float32)
         frame[0, self._alphabet.space] = 1.0
         return frame
 
-    def said(self, heard: Sequence[Heard]) -> Said:
-        """See `Spelling.said`."""
+    def align(self, heard: Sequence[TokenEvent]) -> AlignedText:
+        """See `WordUnits.align`."""
         labels = tuple(event.token for event in heard)
-        return Said(self._alphabet.decode(labels), tuple(event.frame for event in heard), labels)
+        return AlignedText(
+            self._alphabet.decode(labels), tuple(event.frame for event in heard), labels
+        )
 
 
-class Phonemes:
+class PhonemeUnits:
     """Words as they are spoken, one right behind the other: a word counts with its last phoneme.
 
     Args:
@@ -144,31 +146,31 @@ class Phonemes:
         self.silence: int | None = None
         self.n_tokens = self.blank + 1
 
-    def ways(self, word: str) -> list[list[int]]:
-        """See `Spelling.ways`."""
+    def token_sequences(self, word: str) -> list[list[int]]:
+        """See `WordUnits.token_sequences`."""
         ways = self._lexicon.pronunciations(word)
         if word not in self._lexicon.words and ways == self._lexicon.guesses(word, 1):
             # A user's word: nobody knows how it is spoken.
             ways = self._lexicon.guesses(word, _GUESSES)
         return [list(way) for way in ways]
 
-    def emissions(self, probabilities: FloatArray) -> FloatArray:
-        """See `Spelling.emissions`."""
+    def log_probabilities(self, probabilities: FloatArray) -> FloatArray:
+        """See `WordUnits.log_probabilities`."""
         heard = np.maximum(probabilities[:, self._first :], np.float32(_FLOOR))
         return np.asarray(np.log(heard), np.float32)
 
-    def last_frame(self) -> FloatArray | None:
-        """See `Spelling.last_frame`."""
+    def final_frame(self) -> FloatArray | None:
+        """See `WordUnits.final_frame`."""
         return None
 
-    def said(self, heard: Sequence[Heard]) -> Said:
-        """See `Spelling.said`: nothing of a word that is not complete."""
+    def align(self, heard: Sequence[TokenEvent]) -> AlignedText:
+        """See `WordUnits.align`: nothing of a word that is not complete."""
         word = heard[-1].word if heard else None
         if word is None:
-            return Said("", (), ())
+            return AlignedText("", (), ())
         # Letters share the phonemes between them, in order.
         shares = [heard[i * len(heard) // len(word)] for i in range(len(word))]
-        return Said(
+        return AlignedText(
             word + " ",
             (*[share.frame for share in shares], heard[-1].frame + 1),
             (*[self._first + share.token for share in shares], self._first + self.blank),

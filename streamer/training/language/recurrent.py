@@ -454,12 +454,12 @@ def perplexity(path: Path, sentences: Iterable[str]) -> float:
     model = read_recurrent_model(path)
     total, n = 0.0, 0
     for sentence in sentences:
-        memory = model.begin()
+        memory = model.initial_states()
         numbers = model.numbers(sentence.split())
         for row, number in enumerate([*numbers.tolist(), model.end]):
             if number >= 0:
                 total += float(model.score(memory, np.array([row]), np.array([number]))[0])
                 n += 1
             after = np.array([number if number >= 0 else model.unknown])
-            model.remember(memory, np.array([row]), after)
+            model.advance(memory, np.array([row]), after)
     return float(10 ** (-total / max(n, 1)))
