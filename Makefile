@@ -2,7 +2,7 @@
 # make test   set everything up, then run the tests
 # make lint   ruff and mypy
 # make bench  real-time factor, memory, time until it listens
-# PYTHON=... chooses the interpreter; otherwise the newest CPython 3.9 to 3.12 that is found, 3.13, or uv.
+# PYTHON=... chooses the interpreter; otherwise the newest CPython 3.9 to 3.12 that is found, 3.13, 3.14, or uv.
 
 SHELL := /bin/sh
 VENV ?= .venv
