@@ -1,4 +1,4 @@
-"""Bundles: a folder with everything that one model needs, described by ``model.json``."""
+"""The bundle format: everything that one model needs, in a folder with a ``model.json``."""
 
 from __future__ import annotations
 
@@ -6,109 +6,90 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from streamer.bundle.validation import DESCRIPTION_FILE, FIX_BUNDLE, Description
 from streamer.errors import ModelError
 from streamer.features import FrontEnd, create_front_end
 
-#: The file that makes a folder a bundle.
-DESCRIPTION_FILE = "model.json"
-#: Version of its format that is read and written.
+#: Version of the format that is read and written.
 FORMAT = 1
-#: The model inside the package, and the default everywhere.
-BUNDLED = "english"
-#: A description is a page or two; whatever is longer is something else.
-MAX_DESCRIPTION_BYTES = 1 << 20
 
-#: No front end comes near these; `FrontEnd` says what they are.
-_LARGEST_FRONT_END: Mapping[str, int] = MappingProxyType(
+#: Keys in ``model.json`` that differ from the names of `Bundle`'s fields.
+_KEYS: Mapping[str, str] = MappingProxyType(
     {
-        "sample_rate_hz": 192_000,
-        "window_samples": 16_384,
-        "step_samples": 16_384,
-        "n_fft": 16_384,
-        "n_coefficients": 1024,
-        "n_filters": 1024,
+        "summary": "description",
+        "front_end_description": "front_end",
+        "alphabet_path": "alphabet",
+        "scorer_path": "scorer",
+        "lexicon_path": "lexicon",
+        "recurrent_path": "recurrent",
     }
 )
-
-_BACKENDS = ("coreml", "onnx", "numpy")
-FIX_BUNDLE = f"fix {DESCRIPTION_FILE}, or convert or install the model again"
-
-#: Names the folder of installed models, instead of the user's own data folder.
-MODELS_VARIABLE = "STREAMER_MODELS"
-
-
-def models_folder() -> Path:
-    """Return where installed models live: a folder each, named as the model."""
-    chosen = os.environ.get(MODELS_VARIABLE)
-    if chosen:
-        return Path(chosen).expanduser()
-    from platformdirs import user_data_path
-
-    return user_data_path("streamer", appauthor=False) / "models"
+#: Fields that are left out of ``model.json`` when they are empty.
+_OPTIONAL = frozenset(
+    "scorer_path n_phonemes lexicon_path recurrent_path decoding training measured".split()
+)
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """What a bundle's ``model.json`` says, checked, with its files found.
+    """A model: the values of its ``model.json`` and the paths of its files.
 
-    Attributes:
-        folder: where it lies.
-        name: name of the model.
-        version: version of the model.
-        language: language it understands, as a code such as ``en``.
-        licence: licence of the model.
-        summary: one sentence about it.
-        front_end_description: what `features.create_front_end` takes.
-        n_context: feature vectors before and after the one in the middle.
-        n_steps: steps in a window.
-        n_input: coefficients in a feature vector.
-        n_hidden: units of the LSTM.
-        n_labels: outputs of the network: labels and the blank, then phonemes and theirs.
-        n_phonemes: how many of the outputs are phonemes and their blank; 0 for none.
-        alphabet_path: the labels, a line each.
-        networks: files or packages by kind: ``onnx``, ``onnx-int8``,
-            ``coreml``, ``numpy`` and the like.
-        scorer_path: the language model package, if there is one.
-        lexicon_path: how words are spoken, for a network that hears phonemes; without it
-            such a network is used for its letters.
-        recurrent_path: a recurrent language model, used beside the scorer.
-        decoding: defaults of the decoder.
-        training: what the model was trained on.
-        measured: its measured accuracy.
+    The one list of fields: `read_bundle` and `write_bundle` go by it.
     """
 
     folder: Path
+    """The bundle's folder; all other paths are inside it."""
     name: str
+    """Name of the model."""
     version: str
+    """Version of the model."""
     language: str
+    """Language that it understands, as a code such as ``en``."""
     licence: str
+    """Licence of the model."""
     summary: str
+    """One sentence about the model."""
     front_end_description: Mapping[str, Any]
+    """Arguments of `features.create_front_end`."""
     n_context: int
+    """Feature vectors before and after the one in the middle."""
     n_steps: int
+    """Steps in a window."""
     n_input: int
+    """Coefficients in a feature vector."""
     n_hidden: int
+    """Units of the LSTM."""
     n_labels: int
-    n_phonemes: int
+    """Outputs of the network: labels and the blank, then the phonemes and theirs."""
     alphabet_path: Path
+    """The labels, one a line."""
     networks: Mapping[str, Path]
-    scorer_path: Path | None
-    lexicon_path: Path | None
-    recurrent_path: Path | None
-    decoding: Mapping[str, Any]
-    training: Mapping[str, Any]
-    measured: Mapping[str, Any]
+    """Network files by kind: ``onnx``, ``onnx-int8``, ``coreml``, ``numpy`` and the like."""
+    scorer_path: Path | None = None
+    """The language model package, if there is one."""
+    n_phonemes: int = 0
+    """How many of the outputs are phonemes and their blank; 0 for none."""
+    lexicon_path: Path | None = None
+    """Pronunciations, for a network with phoneme outputs; without it, its letters are used."""
+    recurrent_path: Path | None = None
+    """A recurrent language model, used beside the scorer."""
+    decoding: Mapping[str, Any] = field(default_factory=dict)
+    """Defaults of the decoder."""
+    training: Mapping[str, Any] = field(default_factory=dict)
+    """What the model was trained on."""
+    measured: Mapping[str, Any] = field(default_factory=dict)
+    """Measured accuracy."""
 
     def front_end(self) -> FrontEnd:
-        """Make the front end that the model was trained with.
+        """Create the front end that the model was trained with.
 
         Raises:
-            ModelError: it is not known, or makes other vectors than the network takes.
+            ModelError: it is unknown, or its vectors do not fit the network.
         """
         front_end = create_front_end(self.front_end_description)
         if front_end.n_coefficients != self.n_input:
@@ -123,15 +104,15 @@ class Bundle:
         """Choose a network of the bundle.
 
         Args:
-            backend: ``auto`` (Core ML on macOS where the bundle has such a
-                network, else ONNX, else NumPy), a backend, or one kind exactly
-                as ``networks`` spells it (``onnx-int8``).
+            backend: ``auto`` (Core ML on macOS if the bundle has such a
+                network, else ONNX, else NumPy), a backend, or an exact key
+                of ``networks`` (``onnx-int8``).
 
         Returns:
             The kind and the file.
 
         Raises:
-            ModelError: the bundle has nothing for this backend.
+            ModelError: the bundle has no network for this backend.
         """
         if backend in self.networks:
             return backend, self.networks[backend]
@@ -149,288 +130,86 @@ class Bundle:
         )
 
 
-def bundled_folder(name: str = BUNDLED) -> Path:
-    """Return where a model inside the package lies, in a wheel or in a checkout."""
-    package = Path(__file__).resolve().parents[1]
-    inside = package / "assets" / name
-    return inside if inside.is_dir() else package.parent / "assets" / name
-
-
-def load_bundle(name_or_folder: str | Path = BUNDLED) -> Bundle:
-    """Find a bundle and read its description.
-
-    Args:
-        name_or_folder: the folder of a bundle, or the name of a model:
-            ``english``, which is inside the package, or an installed one.
-
-    Raises:
-        ModelError: there is no such model, or something in the folder is not
-            as it should be.
-    """
-    return read_bundle(find_bundle(name_or_folder))
-
-
-def find_bundle(name_or_folder: str | Path) -> Path:
-    """Return the folder of a bundle; see `load_bundle`."""
-    text = os.fspath(name_or_folder)
-    try:
-        return _look_for(text, may_be_name=isinstance(name_or_folder, str))
-    # A home of nobody, a zero byte, a name that no file system takes.
-    except (OSError, RuntimeError, ValueError) as error:
-        raise ModelError(
-            f"{text[:80]!r} is not a model", f"take a folder or a name such as {BUNDLED}"
-        ) from error
-
-
-def _look_for(text: str, may_be_name: bool) -> Path:
-    if not text:
-        raise ValueError("no name at all")
-    folder = Path(text).expanduser()
-    if folder.name == DESCRIPTION_FILE and folder.is_file():
-        return folder.parent
-    is_name = may_be_name and folder.name == text
-    if is_name:
-        if text == BUNDLED and (bundled_folder() / DESCRIPTION_FILE).is_file():
-            return bundled_folder()
-        installed = models_folder() / text
-        if (installed / DESCRIPTION_FILE).is_file():
-            return installed
-    if folder.is_dir():
-        return folder
-    if is_name:
-        raise ModelError(
-            f"there is no model called {text}",
-            f"take {BUNDLED}, an installed model, or the folder of a bundle",
-        )
-    raise ModelError(f"no such folder: {text}", f"take a folder with a {DESCRIPTION_FILE}")
-
-
 def read_bundle(folder: Path) -> Bundle:
     """Read and check the bundle in a folder.
 
-    Args:
-        folder: the folder.
+    Raises:
+        ModelError: ``model.json`` is missing or damaged, a value is out of
+            range, or a file is missing or outside the folder.
+    """
+    return _checked(Description.read(folder))
+
+
+def write_bundle(bundle: Bundle) -> Bundle:
+    """Write a bundle's ``model.json``; its files must be in the folder already.
+
+    ``model.json`` is written whole or not at all.
+
+    Returns:
+        The bundle as it will be read.
 
     Raises:
-        ModelError: something in it is not as it should be.
+        ModelError: a file is missing, a value is out of range, or the folder
+            cannot be written to.
     """
-    path = folder / DESCRIPTION_FILE
-    return _Reader(folder, _read_json(path)).bundle()
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise ModelError(
-            f"{path.parent} is not a bundle: there is no {DESCRIPTION_FILE}",
-            "take a folder that streamer convert has written",
-        )
+    contents = _contents(bundle)
+    checked = _checked(Description(bundle.folder, contents))
+    text = json.dumps(contents, indent=2, ensure_ascii=False) + "\n"
+    path = bundle.folder / DESCRIPTION_FILE
+    unfinished = path.with_name(path.name + ".part")
     try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_DESCRIPTION_BYTES + 1)
-        if len(raw) > MAX_DESCRIPTION_BYTES:
-            raise ValueError(f"longer than {MAX_DESCRIPTION_BYTES} bytes")
-        contents = json.loads(raw.decode("utf-8"))
-        if not isinstance(contents, dict):
-            raise ValueError("not a JSON object")
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{path} cannot be read: {error}", FIX_BUNDLE) from error
+        unfinished.write_text(text, encoding="utf-8")
+        os.replace(unfinished, path)
+    except OSError as error:
+        raise ModelError(f"cannot write {path}: {error}", "choose another folder") from error
+    return checked
+
+
+def _checked(description: Description) -> Bundle:
+    description.require_format(FORMAT)
+    return Bundle(
+        folder=description.folder,
+        name=description.text("name"),
+        version=description.text("version", ""),
+        language=description.text("language", ""),
+        licence=description.text("licence", ""),
+        summary=description.text("description", ""),
+        front_end_description=description.front_end(),
+        n_context=description.number("n_context", low=0, high=256),
+        n_steps=description.number("n_steps", high=4096),
+        n_input=description.number("n_input", high=4096),
+        n_hidden=description.number("n_hidden"),
+        n_labels=description.number("n_labels", low=2),
+        alphabet_path=description.file("alphabet"),
+        networks=description.networks(),
+        scorer_path=description.optional_file("scorer"),
+        n_phonemes=description.n_phonemes(),
+        lexicon_path=description.optional_file("lexicon"),
+        recurrent_path=description.optional_file("recurrent"),
+        decoding=description.mapping("decoding"),
+        training=description.mapping("training"),
+        measured=description.mapping("measured"),
+    )
+
+
+def _contents(bundle: Bundle) -> dict[str, Any]:
+    """Return the JSON object for ``model.json``."""
+    contents: dict[str, Any] = {"format": FORMAT}
+    for entry in fields(bundle):
+        value = getattr(bundle, entry.name)
+        if entry.name == "folder" or (entry.name in _OPTIONAL and not value):
+            continue
+        if isinstance(value, Mapping):
+            value = {key: _json_value(bundle, item) for key, item in value.items()}
+        contents[_KEYS.get(entry.name, entry.name)] = _json_value(bundle, value)
     return contents
 
 
-class _Reader:
-    """Takes checked values out of a description."""
-
-    def __init__(self, folder: Path, contents: Mapping[str, Any]) -> None:
-        self._folder = folder
-        self._root = folder.resolve()
-        self._contents = contents
-
-    def bundle(self) -> Bundle:
-        if self._contents.get("format") != FORMAT:
-            raise self._wrong(
-                f"format {self._contents.get('format')!r} is not known, only {FORMAT} is"
-            )
-        return Bundle(
-            folder=self._folder,
-            name=self._text("name"),
-            version=self._text("version", ""),
-            language=self._text("language", ""),
-            licence=self._text("licence", ""),
-            summary=self._text("description", ""),
-            front_end_description=self._front_end(),
-            n_context=self._number("n_context", low=0, high=256),
-            n_steps=self._number("n_steps", high=4096),
-            n_input=self._number("n_input", high=4096),
-            n_hidden=self._number("n_hidden"),
-            n_labels=self._number("n_labels", low=2),
-            n_phonemes=self._phonemes(),
-            alphabet_path=self._file("alphabet", self._contents.get("alphabet")),
-            networks=self._networks(),
-            scorer_path=self._optional_file("scorer"),
-            lexicon_path=self._optional_file("lexicon"),
-            recurrent_path=self._optional_file("recurrent"),
-            decoding=self._mapping("decoding"),
-            training=self._mapping("training"),
-            measured=self._mapping("measured"),
-        )
-
-    def _wrong(self, what: str) -> ModelError:
-        return ModelError(f"{self._folder / DESCRIPTION_FILE}: {what}", FIX_BUNDLE)
-
-    def _text(self, key: str, default: str | None = None) -> str:
-        value = self._contents.get(key, default)
-        if not isinstance(value, str) or (default is None and not value):
-            raise self._wrong(f"{key} is {value!r}, not a text")
+def _json_value(bundle: Bundle, value: Any) -> Any:
+    """Return a value as JSON has it: paths are relative to the bundle's folder."""
+    if not isinstance(value, Path):
         return value
-
-    def _front_end(self) -> Mapping[str, Any]:
-        """Return the entry, its numbers within reason: matrices are made of these sizes."""
-        entry = self._mapping("front_end", required=True)
-        for key, high in _LARGEST_FRONT_END.items():
-            value = entry.get(key, 1)
-            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= high:
-                raise self._wrong(f"front_end: {key} is {value!r}, not a number from 1 to {high}")
-        return entry
-
-    def _number(self, key: str, low: int = 1, high: int = 1 << 16) -> int:
-        value = self._contents.get(key)
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise self._wrong(f"{key} is {value!r}, not a number from {low} to {high}")
-        return value
-
-    def _mapping(self, key: str, required: bool = False) -> Mapping[str, Any]:
-        value = self._contents.get(key, None if required else {})
-        if not isinstance(value, dict):
-            raise self._wrong(f"{key} is {value!r}, not an object")
-        return MappingProxyType(value)
-
-    def _networks(self) -> Mapping[str, Path]:
-        entries = self._mapping("networks", required=True)
-        if not entries:
-            raise self._wrong("networks is empty")
-        for kind in entries:
-            if kind.split("-")[0] not in _BACKENDS:
-                raise self._wrong(f"a network of kind {kind!r} is not known")
-        return MappingProxyType(
-            {kind: self._file(f"networks: {kind}", name) for kind, name in entries.items()}
-        )
-
-    def _phonemes(self) -> int:
-        if "n_phonemes" not in self._contents:
-            return 0
-        return self._number("n_phonemes", low=2, high=self._number("n_labels", low=4) - 2)
-
-    def _optional_file(self, key: str) -> Path | None:
-        name = self._contents.get(key)
-        return None if name is None else self._file(key, name)
-
-    def _file(self, key: str, name: Any) -> Path:
-        if not isinstance(name, str) or not name or "\0" in name:
-            raise self._wrong(f"{key} is {name!r}, not the name of a file")
-        path = self._folder / name
-        try:
-            resolved = path.resolve()
-            exists = path.exists()
-        except (OSError, RuntimeError) as error:  # a loop of links, a name that is too long
-            raise self._wrong(f"{key}: no file can have the name {name[:80]!r}") from error
-        if self._root not in resolved.parents:
-            raise self._wrong(f"{key}: {name} lies outside the bundle")
-        if not exists:
-            raise self._wrong(f"{key}: there is no file {name}")
-        return path
-
-
-def write_bundle(
-    folder: str | Path,
-    *,
-    name: str,
-    front_end: Mapping[str, Any],
-    n_context: int,
-    n_steps: int,
-    n_input: int,
-    n_hidden: int,
-    n_labels: int,
-    networks: Mapping[str, str],
-    alphabet: str = "alphabet.txt",
-    scorer: str | None = None,
-    lexicon: str | None = None,
-    recurrent: str | None = None,
-    n_phonemes: int = 0,
-    version: str = "",
-    language: str = "",
-    licence: str = "",
-    summary: str = "",
-    decoding: Mapping[str, Any] | None = None,
-    training: Mapping[str, Any] | None = None,
-    measured: Mapping[str, Any] | None = None,
-) -> Bundle:
-    """Write ``model.json`` into a folder that holds the files already, and read it back.
-
-    The file appears whole or not at all.
-
-    Args:
-        folder: the folder of the bundle.
-        name: see `Bundle`, as all that follow.
-        front_end: what `FrontEnd.describe` returns.
-        n_context: see `Bundle`.
-        n_steps: see `Bundle`.
-        n_input: see `Bundle`.
-        n_hidden: see `Bundle`.
-        n_labels: see `Bundle`.
-        networks: names of files in the folder, by kind.
-        alphabet: name of a file in the folder.
-        scorer: name of a file in the folder.
-        lexicon: name of a file in the folder.
-        recurrent: name of a file in the folder.
-        n_phonemes: see `Bundle`.
-        version: see `Bundle`.
-        language: see `Bundle`.
-        licence: see `Bundle`.
-        summary: see `Bundle`.
-        decoding: see `Bundle`.
-        training: see `Bundle`.
-        measured: see `Bundle`.
-
-    Raises:
-        ModelError: the files are not there, the values make no sense, or the
-            folder cannot be written to.
-    """
-    contents: dict[str, Any] = {
-        "format": FORMAT,
-        "name": name,
-        "version": version,
-        "language": language,
-        "licence": licence,
-        "description": summary,
-        "front_end": dict(front_end),
-        "n_context": n_context,
-        "n_steps": n_steps,
-        "n_input": n_input,
-        "n_hidden": n_hidden,
-        "n_labels": n_labels,
-        "alphabet": alphabet,
-        "networks": dict(networks),
-    }
-    if scorer is not None:
-        contents["scorer"] = scorer
-    if n_phonemes:
-        contents["n_phonemes"] = n_phonemes
-    if lexicon is not None:
-        contents["lexicon"] = lexicon
-    if recurrent is not None:
-        contents["recurrent"] = recurrent
-    for key, value in (("decoding", decoding), ("training", training), ("measured", measured)):
-        if value:
-            contents[key] = dict(value)
-    folder = Path(folder)
-    bundle = _Reader(folder, contents).bundle()
-    text = json.dumps(contents, indent=2, ensure_ascii=False) + "\n"
-    unfinished = folder / (DESCRIPTION_FILE + ".part")
     try:
-        unfinished.write_text(text, encoding="utf-8")
-        os.replace(unfinished, folder / DESCRIPTION_FILE)
-    except OSError as error:
-        raise ModelError(
-            f"cannot write {folder / DESCRIPTION_FILE}: {error}", "choose another folder"
-        ) from error
-    return bundle
+        return value.relative_to(bundle.folder).as_posix()
+    except ValueError:  # outside the folder: refused by the check that follows
+        return str(value)

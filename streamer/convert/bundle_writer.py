@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import os
 import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Callable
 
@@ -89,9 +90,9 @@ def convert_to_bundle(
     labels = _labels(weights, alphabet, source)
     name = name or _name_of(source)
     with staging(folder) as place:
-        written = write_networks(weights, place, name, steps, chosen, shape, precision, progress)
+        networks = write_networks(weights, place, name, steps, chosen, shape, precision, progress)
         write_alphabet(place / "alphabet.txt", labels)
-        finish_bundle(place, weights, written, name, steps, scorer, licence, source)
+        finish_bundle(bundle_for(weights, place, name, networks, steps), source, scorer, licence)
     return read_bundle(Path(folder))
 
 
@@ -104,37 +105,38 @@ def write_networks(
     shape: str,
     precision: str | None,
     progress: Callable[[str], None],
-) -> dict[str, str]:
+) -> dict[str, Path]:
     """Write a network in several forms.
 
     Returns:
-        The entries of ``networks`` in ``model.json``: names of files by kind.
+        The files by kind, as in `Bundle.networks`.
 
     Raises:
         ConversionError: a form cannot be written.
     """
-    networks: dict[str, str] = {}
+    networks: dict[str, Path] = {}
     for form in formats:
         progress(f"writing {form}")
         if form == "onnx":
             from streamer.convert.writers.onnx import write_onnx, write_onnx_int8
 
             int8 = precision == "int8"
-            file = f"{name}.int8.onnx" if int8 else f"{name}.onnx"
-            (write_onnx_int8 if int8 else write_onnx)(weights, folder / file, steps)
+            file = folder / (f"{name}.int8.onnx" if int8 else f"{name}.onnx")
+            (write_onnx_int8 if int8 else write_onnx)(weights, file, steps)
             networks["onnx-int8" if int8 else "onnx"] = file
             if not int8:  # the same weights: NumPy reads them there
                 networks.setdefault("numpy", file)
         elif form == "safetensors":
             from streamer.convert.writers.safetensors import write_safetensors
 
-            write_safetensors(weights, folder / f"{name}.safetensors")
-            networks["numpy"] = f"{name}.safetensors"
+            networks["numpy"] = folder / f"{name}.safetensors"
+            write_safetensors(weights, networks["numpy"])
         else:
             from streamer.convert.coreml import write_coreml
 
             suffix = ".mlpackage" if form == "mlprogram" else ".mlmodel"
-            write_coreml(
+            kind = "coreml" if form == "mlprogram" else "coreml-neuralnetwork"
+            networks[kind] = write_coreml(
                 weights,
                 folder / f"{name}{suffix}",
                 steps=steps,
@@ -142,51 +144,65 @@ def write_networks(
                 precision=precision or DEFAULT_COREML_PRECISION,
                 format=form,
             )
-            kind = "coreml" if form == "mlprogram" else "coreml-neuralnetwork"
-            networks[kind] = f"{name}{suffix}"
     return networks
 
 
-def finish_bundle(
-    folder: Path,
-    weights: Weights,
-    networks: dict[str, str],
-    name: str,
-    steps: int,
-    scorer: Path | None,
-    licence: str,
-    source: Path,
+def bundle_for(
+    weights: Weights, folder: Path, name: str, networks: Mapping[str, Path], n_steps: int
 ) -> Bundle:
-    """Copy the scorer and write ``model.json`` beside networks and alphabet.
+    """Return the description of a bundle around a network; see `write_bundle`.
 
-    Raises:
-        ModelError: the scorer is damaged, or the front end does not fit the network.
+    Args:
+        weights: the network; what its description says goes into the bundle.
+        folder: the bundle's folder, with ``alphabet.txt`` in it.
+        name: name of the model.
+        networks: network files by kind.
+        n_steps: steps in a window.
     """
-    scorer_name = None
-    if scorer is not None:
-        read_scorer(scorer)
-        scorer_name = f"{name}.scorer"
-        _link_or_copy(scorer, folder / scorer_name)
     description = weights.description
-    bundle = write_bundle(
-        folder,
+    return Bundle(
+        folder=folder,
         name=name,
         version=str(description.get("version", "")),
         language=str(description.get("language", "en")),
-        licence=licence or str(description.get("licence", "")),
-        summary=f"converted from {source.name}",
-        front_end=description.get("front_end") or DeepSpeechFrontEnd().describe(),
+        licence=str(description.get("licence", "")),
+        summary=str(description.get("description", "")),
+        front_end_description=description.get("front_end") or DeepSpeechFrontEnd().describe(),
         n_context=weights.n_context,
-        n_steps=steps,
+        n_steps=n_steps,
         n_input=weights.n_input,
         n_hidden=weights.n_hidden,
         n_labels=weights.n_labels,
         n_phonemes=weights.n_labels - weights.groups[0],
+        alphabet_path=folder / "alphabet.txt",
         networks=networks,
-        scorer=scorer_name,
     )
-    bundle.front_end()
-    return bundle
+
+
+def finish_bundle(bundle: Bundle, source: Path, scorer: Path | None, licence: str) -> None:
+    """Copy the scorer and write ``model.json`` beside networks and alphabet.
+
+    Args:
+        bundle: see `bundle_for`.
+        source: the file that was converted.
+        scorer: language model package to put into the bundle.
+        licence: licence of the model, in place of the one that the network states.
+
+    Raises:
+        ModelError: the scorer is damaged, or the front end does not fit the network.
+    """
+    inside = None
+    if scorer is not None:
+        read_scorer(scorer)
+        inside = bundle.folder / f"{bundle.name}.scorer"
+        _link_or_copy(scorer, inside)
+    bundle = dataclasses.replace(
+        bundle,
+        summary=f"converted from {source.name}",
+        licence=licence or bundle.licence,
+        scorer_path=inside,
+    )
+    write_bundle(bundle).front_end()
 
 
 class staging:  # noqa: N801 - reads as what it does: with staging(folder) as place

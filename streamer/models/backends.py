@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from streamer.acoustic.contract import AcousticModel
-from streamer.bundle.format import DESCRIPTION_FILE, FIX_BUNDLE, Bundle
+from streamer.bundle.format import Bundle
+from streamer.bundle.validation import DESCRIPTION_FILE, FIX_BUNDLE
 from streamer.errors import ModelError
 
 #: Core ML's default: the GPU is slower to wake than these networks are to run.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable
 
@@ -10,7 +11,7 @@ import torch
 
 from streamer.acoustic.weights import Weights
 from streamer.bundle import Bundle, read_bundle, write_bundle
-from streamer.convert.bundle_writer import staging, write_networks
+from streamer.convert.bundle_writer import bundle_for, staging, write_networks
 from streamer.decoding.alphabet import Alphabet, write_alphabet
 from streamer.decoding.language.recurrent_model import read_recurrent_model
 from streamer.decoding.lexicon.lexicon import Lexicon, write_lexicon
@@ -112,7 +113,7 @@ def export(
     checkpoint = read_checkpoint(checkpoint_path)
     about = {"licence": licence, "version": version, "description": summary}
     weights = checkpoint_weights(checkpoint, about)
-    networks: dict[str, str] = {}
+    networks: dict[str, Path] = {}
     n_phonemes = int(weights.description["n_phonemes"])
     with_lexicon = bool(n_phonemes) and scorer is not None
     with staging(folder) as place:
@@ -135,29 +136,18 @@ def export(
         if recurrent is not None:
             read_recurrent_model(recurrent)
             (place / f"{name}.recurrent.safetensors").write_bytes(recurrent.read_bytes())
-        bundle = write_bundle(
-            place,
-            name=name,
-            version=version,
-            language="en",
-            licence=licence,
-            summary=summary,
-            front_end=checkpoint["front_end"],
-            n_context=weights.n_context,
-            n_steps=steps,
-            n_input=weights.n_input,
-            n_hidden=weights.n_hidden,
-            n_labels=weights.n_labels,
-            networks=networks,
-            scorer=f"{name}.scorer" if scorer is not None else None,
-            lexicon=f"{name}.lexicon.gz" if with_lexicon else None,
-            recurrent=f"{name}.recurrent.safetensors" if recurrent is not None else None,
-            n_phonemes=n_phonemes,
-            decoding=PHONEME_DECODING if decoding is None and with_lexicon else decoding,
+        bundle = replace(
+            bundle_for(weights, place, name, networks, steps),
+            scorer_path=place / f"{name}.scorer" if scorer is not None else None,
+            lexicon_path=place / f"{name}.lexicon.gz" if with_lexicon else None,
+            recurrent_path=(
+                place / f"{name}.recurrent.safetensors" if recurrent is not None else None
+            ),
+            decoding=(PHONEME_DECODING if decoding is None and with_lexicon else decoding) or {},
             training=_training(checkpoint, data),
             measured=measured if measured is not None else _measured(checkpoint),
         )
-        bundle.front_end()
+        write_bundle(bundle).front_end()
     return read_bundle(folder)
 
 

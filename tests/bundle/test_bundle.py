@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any, Callable
@@ -9,7 +10,7 @@ from typing import Any, Callable
 import numpy as np
 import pytest
 
-import streamer.bundle.format
+import streamer.bundle.location
 from streamer.bundle import load_bundle, write_bundle
 from streamer.errors import ModelError
 from streamer.models.backends import load_acoustic_model
@@ -54,7 +55,7 @@ def test_a_bundle_is_found_by_folder_by_text_and_by_its_file(tiny: Path) -> None
 def test_an_installed_bundle_is_found_by_name(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streamer.bundle.format, "models_folder", lambda: tmp_path)
+    monkeypatch.setattr(streamer.bundle.location, "models_folder", lambda: tmp_path)
     (tmp_path / "mine").symlink_to(tiny, target_is_directory=True)
     assert load_bundle("mine").name == "tiny"
 
@@ -201,20 +202,22 @@ def test_a_folder_without_model_json_is_refused(tmp_path: Path) -> None:
     assert "model.json" in refused(tmp_path)
 
 
-def test_a_bundle_that_cannot_be_is_not_written(tiny: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no file"):
-        write_bundle(
-            tmp_path,
-            name="x",
-            front_end={"kind": "deepspeech"},
-            n_context=9,
-            n_steps=16,
-            n_input=26,
-            n_hidden=32,
-            n_labels=29,
-            networks={"onnx": "missing.onnx"},
-        )
-    assert not (tmp_path / "model.json").exists()
+def test_writing_a_bundle_gives_the_same_file_again(tiny: Path) -> None:
+    before = (tiny / "model.json").read_bytes()
+    assert write_bundle(load_bundle(tiny)) == load_bundle(tiny)
+    assert (tiny / "model.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("file", ["missing.onnx", "../secret.onnx"])
+def test_a_bundle_without_its_files_is_not_written(tiny: Path, tmp_path: Path, file: str) -> None:
+    (tmp_path / "secret.onnx").write_text("x")
+    (tmp_path / "b").mkdir()
+    bundle = dataclasses.replace(
+        load_bundle(tiny), folder=tmp_path / "b", alphabet_path=tmp_path / "b" / file
+    )
+    with pytest.raises(ModelError, match=r"no file|outside"):
+        write_bundle(bundle)
+    assert not (tmp_path / "b" / "model.json").exists()
 
 
 def test_random_weights_differ_by_seed_and_keep_every_layer_alive(tiny: Path) -> None:

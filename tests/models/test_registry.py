@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streamer.bundle import load_bundle, write_bundle
+from streamer.bundle import Bundle, load_bundle, write_bundle
 from streamer.errors import ModelError
 from streamer.features import DeepSpeechFrontEnd
 from streamer.models import KnownModel, ModelStore, RemoteFile
@@ -33,17 +33,23 @@ def convert(
     if scorer is not None:
         (folder / "x.scorer").write_bytes(scorer.read_bytes())
     write_bundle(
-        folder,
-        name=name,
-        front_end=DeepSpeechFrontEnd().describe(),
-        n_context=9,
-        n_steps=16,
-        n_input=26,
-        n_hidden=4,
-        n_labels=3,
-        networks={"numpy": "weights.npz"},
-        scorer=None if scorer is None else "x.scorer",
-        licence=licence,
+        Bundle(
+            folder=folder,
+            name=name,
+            version="",
+            language="",
+            licence=licence,
+            summary="",
+            front_end_description=DeepSpeechFrontEnd().describe(),
+            n_context=9,
+            n_steps=16,
+            n_input=26,
+            n_hidden=4,
+            n_labels=3,
+            alphabet_path=folder / "alphabet.txt",
+            networks={"numpy": folder / "weights.npz"},
+            scorer_path=None if scorer is None else folder / "x.scorer",
+        )
     )
 
 

@@ -57,34 +57,37 @@ def make_tiny_bundle(folder: Path, n_hidden: int = 32, seed: int = 0, n_steps: i
     folder.mkdir(parents=True, exist_ok=True)
     weights = random_weights(n_hidden, seed)
     write_safetensors(weights, folder / "tiny.safetensors")
-    networks = {"numpy": "tiny.safetensors"}
+    networks = {"numpy": folder / "tiny.safetensors"}
     if importlib.util.find_spec("onnx"):
         from streamer.convert.writers.onnx import quantise_onnx, write_onnx
 
-        write_onnx(weights, folder / "tiny.onnx", n_steps)
-        quantise_onnx(folder / "tiny.onnx", folder / "tiny.int8.onnx")
-        networks = {"onnx": "tiny.onnx", "onnx-int8": "tiny.int8.onnx", **networks}
+        plain, int8 = folder / "tiny.onnx", folder / "tiny.int8.onnx"
+        write_onnx(weights, plain, n_steps)
+        quantise_onnx(plain, int8)
+        networks = {"onnx": plain, "onnx-int8": int8, **networks}
     (folder / "alphabet.txt").write_text("\n".join(LABELS) + "\n", encoding="utf-8")
     scorer = None
     if TINY_SCORER.is_file():
-        scorer = "tiny.scorer"
-        shutil.copyfile(TINY_SCORER, folder / scorer)
+        scorer = folder / "tiny.scorer"
+        shutil.copyfile(TINY_SCORER, scorer)
     return write_bundle(
-        folder,
-        name="tiny",
-        version="0",
-        language="en",
-        licence="none",
-        summary="random weights, for tests",
-        front_end=DeepSpeechFrontEnd().describe(),
-        n_context=9,
-        n_steps=n_steps,
-        n_input=26,
-        n_hidden=n_hidden,
-        n_labels=len(LABELS) + 1,
-        networks=networks,
-        scorer=scorer,
-        decoding={"beam": 16},
-        training={"data": "none"},
-        measured={},
+        Bundle(
+            folder=folder,
+            name="tiny",
+            version="0",
+            language="en",
+            licence="none",
+            summary="random weights, for tests",
+            front_end_description=DeepSpeechFrontEnd().describe(),
+            n_context=9,
+            n_steps=n_steps,
+            n_input=26,
+            n_hidden=n_hidden,
+            n_labels=len(LABELS) + 1,
+            alphabet_path=folder / "alphabet.txt",
+            networks=networks,
+            scorer_path=scorer,
+            decoding={"beam": 16},
+            training={"data": "none"},
+        )
     )

@@ -23,7 +23,7 @@ from streamer.acoustic.contract import (
     PREVIOUS_H,
 )
 from streamer.bundle import Bundle, read_bundle
-from streamer.convert.bundle_writer import finish_bundle, staging
+from streamer.convert.bundle_writer import bundle_for, finish_bundle, staging
 from streamer.convert.coreml.toolkit import coremltools, quiet
 from streamer.convert.coreml.writer import FORMATS, save_model
 from streamer.convert.readers import read_network
@@ -168,26 +168,17 @@ def convert_to_bundle_with_tensorflow(
             f"{source} does not say what its labels are",
             "give the model's alphabet.txt with --alphabet",
         )
-    networks: dict[str, str] = {}
+    networks: dict[str, Path] = {}
     with staging(folder) as place:
         for form in formats or ("mlprogram",):
             progress(f"converting to {form} with TensorFlow")
-            suffix = ".mlmodel" if form == "neuralnetwork" else ".mlpackage"
-            convert_graph(source, place / f"{name}{suffix}", steps, form, precision or "fp16")
+            file = place / f"{name}{'.mlmodel' if form == 'neuralnetwork' else '.mlpackage'}"
             kind = "coreml-neuralnetwork" if form == "neuralnetwork" else "coreml"
-            networks[kind] = f"{name}{suffix}"
+            networks[kind] = convert_graph(source, file, steps, form, precision or "fp16")
         write_alphabet(place / "alphabet.txt", labels)
-        described = steps or int(weights.description.get("n_steps") or 0)
-        finish_bundle(
-            place,
-            weights,
-            networks,
-            name,
-            described if described > 0 else DEFAULT_STEPS,
-            scorer,
-            licence,
-            source,
-        )
+        n_steps = steps or int(weights.description.get("n_steps") or 0)
+        n_steps = n_steps if n_steps > 0 else DEFAULT_STEPS
+        finish_bundle(bundle_for(weights, place, name, networks, n_steps), source, scorer, licence)
     return read_bundle(Path(folder))
 
 
