@@ -11,10 +11,16 @@ else PyTorch's own operations compute the same.
 from __future__ import annotations
 
 import functools
+import hashlib
+import importlib.util
+import os
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any, cast
 
 import torch
+from platformdirs import user_cache_path
 from torch import Tensor
 
 from streamer.training.network.precision import cpu_flags
@@ -50,16 +56,33 @@ def why_not() -> str:
 
 @functools.cache
 def _load() -> Any:
-    """Compile `kernels.cpp` where that has not been done, and load it."""
+    """Compile `kernels.cpp` where that has not been done, and load it.
+
+    The library is kept in the user's cache under a hash of what it is made of. It is compiled in
+    a folder of its own and moved there whole, so that a compilation that was killed, or that
+    another process is at, is never waited for.
+    """
     from torch.utils import cpp_extension
 
     source = Path(__file__).with_name("kernels.cpp")
-    name = way().lower().replace("-", "")
-    module = cpp_extension.load(
-        f"streamer_training_kernels_{name}",
-        [str(source)],
-        extra_cflags=[*_COMPILER_FLAGS, *_WAYS[way()][1].split()],
-    )
+    flags = [*_COMPILER_FLAGS, *_WAYS[way()][1].split()]
+    made_of = source.read_bytes() + repr((flags, torch.__version__, sys.version)).encode()
+    name = f"streamer_training_kernels_{way().lower().replace('-', '')}"
+    folder = user_cache_path("streamer", appauthor=False) / "kernels"
+    library = folder / hashlib.sha256(made_of).hexdigest()[:16] / f"{name}.so"
+    if library.is_file():
+        spec = importlib.util.spec_from_file_location(name, library)
+        assert spec is not None and spec.loader is not None
+        module: Any = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as build:
+            module = cpp_extension.load(
+                name, [str(source)], extra_cflags=flags, build_directory=build
+            )
+            library.parent.mkdir(exist_ok=True)
+            os.replace(Path(build) / library.name, library)
     if not module.begin():
         raise RuntimeError("the system does not hand out the tile unit")
     return module
