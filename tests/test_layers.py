@@ -21,6 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "events": set(),
     **{stage: _CORE for stage in _STAGES},
+    "text": _CORE,
     "bundle": _CORE | _STAGES,
     "convert": _CORE | _STAGES | {"bundle"},
     "models": _CORE | _STAGES | {"bundle", "convert"},
@@ -29,7 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "output": _CORE,
     "terminal": _CORE,
     "dictation": _CORE | {"output"},
-    "training": _MODELS,
+    "training": _MODELS | {"text"},
 }
 #: These stand outside of everything else and may import all of it.
 OUTERMOST = {"cli", "__init__", "__main__"}

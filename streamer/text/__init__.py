@@ -1,0 +1,1 @@
+"""Written English from spoken words: numbers, capitals, marks."""
