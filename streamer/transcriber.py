@@ -1,71 +1,45 @@
-"""The Python API: microphone, recordings or samples in, events out.
+"""The Python API: a microphone, recordings or samples in, events out.
 
-    from streamer import Transcriber
+from streamer import Transcriber
 
-    with Transcriber() as t:
-        for event in t.listen():
-            print(event)
-
-The capture has a thread of its own; everything else happens in the thread that
-iterates over the events. The model is loaded in the background while the
-microphone opens: what is said meanwhile waits in the ring buffer.
+with Transcriber() as t:
+for event in t.listen():
+print(event)
 """
 
 from __future__ import annotations
 
-import functools
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncGenerator, Generator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Callable,
-)
+from typing import TYPE_CHECKING, Any, Callable
 
-from streamer.engine.background import InBackground
-from streamer.engine.latency import Durations, TimedModel
-from streamer.engine.model_loader import LoadedModel, ModelChoice, load_model
+from streamer.endpointing.settings import RATE_HZ, EndpointSettings
+from streamer.engine.asynchronous import iterate_in_thread
+from streamer.engine.model_loader import ModelChoice
+from streamer.engine.session import Session
+from streamer.engine.settings import RecogniserSettings
 from streamer.errors import AudioError, UsageError
-from streamer.events import Event, Final, Partial, Stats
+from streamer.events import Event, Final
 
 if TYPE_CHECKING:
-    from streamer.arrays import FloatArray
-    from streamer.audio.capture import Capture, CapturedBlock
+    from streamer.arrays import Array
     from streamer.audio.sources.source import Source
     from streamer.decoding import UserWord
-    from streamer.endpointing.settings import EndpointSettings
-    from streamer.engine.recogniser import Recogniser
-
-
-#: The rate of the recogniser; capture can begin before the model is there.
-RATE_HZ = 16000
-
-#: The recogniser gets so much at a time, so that no event waits for the
-#: samples after it.
-PIECE_SAMPLES = 4096
-
-#: How often requests (pause, end of utterance) are looked at when nothing comes.
-IDLE_S = 0.1
-
-#: A recogniser this far behind the microphone is worth a warning.
-BEHIND_S = 3.0
 
 
 @dataclass(frozen=True)
 class About:
-    """What a transcriber works with, for people.
+    """What a transcriber runs, for display.
 
     Attributes:
         device: name of the microphone or the recording.
-        rate_hz: the rate at which it delivers.
+        rate_hz: its sample rate.
         model: name of the bundle.
         backend: ``coreml``, ``onnx`` or ``numpy``.
         compute_unit: where the network runs.
         decoder: name of the decoder.
-        compiled: folder of the compiled network that Core ML runs, None elsewhere.
+        compiled: folder of the compiled Core ML network, None elsewhere.
     """
 
     device: str
@@ -80,23 +54,22 @@ class About:
 class Transcriber:
     """Turns speech into events.
 
-    Not to be used by two threads at once; only `stop`, `pause`, `resume` and
-    `end_utterance` may be called from anywhere while another thread iterates.
+    Transcribes one stream at a time, in one thread; only `stop`, `pause`,
+    `resume` and `end_utterance` may be called by other threads meanwhile.
 
     Args:
         model: name of a model or folder of a bundle.
         backend: ``auto``, ``coreml``, ``onnx`` or ``numpy``.
         decoder: ``auto``, ``beam``, ``ds`` or ``greedy``.
-        beam: hypotheses that the decoder keeps; None for the model's default.
+        beam: beam width of the decoder; None for the model's default.
         device: microphone, by number, name or part of it; None for the default.
         compute_units: for Core ML: ``CPU_ONLY``, ``CPU_AND_GPU``,
             ``CPU_AND_NE`` or ``ALL``; None for the default.
-        user_words: words to add to the vocabulary or to make likelier.
-        hints: the same for words that the decoder may leave out where it cannot
-            take them.
+        user_words: words to add to the vocabulary or to make more likely.
+        hints: the same, ignored by decoders that cannot use them.
         endpoints: where utterances begin and end; None for the defaults.
-        one_utterance: every stream is one utterance, without voice activity.
-        partials: whether utterances still being said are reported.
+        one_utterance: treat every stream as one utterance, without voice activity.
+        partials: whether `Partial` events are made.
         stats: whether `Stats` come four times a second when listening.
     """
 
@@ -116,55 +89,40 @@ class Transcriber:
         partials: bool = True,
         stats: bool = True,
     ) -> None:
-        self._choice = ModelChoice(model, backend, decoder, beam, compute_units, user_words, hints)
         self._device = device
-        self._endpoints = endpoints
-        self._one_utterance = one_utterance
-        self._partials = partials
-        self._stats = stats
-        self._loading: InBackground[LoadedModel] | None = None
-        self._recogniser: Recogniser | None = None
-        self._timed: TimedModel | None = None
-        self._capture: Capture | None = None
-        self._stopping = False
-        self._end_wanted = False
-        self._fed = False
-        self._figures = _Figures()
-
-    # Life
+        self._session = Session(
+            ModelChoice(model, backend, decoder, beam, compute_units, user_words, hints),
+            RecogniserSettings(
+                endpoints=endpoints or EndpointSettings(),
+                one_utterance=one_utterance,
+                partials=partials,
+                stats=stats,
+            ),
+        )
 
     def load(self) -> Transcriber:
-        """Begin to load the model, in the background; what goes wrong is said by first use."""
-        if self._loading is None:
-            self._loading = InBackground(lambda: load_model(self._choice), "load model")
+        """Start loading the model in the background; errors are raised on first use."""
+        self._session.load()
         return self
 
     def close(self) -> None:
-        """Let go of microphone and files; may be called twice."""
-        capture, self._capture = self._capture, None
-        if capture is not None:
-            capture.close()
+        """Close the microphone or recording; may be called twice."""
+        self._session.close()
 
     def __enter__(self) -> Transcriber:
         return self.load()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     @property
     def about(self) -> About:
-        """What this transcriber works with; waits for the model.
+        """What this transcriber runs; waits until the model is loaded.
 
         Raises:
             StreamerError: the model cannot be loaded.
         """
-        loaded = self._loaded()
-        source = self._capture.source if self._capture else None
+        loaded, source = self._session.model, self.source
         return About(
             device=source.name if source else "",
             rate_hz=round(getattr(source, "opened_rate_hz", 0) or RATE_HZ),
@@ -177,29 +135,31 @@ class Transcriber:
 
     @property
     def heard_s(self) -> float:
-        """How much of the present stream has been transcribed, in seconds."""
-        return self._recogniser.position / RATE_HZ if self._recogniser else 0.0
+        """How much of the current stream has been transcribed, in seconds."""
+        return self._session.position_s
 
     @property
     def source(self) -> Source | None:
-        """Where the samples of the present stream come from."""
-        return self._capture.source if self._capture else None
+        """The source of the current stream."""
+        return self._session.source
 
     # Streams
 
-    def listen(self, on_open: Callable[[Source], Any] | None = None) -> Iterator[Event]:
+    def listen(
+        self, on_open: Callable[[Source], Any] | None = None
+    ) -> Generator[Event, None, None]:
         """Transcribe the microphone until `stop`.
 
         Args:
-            on_open: called when the microphone records, perhaps before the
-                model is there.
+            on_open: called when the microphone is recording, perhaps before
+                the model is loaded.
 
         Yields:
             Events, each as soon as it is known.
 
         Raises:
-            StreamerError: no microphone, no model; also when the microphone
-                goes away, after all events that came before.
+            StreamerError: the microphone or the model cannot be used; also
+                when the microphone is disconnected, after all events before that.
         """
         from streamer.audio.sources.microphone import MicrophoneSource
 
@@ -207,27 +167,27 @@ class Transcriber:
 
     def transcribe(
         self,
-        source: str | Path | FloatArray,
+        source: str | Path | Array,
         realtime: bool = False,
         *,
         rate_hz: int = RATE_HZ,
         channels: int = 1,
-    ) -> Iterator[Event]:
+    ) -> Generator[Event, None, None]:
         """Transcribe a recording.
 
         Args:
             source: a file, ``-`` for standard input, or samples (n,) or
                 (n, channels): floats of full scale 1, or 16-bit integers.
-            realtime: let it come at the pace of a microphone.
-            rate_hz: of samples, and of raw standard input.
-            channels: of raw standard input.
+            realtime: play it at the pace of a microphone.
+            rate_hz: sample rate of samples and of raw standard input.
+            channels: channels of raw standard input.
 
         Yields:
             Events; their latency is None unless ``realtime``.
 
         Raises:
-            StreamerError: the recording or the model cannot be used; what
-                came before a fault in a recording has been reported by then.
+            StreamerError: the recording or the model cannot be used; all
+                events before a fault in the recording come first.
         """
         from streamer.audio.sources.factory import make_source
 
@@ -238,216 +198,121 @@ class Transcriber:
         source: Source,
         on_open: Callable[[Source], Any] | None = None,
         stats: bool | None = None,
-    ) -> Iterator[Event]:
+    ) -> Generator[Event, None, None]:
         """Transcribe any source, from its first sample to its last; see `listen`.
 
         Args:
-            source: where samples come from.
-            on_open: called when the source is open, perhaps before the model is there.
-            stats: whether `Stats` come four times a second; None for live sources only.
+            source: opened and closed here.
+            on_open: called when the source is open, perhaps before the model
+                is loaded.
+            stats: whether `Stats` come four times a second; None for live
+                sources only.
         """
-        from streamer.audio.capture import Capture
+        return self._session.run(source, on_open, stats)
 
-        self.load()
-        self.close()
-        self._stopping = False
-        capture = Capture(source, RATE_HZ)
-        self._capture = capture
-        try:
-            with capture:
-                if self._stopping:
-                    capture.stop()
-                if on_open is not None:
-                    on_open(source)
-                wanted = source.live if stats is None else stats
-                recogniser = self._begin_stream(stats=self._stats and wanted)
-                yield from self._follow(capture, recogniser)
-        finally:
-            if self._capture is capture:
-                self._capture = None
+    def alisten(
+        self, on_open: Callable[[Source], Any] | None = None
+    ) -> AsyncGenerator[Event, None]:
+        """Transcribe the microphone asynchronously; see `listen`.
 
-    def feed(self, samples: FloatArray) -> list[Event]:
-        """Take samples of a stream of one's own, float32 (n,) mono at 16 kHz, full scale 1.
+            async for event in transcriber.alisten():
+                print(event)
+
+        The work is done in a thread. Cancelling the task, or closing the
+        generator, stops the stream and closes the microphone.
+
+        Args:
+            on_open: called in that thread; see `listen`.
+        """
+        return iterate_in_thread(self.listen(on_open), self.stop)
+
+    def atranscribe(
+        self,
+        source: str | Path | Array,
+        realtime: bool = False,
+        *,
+        rate_hz: int = RATE_HZ,
+        channels: int = 1,
+    ) -> AsyncGenerator[Event, None]:
+        """Transcribe a recording asynchronously; see `transcribe` and `alisten`."""
+        events = self.transcribe(source, realtime, rate_hz=rate_hz, channels=channels)
+        return iterate_in_thread(events, self.stop)
+
+    def feed(self, samples: Array) -> list[Event]:
+        """Transcribe the next samples of a stream that the caller captures.
+
+        Args:
+            samples: (n,) mono at 16 kHz, floats of full scale 1 or 16-bit
+                integers; copied.
+
+        Returns:
+            The events that became known.
 
         Raises:
-            AudioError: samples that are no sound.
+            AudioError: the samples are not valid audio.
+            UsageError: the samples are not mono.
             StreamerError: the model cannot be loaded.
         """
         import numpy as np
 
         from streamer.audio.samples import first_bad_frame
+        from streamer.audio.sources.array import as_frames
 
-        block = np.asarray(samples)
-        if block.dtype == np.int16:
-            block = block.astype(np.float32) / np.float32(32768)
-        if block.ndim != 1:
-            raise UsageError(f"samples of shape {block.shape} are not mono", "give one dimension")
-        block = block.astype(np.float32, copy=False)
-        if not self._fed:
-            self._begin_stream(stats=self._stats)
-            self._fed = True
+        array = np.asarray(samples)
+        if array.ndim != 1:
+            raise UsageError(f"samples of shape {array.shape} are not mono", "give one dimension")
+        block = np.array(as_frames(array)[:, 0])
         bad = first_bad_frame(block)
         if bad is not None:
             raise AudioError(
-                f"sample {bad} is no sound (NaN, infinite or enormous)",
+                f"sample {bad} is not valid audio (NaN, infinite or enormous)",
                 "give floats of full scale 1",
             )
-        assert self._recogniser is not None
-        recogniser = self._recogniser
-        return self._timed_events(lambda: recogniser.feed(block), None, 0)
+        return self._session.feed(block)
 
     def finish(self) -> list[Event]:
-        """End the stream of `feed`; the next `feed` begins a new one."""
-        if not self._fed or self._recogniser is None:
-            return []
-        self._fed = False
-        return self._timed_events(self._recogniser.finish, None, 0)
+        """End the stream of `feed` and return its last events."""
+        return self._session.finish()
 
     # From any thread
 
     def stop(self) -> None:
-        """End the present stream: what was recorded until now is still transcribed."""
-        self._stopping = True
-        capture = self._capture
-        if capture is not None:
-            capture.stop()
+        """End the current stream; what was recorded so far is still transcribed."""
+        self._session.stop()
 
     def pause(self) -> None:
-        """Release the microphone until `resume`; ends the utterance. Recordings go on."""
-        self._end_wanted = True
-        self._tell_source("pause")
+        """End the utterance and release the microphone until `resume`; recordings go on."""
+        self._session.pause()
 
     def resume(self) -> None:
-        """Take the microphone again."""
-        self._tell_source("resume")
+        """Open the microphone again."""
+        self._session.resume()
 
     def end_utterance(self) -> None:
-        """End the present utterance here."""
-        self._end_wanted = True
-
-    def _tell_source(self, verb: str) -> None:
-        source = self.source
-        action = getattr(source, verb, None)
-        if action is not None:
-            action()
-
-    # Inside
-
-    def _loaded(self) -> LoadedModel:
-        self.load()
-        assert self._loading is not None
-        return self._loading.result()
-
-    def _begin_stream(self, stats: bool) -> Recogniser:
-        from streamer.engine.recogniser import Recogniser, RecogniserSettings
-
-        loaded = self._loaded()
-        if self._timed is None:
-            self._timed = TimedModel(loaded.stages.model)
-        settings = RecogniserSettings(
-            one_utterance=self._one_utterance, partials=self._partials, stats=stats
-        )
-        if self._endpoints is not None:
-            settings = replace(settings, endpoints=self._endpoints)
-        if self._recogniser is None or self._recogniser.settings != settings:
-            stages = replace(loaded.stages, model=self._timed)
-            self._recogniser = Recogniser(stages, settings)
-        else:
-            self._recogniser.reset()
-        self._timed.durations.clear()
-        self._figures = _Figures()
-        self._end_wanted = False
-        self._fed = False
-        return self._recogniser
-
-    def _follow(self, capture: Capture, recogniser: Recogniser) -> Iterator[Event]:
-        """Everything a capture brings, and the end of the stream whatever ended it."""
-        arrived: float | None = None
-        warned_silent = warned_behind = False
-        failure: AudioError | None = None
-        try:
-            for block in capture.blocks(IDLE_S):
-                arrived = block.arrived if block.arrived is not None else arrived
-                yield from self._block(recogniser, block)
-                if getattr(capture.source, "silent_device", False) and not warned_silent:
-                    warned_silent = True
-                    yield recogniser.warning(*_silent_device(capture.source))
-                if capture.source.live and capture.behind_s > BEHIND_S and not warned_behind:
-                    warned_behind = True
-                    yield recogniser.warning(
-                        f"recognition is {capture.behind_s:.0f} s behind the microphone",
-                        "close other programs, or take a smaller --beam",
-                    )
-        except AudioError as error:
-            failure = error
-        yield from self._timed_events(recogniser.finish, arrived, recogniser.position)
-        if failure is not None:
-            raise failure
-
-    def _block(self, recogniser: Recogniser, block: CapturedBlock) -> Iterator[Event]:
-        """The events of one block, those of its beginning before its end is computed."""
-        if block.lost:
-            yield from self._timed_events(lambda: recogniser.gap(block.lost), None, 0)
-        end = block.position + len(block.samples)
-        for start in range(0, len(block.samples), PIECE_SAMPLES):
-            piece = block.samples[start : start + PIECE_SAMPLES]
-            yield from self._timed_events(
-                functools.partial(recogniser.feed, piece), block.arrived, end
-            )
-        if self._end_wanted:
-            self._end_wanted = False
-            yield from self._timed_events(recogniser.end_utterance, block.arrived, end)
-
-    def _timed_events(
-        self, call: Callable[[], Iterable[Event]], arrived: float | None, end: int
-    ) -> list[Event]:
-        """Run the recogniser and write into its events what only a clock can tell.
-
-        Args:
-            call: returns events.
-            arrived: when the sample before position ``end`` had arrived; None
-                where that means nothing.
-            end: absolute position.
-        """
-        begin_s = time.perf_counter()
-        events = list(call())
-        self._figures.compute_s += time.perf_counter() - begin_s
-        now = time.monotonic()
-        return [self._timed_event(event, arrived, end, now) for event in events]
-
-    def _timed_event(self, event: Event, arrived: float | None, end: int, now: float) -> Event:
-        if isinstance(event, (Partial, Final)) and arrived is not None:
-            # Samples of a live source arrive at their rate: those before the
-            # end of the block came that much earlier.
-            heard = arrived - max(0.0, end / RATE_HZ - event.end)
-            latency_ms = max(0.0, (now - heard) * 1000)
-            self._figures.latencies.add(latency_ms)
-            return replace(event, latency_ms=latency_ms)
-        if isinstance(event, Stats):
-            assert self._timed is not None
-            figures, network = self._figures, self._timed.durations
-            return replace(
-                event,
-                real_time_factor=figures.compute_s / event.time if event.time else 0.0,
-                latency_p50_ms=figures.latencies.percentile(50),
-                latency_p95_ms=figures.latencies.percentile(95),
-                chunk_p50_ms=network.percentile(50),
-                chunk_p95_ms=network.percentile(95),
-            )
-        return event
+        """End the current utterance here."""
+        self._session.end_utterance()
 
 
-class _Figures:
-    """What is measured over one stream."""
+def transcribe(
+    source: str | Path | Array, *, rate_hz: int = RATE_HZ, channels: int = 1, **options: Any
+) -> str:
+    """Return the text of a recording.
 
-    def __init__(self) -> None:
-        self.compute_s = 0.0
-        self.latencies = Durations()
+        text = streamer.transcribe("talk.flac")
 
+    Args:
+        source: a file, ``-`` for standard input, or samples; see
+            `Transcriber.transcribe`.
+        rate_hz: sample rate of samples and of raw standard input.
+        channels: channels of raw standard input.
+        **options: arguments of `Transcriber`.
 
-def _silent_device(source: Source) -> list[str]:
-    import sys
+    Returns:
+        The utterances, joined by spaces.
 
-    from streamer.audio.portaudio import privacy_hint
-
-    return [f'the microphone "{source.name}" gives nothing but zeros', privacy_hint(sys.platform)]
+    Raises:
+        StreamerError: the recording or the model cannot be used.
+    """
+    with Transcriber(**{"partials": False, **options}) as transcriber:
+        events = transcriber.transcribe(source, rate_hz=rate_hz, channels=channels)
+        return " ".join(event.text for event in events if isinstance(event, Final))

@@ -14,12 +14,13 @@ PACKAGE = ROOT / "streamer"
 
 #: What each part of the package may import, besides itself.
 _STAGES = {"audio", "features", "endpointing", "acoustic", "decoding"}
-_CORE = {"errors", "events", "arrays"}
+_CORE = {"errors", "events", "arrays", "percentiles"}
 _MODELS = _CORE | _STAGES | {"bundle", "convert", "models"}
 MAY_IMPORT: dict[str, set[str]] = {
     "arrays": set(),
     "errors": set(),
     "events": set(),
+    "percentiles": set(),
     **{stage: _CORE for stage in _STAGES},
     "text": _CORE,
     "bundle": _CORE | _STAGES,

@@ -12,7 +12,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from types import TracebackType
 from typing import Callable, NamedTuple
 
 import numpy as np
@@ -24,8 +23,9 @@ from streamer.audio.sources.source import Source
 #: Half a minute: longer than any stall of a recogniser that will ever catch up.
 RING_SECONDS = 30.0
 
-#: However late the consumer is, it gets back to its other duties twice a second of audio.
-LARGEST_BLOCK_SECONDS = 0.5
+#: Eight chunks of voice activity. A consumer recognises a whole block before it
+#: hands out events, so a longer one would hold them back when it is late.
+LARGEST_BLOCK_SECONDS = 0.256
 
 #: How long `Capture.stop` waits for a source that does not answer (a pipe that
 #: nobody writes to, a driver that hangs) before it leaves it behind.
@@ -133,12 +133,7 @@ class Capture:
         self.open()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def blocks(self, idle_s: float | None = None) -> Iterator[CapturedBlock]:
@@ -149,7 +144,7 @@ class Capture:
                 seconds without any, so that the caller can look about.
 
         Yields:
-            Blocks of half a second at most.
+            Blocks of 0.256 s at most.
 
         Raises:
             AudioError: the source failed; all samples before that were yielded.

@@ -8,8 +8,8 @@ chunk that woke it, never before the speech of the one before it.
 from __future__ import annotations
 
 from streamer.endpointing.rules import Rule, first_rule
-from streamer.endpointing.settings import EndpointSettings
-from streamer.endpointing.voice_activity import CHUNK_SAMPLES, RATE_HZ, Chunk
+from streamer.endpointing.settings import RATE_HZ, EndpointSettings
+from streamer.endpointing.voice_activity import CHUNK_SAMPLES, Chunk
 
 
 class Endpointer:

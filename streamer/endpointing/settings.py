@@ -9,6 +9,10 @@ from dataclasses import dataclass
 
 from streamer.endpointing.rules import DEFAULT_RULES, Rule
 
+#: The rate of voice activity, and so of the recogniser; all public models of
+#: the DeepSpeech family have it too.
+RATE_HZ = 16000
+
 #: An utterance begins with a chunk of this probability. Silero's own default is
 #: 0.5; a lower one wakes earlier and hears single letters. What wakes it
 #: without being speech costs a second of computing and brings no words.

@@ -12,14 +12,11 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from streamer.arrays import FloatArray
+from streamer.endpointing.settings import RATE_HZ
 from streamer.errors import ModelError
 
 #: The network takes chunks of this length and no other.
 CHUNK_SAMPLES = 512
-
-#: The network knows this rate; so do all public models of the DeepSpeech family.
-RATE_HZ = 16000
-
 
 #: Silero's network misses speech that is very soft, as from a microphone with
 #: its gain turned down. So it hears the stream amplified to this level (root
@@ -72,24 +69,18 @@ class VoiceActivity:
 
     def __init__(self, detector: Detector | None = None) -> None:
         self._detector = detector or _silero()
-        self._pending: FloatArray = np.zeros(0, np.float32)
-        self._position = 0
         self.reset()
 
     @property
-    def pending(self) -> int:
-        """How many samples wait for the rest of their chunk."""
-        return len(self._pending)
-
-    @property
     def missing(self) -> int:
-        """How many samples the chunk that has begun still needs, 1 to 512."""
-        return CHUNK_SAMPLES - len(self._pending)
+        """How many samples the current chunk still needs, 1 to 512."""
+        return CHUNK_SAMPLES - self._filled
 
     def reset(self, position: int = 0) -> None:
         """Begin anew; the next sample has this absolute position."""
-        self._pending = np.zeros(0, np.float32)
-        self._position = position
+        self._chunk: FloatArray = np.zeros(CHUNK_SAMPLES, np.float32)
+        self._filled = 0  # samples of it so far
+        self._position = position  # of its first sample
         self._loudest = 0.0
         # The detector's own reset keeps the last 64 samples; zeros put them out.
         self._detector.process_array(np.zeros(CHUNK_SAMPLES, np.float32))
@@ -97,31 +88,32 @@ class VoiceActivity:
 
     def feed(self, samples: FloatArray) -> list[Chunk]:
         """Take samples, float32 (n,), and return the chunks that they complete."""
-        self._pending = np.concatenate([self._pending, samples])
-        whole = len(self._pending) - len(self._pending) % CHUNK_SAMPLES
-        chunks = [
-            self._judge(self._pending[start : start + CHUNK_SAMPLES])
-            for start in range(0, whole, CHUNK_SAMPLES)
-        ]
-        self._pending = self._pending[whole:].copy()
+        chunks = []
+        start = 0
+        while start < len(samples):
+            piece = samples[start : start + self.missing]
+            self._chunk[self._filled : self._filled + len(piece)] = piece
+            self._filled += len(piece)
+            start += len(piece)
+            if not self.missing:
+                chunks.append(self._judge())
         return chunks
 
     def finish(self) -> Chunk | None:
         """Fill the last chunk up with zeros and judge it; None where nothing is pending."""
-        if not len(self._pending):
-            return None
-        padded = np.concatenate([self._pending, np.zeros(self.missing, np.float32)])
-        self._pending = np.zeros(0, np.float32)
-        return self._judge(padded)
+        return self._judge() if self._filled else None
 
-    def _judge(self, samples: FloatArray) -> Chunk:
+    def _judge(self) -> Chunk:
+        """Judge the current chunk, zeros where it is not filled, and begin the next."""
+        samples = self._chunk
+        self._chunk, self._filled = np.zeros(CHUNK_SAMPLES, np.float32), 0
         level = float(np.sqrt(np.mean(np.square(samples))))
         self._loudest = max(level, self._loudest * HOLD_PER_CHUNK)
         gain = min(MOST_GAIN, max(1.0, USUAL_LEVEL / max(self._loudest, 1e-9)))
         # Beyond full scale (float recordings may go there) the network is not at home.
         heard = np.clip(samples * np.float32(gain), -1.0, 1.0)
         probability = float(self._detector.process_array(heard))
-        chunk = Chunk(self._position, samples.copy(), probability)
+        chunk = Chunk(self._position, samples, probability)
         self._position += CHUNK_SAMPLES
         return chunk
 

@@ -13,19 +13,19 @@ are kept, so that an utterance can begin before it was noticed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from streamer.arrays import FloatArray
 from streamer.endpointing.endpointer import Endpointer
 from streamer.endpointing.rules import CAP
-from streamer.endpointing.settings import EndpointSettings
-from streamer.endpointing.voice_activity import RATE_HZ, Chunk, VoiceActivity
+from streamer.endpointing.settings import RATE_HZ, EndpointSettings
+from streamer.endpointing.voice_activity import Chunk, VoiceActivity
 from streamer.engine.cutting import choose_cut
+from streamer.engine.latency import StreamTiming
 from streamer.engine.level_meter import LevelMeter
 from streamer.engine.recent_audio import RecentAudio
+from streamer.engine.settings import RecogniserSettings
 from streamer.engine.utterance import Stages, Utterance
 from streamer.errors import ModelError
 from streamer.events import Event, Final, Gap, Notice, Partial, Stats, Word
@@ -42,27 +42,6 @@ KEPT_SAMPLES = 8 * RATE_HZ
 
 #: Text and stable prefix of an utterance of which nothing was shown.
 NOTHING = ("", "")
-
-
-@dataclass(frozen=True)
-class RecogniserSettings:
-    """How a stream becomes events.
-
-    Attributes:
-        endpoints: where utterances begin and end.
-        one_utterance: the whole stream is one utterance, without voice
-            activity: for recordings known to be speech from end to end.
-        partials: whether utterances still being said are reported.
-        stats: whether `Stats` come four times a second of the stream; one
-            comes at its end in any case.
-        alternatives: how many other hypotheses an event holds at most.
-    """
-
-    endpoints: EndpointSettings = field(default_factory=EndpointSettings)
-    one_utterance: bool = False
-    partials: bool = True
-    stats: bool = True
-    alternatives: int = 4
 
 
 class Recogniser:
@@ -83,6 +62,7 @@ class Recogniser:
         stages: Stages,
         settings: RecogniserSettings | None = None,
         voice_activity: VoiceActivity | None = None,
+        timing: StreamTiming | None = None,
     ) -> None:
         self.rate_hz = stages.front_end.sample_rate_hz
         if self.rate_hz != RATE_HZ:
@@ -100,6 +80,7 @@ class Recogniser:
             self._endpointer = Endpointer(self.settings.endpoints)
         self._recent = RecentAudio()
         self._meter = LevelMeter()
+        self._timing = timing or StreamTiming(clock=_stopped_clock)
         self.reset()
 
     def reset(self) -> None:
@@ -135,7 +116,7 @@ class Recogniser:
         while start < len(samples):
             # To the end of the chunk and no further: what is decided there
             # decides what becomes of the samples after it.
-            piece = np.array(samples[start : start + self._voice.missing], np.float32)
+            piece = samples[start : start + self._voice.missing]
             start += len(piece)
             events += self._feed_piece(piece)
         return events
@@ -169,8 +150,8 @@ class Recogniser:
         events.append(self._stats())
         return events
 
-    def warning(self, what: str, todo: str) -> Notice:
-        """Make a warning that has its place in the stream."""
+    def notice(self, what: str, todo: str) -> Notice:
+        """Make a notice at the current position of the stream."""
         return Notice(self._next_seq(), self._time(self._position), what, todo)
 
     # What happens to it
@@ -278,6 +259,7 @@ class Recogniser:
             stable=hypothesis.stable,
             words=self._words(hypothesis.words, start, end),
             alternatives=tuple(hypothesis.alternatives[: self.settings.alternatives]),
+            latency_ms=self._timing.latency_ms(self._time(end)),
         )
 
     def _final(self, text: str, hypothesis: Hypothesis, position: int) -> Final:
@@ -292,6 +274,7 @@ class Recogniser:
             stable=text,
             words=self._words(hypothesis.words, start, end),
             alternatives=tuple(hypothesis.alternatives[: self.settings.alternatives]),
+            latency_ms=self._timing.latency_ms(self._time(end)),
         )
         self._segment += 1
         self._reported = end
@@ -314,20 +297,18 @@ class Recogniser:
         return tuple(result)
 
     def _stats(self) -> Stats:
-        """What is known without a clock; who has one fills in the rest."""
         level = self._meter.take()
+        time = self._time(self._position)
         return Stats(
             seq=self._next_seq(),
-            time=self._time(self._position),
-            real_time_factor=0.0,
-            latency_p50_ms=None,
-            latency_p95_ms=None,
+            time=time,
             lost_samples=self._lost,
             level_dbfs=level.level_dbfs,
             peak_dbfs=level.peak_dbfs,
             clipped=level.clipped,
             speaking=self._endpointer.speaking,
             chunks=self._windows + (self._utterance.windows if self._utterance else 0),
+            **self._timing.figures(time)._asdict(),
         )
 
     def _next_seq(self) -> int:
@@ -337,6 +318,10 @@ class Recogniser:
     def _time(self, position: int) -> float:
         """Seconds since the stream began: the one place where positions become times."""
         return position / self.rate_hz
+
+
+def _stopped_clock() -> float:
+    return 0.0
 
 
 class _AlwaysSpeech:

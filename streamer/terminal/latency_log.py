@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
+from streamer.percentiles import percentile
+
 #: So many of the newest latencies count: about three minutes of speech.
 REMEMBERED = 512
 
@@ -31,7 +33,4 @@ class LatencyLog:
 
     def percentile(self, percent: float) -> float | None:
         """Return a percentile in ms (nearest rank), None before the first word was drawn."""
-        if not self._latencies_ms:
-            return None
-        ordered = sorted(self._latencies_ms)
-        return ordered[min(int(len(ordered) * percent / 100), len(ordered) - 1)]
+        return percentile(self._latencies_ms, percent)

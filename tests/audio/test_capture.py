@@ -89,7 +89,8 @@ def test_a_live_source_never_waits_and_what_is_lost_is_told() -> None:
     with Capture(source, 100, ring_seconds=1) as capture:
         finished(capture)
         blocks = list(capture.blocks())
-    assert [(b.position, b.lost) for b in blocks] == [(150, 150), (200, 0)]
+    # Blocks of 0.256 s at 100 Hz.
+    assert [(b.position, b.lost) for b in blocks] == [(150, 150), (176, 0), (202, 0), (228, 0)]
     np.testing.assert_array_equal(np.concatenate([b.samples for b in blocks]), numbered(150, 100))
 
 
@@ -164,8 +165,9 @@ def test_times_of_arrival_are_those_of_the_last_sample_of_each_block() -> None:
     with Capture(source, 10, ring_seconds=10, clock=lambda: next(times)) as capture:
         finished(capture)
         arrived = [(len(b.samples), b.arrived) for b in capture.blocks()]
-    # Half a second at most, 5 samples here: two blocks out of each.
-    assert arrived == [(5, t) for t in (9.5, 9.5, 19.5, 19.5, 29.5, 29.5)]
+    # Blocks of 0.256 s, 3 samples here: the tenth and the twentieth sample lie within one.
+    times_s = [9.5] * 3 + [19.5] * 3 + [29.5] * 4
+    assert arrived == [(3, time_s) for time_s in times_s]
 
 
 def test_an_idle_consumer_gets_empty_blocks_to_look_about() -> None:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from streamer.endpointing import rules
 from streamer.endpointing.endpointer import Endpointer
 from streamer.endpointing.rules import DEFAULT_RULES, first_rule, make_rules
-from streamer.endpointing.settings import EndpointSettings
-from streamer.endpointing.voice_activity import CHUNK_SAMPLES, RATE_HZ, Chunk, VoiceActivity
+from streamer.endpointing.settings import RATE_HZ, EndpointSettings
+from streamer.endpointing.voice_activity import CHUNK_SAMPLES, Chunk, VoiceActivity
 from streamer.engine.level_meter import LevelMeter
 from streamer.engine.recent_audio import RecentAudio
 from tests.conftest import SHARED, needs_shared
@@ -102,7 +102,7 @@ def test_chunks_lie_on_the_same_grid_however_samples_come(sizes: list[int]) -> N
     assert [chunk.position for chunk in found] == [
         7 + i * CHUNK_SAMPLES for i in range(len(samples) // CHUNK_SAMPLES)
     ]
-    assert voice.pending == len(samples) % CHUNK_SAMPLES
+    assert voice.missing == CHUNK_SAMPLES - len(samples) % CHUNK_SAMPLES
     whole = np.concatenate([chunk.samples for chunk in found]) if found else samples[:0]
     assert np.array_equal(whole, samples[: len(whole)])
 

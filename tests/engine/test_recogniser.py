@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from streamer.endpointing.rules import make_rules
 from streamer.endpointing.settings import EndpointSettings
 from streamer.endpointing.voice_activity import VoiceActivity
-from streamer.engine.recogniser import Recogniser, RecogniserSettings
+from streamer.engine.recogniser import Recogniser
+from streamer.engine.settings import RecogniserSettings
 from streamer.events import Event, Final, Gap, Partial, Stats
 from tests.support.coded_speech import (
     LETTER_SAMPLES,

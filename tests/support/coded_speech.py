@@ -15,7 +15,8 @@ from streamer.arrays import FloatArray
 from streamer.decoding import create_decoder
 from streamer.decoding.alphabet import Alphabet
 from streamer.endpointing.voice_activity import VoiceActivity
-from streamer.engine.recogniser import Recogniser, RecogniserSettings
+from streamer.engine.recogniser import Recogniser
+from streamer.engine.settings import RecogniserSettings
 from streamer.engine.utterance import Stages
 
 RATE_HZ = 16000

@@ -6,14 +6,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from streamer.arrays import FloatArray
+    from streamer.arrays import Array
     from streamer.audio.sources.source import Source
 
 
-def make_source(
-    source: str | Path | FloatArray, realtime: bool, rate_hz: int, channels: int
-) -> Source:
-    """Make the source that `Transcriber.transcribe` describes."""
+def make_source(source: str | Path | Array, realtime: bool, rate_hz: int, channels: int) -> Source:
+    """Return the source for a recording; it is not opened yet.
+
+    Args:
+        source: a file, ``-`` for standard input, or samples (n,) or
+            (n, channels): floats of full scale 1, or 16-bit integers.
+        realtime: deliver it at the pace of a microphone.
+        rate_hz: sample rate of samples and of raw standard input.
+        channels: channels of raw standard input.
+    """
     made: Source
     if isinstance(source, str) and source == "-":
         from streamer.audio.sources.standard_input import StandardInputSource

@@ -105,7 +105,7 @@ def _repeat(recording: Path, target: Path) -> float:
     import soundfile
 
     from streamer.audio.sources.recording import RecordingSource
-    from streamer.transcriber import RATE_HZ
+    from streamer.endpointing.settings import RATE_HZ
 
     source = RecordingSource(recording)
     source.open(RATE_HZ)

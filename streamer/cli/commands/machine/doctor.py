@@ -78,9 +78,9 @@ def _microphone(wanted: Optional[str]) -> str:
 
     from streamer.audio import portaudio
     from streamer.audio.sources.microphone import MicrophoneSource
+    from streamer.endpointing.settings import RATE_HZ
     from streamer.engine.level_meter import LevelMeter
     from streamer.errors import DeviceError
-    from streamer.transcriber import RATE_HZ
 
     source = MicrophoneSource(wanted)
     blocks: list[Any] = []

@@ -1,0 +1,249 @@
+"""Streams: captured in one thread, recognised in the caller's.
+
+    source --capture thread--> ring buffer --caller's thread--> recogniser --> events
+
+The model is loaded in a third thread while the source opens; samples that come
+meanwhile wait in the ring buffer.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Callable
+
+from streamer.endpointing.settings import RATE_HZ
+from streamer.engine.background import InBackground
+from streamer.engine.latency import StreamTiming, TimedModel
+from streamer.engine.model_loader import LoadedModel, ModelChoice, load_model
+from streamer.engine.settings import RecogniserSettings
+from streamer.errors import AudioError
+from streamer.events import Event
+
+if TYPE_CHECKING:
+    from streamer.arrays import FloatArray
+    from streamer.audio.capture import Capture, CapturedBlock
+    from streamer.audio.sources.source import Source
+    from streamer.engine.recogniser import Recogniser
+
+#: How often `Session.end_utterance` is looked at when no samples come.
+IDLE_S = 0.1
+
+#: A recogniser this far behind the microphone is worth a notice.
+BEHIND_S = 3.0
+
+
+class Session:
+    """One model and one stream at a time.
+
+    One thread iterates over `run`, or calls `feed` and `finish`; `stop`,
+    `pause`, `resume` and `end_utterance` may be called by any thread.
+
+    Args:
+        choice: the model.
+        settings: of the recogniser.
+    """
+
+    def __init__(self, choice: ModelChoice, settings: RecogniserSettings) -> None:
+        self._choice = choice
+        self._settings = settings
+        self._loading: InBackground[LoadedModel] | None = None
+        self._recogniser: Recogniser | None = None
+        self._timing = StreamTiming()
+        self._capture: Capture | None = None
+        self._stop_requested = False
+        self._end_requested = False
+        self._feeding = False
+
+    def load(self) -> None:
+        """Start loading the model in the background; errors are raised on first use."""
+        if self._loading is None:
+            self._loading = InBackground(lambda: load_model(self._choice), "load model")
+
+    @property
+    def model(self) -> LoadedModel:
+        """The model; waits until it is loaded.
+
+        Raises:
+            StreamerError: it cannot be loaded.
+        """
+        self.load()
+        assert self._loading is not None
+        return self._loading.result()
+
+    @property
+    def source(self) -> Source | None:
+        """The source of the current stream."""
+        return self._capture.source if self._capture else None
+
+    @property
+    def position_s(self) -> float:
+        """How much of the current stream has been recognised, in seconds."""
+        return self._recogniser.position / RATE_HZ if self._recogniser else 0.0
+
+    def close(self) -> None:
+        """Close the source; may be called twice."""
+        capture, self._capture = self._capture, None
+        if capture is not None:
+            capture.close()
+
+    # Streams
+
+    def run(
+        self, source: Source, on_open: Callable[[Source], Any] | None, stats: bool | None
+    ) -> Generator[Event, None, None]:
+        """Recognise a source from its first sample to its last.
+
+        Args:
+            source: opened and closed here.
+            on_open: called when the source is open, perhaps before the model
+                is loaded.
+            stats: whether `Stats` come four times a second; None for live
+                sources only.
+
+        Raises:
+            StreamerError: see `streamer.Transcriber.run`.
+        """
+        from streamer.audio.capture import Capture
+
+        self.load()
+        self.close()
+        self._stop_requested = False
+        capture = Capture(source, RATE_HZ, clock=self._timing.clock)
+        self._capture = capture
+        try:
+            with capture:
+                if self._stop_requested:
+                    capture.stop()
+                if on_open is not None:
+                    on_open(source)
+                wanted = source.live if stats is None else stats
+                recogniser = self._begin_stream(wanted)
+                yield from self._recognise(capture, recogniser)
+        finally:
+            if self._capture is capture:
+                self._capture = None
+
+    def feed(self, samples: FloatArray) -> list[Event]:
+        """Recognise the next samples of a stream without a source.
+
+        Args:
+            samples: float32 (n,) at `RATE_HZ`, full scale 1; kept, not copied.
+        """
+        if not self._feeding:
+            self._begin_stream(stats=True)
+            self._feeding = True
+        assert self._recogniser is not None
+        with self._timing.computing():
+            return self._recogniser.feed(samples)
+
+    def finish(self) -> list[Event]:
+        """End the stream of `feed`; the next `feed` begins a new one."""
+        if not self._feeding or self._recogniser is None:
+            return []
+        self._feeding = False
+        with self._timing.computing():
+            return self._recogniser.finish()
+
+    # From any thread
+
+    def stop(self) -> None:
+        """End the current stream; what was captured so far is still recognised."""
+        self._stop_requested = True
+        capture = self._capture
+        if capture is not None:
+            capture.stop()
+
+    def pause(self) -> None:
+        """End the utterance and pause the source, if it can be paused."""
+        self.end_utterance()
+        self._call_source("pause")
+
+    def resume(self) -> None:
+        """Resume the source."""
+        self._call_source("resume")
+
+    def end_utterance(self) -> None:
+        """End the current utterance after the samples captured so far."""
+        self._end_requested = True
+
+    def _call_source(self, method: str) -> None:
+        action = getattr(self.source, method, None)
+        if action is not None:
+            action()
+
+    # Inside
+
+    def _begin_stream(self, stats: bool) -> Recogniser:
+        from streamer.engine.recogniser import Recogniser
+
+        stages = self.model.stages
+        settings = replace(self._settings, stats=self._settings.stats and stats)
+        self._timing.reset()
+        if self._recogniser is None or self._recogniser.settings != settings:
+            timed = replace(stages, model=TimedModel(stages.model, self._timing))
+            self._recogniser = Recogniser(timed, settings, timing=self._timing)
+        else:
+            self._recogniser.reset()
+        self._end_requested = False
+        self._feeding = False
+        return self._recogniser
+
+    def _recognise(self, capture: Capture, recogniser: Recogniser) -> Iterator[Event]:
+        """All events of a capture, in good order however it ends."""
+        warnings = _Warnings(capture)
+        failure: AudioError | None = None
+        try:
+            for block in capture.blocks(IDLE_S):
+                with self._timing.computing():
+                    events = self._take(block, recogniser)
+                yield from events
+                for what, todo in warnings.due():
+                    yield recogniser.notice(what, todo)
+        except AudioError as error:
+            failure = error
+        with self._timing.computing():
+            events = recogniser.finish()
+        yield from events
+        if failure is not None:
+            raise failure
+
+    def _take(self, block: CapturedBlock, recogniser: Recogniser) -> list[Event]:
+        """The events of one block."""
+        events: list[Event] = []
+        if block.lost:
+            events += recogniser.gap(block.lost)
+        if block.arrived is not None:
+            end = block.position + len(block.samples)
+            self._timing.arrival(end / RATE_HZ, block.arrived)
+        events += recogniser.feed(block.samples)
+        if self._end_requested:
+            self._end_requested = False
+            events += recogniser.end_utterance()
+        return events
+
+
+class _Warnings:
+    """What a person should know about a live source, each once."""
+
+    def __init__(self, capture: Capture) -> None:
+        self._capture = capture
+        self._silent = False
+        self._behind = False
+
+    def due(self) -> Iterator[tuple[str, str]]:
+        """What is wrong and what to do, for everything new since the last call."""
+        source = self._capture.source
+        if not self._silent and getattr(source, "silent_device", False):
+            from streamer.audio.portaudio import privacy_hint
+
+            self._silent = True
+            yield f'the microphone "{source.name}" delivers only zeros', privacy_hint(sys.platform)
+        behind_s = self._capture.behind_s
+        if source.live and behind_s > BEHIND_S and not self._behind:
+            self._behind = True
+            yield (
+                f"recognition is {behind_s:.0f} s behind the microphone",
+                "close other programs, or use a smaller --beam",
+            )
