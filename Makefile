@@ -1,7 +1,10 @@
-# make run    set everything up, then listen to the microphone (or play the sample where there is none)
-# make test   set everything up, then run the tests
-# make lint   ruff and mypy
-# make bench  real-time factor, memory, time until it listens
+# make run       set everything up, then listen to the microphone (or play the sample where there is none)
+# make test      set everything up, then run the tests but for the slowest: about three minutes on two cores
+# make test-all  all tests
+# make lint      ruff and mypy
+# make docs      build the documentation into site/ (Python 3.10 or later)
+# make bench     real-time factor, memory, time until it listens
+# make english   train the bundled model, from manifests to bundle
 # PYTHON=... chooses the interpreter; otherwise the newest CPython 3.9 to 3.12 that is found, 3.13, 3.14, or uv.
 
 SHELL := /bin/sh
@@ -14,17 +17,32 @@ else
 endif
 PY := $(BIN)/python
 
-.PHONY: run test lint bench clean english
+comma := ,
+
+# Installs $(1) and says so, $(2) in words. What pip warns of is shown only where it fails.
+define install
+	@echo "==> installing $(2)"
+	@$(PY) -m pip install --disable-pip-version-check $(1) 2>$(VENV)/pip.log || { cat $(VENV)/pip.log >&2; exit 1; }
+endef
+
+.PHONY: run test test-all lint docs bench clean english
 
 run: $(VENV)/run.stamp
+	@echo "==> starting streamer (later: $(BIN)/streamer)"
 	@$(PY) -m streamer.cli.first_run
 
 test: $(VENV)/dev.stamp
+	$(PY) -m pytest -m "not slow"
+
+test-all: $(VENV)/dev.stamp
 	$(PY) -m pytest
 
 lint: $(VENV)/dev.stamp
 	$(PY) -m ruff check .
 	$(PY) -m mypy
+
+docs: $(VENV)/docs.stamp
+	$(PY) -m mkdocs build --strict --quiet
 
 bench: $(VENV)/run.stamp
 	$(PY) -m streamer bench
@@ -45,21 +63,25 @@ $(PY):
 	@sh .ci/find-python "$(PYTHON)" "$(VENV)"
 
 $(VENV)/run.stamp: pyproject.toml | $(PY)
-	$(PY) -m pip install --quiet --upgrade pip
-	$(PY) -m pip install --quiet --editable .
+	$(call install,--quiet --upgrade pip,pip)
+	$(call install,--editable .,streamer and the libraries it needs (about 150 MB, once))
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/run.stamp
-	$(PY) -m pip install --quiet --editable ".[dev,convert,dictation]"
+	$(call install,--editable ".[dev$(comma)convert$(comma)dictation]",what the tests need)
+	@touch $@
+
+$(VENV)/docs.stamp: $(VENV)/run.stamp
+	$(call install,--editable ".[docs]",what the documentation needs)
 	@touch $@
 
 $(VENV)/train.stamp: $(VENV)/run.stamp
-	$(PY) -m pip install --quiet --editable ".[train]"
+	$(call install,--editable ".[train]",what training needs (PyTorch: up to several GB))
 	@touch $@
 
 $(VENV)/synthesis.stamp: $(VENV)/run.stamp
-	$(PY) -m pip install --quiet --editable ".[synthesis]"
+	$(call install,--editable ".[synthesis]",what synthetic speech needs)
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build dist
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build dist site
