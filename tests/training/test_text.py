@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from streamer.decoding import Alphabet, DecodingSettings, create_decoder, read_scorer
 from streamer.errors import ScorerError, UsageError
 from streamer.training.language.held_out import HeldOut
+from streamer.training.language.normalisation import sentences, spoken
 from streamer.training.language.prompts import prompts
 from streamer.training.language.scorer import ScorerRecipe, build_scorer, count_words
-from streamer.training.language.text import sentences, spoken
 
 ENGLISH = Alphabet(" abcdefghijklmnopqrstuvwxyz'")
 needs_kenlm = pytest.mark.skipif(

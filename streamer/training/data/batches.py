@@ -13,8 +13,8 @@ from torch import Tensor
 from streamer.errors import StreamerError
 from streamer.training.data.augmentation import FeatureAugmentation
 from streamer.training.data.cache import Cache, Entry
-from streamer.training.data.teacher import STRIDE
-from streamer.training.language.phonemes import PHONEMES, Pronunciations
+from streamer.training.data.distillation import STRIDE
+from streamer.training.language.pronunciations import PHONEMES, Pronunciations
 
 #: The labels of the English models of the DeepSpeech family, in order; the blank follows.
 LETTERS = " abcdefghijklmnopqrstuvwxyz'"

@@ -2,7 +2,7 @@
 
 A cache is a folder of ``audio.i16`` (samples), ``features.f32`` (coefficients
 of the engine's own front end and framer), perhaps ``teacher.f16``
-(see `streamer.training.data.teacher`) and ``clips.json``. Everything is mapped into
+(see `streamer.training.data.distillation`) and ``clips.json``. Everything is mapped into
 memory, never loaded whole.
 """
 

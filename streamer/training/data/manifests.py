@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streamer.errors import StreamerError
-from streamer.training.language.text import spoken
+from streamer.training.language.normalisation import spoken
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from streamer.decoding.language.recurrent_model import (
 )
 from streamer.errors import UsageError
 from streamer.training.language.scorer import open_text
-from streamer.training.network.precision import matrix_type
+from streamer.training.network.number_formats import matrix_type
 
 #: Words of a text that stay together when texts are shuffled.
 _PIECE_WORDS = 2048

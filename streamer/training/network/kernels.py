@@ -23,7 +23,7 @@ import torch
 from platformdirs import user_cache_path
 from torch import Tensor
 
-from streamer.training.network.precision import cpu_flags
+from streamer.training.network.number_formats import cpu_flags
 
 #: Ways to multiply, the faster first: what /proc/cpuinfo has to list, what the compiler is told.
 _WAYS = {

@@ -46,7 +46,7 @@ def sentence(labels: Tensor, n_labels: Tensor, trigram: Tensor) -> Tensor:
     Args:
         labels: int64, all targets one after the other.
         n_labels: int64 (batch,).
-        trigram: float32 (labels,) * 3, see `streamer.training.network.phoneme_lm.trigram`.
+        trigram: float32 (labels,) * 3, see `streamer.training.network.denominator_lm.trigram`.
     """
     edge = labels.new_tensor([len(trigram) - 1])
     result = []
@@ -68,7 +68,7 @@ def all_sentences(logits: Tensor, n_frames: Tensor, trigram: Tensor, fast: bool 
     Args:
         logits: float32 (frames, labels) before the softmax, blank last, clip after clip.
         n_frames: int64 (batch,).
-        trigram: float32 (labels,) * 3, see `streamer.training.network.phoneme_lm.trigram`.
+        trigram: float32 (labels,) * 3, see `streamer.training.network.denominator_lm.trigram`.
         fast: whether `streamer.training.network.kernels` computes it.
     """
     if fast:

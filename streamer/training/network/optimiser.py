@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from streamer.training.network.precision import matrix_type
+from streamer.training.network.number_formats import matrix_type
 from streamer.training.network.workers import ALONE, Workers
 
 #: Coefficients of the Newton-Schulz iteration (Jordan and others): singular values end near 1.

@@ -17,10 +17,17 @@ from torch import Tensor, nn
 from streamer.errors import StreamerError
 from streamer.training.data.augmentation import AugmentationSettings, FeatureAugmentation
 from streamer.training.data.batches import LETTERS, Batch, DataSet, evaluation_batches
+from streamer.training.evaluation.error_rates import (
+    Errors,
+    errors,
+    greedy_labels,
+    greedy_text,
+    total,
+)
 from streamer.training.network import kernels, losses
+from streamer.training.network.denominator_lm import trigram
+from streamer.training.network.number_formats import matrix_type
 from streamer.training.network.optimiser import Optimisers
-from streamer.training.network.phoneme_lm import trigram
-from streamer.training.network.precision import matrix_type
 from streamer.training.network.training_network import (
     NetworkShape,
     Outputs,
@@ -28,7 +35,6 @@ from streamer.training.network.training_network import (
     widened,
 )
 from streamer.training.network.workers import ALONE, Workers
-from streamer.training.scoring import Errors, errors, greedy_labels, greedy_text, total
 
 #: Version of the checkpoint's layout.
 FORMAT = 2

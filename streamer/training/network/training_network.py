@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from streamer.arrays import FloatArray
-from streamer.training.data.teacher import STRIDE
+from streamer.training.data.distillation import STRIDE
 from streamer.training.network import kernels
 
 #: DeepSpeech clips its rectified units here.

@@ -36,13 +36,13 @@ def build(
     from streamer.bundle import load_bundle
     from streamer.decoding import read_alphabet
     from streamer.errors import UsageError
+    from streamer.training.language.normalisation import sentences
     from streamer.training.language.scorer import (
         ScorerRecipe,
         build_scorer,
         open_text,
         weighted_texts,
     )
-    from streamer.training.language.text import sentences
 
     try:
         thresholds = tuple(int(number) for number in prune.split(","))

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from streamer.decoding.lexicon.letter_to_sound import Pronunciation
 from streamer.training.data.batches import DataSet, frames_needed
-from streamer.training.language.phonemes import Pronunciations
+from streamer.training.language.pronunciations import Pronunciations
 from streamer.training.network import losses
 from streamer.training.network.training_network import TrainingNetwork
 

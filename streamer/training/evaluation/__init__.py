@@ -1,0 +1,1 @@
+"""Measuring a model: error rates, the decoder on stored posteriors."""
