@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from streamer.errors import ModelError
+
+if TYPE_CHECKING:
+    from streamer.decoding.scorer.package import Scorer
 
 #: Hypotheses kept by the default decoder. It looks ahead in its lexicon, so a
 #: tenth of what DeepSpeech needs gives the same words.
@@ -98,6 +101,12 @@ class DecodingSettings:
             raise ModelError(
                 f"The decoder's recurrent_share is {self.recurrent_share}", "give 0 to 1"
             )
+
+    def weights(self, scorer: Scorer) -> tuple[float, float]:
+        """Return alpha and beta: these settings' where given, else the scorer's."""
+        alpha = scorer.alpha if self.lm_alpha is None else self.lm_alpha
+        beta = scorer.beta if self.lm_beta is None else self.lm_beta
+        return alpha, beta
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any], kind: str = "beam") -> DecodingSettings:

@@ -1,18 +1,17 @@
-"""The default search: a CTC beam search over a lexicon's words with a language model.
+"""Default search: a CTC beam search over a lexicon's words with a language model.
 
-Prefix search after Hannun et al. (2014, arXiv:1408.2873), with the words kept as a tree:
-a hypothesis stands at a node of it, or at its root when a word has just been completed,
-and has one probability of ending with a blank and one of ending with its last label. It
-already pays for the likeliest word below its node (Ortmanns et al., 1996). Unlike in that
-paper hypotheses meet as soon as the language model no longer tells them apart: their
-probabilities are added and the likelier one's words are kept. That is worth more than a
+Prefix search after Hannun et al. (2014, arXiv:1408.2873) over a prefix tree of the words. A
+hypothesis is at a node of the tree, or at its root when a word has just been completed. It has
+one probability of ending with a blank and one of ending with its last token. Its score already
+contains that of the likeliest word below its node (look-ahead; Ortmanns et al., 1996). Unlike in
+that paper, hypotheses merge as soon as the language model cannot distinguish them: their
+probabilities are added and the words of the likelier one are kept. This is worth more than a
 beam of four times the width.
 
-Scores are natural logarithms. Language models give common ones, so DeepSpeech's alpha is
-multiplied by ln 10 here and then means the same as there; its beta is added for each word.
-Of letters each word of the lexicon is spelled with the space behind it: a word counts, and
-meets the language model, when its space is heard, as in DeepSpeech; of phonemes it counts
-with the last of them (see `streamer.decoding.search.units`).
+Scores are natural logarithms. Language models return common logarithms, so DeepSpeech's alpha is
+multiplied by ln 10 here and keeps its meaning; its beta is added for each word. With letters, a
+word is complete, and is scored by the language model, at the space after it, as in DeepSpeech;
+with phonemes it is complete at the last of them (see `streamer.decoding.search.units`).
 """
 
 from __future__ import annotations
@@ -24,56 +23,56 @@ import sys
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from streamer.arrays import FloatArray, doubled
+from streamer.arrays import FloatArray, IntArray
 from streamer.decoding.alphabet import Alphabet
 from streamer.decoding.language.language_model import LanguageModel
 from streamer.decoding.language.recurrent_model import RecurrentModel
 from streamer.decoding.scorer.package import Scorer
+from streamer.decoding.search.backtrace import NO_WORD, START, Backtrace
+from streamer.decoding.search.beams import Beams, Extensions, Scores, merge
 from streamer.decoding.search.contract import N_GRAM_CONTEXT, Candidate
-from streamer.decoding.search.prefix_tree import PrefixTree
-from streamer.decoding.search.units import AlignedText, LetterUnits, TokenEvent, WordUnits
+from streamer.decoding.search.lexicon_graph import LexiconGraph
+from streamer.decoding.search.prefix_tree import LOG_ZERO
+from streamer.decoding.search.units import LetterUnits, WordUnits
+from streamer.decoding.search.vocabulary import Vocabulary
 from streamer.decoding.settings import BEAM, CUTOFF_TOP_N, DecodingSettings
 from streamer.decoding.user_words import UserWord
 from streamer.errors import DecoderError
 
-_IntArray = npt.NDArray[np.int64]
-_Scores = npt.NDArray[np.float64]
+#: A word that ends is scored by the language model only if its unigram probability leaves the
+#: hypothesis this far (natural logarithm) above the pruning threshold. Scoring all words above
+#: the threshold (0) takes half as long again, and a beam of 300 in the same time as one of 200
+#: gains more (dev: 15.6 % word errors instead of 15.9, with noise 43.0 instead of 43.7).
+_WORD_END_MARGIN = 2.0
 
-#: The logarithm of no probability at all; finite, so that sums of it stay numbers.
-_NEVER = -1e9
+#: A frame whose blank is at least this likely (natural logarithm) adds no tokens. That is half
+#: of all frames (dev: 17.7 % word errors with and without this rule).
+_CERTAIN_BLANK = math.log(0.99)
 
-#: A word that ends is looked up in the language model only if its probability without
-#: context leaves it so far (natural logarithm) above what is thrown away. Looking up all
-#: that are above (0) takes half as much time again, and a beam of 300 for the same time as
-#: one of 200 gains more (dev 15.6 % of the words wrong instead of 15.9, with noise 43.0
-#: instead of 43.7).
-_ABOVE_FLOOR = 2.0
-
-#: The logarithm of a probability from which on a blank leaves nothing else to hear. Half
-#: of all frames (dev: 17.7 % of the words wrong with and without).
-_SURELY = math.log(0.99)
-
-#: Words that a recurrent model is told of when the search begins anew: all of an utterance
-#: (dev: 18.6 % of the words wrong with 4 of them, 18.4 % with 40).
+#: Words that prime the recurrent model: the whole utterance (dev: 18.6 % word errors with
+#: 4 words, 18.4 % with 40).
 _RECURRENT_CONTEXT = 10_000
+
+#: Smallest weight of the language model that boosts are divided by.
+_MIN_WEIGHT = 1e-6
 
 
 class BeamSearch:
-    """The search behind the `Search` interface.
+    """The beam search, a `Search`.
 
     Args:
         alphabet: the labels.
         scorer: language model and words.
-        settings: how to search.
+        settings: beam, pruning and weights.
         user_words: words to add or to make likelier.
-        units: what words are made of; their letters if None.
-        recurrent: a language model beside the scorer's.
+        units: what words are made of; letters if None.
+        recurrent: a second language model, mixed with the scorer's.
 
     Raises:
-        DecoderError: a user's word cannot be spelled.
-        ScorerError: the scorer's file is no longer what it was.
+        DecoderError: a user's word cannot be spelled or pronounced, or the alphabet lacks
+            letters of the scorer's words.
+        ScorerError: the scorer's file has changed or is damaged.
     """
 
     name = "beam"
@@ -90,308 +89,253 @@ class BeamSearch:
         recurrent: RecurrentModel | None = None,
     ) -> None:
         units = units or LetterUnits(alphabet)
-        alpha = scorer.alpha if settings.lm_alpha is None else settings.lm_alpha
-        beta = scorer.beta if settings.lm_beta is None else settings.lm_beta
-        words = scorer.words(alphabet)
-        boosts = _boosts(user_words, alphabet)
-        for word in boosts:
-            if not units.token_sequences(word):
-                raise DecoderError(
-                    f"The model does not know how the word {word!r} is spoken",
-                    "spell it as it sounds",
-                )
-        words += sorted(set(boosts) - set(words))
-        self._n_grams = n_grams = scorer.n_grams(words)
+        alpha, beta = settings.weights(scorer)
+        self._units = units
         self._weight = alpha * math.log(10)
         self._word_score = beta
         self._silence_score = settings.silence_score
         self._beam = settings.beam or BEAM
         self._threshold = settings.beam_threshold
         self._top_n = min(settings.cutoff_top_n or CUTOFF_TOP_N, units.n_tokens)
-        scores = n_grams.unigrams.copy()
-        if len(words) > settings.max_words:
-            likeliest = np.argsort(-scores, kind="stable")[: settings.max_words]
-            kept = sorted({*likeliest.tolist(), *(i for i, w in enumerate(words) if w in boosts)})
-        else:
-            kept = list(range(len(words)))
-        boosted = {
-            i: boosts[word] / max(self._weight, 1e-6)
-            for i, word in enumerate(words)
-            if word in boosts
+        vocabulary = Vocabulary(alphabet, scorer, user_words, units, settings.max_words)
+        self._number = vocabulary.number
+        self._n_grams = vocabulary.n_grams
+        boosts = {
+            number: boost / max(self._weight, _MIN_WEIGHT)
+            for number, boost in vocabulary.boosts.items()
         }
-        for i, boost in boosted.items():
-            scores[i] += boost
-        self._units = units
-        self._words = words
-        self._number = {words[i]: i for i in kept}
         self._language_model = LanguageModel(
-            n_grams, words, recurrent, settings.recurrent_share, boosted
+            vocabulary.n_grams, vocabulary.words, recurrent, settings.recurrent_share, boosts
         )
         if recurrent is not None:
             self.context_words = _RECURRENT_CONTEXT
-        self._plant(kept, self._weight * scores)
-        _give_back()
+        scores = vocabulary.n_grams.unigrams.copy()
+        for number, boost in boosts.items():
+            scores[number] += boost
+        self._word_scores = self._weight * scores
+        self._graph = self._build_graph(vocabulary)
+        self._backtrace = Backtrace(units, vocabulary.words)
+        _release_free_memory()
         self.reset()
 
-    def _plant(self, kept: Sequence[int], scores: FloatArray) -> None:
-        """Make the tree of words, and places: its nodes, then the root once for each last token."""
-        ways: list[list[int]] = []
+    def _build_graph(self, vocabulary: Vocabulary) -> LexiconGraph:
+        sequences: list[list[int]] = []
         numbers: list[int] = []
         try:
-            for number in kept:
-                for way in self._units.token_sequences(self._words[number]):
-                    ways.append(way)
+            for number in vocabulary.kept:
+                for sequence in self._units.token_sequences(vocabulary.words[number]):
+                    sequences.append(sequence)
                     numbers.append(number)
         except KeyError as error:
             raise DecoderError(
                 f"The model's alphabet cannot spell the scorer's words: it has no label {error}",
                 "choose --decoder ds or --decoder greedy",
             ) from None
-        tree = PrefixTree(ways, numbers, scores)
-        n_tokens = self._units.n_tokens
-        self._tree = tree
-        self._word_worth = scores
-        self._roots = len(tree)  # the root behind token 0
-        node = np.concatenate([np.arange(len(tree)), np.zeros(n_tokens, np.int64)])
-        self._token = np.concatenate([tree.token, np.arange(n_tokens, dtype=np.int32)])
-        self._first_child, self._n_children = tree.first_child[node], tree.n_children[node]
-        self._worth = tree.best[node].astype(np.float64)
+        return LexiconGraph(sequences, numbers, self._word_scores, self._units.n_tokens)
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Start a new utterance."""
         self._n_grams.release_pages()
         self._start(self._language_model.reset(), ())
 
-    def _start(self, history: int, told: Sequence[str]) -> None:
-        """Stand at the root, behind words and their history, before the first frame."""
-        self._place = np.array([self._roots + self._units.blank])
-        self._history = np.array([history], np.int64)
-        self._event = np.array([-1])
-        self._blank = np.zeros(1)
-        self._label = np.full(1, _NEVER)
-        self._total = np.zeros(1)
+    def _start(self, history: int, context: Sequence[str]) -> None:
+        """Begin with one hypothesis at the root, after the words of its history."""
+        self._beams = Beams(
+            node=np.array([self._graph.roots + self._units.blank]),
+            history=np.array([history], np.int64),
+            event=np.array([START]),
+            blank=np.zeros(1),
+            label=np.full(1, LOG_ZERO),
+            total=np.zeros(1),
+        )
         self._frame = 0
-        self._events = 0
-        self._heard = np.zeros((1024, 4), np.int64)  # of each event: before it, token, frame, word
-        text = "".join(word + " " for word in told)
-        # What is said up to the end of a word, by its event.
-        self._said = {-1: AlignedText(text, (0,) * len(text), (0,) * len(text))}
+        self._backtrace.reset(context)
 
     def prime(self, words: Sequence[str]) -> int:
-        """Stand where it would stand after words."""
+        """Set the words that come before the first frame; see `Search.prime`."""
         history = self._language_model.prime([self._number[word] for word in words])
         self._start(history, words)
         return 0
 
     def feed(self, probabilities: FloatArray) -> None:
-        """Take the next frames: float32 (n, n_labels)."""
+        """Process the next frames: float32 (n, n_labels)."""
         frames = self._units.log_probabilities(probabilities).astype(np.float64)
-        surely_blank = frames[:, self._units.blank] > _SURELY
-        for frame, wait in zip(frames, surely_blank.tolist()):
-            if wait:
-                self._wait(frame)
+        certain_blank = frames[:, self._units.blank] > _CERTAIN_BLANK
+        for frame, is_blank in zip(frames, certain_blank.tolist()):
+            if is_blank:
+                self._add_blank(frame)
             else:
                 self._advance(frame)
             self._frame += 1
 
     def finish(self) -> None:
-        """Complete the last words."""
-        last = self._units.final_frame()
-        if last is not None:
-            self.feed(last)
-        whole = np.flatnonzero(self._place >= self._roots)
-        if len(whole):
-            self._keep(whole)
-            if last is None:
-                ends = self._language_model.score_end(self._history)
-                self._total = self._total + self._weight * ends
+        """Complete the last words and score the end of the sentence."""
+        final_frame = self._units.final_frame()
+        if final_frame is not None:
+            self.feed(final_frame)
+        beams = self._beams
+        complete = np.flatnonzero(beams.node >= self._graph.roots)
+        if len(complete):
+            beams = beams.take(complete)
+            if final_frame is None:
+                ends = self._language_model.score_end(beams.history)
+                beams = beams._replace(total=beams.total + self._weight * ends)
         else:
-            # Half words only: nothing in the lexicon ends here. What came before them counts.
-            self._event = np.array([self._last_word(event) for event in self._event.tolist()])
+            # No hypothesis ends with a complete word: drop the incomplete ones.
+            events = [self._backtrace.last_word(event) for event in beams.event.tolist()]
+            beams = beams._replace(event=np.array(events))
+        self._beams = beams
 
     def candidates(self, n: int) -> list[Candidate]:
-        """Return up to n hypotheses of distinct text, likeliest first."""
+        """Return up to n candidates with distinct texts, likeliest first."""
         found: dict[str, Candidate] = {}
-        order = np.argsort(-self._total, kind="stable")
-        for event, score in zip(self._event[order].tolist(), self._total[order].tolist()):
-            said = self._trace(event)
-            if said.text not in found:
-                found[said.text] = Candidate(score, *said)
+        beams = self._beams
+        order = np.argsort(-beams.total, kind="stable")
+        for event, score in zip(beams.event[order].tolist(), beams.total[order].tolist()):
+            aligned = self._backtrace.text(event)
+            if aligned.text not in found:
+                found[aligned.text] = Candidate(score, *aligned)
                 if len(found) == n:
                     break
         return list(found.values())
 
     def is_word(self, letters: str) -> bool:
-        """Whether the lexicon has a word of these letters."""
+        """Whether the lexicon has this word."""
         return letters in self._number
 
-    def _keep(self, chosen: _IntArray) -> None:
-        """Go on with some hypotheses only."""
-        self._place, self._history = self._place[chosen], self._history[chosen]
-        self._event, self._total = self._event[chosen], self._total[chosen]
-        self._blank, self._label = self._blank[chosen], self._label[chosen]
+    # -- one frame -----------------------------------------------------------------------
 
-    def _trace(self, event: int) -> AlignedText:
-        """Return what a hypothesis says whose last event this is."""
-        known = self._said.get(event)
-        if known is not None:
-            return known
-        heard: list[TokenEvent] = []
-        before = event
-        while before >= 0 and (not heard or self._heard[before, 3] < 0):
-            before, token, frame, word = self._heard[before].tolist()
-            heard.append(TokenEvent(token, frame, self._words[word] if word >= 0 else None))
-        first = self._trace(before)
-        more = self._units.align(heard[::-1])
-        said = AlignedText(
-            first.text + more.text, first.frames + more.frames, first.labels + more.labels
-        )
-        if heard[0].word is not None:
-            self._said[event] = said
-        return said
+    def _add_blank(self, frame: Scores) -> None:
+        """Process a frame that is certainly blank: hypotheses are neither extended nor pruned."""
+        beams = self._beams
+        label = beams.label + frame[self._graph.token[beams.node]]
+        blank = beams.total + frame[self._units.blank]
+        self._beams = beams._replace(blank=blank, label=label, total=np.logaddexp(blank, label))
 
-    def _last_word(self, event: int) -> int:
-        """Return the event that completed the last word up to an event, -1 if there is none."""
-        while event >= 0 and self._heard[event, 3] < 0:
-            event = int(self._heard[event, 0])
-        return event
-
-    def _wait(self, frame: _Scores) -> None:
-        """Hear a frame that is a blank beyond doubt: all hypotheses stay as they are."""
-        self._label = self._label + frame[self._token[self._place]]
-        self._blank = self._total + frame[self._units.blank]
-        self._total = np.logaddexp(self._blank, self._label)
-
-    def _advance(self, frame: _Scores) -> None:
-        """Hear one frame: natural logarithms, float64 (n_tokens,)."""
-        blank = self._units.blank
-        place, history = self._place, self._history
-        # What stays as it is: a blank, or the last label once more.
-        stay_blank = self._total + frame[blank]
-        stay_label = self._label + frame[self._token[place]]
-        stay = np.logaddexp(stay_blank, stay_label)
-        # One label more. The same label again needs a blank in between.
-        parent, child = self._children(place, frame)
-        token = self._token[child]
-        before = place[parent]
-        score = np.where(token == self._token[before], self._blank[parent], self._total[parent])
-        score = score + frame[token] - self._worth[before]
-        worth = score + self._worth[child]
-        floor = max(stay.max(), worth.max(initial=_NEVER)) - self._threshold
-        further = np.flatnonzero((worth > floor) & (self._n_children[child] > 0))
-        ending, word = self._endings(child, score, floor)
-        score, following = score[ending], history[parent[ending]]
-        if len(word):
-            following, gained = self._language_model.score(following, word)
-            score = score + (self._weight * gained.astype(np.float64) + self._word_score)
-        root = self._roots + token[ending]
-
-        places = [place, child[further], root]
-        histories = [history, history[parent[further]], following]
-        parents = [np.arange(len(place)), parent[further], parent[ending]]
-        labels = [stay_label, worth[further], score]
-        words = [np.full(len(place), -1), np.full(len(further), -1), word]
+    def _advance(self, frame: Scores) -> None:
+        """Process a frame: natural logarithms, float64 (n_tokens,)."""
+        beams = self._beams
+        # Unchanged hypotheses: a blank, or the last token once more.
+        blank = beams.total + frame[self._units.blank]
+        label = beams.label + frame[self._graph.token[beams.node]]
+        total = np.logaddexp(blank, label)
+        n = len(total)
+        unchanged = Extensions(beams.node, beams.history, np.arange(n), label, np.full(n, NO_WORD))
+        parts = [unchanged, *self._extend(frame, float(total.max()))]
         if self._units.silence is not None:
-            silent = np.flatnonzero(place >= self._roots)
-            silence = self._roots + self._units.silence
-            score = self._total[silent]
-            score = np.where(place[silent] == silence, self._blank[silent], score)
-            places.append(np.full(len(silent), silence))
-            histories.append(history[silent])
-            parents.append(silent)
-            labels.append(score + (frame[self._units.silence] + self._silence_score))
-            words.append(np.full(len(silent), -1))
-        self._select(
-            np.concatenate(places), np.concatenate(histories), np.concatenate(parents),
-            stay_blank, np.concatenate(labels), np.concatenate(words), stay,
-        )  # fmt: skip
+            parts.append(self._add_silence(frame, self._units.silence))
+        extensions = Extensions(*[np.concatenate(columns) for columns in zip(*parts)])
+        self._merge_and_prune(extensions, blank, total)
 
-    def _children(self, place: _IntArray, frame: _Scores) -> tuple[_IntArray, _IntArray]:
-        """Return where hypotheses may go: which ones, and the nodes below them."""
-        counts = self._n_children[place]
-        parent = np.repeat(np.arange(len(place)), counts)
-        ends = np.cumsum(counts)
-        child = np.arange(len(parent)) + (self._first_child[place] - ends + counts)[parent]
+    def _extend(self, frame: Scores, best: float) -> tuple[Extensions, Extensions]:
+        """Add one token to each hypothesis.
+
+        Args:
+            frame: natural logarithms, float64 (n_tokens,).
+            best: the best score without another token.
+
+        Returns:
+            Hypotheses within a word, and those that complete one.
+        """
+        beams = self._beams
+        parent, child = self._children(frame)
+        token = self._graph.token[child]
+        node = beams.node[parent]
+        # The same token again needs a blank in between.
+        score = np.where(token == self._graph.token[node], beams.blank[parent], beams.total[parent])
+        score = score + frame[token] - self._graph.lookahead[node]
+        expected = score + self._graph.lookahead[child]
+        floor = max(best, expected.max(initial=LOG_ZERO)) - self._threshold
+        inner = np.flatnonzero((expected > floor) & (self._graph.n_children[child] > 0))
+        within = Extensions(
+            child[inner],
+            beams.history[parent[inner]],
+            parent[inner],
+            expected[inner],
+            np.full(len(inner), NO_WORD),
+        )
+        ending, word = self._word_ends(child, score, floor)
+        score, history = score[ending], beams.history[parent[ending]]
+        if len(word):
+            history, gained = self._language_model.score(history, word)
+            score = score + (self._weight * gained.astype(np.float64) + self._word_score)
+        root = self._graph.roots + token[ending]
+        return within, Extensions(root, history, parent[ending], score, word)
+
+    def _children(self, frame: Scores) -> tuple[IntArray, IntArray]:
+        """Return the likely child nodes of all hypotheses.
+
+        Returns:
+            Rows of the hypotheses, int64 (n,), and their child nodes, int64 (n,).
+        """
+        parent, child = self._graph.children(self._beams.node)
         if self._top_n < len(frame):
-            heard = frame >= np.partition(frame, -self._top_n)[-self._top_n]
-            chosen = np.flatnonzero(heard[self._token[child]])
+            likely = frame >= np.partition(frame, -self._top_n)[-self._top_n]
+            chosen = np.flatnonzero(likely[self._graph.token[child]])
             parent, child = parent[chosen], child[chosen]
         return parent, child
 
-    def _endings(
-        self, child: _IntArray, score: _Scores, floor: float
-    ) -> tuple[_IntArray, _IntArray]:
-        """Return the words that may end: at which of the nodes, and their numbers."""
-        counts = self._tree.n_words[child]
-        ending = np.repeat(np.arange(len(child)), counts)
-        if not len(ending):
-            return ending, ending
-        ends = np.cumsum(counts)
-        first = self._tree.first_word[child] - ends + counts
-        word = self._tree.word[np.arange(len(ending)) + first[ending]].astype(np.int64)
-        alone = score[ending] + self._word_worth[word] + self._word_score
-        chosen = np.flatnonzero(alone > floor + _ABOVE_FLOOR)
+    def _word_ends(self, child: IntArray, score: Scores, floor: float) -> tuple[IntArray, IntArray]:
+        """Return the words that may end at nodes.
+
+        Args:
+            child: the nodes.
+            score: scores of the hypotheses there, without the look-ahead.
+            floor: the pruning threshold.
+
+        Returns:
+            Rows of ``child``, and a word for each.
+        """
+        ending, word = self._graph.words(child)
+        estimate = score[ending] + self._word_scores[word] + self._word_score
+        chosen = np.flatnonzero(estimate > floor + _WORD_END_MARGIN)
         return ending[chosen], word[chosen]
 
-    def _select(
-        self, place: _IntArray, history: _IntArray, parent: _IntArray, stay_blank: _Scores,
-        label: _Scores, word: _IntArray, stay: _Scores,
-    ) -> None:  # fmt: skip
-        """Let hypotheses meet that are as good as one, and keep the best of them."""
-        n_before = len(stay)
-        total = label.copy()
-        total[:n_before] = stay
-        best = np.flatnonzero(total > total.max() - self._threshold)
-        meeting = self._language_model.merge_keys(history[best]) * len(self._token) + place[best]
-        order = np.lexsort((-total[best], meeting))
-        meeting, order = meeting[order], best[order]
-        first = np.ones(len(order), bool)
-        np.not_equal(meeting[1:], meeting[:-1], out=first[1:])
-        starts = np.flatnonzero(first)
-        chosen = order[starts]
-        ends_blank = np.full(len(total), _NEVER)
-        ends_blank[:n_before] = stay_blank
-        if len(starts) < len(order):
-            ends_blank = np.maximum.reduceat(ends_blank[order], starts)
-            ends_label = np.logaddexp.reduceat(label[order], starts)
-            total = np.logaddexp(ends_blank, ends_label)
-        else:
-            ends_blank, ends_label, total = ends_blank[chosen], label[chosen], total[chosen]
+    def _add_silence(self, frame: Scores, token: int) -> Extensions:
+        """Add a silence token to the hypotheses between two words."""
+        beams = self._beams
+        rows = np.flatnonzero(beams.node >= self._graph.roots)
+        root = self._graph.roots + token
+        score = np.where(beams.node[rows] == root, beams.blank[rows], beams.total[rows])
+        return Extensions(
+            np.full(len(rows), root),
+            beams.history[rows],
+            rows,
+            score + (frame[token] + self._silence_score),
+            np.full(len(rows), NO_WORD),
+        )
+
+    def _merge_and_prune(self, extensions: Extensions, blank: Scores, unchanged: Scores) -> None:
+        """Merge hypotheses that nothing can distinguish any more, and keep the best.
+
+        Args:
+            extensions: all hypotheses, those without another token first.
+            blank: log probabilities of ending with a blank, of these first ones.
+            unchanged: log probabilities of these first ones.
+        """
+        n_unchanged = len(unchanged)
+        total = extensions.label.copy()
+        total[:n_unchanged] = unchanged
+        ends_blank = np.full(len(total), LOG_ZERO)
+        ends_blank[:n_unchanged] = blank
+        above = np.flatnonzero(total > total.max() - self._threshold)
+        keys = self._language_model.merge_keys(extensions.history[above]) * len(self._graph)
+        keys += extensions.node[above]
+        chosen, blank, label, total = merge(above, keys, ends_blank, extensions.label, total)
         if len(chosen) > self._beam:
             kept = np.argpartition(-total, self._beam)[: self._beam]
-            chosen, total = chosen[kept], total[kept]
-            ends_blank, ends_label = ends_blank[kept], ends_label[kept]
-        self._place, self._history = place[chosen], history[chosen]
-        self._blank, self._label, self._total = ends_blank, ends_label, total
-        event = self._event[parent[chosen]]
-        new = np.flatnonzero(chosen >= n_before)
-        event[new] = self._record(event[new], self._token[self._place[new]], word[chosen[new]])
-        self._event = event
-
-    def _record(self, before: _IntArray, token: _IntArray, word: _IntArray) -> _IntArray:
-        """Write down what was heard at this frame; return the events."""
-        first, self._events = self._events, self._events + len(before)
-        while self._events > len(self._heard):
-            self._heard = doubled(self._heard)
-        frame = np.full(len(before), self._frame)
-        self._heard[first : self._events] = np.stack([before, token, frame, word], axis=1)
-        return np.arange(first, self._events)
+            chosen, blank, label, total = chosen[kept], blank[kept], label[kept], total[kept]
+        node = extensions.node[chosen]
+        event = self._beams.event[extensions.parent[chosen]]
+        new = np.flatnonzero(chosen >= n_unchanged)
+        event[new] = self._backtrace.append(
+            event[new], self._graph.token[node[new]], self._frame, extensions.word[chosen[new]]
+        )
+        self._beams = Beams(node, extensions.history[chosen], event, blank, label, total)
 
 
-def _give_back() -> None:
-    """Give memory back that was needed for a moment only; nothing is lost where glibc is not."""
+def _release_free_memory() -> None:
+    """Return freed memory to the system where the C library is glibc; do nothing elsewhere."""
     if sys.platform.startswith("linux"):
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).malloc_trim(0)
-
-
-def _boosts(user_words: Sequence[UserWord], alphabet: Alphabet) -> dict[str, float]:
-    """Check the user's words and return their weights."""
-    for word in user_words:
-        if not alphabet.can_spell(word.word) or " " in word.word:
-            raise DecoderError(
-                f"The model's alphabet cannot spell the word {word.word!r}",
-                "spell it with the letters "
-                + "".join(label for label in alphabet.labels if label != " "),
-            )
-    return {word.word: word.weight for word in user_words}

@@ -1,8 +1,7 @@
-"""What the searches (our own, DeepSpeech's, greedy) have in common.
+"""Interface of the searches (beam, DeepSpeech's, greedy) and helpers for searches over letters.
 
-A search knows frames and characters. Words, the stable prefix, forgetting what
-is settled and starting over belong to `streamer.decoding.streaming`, which
-drives any of them.
+A search works on frames and characters. Words, the stable prefix and the bounded
+history belong to `streamer.decoding.streaming`, which drives any of them.
 """
 
 from __future__ import annotations
@@ -16,8 +15,11 @@ import numpy as np
 from streamer.arrays import FloatArray
 from streamer.decoding.alphabet import Alphabet
 
-#: What n-grams look back on: a 5-gram on four words.
+#: Words that n-grams look back on: four for a 5-gram.
 N_GRAM_CONTEXT = 4
+
+#: Smaller probabilities are raised to this value, so that their logarithm is finite.
+PROBABILITY_FLOOR = 1e-30
 
 
 @dataclass(frozen=True)
@@ -26,10 +28,10 @@ class Candidate:
 
     Attributes:
         score: natural logarithm; higher is likelier.
-        text: its characters, spaces as they were heard.
-        frames: for each character the frame where it was first heard,
-            counted since `Search.reset`.
-        labels: for each character the column of the probabilities that speaks for it.
+        text: its characters, including repeated, leading and trailing spaces.
+        frames: for each character the frame where it first appears, counted since
+            `Search.reset`.
+        labels: for each character the column of the probabilities that it was read from.
     """
 
     score: float
@@ -41,51 +43,55 @@ class Candidate:
 class Search(Protocol):
     """A search over sequences of characters."""
 
-    #: Which search this is, for people.
+    #: Name for users: "beam", "ds", "greedy".
     name: str
 
-    #: Whether it never changes a word once a space has followed it.
+    #: Whether a word followed by a space never changes.
     append_only: bool
 
-    #: How many settled words it wants to be told of when it begins anew, 1 or more.
+    #: Number of preceding words that `prime` can use, 1 or more.
     context_words: int
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Start a new utterance."""
         ...
 
     def feed(self, probabilities: FloatArray) -> None:
-        """Take the next frames: float32 (n, n_labels), C-contiguous, n >= 1."""
+        """Process the next frames: float32 (n, n_labels), C-contiguous, n >= 1."""
         ...
 
     def prime(self, words: Sequence[str]) -> int:
-        """Stand where the search would stand after words, right after `reset`.
+        """Set the words that come before the first frame; call it right after `reset`.
 
-        Every hypothesis begins with them from then on, or is of no use.
+        All later candidates begin with these words; the caller discards any that do not.
 
         Returns:
-            How many frames that took.
+            Number of frames that the words take up in `Candidate.frames`.
         """
         ...
 
     def finish(self) -> None:
-        """Complete the last words: nothing follows."""
+        """Complete the last word of each hypothesis: no more frames follow."""
         ...
 
     def candidates(self, n: int) -> list[Candidate]:
-        """Return up to n hypotheses of distinct text, likeliest first; at least one."""
+        """Return up to n candidates with distinct texts, likeliest first; at least one."""
         ...
 
     def is_word(self, letters: str) -> bool:
-        """Whether letters that no space has followed yet are a word as they stand."""
+        """Whether letters without a space after them already form a word."""
         ...
 
 
 def one_hot_frames(alphabet: Alphabet, words: Sequence[str]) -> FloatArray:
-    """Return frames, float32 (n, n_labels), that can only be words, a space behind each.
+    """Return frames that spell words with certainty, with a space after each word.
 
-    A search that hears them stands where it would stand after them, its
-    language model included: so a search is started in the middle of a sentence.
+    Args:
+        alphabet: the labels.
+        words: the words.
+
+    Returns:
+        float32 (n, n_labels), with a blank frame between repeated letters.
     """
     path: list[int] = []
     for label in alphabet.encode("".join(word + " " for word in words)):
@@ -98,7 +104,7 @@ def one_hot_frames(alphabet: Alphabet, words: Sequence[str]) -> FloatArray:
 
 
 def prime_with_letters(search: Search, alphabet: Alphabet, words: Sequence[str]) -> int:
-    """`Search.prime` of a search over letters: it hears each word and the space behind it."""
+    """Implement `Search.prime` for a search over letters by feeding it `one_hot_frames`."""
     frames = one_hot_frames(alphabet, words)
     if len(frames):
         search.feed(frames)
@@ -106,13 +112,14 @@ def prime_with_letters(search: Search, alphabet: Alphabet, words: Sequence[str])
 
 
 def collapse(score: float, labels: Sequence[int], alphabet: Alphabet) -> Candidate:
-    """Return the hypothesis of a path over letters, one label a frame.
+    """Return the candidate of a CTC path, one label per frame.
 
-    By CTC's rule repeated labels are one unless a blank stands between them.
+    Repeated labels are merged unless a blank separates them, then blanks are removed
+    (Graves et al., 2006).
     """
     path = np.asarray(labels, np.int64)
-    heard = path != alphabet.blank
-    heard[1:] &= path[1:] != path[:-1]
-    frames = np.flatnonzero(heard)
+    kept = path != alphabet.blank
+    kept[1:] &= path[1:] != path[:-1]
+    frames = np.flatnonzero(kept)
     letters = path[frames].tolist()
     return Candidate(score, alphabet.decode(letters), tuple(frames.tolist()), tuple(letters))

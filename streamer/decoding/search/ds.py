@@ -1,8 +1,8 @@
-"""DeepSpeech's own decoder, from ds_ctcdecoder or its heir coqui_stt_ctcdecoder.
+"""DeepSpeech's own decoder, from ds_ctcdecoder or its successor coqui_stt_ctcdecoder.
 
-Both are the C++ of the native client, which these packages let run a chunk at a
-time (``DecoderState``). They insist on float64, on bytes for hot words, and on
-an alphabet in a file.
+Both packages wrap the C++ code of DeepSpeech's native client. Their ``DecoderState``
+decodes in chunks; it requires float64 probabilities, hot words as bytes, and the
+alphabet as a file.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from streamer.decoding.settings import DS_BEAM, DS_CUTOFF_TOP_N, DecodingSetting
 from streamer.decoding.user_words import UserWord
 from streamer.errors import DecoderError, ScorerError
 
-#: The packages, the first choice first.
+#: The packages in order of preference.
 _PACKAGES = ("ds_ctcdecoder", "coqui_stt_ctcdecoder")
 
-#: Letters whose probabilities add up to this are considered: all of them.
+#: Letters are considered until their probabilities add up to this: all of them.
 _CUTOFF_PROB = 1.0
 
 
 def find_ds_package() -> str | None:
-    """Name the installed package of DeepSpeech's decoder, None without one."""
+    """Return the name of the installed package of DeepSpeech's decoder, None without one."""
     for name in _PACKAGES:
         try:
             importlib.import_module(f"{name}.swigwrapper")
@@ -43,17 +43,17 @@ def find_ds_package() -> str | None:
 
 
 class DsSearch:
-    """DeepSpeech's beam search behind the `Search` interface.
+    """DeepSpeech's beam search, a `Search`.
 
     Args:
         alphabet: the labels.
         scorer: language model and words, or None.
-        settings: how to search.
+        settings: beam, cutoff and weights.
         user_words: words of the scorer to make likelier.
 
     Raises:
         DecoderError: neither package is installed, or a user's word is not in the scorer.
-        ScorerError: a scorer that the package refuses.
+        ScorerError: the package cannot load the scorer.
     """
 
     name = "ds"
@@ -71,8 +71,8 @@ class DsSearch:
         if name is None:
             raise DecoderError(
                 "DeepSpeech's decoder is not installed",
-                "pip install 'streamer[ds]' on Python 3.9 (ds-ctcdecoder) or 3.10"
-                " (coqui-stt-ctcdecoder), or choose --decoder beam",
+                "pip install ds-ctcdecoder on Python 3.9, pip install coqui-stt-ctcdecoder on"
+                " Python 3.10, or choose --decoder beam",
             )
         package = importlib.import_module(name)
         self._alphabet = alphabet
@@ -84,13 +84,12 @@ class DsSearch:
         self._scorer: Any = None
         alpha = 0.0
         if scorer is not None:
-            alpha = scorer.alpha if settings.lm_alpha is None else settings.lm_alpha
-            beta = scorer.beta if settings.lm_beta is None else settings.lm_beta
+            alpha, beta = settings.weights(scorer)
             try:
                 self._scorer = package.Scorer(alpha, beta, os.fspath(scorer.path), self._labels)
             except (ValueError, RuntimeError) as error:
                 raise ScorerError(
-                    f"{name} refuses the scorer {scorer.path} ({error})",
+                    f"{name} cannot load the scorer {scorer.path} ({error})",
                     "use the scorer made for this alphabet",
                 ) from None
         self._hot_words = _hot_words(user_words, scorer, alphabet, alpha)
@@ -99,30 +98,30 @@ class DsSearch:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Start a new utterance."""
         self._state = self._swig.DecoderState()
         error = self._state.init(
             self._labels, self._beam, _CUTOFF_PROB, self._top_n, self._scorer, self._hot_words
         )
         if error:
             raise DecoderError(
-                f"DeepSpeech's decoder does not start (error {error})", "choose --decoder beam"
+                f"DeepSpeech's decoder cannot be started (error {error})", "choose --decoder beam"
             )
 
     def feed(self, probabilities: FloatArray) -> None:
-        """Take the next frames: float32 (n, n_labels)."""
+        """Process the next frames: float32 (n, n_labels)."""
         letters = probabilities[:, : len(self._alphabet) + 1]
         self._state.next(letters.astype(np.float64))
 
     def prime(self, words: Sequence[str]) -> int:
-        """Stand where it would stand after words."""
+        """Set the words that come before the first frame; see `Search.prime`."""
         return prime_with_letters(self, self._alphabet, words)
 
     def finish(self) -> None:
-        """Nothing to do: this decoder counts the last word as finished at any time."""
+        """Do nothing: this decoder always treats the last word as complete."""
 
     def candidates(self, n: int) -> list[Candidate]:
-        """Return up to n hypotheses, likeliest first."""
+        """Return up to n candidates, likeliest first."""
         return [
             Candidate(
                 float(output.confidence),
@@ -134,14 +133,14 @@ class DsSearch:
         ] or [Candidate(0.0, "", (), ())]
 
     def is_word(self, letters: str) -> bool:
-        """Show what the native client shows: the letters of an unfinished word too."""
+        """Return True: like the native client, show the letters of incomplete words too."""
         return True
 
 
 def _hot_words(
     user_words: Sequence[UserWord], scorer: Scorer | None, alphabet: Alphabet, alpha: float
 ) -> dict[bytes, float]:
-    """Turn user words into hot words, whose boost the decoder multiplies by alpha."""
+    """Return user words as hot words; the decoder multiplies their boosts by alpha."""
     if not user_words:
         return {}
     if scorer is None or alpha <= 0:
@@ -152,8 +151,7 @@ def _hot_words(
     for word in user_words:
         if word.word not in known:
             raise DecoderError(
-                f"DeepSpeech's decoder cannot learn new words, and {word.word!r} is not in the"
-                " scorer",
+                f"DeepSpeech's decoder cannot add words, and {word.word!r} is not in the scorer",
                 "leave the word out, or choose --decoder beam",
             )
     return {word.word.encode(): word.weight / alpha for word in user_words}

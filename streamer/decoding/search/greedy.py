@@ -1,4 +1,4 @@
-"""The likeliest letter of each frame: for models that come without a scorer."""
+"""Greedy search: the most probable label of each frame, for models without a scorer."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ from streamer.arrays import FloatArray
 from streamer.decoding.alphabet import Alphabet
 from streamer.decoding.search.contract import (
     N_GRAM_CONTEXT,
+    PROBABILITY_FLOOR,
     Candidate,
     collapse,
     prime_with_letters,
 )
 
-#: Below this a probability counts as this much, so that its logarithm is finite.
-_FLOOR = 1e-30
-
 
 class GreedySearch:
-    """Best-path decoding of CTC: no language model, no lexicon, one hypothesis.
+    """Best-path decoding of CTC: no language model, no lexicon, a single candidate.
 
     Args:
         alphabet: the labels.
@@ -35,28 +33,28 @@ class GreedySearch:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Start a new utterance."""
         self._labels: list[int] = []
         self._score = 0.0
 
     def feed(self, probabilities: FloatArray) -> None:
-        """Take the next frames: float32 (n, n_labels)."""
+        """Process the next frames: float32 (n, n_labels)."""
         letters = probabilities[:, : len(self._alphabet) + 1]
         self._labels.extend(letters.argmax(axis=1).tolist())
         best = letters.max(axis=1).astype(np.float64)
-        self._score += float(np.log(np.maximum(best, _FLOOR)).sum())
+        self._score += float(np.log(np.maximum(best, PROBABILITY_FLOOR)).sum())
 
     def prime(self, words: Sequence[str]) -> int:
-        """Stand where it would stand after words."""
+        """Set the words that come before the first frame; see `Search.prime`."""
         return prime_with_letters(self, self._alphabet, words)
 
     def finish(self) -> None:
-        """Nothing is left to complete."""
+        """Do nothing: no word is ever incomplete."""
 
     def candidates(self, n: int) -> list[Candidate]:
-        """Return the one hypothesis there is."""
+        """Return the only candidate."""
         return [collapse(self._score, self._labels, self._alphabet)]
 
     def is_word(self, letters: str) -> bool:
-        """Any letters are a word to a search without a lexicon."""
+        """Return True: without a lexicon any letters are a word."""
         return True

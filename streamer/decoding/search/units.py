@@ -1,4 +1,7 @@
-"""How the beam search finds words in a network's outputs: by their letters or their sounds."""
+"""Units that the beam search builds words from: letters or phonemes.
+
+A unit is called a token and has a number; CTC's blank is one of the tokens.
+"""
 
 from __future__ import annotations
 
@@ -11,22 +14,20 @@ from streamer.arrays import FloatArray
 from streamer.decoding.alphabet import Alphabet
 from streamer.decoding.lexicon.letter_to_sound import PHONEMES
 from streamer.decoding.lexicon.lexicon import Lexicon
+from streamer.decoding.search.contract import PROBABILITY_FLOOR
 from streamer.errors import ModelError
 
-#: Below this a probability counts as this much, so that its logarithm is finite.
-_FLOOR = 1e-30
-
-#: Ways to say a user's word that no dictionary has.
-_GUESSES = 100
+#: Pronunciations tried for a user's word that is not in the lexicon.
+_MAX_GUESSES = 100
 
 
 class TokenEvent(NamedTuple):
-    """A token that a hypothesis has heard.
+    """A token in a hypothesis.
 
     Attributes:
         token: its number.
-        frame: the frame where it was first heard.
-        word: the word that it completes, if any.
+        frame: the frame where it first appears.
+        word: the word that it completes, or None.
     """
 
     token: int
@@ -35,12 +36,12 @@ class TokenEvent(NamedTuple):
 
 
 class AlignedText(NamedTuple):
-    """What a hypothesis says, as in `streamer.decoding.search.contract.Candidate`.
+    """Text with its frames, as in `streamer.decoding.search.contract.Candidate`.
 
     Attributes:
         text: characters.
-        frames: where each was heard.
-        labels: the column of the probabilities that speaks for each.
+        frames: the frame of each character.
+        labels: the column of the probabilities that each character was read from.
     """
 
     text: str
@@ -49,12 +50,12 @@ class AlignedText(NamedTuple):
 
 
 class WordUnits(Protocol):
-    """What the beam search has to know of words and outputs.
+    """Interface of a set of tokens.
 
     Attributes:
-        n_tokens: tokens that words are made of, the blank among them.
+        n_tokens: number of tokens, the blank included.
         blank: number of CTC's blank.
-        silence: number of the token that may stand between two words, None if there is none.
+        silence: number of the token that may repeat between two words, or None.
     """
 
     n_tokens: int
@@ -62,31 +63,37 @@ class WordUnits(Protocol):
     silence: int | None
 
     def token_sequences(self, word: str) -> list[list[int]]:
-        """Return the tokens of a word, for each way to say it.
+        """Return the token sequences of a word: one spelling, or all pronunciations.
 
         Raises:
-            KeyError: the word has a letter that there is no token for.
+            KeyError: a letter of the word has no token.
         """
         ...
 
     def log_probabilities(self, probabilities: FloatArray) -> FloatArray:
-        """Return natural logarithms for all tokens, float32 (n, n_tokens)."""
-        ...
+        """Return natural logarithms for all tokens, float32 (n, n_tokens).
 
-    def final_frame(self) -> FloatArray | None:
-        """Return a frame that completes the last words, as `Search.feed` takes it.
-
-        None if nothing has to be heard for that.
+        Args:
+            probabilities: the network's outputs, float32 (n, n_labels).
         """
         ...
 
-    def align(self, heard: Sequence[TokenEvent]) -> AlignedText:
-        """Return the characters of tokens: those of a word, or those behind the last word."""
+    def final_frame(self) -> FloatArray | None:
+        """Return a frame for `Search.feed` that completes the last word, or None if not needed."""
+        ...
+
+    def align(self, events: Sequence[TokenEvent]) -> AlignedText:
+        """Return the text of the tokens since the last complete word."""
         ...
 
 
+def _floored_log(probabilities: FloatArray) -> FloatArray:
+    floored = np.maximum(probabilities, np.float32(PROBABILITY_FLOOR))
+    return np.asarray(np.log(floored), np.float32)
+
+
 class LetterUnits:
-    """Words spelled with the space behind them: a word counts when its space is heard.
+    """Letters: a word is its letters and the space after it, and is complete at that space.
 
     Args:
         alphabet: the labels.
@@ -105,40 +112,38 @@ class LetterUnits:
 
     def log_probabilities(self, probabilities: FloatArray) -> FloatArray:
         """See `WordUnits.log_probabilities`."""
-        heard = np.maximum(probabilities[:, : self.n_tokens], np.float32(_FLOOR))
-        return np.asarray(np.log(heard), np.float32)
+        return _floored_log(probabilities[:, : self.n_tokens])
 
     def final_frame(self) -> FloatArray | None:
-        """See `WordUnits.final_frame`: nothing but a space."""
+        """Return a frame that is certainly a space."""
         frame = np.zeros((1, self.n_tokens), np.float32)
         frame[0, self._alphabet.space] = 1.0
         return frame
 
-    def align(self, heard: Sequence[TokenEvent]) -> AlignedText:
+    def align(self, events: Sequence[TokenEvent]) -> AlignedText:
         """See `WordUnits.align`."""
-        labels = tuple(event.token for event in heard)
-        return AlignedText(
-            self._alphabet.decode(labels), tuple(event.frame for event in heard), labels
-        )
+        labels = tuple(event.token for event in events)
+        frames = tuple(event.frame for event in events)
+        return AlignedText(self._alphabet.decode(labels), frames, labels)
 
 
 class PhonemeUnits:
-    """Words as they are spoken, one right behind the other: a word counts with its last phoneme.
+    """Phonemes: a word is one of its pronunciations and is complete at its last phoneme.
 
     Args:
-        alphabet: the labels, whose probabilities come before those of the phonemes.
-        lexicon: how words are spoken.
-        n_phonemes: the phonemes' outputs, their blank among them.
+        alphabet: the labels; their outputs come before those of the phonemes.
+        lexicon: pronunciations of the words.
+        n_phonemes: number of phoneme outputs, their blank included.
 
     Raises:
-        ModelError: the network hears other phonemes than the lexicon has.
+        ModelError: the network and the lexicon have different phonemes.
     """
 
     def __init__(self, alphabet: Alphabet, lexicon: Lexicon, n_phonemes: int) -> None:
         if n_phonemes != len(PHONEMES) + 1:
             raise ModelError(
-                f"The network hears {n_phonemes - 1} phonemes, the lexicon has {len(PHONEMES)}",
-                "take the lexicon that belongs to the model",
+                f"The network has {n_phonemes - 1} phonemes, the lexicon {len(PHONEMES)}",
+                "use the lexicon that belongs to the model",
             )
         self._first = len(alphabet) + 1
         self._lexicon = lexicon
@@ -148,30 +153,29 @@ class PhonemeUnits:
 
     def token_sequences(self, word: str) -> list[list[int]]:
         """See `WordUnits.token_sequences`."""
-        ways = self._lexicon.pronunciations(word)
-        if word not in self._lexicon.words and ways == self._lexicon.guesses(word, 1):
-            # A user's word: nobody knows how it is spoken.
-            ways = self._lexicon.guesses(word, _GUESSES)
-        return [list(way) for way in ways]
+        pronunciations = self._lexicon.pronunciations(word)
+        if word not in self._lexicon.words and pronunciations == self._lexicon.guesses(word, 1):
+            # A user's word whose pronunciation is unknown: try many.
+            pronunciations = self._lexicon.guesses(word, _MAX_GUESSES)
+        return [list(pronunciation) for pronunciation in pronunciations]
 
     def log_probabilities(self, probabilities: FloatArray) -> FloatArray:
         """See `WordUnits.log_probabilities`."""
-        heard = np.maximum(probabilities[:, self._first :], np.float32(_FLOOR))
-        return np.asarray(np.log(heard), np.float32)
+        return _floored_log(probabilities[:, self._first :])
 
     def final_frame(self) -> FloatArray | None:
-        """See `WordUnits.final_frame`."""
+        """Return None: words are complete without a space."""
         return None
 
-    def align(self, heard: Sequence[TokenEvent]) -> AlignedText:
-        """See `WordUnits.align`: nothing of a word that is not complete."""
-        word = heard[-1].word if heard else None
+    def align(self, events: Sequence[TokenEvent]) -> AlignedText:
+        """See `WordUnits.align`; an incomplete word has no text."""
+        word = events[-1].word if events else None
         if word is None:
             return AlignedText("", (), ())
-        # Letters share the phonemes between them, in order.
-        shares = [heard[i * len(heard) // len(word)] for i in range(len(word))]
+        # Letters are spread over the phonemes evenly, in order.
+        spread = [events[i * len(events) // len(word)] for i in range(len(word))]
         return AlignedText(
             word + " ",
-            (*[share.frame for share in shares], heard[-1].frame + 1),
-            (*[self._first + share.token for share in shares], self._first + self.blank),
+            (*[event.frame for event in spread], events[-1].frame + 1),
+            (*[self._first + event.token for event in spread], self._first + self.blank),
         )
