@@ -21,7 +21,7 @@ from rich.terminal_theme import DEFAULT_TERMINAL_THEME, DIMMED_MONOKAI, Terminal
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from streamer.events import Event, Final, Gap, Partial, Stats, Word
-from streamer.terminal.drawing.render import render, scrolled_lines
+from streamer.terminal.drawing.render import render, scrollback_lines
 from streamer.terminal.drawing.theme import DARK, LIGHT, Theme
 from streamer.terminal.view_state import ViewInfo, ViewState, update
 
@@ -129,7 +129,7 @@ def draw(picture: Picture) -> str:
         _environ={},
     )
     for item in picture.state.pending:
-        for line in scrolled_lines(item, picture.width, picture.theme, picture.state.timestamps):
+        for line in scrollback_lines(item, picture.width, picture.theme, picture.state.timestamps):
             console.print(line, soft_wrap=True, highlight=False)
     region = render(picture.state, picture.width, picture.height, picture.theme)
     console.print(region, soft_wrap=True, highlight=False)

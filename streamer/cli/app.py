@@ -95,7 +95,7 @@ def _run(arguments: list[str]) -> int:
     import typer
 
     from streamer.cli.commands.machine.config import bind_environment, defaults_for
-    from streamer.cli.support.signals import drop_standard_output
+    from streamer.cli.support.signals import discard_standard_output
 
     try:
         command = typer.main.get_command(build_app())
@@ -111,7 +111,7 @@ def _run(arguments: list[str]) -> int:
         _say_error(str(error))
         return error.exit_code
     except BrokenPipeError:
-        drop_standard_output()
+        discard_standard_output()
         return 0
     except OSError as error:
         _say_error(f"{error.strerror or error} - see whether there is room, and permission")

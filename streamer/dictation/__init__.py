@@ -3,20 +3,21 @@
 from streamer.dictation.commands import Command, CommandTable, Kind, load_commands
 from streamer.dictation.formatter import Dictated, DictationFormatter, PlainFormatter
 from streamer.dictation.numbers import NumberWriter, create_number_writer
-from streamer.dictation.rewriting import Dictation
-from streamer.dictation.typist import Typing, find_typist
+from streamer.dictation.rewriting import EventRewriter
+from streamer.dictation.typist import Typist
+from streamer.dictation.virtual_keyboard import find_virtual_keyboard
 
 __all__ = [
     "Command",
     "CommandTable",
     "Dictated",
-    "Dictation",
     "DictationFormatter",
+    "EventRewriter",
     "Kind",
     "NumberWriter",
     "PlainFormatter",
-    "Typing",
+    "Typist",
     "create_number_writer",
-    "find_typist",
+    "find_virtual_keyboard",
     "load_commands",
 ]

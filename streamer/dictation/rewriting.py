@@ -9,7 +9,7 @@ from streamer.events import Event, Final, Partial
 from streamer.output.edit import Edit
 
 
-class Dictation:
+class EventRewriter:
     """Rewrites finals and adds the edits they bring.
 
     A final keeps its words as recognised, with their times, and gets the text
@@ -26,15 +26,15 @@ class Dictation:
     """
 
     def __init__(
-        self, formatter: DictationFormatter | PlainFormatter, rewrites: bool = True
+        self, formatter: DictationFormatter | PlainFormatter, changes_words: bool = True
     ) -> None:
         self._formatter = formatter
-        self._rewrites = rewrites
+        self._changes_words = changes_words
         self.stop_requested = False
 
-    def items(self, event: Event) -> list[Event | Edit]:
+    def rewrite(self, event: Event) -> list[Event | Edit]:
         """Return what stands for an event: itself or rewritten, then its edit if there is one."""
-        if isinstance(event, Partial) and self._rewrites:
+        if isinstance(event, Partial) and self._changes_words:
             return [replace(event, stable="")]
         if not isinstance(event, Final):
             return [event]

@@ -9,8 +9,8 @@ from typing import TextIO
 from rich.cells import cell_len
 
 from streamer.events import Event, Final, Partial
-from streamer.output.clock import clock
 from streamer.output.edit import Edit
+from streamer.output.timestamps import format_timestamp
 
 #: Begins a partial's line where it cannot be overwritten by the next one.
 PARTIAL_MARK = "~ "
@@ -71,7 +71,11 @@ class TextWriter:
         self._put(_ERASE_LINE + last_columns(line, width))
 
     def _times(self, event: Partial | Final) -> str:
-        return f"[{clock(event.start)} --> {clock(event.end)}] " if self._timestamps else ""
+        return (
+            f"[{format_timestamp(event.start)} --> {format_timestamp(event.end)}] "
+            if self._timestamps
+            else ""
+        )
 
     def _put(self, text: str) -> None:
         if text:

@@ -24,13 +24,13 @@ from rich.console import Console
 from streamer.errors import StreamerError
 from streamer.events import Event, Final, Partial, Stats
 from streamer.terminal.drawing.painter import Painter
-from streamer.terminal.drawing.render import render, scrolled_lines
+from streamer.terminal.drawing.render import render, scrollback_lines
 from streamer.terminal.drawing.theme import Theme, choose_theme
 from streamer.terminal.latency_log import LatencyLog
 from streamer.terminal.tty.keyboard import Keyboard, in_foreground
 from streamer.terminal.tty.osc52 import copy_sequence
-from streamer.terminal.tty.restorer import Guardian
-from streamer.terminal.tty.stderr_proxy import ForwardedStderr
+from streamer.terminal.tty.restorer import TtyRestorer
+from streamer.terminal.tty.stderr_proxy import StderrProxy
 from streamer.terminal.view_state import (
     Note,
     Undone,
@@ -140,9 +140,9 @@ class LiveView:
 
         self._ending = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._guardian: Guardian | None = None
+        self._restorer: TtyRestorer | None = None
         self._handlers: dict[int, Any] = {}
-        self._forward: ForwardedStderr | None = None
+        self._proxy: StderrProxy | None = None
         #: How many frames were written, and the processor time they took, in seconds.
         self.frames = 0
         self.drawing_cpu_s = 0.0
@@ -158,16 +158,16 @@ class LiveView:
         self._away = True
         atexit.register(self.close)
         fd = self._descriptor()
-        self._guardian = Guardian(fd) if fd is not None and os.isatty(fd) else None
+        self._restorer = TtyRestorer(fd) if fd is not None and os.isatty(fd) else None
         try:
             if self._keyboard is not None:
                 self._keyboard.enter()
-            if self._guardian is not None:
-                self._guardian.watch()
+            if self._restorer is not None:
+                self._restorer.watch()
             self._handle_signals()
             if sys.stderr is self._file:
-                self._forward = ForwardedStderr(self._file, self._take_line)
-                sys.stderr = self._forward
+                self._proxy = StderrProxy(self._file, self._take_line)
+                sys.stderr = self._proxy
             self._begin(self._draw_until_the_end, "streamer-view")
             if self._keyboard is not None:
                 self._begin(self._read_keys, "streamer-keys")
@@ -181,7 +181,7 @@ class LiveView:
         Raises:
             Exception: what went wrong in drawing or in a key's action.
         """
-        if self._guardian is None and not self._threads and not self._state.pending:
+        if self._restorer is None and not self._threads and not self._state.pending:
             return
         self._ending.set()
         with self._changed:
@@ -190,11 +190,11 @@ class LiveView:
             if thread is not threading.current_thread():
                 thread.join()
         self._threads = []
-        if self._forward is not None:
-            self._forward.finish()
-            if sys.stderr is self._forward:
-                sys.stderr = self._forward.original
-            self._forward = None
+        if self._proxy is not None:
+            self._proxy.finish()
+            if sys.stderr is self._proxy:
+                sys.stderr = self._proxy.original
+            self._proxy = None
         self._scroll += self._scrolled(self._take_snapshot(), self._look_at_size()[0])
         with self._terminal:
             try:
@@ -205,9 +205,9 @@ class LiveView:
             finally:
                 if self._keyboard is not None:
                     self._keyboard.leave()
-                if self._guardian is not None:
-                    self._guardian.dismiss()
-                    self._guardian = None
+                if self._restorer is not None:
+                    self._restorer.dismiss()
+                    self._restorer = None
                 self._restore_signals()
                 atexit.unregister(self.close)
         self._raise_failure()
@@ -359,7 +359,7 @@ class LiveView:
     def _scrolled(self, state: ViewState, width: int) -> list[str]:
         rows: list[str] = []
         for item in state.pending:
-            rows += self._encode(scrolled_lines(item, width, self._theme, state.timestamps))
+            rows += self._encode(scrollback_lines(item, width, self._theme, state.timestamps))
         return rows
 
     def _encode(self, texts: list[Any]) -> list[str]:

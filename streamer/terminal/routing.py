@@ -47,7 +47,7 @@ DUMB = frozenset(["", "dumb", "unknown"])
 
 
 @dataclass(frozen=True)
-class ViewOptions:
+class RoutingOptions:
     """What bears on the choice besides the two streams being terminals.
 
     Attributes:
@@ -64,7 +64,7 @@ class ViewOptions:
 
 
 @dataclass(frozen=True)
-class ViewChoice:
+class Routing:
     """Who prints what.
 
     Attributes:
@@ -78,44 +78,44 @@ class ViewChoice:
     writer_prints: bool
 
 
-PLAIN = ViewChoice(live=False, view_prints_finals=False, writer_prints=True)
+PLAIN = Routing(live=False, view_prints_finals=False, writer_prints=True)
 
 
-def choose_view(
+def route(
     stdout_is_tty: bool,
     stderr_is_tty: bool,
     term: str | None,
-    options: ViewOptions | None = None,
-) -> ViewChoice:
+    options: RoutingOptions | None = None,
+) -> Routing:
     """Decide who prints what; the table is at the top of this module.
 
     Args:
         stdout_is_tty: what ``os.isatty`` says of standard output.
         stderr_is_tty: the same of standard error.
         term: the variable TERM, None where it is not set.
-        options: see `ViewOptions`.
+        options: see `RoutingOptions`.
     """
-    options = options if options is not None else ViewOptions()
+    options = options if options is not None else RoutingOptions()
     # Windows has no TERM; its consoles have taken control sequences since 2016.
     dumb = sys.platform != "win32" and (term or "") in DUMB
     if not stderr_is_tty or options.plain or dumb:
         return PLAIN
     if not stdout_is_tty:
-        return ViewChoice(live=True, view_prints_finals=not options.piped, writer_prints=True)
+        return Routing(live=True, view_prints_finals=not options.piped, writer_prints=True)
     if not options.same_terminal:
-        return ViewChoice(live=True, view_prints_finals=True, writer_prints=True)
+        return Routing(live=True, view_prints_finals=True, writer_prints=True)
     if options.format != "text":
         return PLAIN
-    return ViewChoice(live=True, view_prints_finals=True, writer_prints=False)
+    return Routing(live=True, view_prints_finals=True, writer_prints=False)
 
 
-def choose_for_streams(
+def route_streams(
     format: str = "text",
     plain: bool = False,
     stdout: TextIO | None = None,
     stderr: TextIO | None = None,
-) -> ViewChoice:
-    """`choose_view` for the streams of this process.
+) -> Routing:
+    """`route` for the streams of this process.
 
     Args:
         format: as ``--format``.
@@ -125,10 +125,10 @@ def choose_for_streams(
     """
     out = stdout if stdout is not None else sys.stdout
     err = stderr if stderr is not None else sys.stderr
-    options = ViewOptions(
+    options = RoutingOptions(
         format=format, plain=plain, same_terminal=_same_terminal(out, err), piped=_piped(out)
     )
-    return choose_view(_is_tty(out), _is_tty(err), os.environ.get("TERM"), options)
+    return route(_is_tty(out), _is_tty(err), os.environ.get("TERM"), options)
 
 
 def _is_tty(stream: TextIO) -> bool:

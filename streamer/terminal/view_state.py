@@ -57,7 +57,7 @@ class Note:
 
 
 #: What moves into the scrollback and stays there.
-Scrolled = Union[Final, Gap, Notice, Undone, Note]
+ScrollbackItem = Union[Final, Gap, Notice, Undone, Note]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class ViewState:
 
     info: ViewInfo
     finals: tuple[Final, ...] = ()
-    pending: tuple[Scrolled, ...] = ()
+    pending: tuple[ScrollbackItem, ...] = ()
     partial: Partial | None = None
     stats: Stats | None = None
     segment: int = -1
@@ -151,7 +151,7 @@ def undo(state: ViewState) -> tuple[ViewState, Final | None]:
     if not state.finals:
         return state, None
     last = state.finals[-1]
-    pending: tuple[Scrolled, ...]
+    pending: tuple[ScrollbackItem, ...]
     if any(item is last for item in state.pending):
         pending = tuple(item for item in state.pending if item is not last)
     else:  # the scrollback cannot be unwritten, so it is said there instead

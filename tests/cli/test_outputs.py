@@ -11,7 +11,7 @@ import pytest
 from streamer.cli.support import outputs as outputs
 from streamer.cli.support import outputs as outputs_module
 from streamer.cli.support.outputs import OutputOptions, Outputs
-from streamer.dictation import find_typist, load_commands
+from streamer.dictation import find_virtual_keyboard, load_commands
 from streamer.errors import OutputError, UsageError
 from tests.support.events import final, partial
 
@@ -82,7 +82,7 @@ def test_a_file_has_the_format_of_its_name_unless_one_is_asked_for(tmp_path, nam
 
 def test_dictation_is_carried_out_in_every_output(tmp_path, monkeypatch):
     paper, told = Paper(), []
-    monkeypatch.setattr(outputs_module, "find_typist", lambda: paper)
+    monkeypatch.setattr(outputs_module, "find_virtual_keyboard", lambda: paper)
     options = OutputOptions(output=tmp_path / "text.txt", dictation=True, type=True)
     said = ["hello comma world", "what a mess", "scratch that", "full stop new line", "i say"]
     shown = run(options, *map(final, said), final("stop listening"), told=told)
@@ -111,7 +111,7 @@ def test_json_lines_have_the_dictated_text_and_the_edits():
 
 def test_typing_without_dictation_joins_finals_and_changes_nothing_else(monkeypatch):
     paper = Paper()
-    monkeypatch.setattr(outputs_module, "find_typist", lambda: paper)
+    monkeypatch.setattr(outputs_module, "find_virtual_keyboard", lambda: paper)
     shown = run(OutputOptions(type=True), final("one period"), final("two"), told=[])
     assert paper.text == "one period two"
     assert shown == "one period\ntwo\n"
@@ -140,7 +140,9 @@ def test_the_users_own_commands_count(tmp_path):
 
 
 def test_what_cannot_be_had_is_told_before_anything_starts(tmp_path, monkeypatch):
-    monkeypatch.setattr(outputs_module, "find_typist", lambda: find_typist("linux", {}))
+    monkeypatch.setattr(
+        outputs_module, "find_virtual_keyboard", lambda: find_virtual_keyboard("linux", {})
+    )
     path = tmp_path / "out.txt"
     with pytest.raises(OutputError, match="no window"):
         Outputs(OutputOptions(output=path, type=True), None, print)

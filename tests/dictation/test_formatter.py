@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.dictation import Dictation, DictationFormatter, PlainFormatter, load_commands
+from streamer.dictation import DictationFormatter, EventRewriter, PlainFormatter, load_commands
 from streamer.output import Edit
 from tests.support.events import final, partial, stats
 
@@ -116,21 +116,21 @@ def test_plain_text_is_joined_by_spaces_and_not_changed():
 
 
 def test_a_session_rewrites_finals_and_keeps_their_words():
-    session = Dictation(DictationFormatter(TABLE))
+    session = EventRewriter(DictationFormatter(TABLE))
     first = final("hello period")
-    rewritten, edit = session.items(first)
+    rewritten, edit = session.rewrite(first)
     assert (rewritten.text, rewritten.stable) == ("Hello.", "Hello.")
     assert rewritten.words == first.words
     assert edit == Edit(0, 0, "Hello.")
     assert not session.stop_requested
-    assert session.items(final("stop listening"))[0].text == ""
+    assert session.rewrite(final("stop listening"))[0].text == ""
     assert session.stop_requested
-    assert session.items(stats()) == [stats()]
+    assert session.rewrite(stats()) == [stats()]
 
 
 def test_a_partial_promises_nothing_while_words_may_become_commands():
-    assert Dictation(DictationFormatter(TABLE)).items(partial("new li", "new")) == [
+    assert EventRewriter(DictationFormatter(TABLE)).rewrite(partial("new li", "new")) == [
         partial("new li", "")
     ]
     kept = partial("new li", "new")
-    assert Dictation(PlainFormatter(), rewrites=False).items(kept) == [kept]
+    assert EventRewriter(PlainFormatter(), changes_words=False).rewrite(kept) == [kept]

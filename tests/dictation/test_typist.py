@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from streamer.dictation import Typing, find_typist
-from streamer.dictation.typist import (
+from streamer.dictation import Typist, find_virtual_keyboard
+from streamer.dictation.typist import printable
+from streamer.dictation.virtual_keyboard import (
     SystemEvents,
     Wtype,
     Xdotool,
     Ydotool,
-    printable,
     run_tool,
 )
 from streamer.errors import OutputError
@@ -39,10 +39,10 @@ class Recorder:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-@pytest.mark.parametrize("typist", [Xdotool, Ydotool])
-def test_text_reaches_the_tool_on_standard_input_only(typist, text):
+@pytest.mark.parametrize("keyboard", [Xdotool, Ydotool])
+def test_text_reaches_the_tool_on_standard_input_only(keyboard, text):
     recorder = Recorder()
-    typist(recorder).type_text(text)
+    keyboard(recorder).type_text(text)
     ((arguments, standard_input),) = recorder.calls
     assert standard_input == text
     assert not any(text in argument for argument in arguments)
@@ -74,10 +74,10 @@ def test_system_events_press_return_for_a_line_break():
 
 def test_backspaces_are_pressed_as_often_as_told():
     pressed = {}
-    for typist in (Xdotool, Wtype, Ydotool, SystemEvents):
+    for keyboard in (Xdotool, Wtype, Ydotool, SystemEvents):
         recorder = Recorder()
-        typist(recorder).backspace(205)
-        pressed[typist] = [argument for call, _ in recorder.calls for argument in call]
+        keyboard(recorder).backspace(205)
+        pressed[keyboard] = [argument for call, _ in recorder.calls for argument in call]
     assert pressed[Xdotool].count("BackSpace") == 205
     assert pressed[Wtype].count("BackSpace") == 205
     assert pressed[Ydotool].count("14:1") == pressed[Ydotool].count("14:0") == 205
@@ -93,7 +93,9 @@ def test_backspaces_are_pressed_as_often_as_told():
     ],
 )
 def test_the_tool_fits_the_session(environment, there, name):
-    found = find_typist("linux", environment, lambda tool: tool if tool in there else None)
+    found = find_virtual_keyboard(
+        "linux", environment, lambda tool: tool if tool in there else None
+    )
     assert found.name == name
 
 
@@ -107,7 +109,7 @@ def test_the_tool_fits_the_session(environment, there, name):
 )
 def test_a_missing_tool_is_named_with_what_installs_it(environment, message):
     with pytest.raises(OutputError, match=message):
-        find_typist("linux", environment, lambda tool: None)
+        find_virtual_keyboard("linux", environment, lambda tool: None)
 
 
 def test_a_tool_that_fails_says_why():
@@ -122,7 +124,7 @@ def test_control_characters_are_not_typed():
 
 
 class Paper:
-    """A typist that keeps what it typed; fails where told to."""
+    """A keyboard that keeps what it typed; fails where told to."""
 
     name = "paper"
 
@@ -141,7 +143,7 @@ class Paper:
 
 def test_edits_are_typed_in_order():
     paper = Paper()
-    typing = Typing(paper, print)
+    typing = Typist(paper, print)
     for edit in (Edit(0, 0, "Hello."), Edit(1, 0, " Bad"), Edit(2, 4, ""), Edit(3, 1, "!\n")):
         typing.write(edit)
     typing.close(LIMIT_S)
@@ -150,7 +152,7 @@ def test_edits_are_typed_in_order():
 
 def test_a_failure_to_type_is_told_once():
     told: list[str] = []
-    typing = Typing(Paper(failing=True), told.append)
+    typing = Typist(Paper(failing=True), told.append)
     for _ in range(3):
         typing.write(Edit(0, 0, "x"))
     typing.close(LIMIT_S)
@@ -208,7 +210,7 @@ def test_dictation_is_typed_into_a_real_window(display, tmp_path):
             check=True, timeout=60, stdout=subprocess.DEVNULL,
         )  # fmt: skip
         told: list[str] = []
-        typing = Typing(find_typist("linux"), told.append)
+        typing = Typist(find_virtual_keyboard("linux"), told.append)
         for edit in (
             Edit(0, 0, 'Hello, "World"!'),
             Edit(1, 0, " --help me $(date)"),

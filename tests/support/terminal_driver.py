@@ -24,8 +24,8 @@ from streamer.terminal import (
     LiveView,
     ViewActions,
     ViewInfo,
-    choose_for_streams,
     open_keyboard,
+    route_streams,
     save_transcript,
     stderr_console,
 )
@@ -96,8 +96,8 @@ def main() -> None:
         print("quit", file=log)
         orders.put(None)
 
-    choice = choose_for_streams(plain="plain" in options)
-    writer = create_writer("text", standard_output()) if choice.writer_prints else None
+    routing = route_streams(plain="plain" in options)
+    writer = create_writer("text", standard_output()) if routing.writer_prints else None
     threading.Thread(target=obey, daemon=True).start()
     actions = ViewActions(
         pause=note("pause"),
@@ -108,14 +108,14 @@ def main() -> None:
         save=save,
     )
     view: LiveView | None = None
-    if choice.live:
+    if routing.live:
         view = LiveView(
             stderr_console(),
             INFO,
             actions,
             timestamps="timestamps" in options,
             keyboard=open_keyboard(),
-            prints_finals=choice.view_prints_finals,
+            prints_finals=routing.view_prints_finals,
         )
         view.start()
     print("pid", os.getpid(), file=log)

@@ -17,7 +17,7 @@ from streamer.terminal.latency_log import LatencyLog
 from streamer.terminal.saving import save_transcript
 from streamer.terminal.tty.keyboard import only_keys, open_keyboard
 from streamer.terminal.tty.osc52 import MAX_BASE64, copy_sequence
-from streamer.terminal.tty.stderr_proxy import ForwardedStderr
+from streamer.terminal.tty.stderr_proxy import StderrProxy
 
 NOON = time.struct_time((2025, 11, 23, 12, 0, 5, 6, 327, 0))
 
@@ -80,7 +80,7 @@ def test_latency_counts_until_the_words_are_drawn() -> None:
 
 def test_whole_lines_are_handed_on_and_the_rest_at_the_end() -> None:
     taken: list[str] = []
-    stream = ForwardedStderr(io.StringIO(), taken.append)
+    stream = StderrProxy(io.StringIO(), taken.append)
     print("one\ntwo", end="", file=stream)
     assert taken == ["one"]
     print(" more", file=stream)

@@ -16,10 +16,10 @@ from rich.text import Text
 from streamer.terminal.drawing.render import (
     KEYS,
     MAX_PARTIAL_ROWS,
-    bar_of,
-    clock,
+    format_time,
+    meter_bar,
     render,
-    scrolled_lines,
+    scrollback_lines,
     status_facts,
 )
 from streamer.terminal.drawing.theme import (
@@ -137,7 +137,7 @@ def test_words_of_low_confidence_are_marked_in_partials_and_finals() -> None:
     assert "underline" in " ".join(styles_at(partial, "hell "))
     assert "underline" not in " ".join(styles_at(partial, "hello"))
     final = event_of({"final": {"text": "hello hell hello", "words": words}})
-    (line,) = scrolled_lines(final, 80, NEUTRAL, timestamps=False)  # type: ignore[arg-type]
+    (line,) = scrollback_lines(final, 80, NEUTRAL, timestamps=False)  # type: ignore[arg-type]
     assert [line.plain[s.start : s.end] for s in line.spans] == ["hell"]
 
 
@@ -161,7 +161,7 @@ def test_lost_samples_are_red_and_none_are_quiet() -> None:
 @pytest.mark.parametrize("theme", [NEUTRAL, DARK, LIGHT])
 def test_no_theme_changes_the_background_or_the_colour_of_words(theme: object) -> None:
     for name, style in vars(theme).items():
-        if name != "signs":
+        if name != "glyphs":
             assert style.bgcolor is None
     assert theme.stable.color is theme.final.color is theme.volatile.color is None  # type: ignore[attr-defined]
 
@@ -176,7 +176,7 @@ def test_signs_are_ascii_where_the_terminal_takes_no_unicode() -> None:
     state = replace(saying("word " * 400), paused=True)
     text = render(state, 40, 12, choose_theme("ascii", "neutral")).plain
     assert text.isascii() and text.startswith("...word") and "paused" in text
-    assert choose_theme("utf-8", "neutral").signs is UNICODE
+    assert choose_theme("utf-8", "neutral").glyphs is UNICODE
 
 
 @settings(max_examples=50, deadline=None)
@@ -184,14 +184,14 @@ def test_signs_are_ascii_where_the_terminal_takes_no_unicode() -> None:
 def test_the_meter_never_leaves_its_columns_and_never_falls_with_the_level(
     level: float, more: float
 ) -> None:
-    for signs in (UNICODE, ASCII):
-        assert len(bar_of(level, signs)) <= len(bar_of(level + more, signs)) <= 12
-    assert bar_of(0.0, ASCII) == "#" * 12 and bar_of(-60.0, UNICODE) == ""
+    for glyphs in (UNICODE, ASCII):
+        assert len(meter_bar(level, glyphs)) <= len(meter_bar(level + more, glyphs)) <= 12
+    assert meter_bar(0.0, ASCII) == "#" * 12 and meter_bar(-60.0, UNICODE) == ""
 
 
 def test_times_of_finals_stand_before_them_and_rows_below_are_indented() -> None:
     event = event_of({"final": {"text": "one two three four five six", "start": 65.0}})
-    lines = scrolled_lines(event, 22, NEUTRAL, timestamps=True)  # type: ignore[arg-type]
+    lines = scrollback_lines(event, 22, NEUTRAL, timestamps=True)  # type: ignore[arg-type]
     assert [line.plain for line in lines] == ["1:05 one two three", "     four five six"]
 
 
@@ -203,7 +203,7 @@ def test_gaps_warnings_and_undone_finals_are_said_in_the_scrollback() -> None:
         (warning, "warning: no sound - unmute"),
         (Undone("hello"), "↶ undone: hello"),
     ):
-        (line,) = scrolled_lines(item, 80, NEUTRAL, timestamps=True)  # type: ignore[arg-type]
+        (line,) = scrollback_lines(item, 80, NEUTRAL, timestamps=True)  # type: ignore[arg-type]
         assert line.plain == said
 
 
@@ -214,7 +214,7 @@ def test_control_characters_of_devices_and_words_do_not_reach_the_terminal() -> 
 
 
 def test_times_are_written_as_clocks() -> None:
-    assert [clock(s) for s in (0, 59.9, 60, 3600, 36_061)] == [
+    assert [format_time(s) for s in (0, 59.9, 60, 3600, 36_061)] == [
         "0:00", "0:59", "1:00", "1:00:00", "10:01:01",
     ]  # fmt: skip
 

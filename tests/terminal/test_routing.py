@@ -11,48 +11,48 @@ import pytest
 
 from streamer.terminal.routing import (
     PLAIN,
-    ViewChoice,
-    ViewOptions,
-    choose_for_streams,
-    choose_view,
+    Routing,
+    RoutingOptions,
+    route,
+    route_streams,
 )
 
 pty = pytest.importorskip("pty", reason="needs pseudo-terminals")
 
 
 def test_on_one_terminal_only_the_view_prints_finals() -> None:
-    choice = choose_view(True, True, "xterm", ViewOptions(same_terminal=True))
-    assert choice == ViewChoice(live=True, view_prints_finals=True, writer_prints=False)
+    routing = route(True, True, "xterm", RoutingOptions(same_terminal=True))
+    assert routing == Routing(live=True, view_prints_finals=True, writer_prints=False)
 
 
 def test_a_pipe_may_print_to_the_same_terminal_so_the_view_prints_no_finals() -> None:
-    choice = choose_view(False, True, "xterm", ViewOptions(piped=True))
-    assert choice == ViewChoice(live=True, view_prints_finals=False, writer_prints=True)
+    routing = route(False, True, "xterm", RoutingOptions(piped=True))
+    assert routing == Routing(live=True, view_prints_finals=False, writer_prints=True)
 
 
 def test_a_file_shows_nothing_so_the_view_prints_the_finals_too() -> None:
-    choice = choose_view(False, True, "xterm", ViewOptions(piped=False))
-    assert choice == ViewChoice(live=True, view_prints_finals=True, writer_prints=True)
+    routing = route(False, True, "xterm", RoutingOptions(piped=False))
+    assert routing == Routing(live=True, view_prints_finals=True, writer_prints=True)
 
 
 @pytest.mark.parametrize("stdout_is_tty", [True, False])
 def test_without_a_terminal_on_standard_error_there_is_no_view(stdout_is_tty: bool) -> None:
-    assert choose_view(stdout_is_tty, False, "xterm") == PLAIN
+    assert route(stdout_is_tty, False, "xterm") == PLAIN
 
 
 @pytest.mark.parametrize("term", [None, "", "dumb", "unknown"])
 def test_dumb_terminals_get_plain_lines(term: str) -> None:
-    assert choose_view(True, True, term) == PLAIN
+    assert route(True, True, term) == PLAIN
 
 
 def test_plain_output_is_plain_everywhere() -> None:
-    assert choose_view(True, True, "xterm", ViewOptions(plain=True)) == PLAIN
+    assert route(True, True, "xterm", RoutingOptions(plain=True)) == PLAIN
 
 
 @pytest.mark.parametrize("format", ["jsonl", "srt", "vtt"])
 def test_data_formats_on_the_terminal_are_what_the_person_wants_to_see(format: str) -> None:
-    assert choose_view(True, True, "xterm", ViewOptions(format=format)) == PLAIN
-    piped = choose_view(False, True, "xterm", ViewOptions(format=format, piped=True))
+    assert route(True, True, "xterm", RoutingOptions(format=format)) == PLAIN
+    piped = route(False, True, "xterm", RoutingOptions(format=format, piped=True))
     assert piped.live and piped.writer_prints
 
 
@@ -76,11 +76,11 @@ def test_streams_are_asked_what_they_are(
     one, other = terminals
     reader, writer = os.pipe()
     with os.fdopen(writer, "w") as pipe, (tmp_path / "out").open("w") as file:
-        assert not choose_for_streams(stdout=one, stderr=one).writer_prints
-        assert choose_for_streams(stdout=one, stderr=other).writer_prints
-        assert not choose_for_streams(stdout=pipe, stderr=one).view_prints_finals
-        assert choose_for_streams(stdout=file, stderr=one).view_prints_finals
-        assert choose_for_streams(stdout=pipe, stderr=pipe) == PLAIN
-        assert choose_for_streams(stdout=one, stderr=file) == PLAIN
+        assert not route_streams(stdout=one, stderr=one).writer_prints
+        assert route_streams(stdout=one, stderr=other).writer_prints
+        assert not route_streams(stdout=pipe, stderr=one).view_prints_finals
+        assert route_streams(stdout=file, stderr=one).view_prints_finals
+        assert route_streams(stdout=pipe, stderr=pipe) == PLAIN
+        assert route_streams(stdout=one, stderr=file) == PLAIN
     os.close(reader)
-    assert choose_for_streams(stdout=file, stderr=file) == PLAIN  # closed: no terminal
+    assert route_streams(stdout=file, stderr=file) == PLAIN  # closed: no terminal

@@ -13,12 +13,12 @@ from typing import Callable, Optional, Protocol, TextIO
 
 from streamer.cli.commands.machine.config import config_folder
 from streamer.dictation import (
-    Dictation,
     DictationFormatter,
+    EventRewriter,
     PlainFormatter,
-    Typing,
+    Typist,
     create_number_writer,
-    find_typist,
+    find_virtual_keyboard,
     load_commands,
 )
 from streamer.errors import UsageError
@@ -116,9 +116,9 @@ class Outputs:
         options.check()
         self._edits_written = options.dictation
         self._dictation = _dictation(options)
-        typist = find_typist() if options.type else None
+        keyboard = find_virtual_keyboard() if options.type else None
         self._sinks: list[_Sink] = []
-        self._typing: Optional[Typing] = None
+        self._typist: Optional[Typist] = None
         try:
             if options.output is not None:
                 self._sinks.append(
@@ -145,8 +145,8 @@ class Outputs:
                 )
             if options.on_final is not None:
                 self._sinks.append(CommandPerFinal(options.on_final, warn))
-            if typist is not None:
-                self._typing = Typing(typist, warn)
+            if keyboard is not None:
+                self._typist = Typist(keyboard, warn)
         except BaseException:
             self.close()
             raise
@@ -163,12 +163,12 @@ class Outputs:
             BrokenPipeError: the reader of standard output has left.
             OutputError: the file cannot be written.
         """
-        items: list[Item] = [event] if self._dictation is None else self._dictation.items(event)
+        items: list[Item] = [event] if self._dictation is None else self._dictation.rewrite(event)
         shown: list[Event] = []
         for item in items:
             if isinstance(item, Edit):
-                if self._typing is not None:
-                    self._typing.write(item)
+                if self._typist is not None:
+                    self._typist.write(item)
                 if not self._edits_written:
                     continue
             else:
@@ -180,8 +180,8 @@ class Outputs:
     def close(self) -> None:
         """Finish everything, files first. May be called twice."""
         sinks: list[_Sink] = [*self._sinks]
-        if self._typing is not None:
-            sinks.append(self._typing)
+        if self._typist is not None:
+            sinks.append(self._typist)
         failure: Optional[Exception] = None
         for sink in sinks:
             try:
@@ -198,11 +198,11 @@ class Outputs:
         self.close()
 
 
-def _dictation(options: OutputOptions) -> Optional[Dictation]:
+def _dictation(options: OutputOptions) -> Optional[EventRewriter]:
     """Make what rewrites finals; None where they stay as recognised."""
     if not (options.dictation or options.numbers or options.type):
         return None
     write_numbers = create_number_writer() if options.numbers else None
     if options.dictation:
-        return Dictation(DictationFormatter(load_commands(config_folder()), write_numbers))
-    return Dictation(PlainFormatter(write_numbers), rewrites=options.numbers)
+        return EventRewriter(DictationFormatter(load_commands(config_folder()), write_numbers))
+    return EventRewriter(PlainFormatter(write_numbers), changes_words=options.numbers)

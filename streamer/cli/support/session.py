@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Callable, Optional, TextIO
 
 from streamer.audio.native_stderr import native_messages_hidden
 from streamer.cli.support.outputs import Outputs
-from streamer.cli.support.signals import GracefulEnd, drop_standard_output
+from streamer.cli.support.signals import GracefulShutdown, discard_standard_output
 from streamer.errors import OutputError
 from streamer.events import Event, Final, Gap, Notice, Partial
 from streamer.output import standard_output
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from streamer.audio.sources.source import Source
     from streamer.cli.support.options import ResultOptions
-    from streamer.terminal import LiveView, ViewChoice
+    from streamer.terminal import LiveView, Routing
     from streamer.transcriber import Transcriber
 
 
@@ -39,13 +39,13 @@ def data_stream() -> TextIO:
     return standard_output()
 
 
-class Listening:
+class LiveSession:
     """One live stream on a terminal or in a pipe.
 
     Args:
         transcriber: hears.
         results: what comes out where.
-        choice: who prints what.
+        routing: who prints what.
         network_timing: whether the live view says how long the network takes.
 
     Attributes:
@@ -58,12 +58,12 @@ class Listening:
         self,
         transcriber: Transcriber,
         results: ResultOptions,
-        choice: ViewChoice,
+        routing: Routing,
         network_timing: bool = False,
     ) -> None:
         self._transcriber = transcriber
         self._results = results
-        self._choice = choice
+        self._routing = routing
         self._network_timing = network_timing
         self._view: Optional[LiveView] = None
         self.last: Optional[Event] = None
@@ -87,15 +87,15 @@ class Listening:
                 been written.
         """
         transcriber = self._transcriber
-        stream = data_stream() if self._choice.writer_prints else None
+        stream = data_stream() if self._routing.writer_prints else None
         outputs = Outputs(self._results.output_options(), stream, self._warn, inputs)
-        with native_messages_hidden(), GracefulEnd(transcriber.stop):
+        with native_messages_hidden(), GracefulShutdown(transcriber.stop):
             try:
                 with outputs:
                     for event in start(lambda source: self._open(source, opened)):
                         self._take(outputs, event)
             except BrokenPipeError:
-                drop_standard_output()
+                discard_standard_output()
             finally:
                 transcriber.close()
                 if self._view is not None:
@@ -104,7 +104,7 @@ class Listening:
 
     def _open(self, source: Source, opened: str) -> None:
         """The microphone records: say so, or begin to draw."""
-        if not self._choice.live:
+        if not self._routing.live:
             say(f"{opened} {source.name}")
             return
         from streamer.terminal import LiveView, ViewActions, ViewInfo, open_keyboard, stderr_console
@@ -134,7 +134,7 @@ class Listening:
             actions,
             self._results.timestamps,
             keyboard=open_keyboard(),
-            prints_finals=self._choice.view_prints_finals,
+            prints_finals=self._routing.view_prints_finals,
         )
         self._view.start()
 
@@ -154,7 +154,7 @@ class Listening:
     def _undone(self, final: Final) -> None:
         """What was written elsewhere stays there, and that is said."""
         assert self._view is not None
-        if self._results.output is not None or self._choice.writer_prints:
+        if self._results.output is not None or self._routing.writer_prints:
             self._view.say("undone here; what was written elsewhere stays")
 
     def _warn(self, line: str) -> None:

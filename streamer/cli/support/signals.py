@@ -22,7 +22,7 @@ def _graceful() -> dict[str, int]:
     return {name: int(getattr(signal, name)) for name in names if hasattr(signal, name)}
 
 
-class GracefulEnd:
+class GracefulShutdown:
     """Turns the first signal into a request, the second into an end; a context manager.
 
     Used in the main thread, the only one Python lets handle signals.
@@ -38,9 +38,9 @@ class GracefulEnd:
     def __init__(self, stop: Callable[[], None]) -> None:
         self._stop = stop
         self._before: dict[int, Any] = {}
-        self.asked = False
+        self.requested = False
 
-    def __enter__(self) -> GracefulEnd:
+    def __enter__(self) -> GracefulShutdown:
         for number in _graceful().values():
             if signal.getsignal(number) is signal.SIG_IGN:
                 continue  # nohup, or a shell that started this in the background
@@ -59,13 +59,13 @@ class GracefulEnd:
         self._before = {}
 
     def _handle(self, number: int, frame: Optional[FrameType]) -> None:
-        if self.asked:
-            leave_now(_SIGNALLED + number)
-        self.asked = True
+        if self.requested:
+            exit_now(_SIGNALLED + number)
+        self.requested = True
         self._stop()
 
 
-def leave_now(code: int) -> None:
+def exit_now(code: int) -> None:
     """End the process without waiting for anything; finished lines are out already."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
@@ -76,7 +76,7 @@ def leave_now(code: int) -> None:
     os._exit(code)
 
 
-def drop_standard_output() -> None:
+def discard_standard_output() -> None:
     """Put the null device where nobody reads any more, so that nothing complains later."""
     with contextlib.suppress(Exception):
         null = os.open(os.devnull, os.O_WRONLY)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TextIO
 
 from streamer.events import Event, Final
-from streamer.output.clock import clock_ms
 from streamer.output.edit import Edit
 from streamer.output.subtitles.cues import CueMaker
+from streamer.output.timestamps import format_timestamp_ms
 
 
 class SrtWriter:
@@ -24,10 +24,10 @@ class SrtWriter:
             return
         for cue in self._cues.cues(item):
             self._number += 1
-            times = f"{clock_ms(cue.start_ms, ',')} --> {clock_ms(cue.end_ms, ',')}"
+            start, end = (format_timestamp_ms(ms, ",") for ms in (cue.start_ms, cue.end_ms))
             # An arrow in the text would be read as times.
             text = "\n".join(cue.lines).replace("-->", "->")
-            self._stream.write(f"{self._number}\n{times}\n{text}\n\n")
+            self._stream.write(f"{self._number}\n{start} --> {end}\n{text}\n\n")
             self._stream.flush()
 
     def close(self) -> None:

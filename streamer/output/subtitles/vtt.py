@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TextIO
 
 from streamer.events import Event, Final
-from streamer.output.clock import clock_ms
 from streamer.output.edit import Edit
 from streamer.output.subtitles.cues import CueMaker
+from streamer.output.timestamps import format_timestamp_ms
 
 
 class VttWriter:
@@ -23,7 +23,7 @@ class VttWriter:
         if not isinstance(item, Final):
             return
         for cue in self._cues.cues(item):
-            times = f"{clock_ms(cue.start_ms)} --> {clock_ms(cue.end_ms)}"
+            times = f"{format_timestamp_ms(cue.start_ms)} --> {format_timestamp_ms(cue.end_ms)}"
             text = "\n".join(escape(line) for line in cue.lines)
             self._put(f"{times}\n{text}\n\n")
 

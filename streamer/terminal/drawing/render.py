@@ -13,9 +13,9 @@ from rich.style import Style
 from rich.text import Text
 
 from streamer.events import Final, Gap, Notice, Word
-from streamer.terminal.drawing.theme import LOW_CONFIDENCE, Signs, Theme
+from streamer.terminal.drawing.theme import LOW_CONFIDENCE, Glyphs, Theme
 from streamer.terminal.drawing.wrapping import printable, wrap
-from streamer.terminal.view_state import Note, Scrolled, Undone, ViewState
+from streamer.terminal.view_state import Note, ScrollbackItem, Undone, ViewState
 
 #: The keys, in the order of the help.
 KEYS: tuple[tuple[str, str], ...] = (
@@ -48,7 +48,7 @@ def render(state: ViewState, width: int, height: int, theme: Theme) -> Text:
         state: what to draw.
         width: columns of the terminal.
         height: rows of the terminal; the region takes at most ``height - 1``.
-        theme: styles and signs.
+        theme: styles and glyphs.
 
     Returns:
         The rows, separated by line breaks: the partial (or a hint), the help
@@ -84,7 +84,7 @@ def partial_lines(state: ViewState, columns: int, max_rows: int, theme: Theme) -
         return [styled[start:end] for start, end in rows]
     # Room for the ellipsis is made by leaving out the words at the row's beginning.
     cut = rows[-max_rows:]
-    mark = theme.signs.ellipsis
+    mark = theme.glyphs.ellipsis
     start, end = cut[0]
     while start < end and cell_len(text[start:end]) + cell_len(mark) > columns:
         start += 1
@@ -96,13 +96,15 @@ def partial_lines(state: ViewState, columns: int, max_rows: int, theme: Theme) -
     return [first] + [styled[a:b] for a, b in cut[1:]]
 
 
-def scrolled_lines(item: Scrolled, width: int, theme: Theme, timestamps: bool) -> list[Text]:
+def scrollback_lines(
+    item: ScrollbackItem, width: int, theme: Theme, timestamps: bool
+) -> list[Text]:
     """Draw what goes into the scrollback, as many rows as it needs.
 
     Args:
         item: a final, a gap, a warning, a final that was undone, a note.
         width: columns of the terminal.
-        theme: styles and signs.
+        theme: styles and glyphs.
         timestamps: whether a final begins with its time.
     """
     columns = max(width - 1, 8)
@@ -116,19 +118,19 @@ def scrolled_lines(item: Scrolled, width: int, theme: Theme, timestamps: bool) -
     if isinstance(item, Note):
         return _plain(item.text, columns, theme.final) or [Text("")]
     assert isinstance(item, Undone)
-    return _plain(f"{theme.signs.undone} undone: {item.text}", columns, theme.undone)
+    return _plain(f"{theme.glyphs.undone} undone: {item.text}", columns, theme.undone)
 
 
 def status_facts(state: ViewState, theme: Theme) -> list[Fact]:
     """List the facts of the status line, the most wanted first."""
-    stats, info, signs = state.stats, state.info, theme.signs
+    stats, info, glyphs = state.stats, state.info, theme.glyphs
     if state.paused:
-        facts = [Text(f"{signs.pause} paused", theme.loud)]
+        facts = [Text(f"{glyphs.pause} paused", theme.loud)]
     elif stats is not None and stats.speaking:
-        facts = [Text(f"{signs.dot} speech", theme.good)]
+        facts = [Text(f"{glyphs.dot} speech", theme.good)]
     else:
-        facts = [Text(f"{signs.dot} {'silence' if stats else 'starting'}", theme.quiet)]
-    facts.append(Text(clock(state.time), theme.quiet))
+        facts = [Text(f"{glyphs.dot} {'silence' if stats else 'starting'}", theme.quiet)]
+    facts.append(Text(format_time(state.time), theme.quiet))
     if stats is not None:
         facts.append(meter(stats.level_dbfs, stats.peak_dbfs, stats.time < state.clip_until, theme))
     facts.append(
@@ -143,7 +145,7 @@ def status_facts(state: ViewState, theme: Theme) -> list[Fact]:
         facts.append(Text(f"latency p50/p95 {p50:.0f}/{p95:.0f} ms", theme.quiet))
     if stats is not None:
         facts.append(Text(f"RTF {stats.real_time_factor:.3f}", theme.quiet))
-    named = [f"{info.device} {rate(info.rate_hz)}", info.model]
+    named = [f"{info.device} {format_rate(info.rate_hz)}", info.model]
     named += [f"{info.backend} {info.compute_unit}"]
     facts += [Text(printable(fact), theme.quiet) for fact in named if fact.strip()]
     if info.network_timing and stats is not None and stats.chunk_p50_ms is not None:
@@ -161,14 +163,14 @@ def help_facts(theme: Theme) -> list[Fact]:
 
 def meter(level_dbfs: float, peak_dbfs: float, clipped: bool, theme: Theme) -> Fact:
     """Draw a level meter: a bar from -60 dB to full scale, the figure, and the clip mark."""
-    signs = theme.signs
+    glyphs = theme.glyphs
     style = theme.loud if peak_dbfs >= METER_LOUD_DBFS else theme.good
-    bar = bar_of(level_dbfs, signs)
+    bar = meter_bar(level_dbfs, glyphs)
     drawn = Text.assemble(
-        (signs.left, theme.quiet),
+        (glyphs.left, theme.quiet),
         (bar, style),
-        (signs.no_bar * (METER_COLUMNS - len(bar)), theme.quiet),
-        (signs.right, theme.quiet),
+        (glyphs.no_bar * (METER_COLUMNS - len(bar)), theme.quiet),
+        (glyphs.right, theme.quiet),
         (f"{max(level_dbfs, -99.0):4.0f} dB", theme.quiet),
     )
     if clipped:
@@ -176,19 +178,19 @@ def meter(level_dbfs: float, peak_dbfs: float, clipped: bool, theme: Theme) -> F
     return drawn
 
 
-def bar_of(level_dbfs: float, signs: Signs) -> str:
+def meter_bar(level_dbfs: float, glyphs: Glyphs) -> str:
     """Return the filled part of the meter."""
     share = (level_dbfs - METER_FLOOR_DBFS) / -METER_FLOOR_DBFS
-    steps = len(signs.part_bars) + 1
+    steps = len(glyphs.part_bars) + 1
     filled = round(min(max(share, 0.0), 1.0) * METER_COLUMNS * steps)
     whole, part = divmod(filled, steps)
-    return signs.bar * whole + (signs.part_bars[part - 1] if part else "")
+    return glyphs.bar * whole + (glyphs.part_bars[part - 1] if part else "")
 
 
 def pack(facts: Sequence[Fact], columns: int, theme: Theme) -> list[Text]:
     """Set facts one after the other into rows; a fact is broken only if wider than a row."""
     rows: list[Text] = []
-    separator = theme.signs.separator
+    separator = theme.glyphs.separator
     for fact in facts:
         width = cell_len(fact.plain)
         if rows and rows[-1].cell_len + len(separator) + width <= columns:
@@ -199,14 +201,14 @@ def pack(facts: Sequence[Fact], columns: int, theme: Theme) -> list[Text]:
     return rows
 
 
-def clock(seconds: float) -> str:
+def format_time(seconds: float) -> str:
     """Write a time as ``M:SS`` or ``H:MM:SS``."""
     minutes, second = divmod(int(max(seconds, 0.0)), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
 
 
-def rate(rate_hz: int) -> str:
+def format_rate(rate_hz: int) -> str:
     """Write a sampling rate in kHz, as "16 kHz" and "44.1 kHz"."""
     return f"{rate_hz / 1000:g} kHz" if rate_hz else ""
 
@@ -217,7 +219,7 @@ def _final_lines(final: Final, columns: int, theme: Theme, timestamps: bool) -> 
     _mark_unsure(styled, final.words, theme)
     if not timestamps:
         return [styled[start:end] for start, end in wrap(text, columns)]
-    stamp = f"{clock(final.start)} "
+    stamp = f"{format_time(final.start)} "
     indent = " " * len(stamp)
     rows = [styled[start:end] for start, end in wrap(text, max(columns - len(stamp), 8))]
     return [
@@ -256,4 +258,4 @@ def _fit(rows: list[Text], room: int, theme: Theme) -> list[Text]:
         return rows
     if room < 1:
         return []
-    return [*rows[: room - 1], Text(theme.signs.ellipsis, theme.quiet)]
+    return [*rows[: room - 1], Text(theme.glyphs.ellipsis, theme.quiet)]

@@ -1,4 +1,4 @@
-"""The styles and signs of the live view, for light and dark backgrounds and for none known.
+"""The styles and glyphs of the live view, for light and dark backgrounds and for none known.
 
 Text keeps the terminal's own colours, so that it can be read on any background;
 meaning is carried by attributes (dim, bold, underlined) and by words as well as
@@ -18,7 +18,7 @@ LOW_CONFIDENCE = 0.5
 
 
 @dataclass(frozen=True)
-class Signs:
+class Glyphs:
     """The characters that are drawn besides the words."""
 
     ellipsis: str
@@ -33,8 +33,8 @@ class Signs:
     undone: str
 
 
-#: Signs for terminals that take UTF-8. Each is one column wide.
-UNICODE = Signs(
+#: Glyphs for terminals that take UTF-8. Each is one column wide.
+UNICODE = Glyphs(
     ellipsis="…",
     dot="●",
     pause="‖",
@@ -47,8 +47,8 @@ UNICODE = Signs(
     undone="↶",
 )
 
-#: Signs for all others.
-ASCII = Signs(
+#: Glyphs for all others.
+ASCII = Glyphs(
     ellipsis="...",
     dot="*",
     pause="||",
@@ -79,7 +79,7 @@ class Theme:
         bad: lost samples, clipping.
         warning: what a warning says.
         key: a key in the help.
-        signs: the characters that are drawn.
+        glyphs: the characters that are drawn.
     """
 
     stable: Style
@@ -94,7 +94,7 @@ class Theme:
     bad: Style
     warning: Style
     key: Style
-    signs: Signs = UNICODE
+    glyphs: Glyphs = UNICODE
 
 
 #: For a background nobody told us about: only colours that can be read on both.
@@ -150,10 +150,10 @@ def choose_theme(encoding: str, name: str | None = None) -> Theme:
     """Return the theme for a terminal.
 
     Args:
-        encoding: of the stream to the terminal; signs are ASCII unless it is a UTF.
+        encoding: of the stream to the terminal; glyphs are ASCII unless it is a UTF.
         name: one of `THEMES`; None asks the environment.
     """
     theme = THEMES[name if name is not None else background()]
     if encoding.lower().replace("_", "-").startswith("utf"):
         return theme
-    return replace(theme, signs=ASCII)
+    return replace(theme, glyphs=ASCII)

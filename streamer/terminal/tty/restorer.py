@@ -27,7 +27,7 @@ printf '\\r\\033[J\\033[?25h' >&2
 """
 
 
-class Guardian:
+class TtyRestorer:
     """Watches over one terminal until `dismiss`.
 
     Args:

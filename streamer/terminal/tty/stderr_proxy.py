@@ -6,7 +6,7 @@ import io
 from typing import Callable, TextIO
 
 
-class ForwardedStderr(io.TextIOBase):
+class StderrProxy(io.TextIOBase):
     """Takes the place of ``sys.stderr``, so that nobody writes into the region.
 
     Args:

@@ -36,14 +36,14 @@ def demo(
 ) -> None:
     """Play a recording as if it were spoken into the microphone; figures follow."""
     from streamer.audio.sources.factory import make_source
-    from streamer.cli.support.session import Listening
-    from streamer.terminal.routing import choose_for_streams
+    from streamer.cli.support.session import LiveSession
+    from streamer.terminal.routing import route_streams
 
     path = file or sample_path()
     source = make_source(path, True, 0, 0)
-    choice = choose_for_streams(results.stream_format, results.stdout)
-    with engine.transcriber(partials=results.wants_partials(choice.live)) as transcriber:
-        listening = Listening(transcriber, results, choice, network_timing=True)
+    routing = route_streams(results.stream_format, results.stdout)
+    with engine.transcriber(partials=results.wants_partials(routing.live)) as transcriber:
+        listening = LiveSession(transcriber, results, routing, network_timing=True)
         listening.run(lambda on_open: transcriber.run(source, on_open), "playing:", [path])
         print_table(figures(listening.last, transcriber.about, listening.on_screen_ms))
 

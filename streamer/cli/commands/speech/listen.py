@@ -19,15 +19,15 @@ def listen(
     ] = None,
 ) -> None:
     """Transcribe the microphone until Ctrl-C."""
-    from streamer.cli.support.session import Listening
-    from streamer.terminal.routing import choose_for_streams
+    from streamer.cli.support.session import LiveSession
+    from streamer.terminal.routing import route_streams
 
-    choice = choose_for_streams(results.stream_format, results.stdout)
+    routing = route_streams(results.stream_format, results.stdout)
     transcriber = engine.transcriber(
-        device=device, partials=results.wants_partials(choice.live), hints=results.hints()
+        device=device, partials=results.wants_partials(routing.live), hints=results.hints()
     )
     with transcriber:
-        Listening(transcriber, results, choice).run(transcriber.listen, "listening:")
+        LiveSession(transcriber, results, routing).run(transcriber.listen, "listening:")
 
 
 def register(app: typer.Typer) -> None:

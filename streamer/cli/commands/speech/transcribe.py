@@ -15,8 +15,8 @@ from streamer.errors import AudioError, UsageError
 
 if TYPE_CHECKING:
     from streamer.cli.support.outputs import Outputs
-    from streamer.cli.support.progress import Progress
-    from streamer.terminal import ViewChoice
+    from streamer.cli.support.progress_bar import ProgressBar
+    from streamer.terminal import Routing
     from streamer.transcriber import Transcriber
 
 STANDARD_INPUT = "-"
@@ -48,25 +48,25 @@ def transcribe(
 ) -> None:
     """Transcribe recordings, or what comes through a pipe (raw s16le, or WAV)."""
     files = _expand(inputs)
-    choice: Optional[ViewChoice] = None
+    routing: Optional[Routing] = None
     if realtime or files == [STANDARD_INPUT]:
-        from streamer.terminal.routing import choose_for_streams
+        from streamer.terminal.routing import route_streams
 
         if realtime and output_dir is not None:
             raise UsageError("--realtime and --output-dir do not go together", "leave one out")
-        choice = choose_for_streams(results.stream_format, results.stdout)
+        routing = route_streams(results.stream_format, results.stdout)
         # What comes through a pipe may be spoken just now. Where nothing is written but
         # to the screen it is followed there; data never depend on a terminal.
-        written = choice.writer_prints or results.output is not None or output_dir is not None
-        if not realtime and (written or not choice.live):
-            choice = None
-    shown = choice is not None and choice.live
+        written = routing.writer_prints or results.output is not None or output_dir is not None
+        if not realtime and (written or not routing.live):
+            routing = None
+    shown = routing is not None and routing.live
     transcriber = engine.transcriber(
         one_utterance=one_shot, partials=results.wants_partials(shown), hints=results.hints()
     )
     with transcriber:
-        if choice is not None:
-            _follow(transcriber, files, results, choice, realtime, rate, channels)
+        if routing is not None:
+            _follow(transcriber, files, results, routing, realtime, rate, channels)
         else:
             _Batch(transcriber, files, results, output_dir, rate, channels).run()
 
@@ -94,21 +94,21 @@ def _follow(
     transcriber: Transcriber,
     files: Sequence[str],
     results: ResultOptions,
-    choice: ViewChoice,
+    routing: Routing,
     realtime: bool,
     rate: int,
     channels: int,
 ) -> None:
     """One recording or pipe as a microphone would bring it, with the live view on a terminal."""
     from streamer.audio.sources.factory import make_source
-    from streamer.cli.support.session import Listening
+    from streamer.cli.support.session import LiveSession
 
     if len(files) > 1:
         raise UsageError("--realtime plays one recording", "give one file")
     source = make_source(files[0], realtime, rate, channels)
     opened = "playing:" if realtime else "listening:"
-    Listening(transcriber, results, choice).run(
-        lambda on_open: transcriber.run(source, on_open, stats=choice.live or None),
+    LiveSession(transcriber, results, routing).run(
+        lambda on_open: transcriber.run(source, on_open, stats=routing.live or None),
         opened,
         _paths(files),
     )
@@ -163,24 +163,24 @@ class _Batch:
             typer.Exit: with code 1, where recordings were bad.
         """
         from streamer.audio.native_stderr import native_messages_hidden
-        from streamer.cli.support.progress import Progress
+        from streamer.cli.support.progress_bar import ProgressBar
         from streamer.cli.support.session import data_stream
-        from streamer.cli.support.signals import GracefulEnd, drop_standard_output
+        from streamer.cli.support.signals import GracefulShutdown, discard_standard_output
 
         targets = self._targets()
-        with native_messages_hidden(), GracefulEnd(self._transcriber.stop) as end:
+        with native_messages_hidden(), GracefulShutdown(self._transcriber.stop) as shutdown:
             try:
                 with ExitStack() as stack:
-                    progress = stack.enter_context(Progress(len(self._files)))
+                    progress = stack.enter_context(ProgressBar(len(self._files)))
                     common = None
                     if self._folder is None:
                         common = stack.enter_context(self._outputs(data_stream(), None))
                     for name, target in zip(self._files, targets):
-                        if end.asked:
+                        if shutdown.requested:
                             break
                         self._one(name, target, common, progress)
             except BrokenPipeError:
-                drop_standard_output()
+                discard_standard_output()
         if self._bad:
             raise typer.Exit(1)
 
@@ -214,7 +214,7 @@ class _Batch:
         )
 
     def _one(
-        self, name: str, target: Optional[Path], common: Optional[Outputs], progress: Progress
+        self, name: str, target: Optional[Path], common: Optional[Outputs], progress: ProgressBar
     ) -> None:
         """Transcribe one; what is wrong with it is said and remembered."""
         from streamer.audio.sources.factory import make_source

@@ -11,8 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Optional
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as RichProgress
-    from rich.progress import TaskID
+    from rich.progress import Progress, TaskID
 
     from streamer.audio.sources.source import Source
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 LONG_S = 20.0
 
 
-class Progress:
+class ProgressBar:
     """Shows how far a recording is; nothing at all where standard error is no terminal.
 
     Args:
@@ -30,11 +29,11 @@ class Progress:
     def __init__(self, files: int) -> None:
         self._files = files
         self._number = 0
-        self._bar: Optional[RichProgress] = None
+        self._bar: Optional[Progress] = None
         self._task: Optional[TaskID] = None
         self._lock = threading.Lock()
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> ProgressBar:
         return self
 
     def __exit__(
@@ -51,11 +50,16 @@ class Progress:
         if source.seconds is None or source.seconds < LONG_S or not _draws():
             return
         from rich.console import Console
-        from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as RichProgress
+        from rich.progress import (
+            BarColumn,
+            Progress,
+            TaskProgressColumn,
+            TextColumn,
+            TimeRemainingColumn,
+        )
 
         count = f"{self._number}/{self._files} " if self._files > 1 else ""
-        self._bar = RichProgress(
+        self._bar = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             TaskProgressColumn(),

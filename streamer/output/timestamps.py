@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 
-def clock(seconds: float, point: str = ".") -> str:
+def format_timestamp(seconds: float, point: str = ".") -> str:
     """Write a time as ``HH:MM:SS.mmm``.
 
     Args:
         seconds: since the stream began; less than nothing counts as nothing.
         point: between seconds and milliseconds: WebVTT has ".", SubRip ",".
     """
-    return clock_ms(round(max(seconds, 0.0) * 1000), point)
+    return format_timestamp_ms(round(max(seconds, 0.0) * 1000), point)
 
 
-def clock_ms(milliseconds: int, point: str = ".") -> str:
+def format_timestamp_ms(milliseconds: int, point: str = ".") -> str:
     """Write a time in whole milliseconds as ``HH:MM:SS.mmm``."""
     seconds, thousandths = divmod(milliseconds, 1000)
     minutes, seconds = divmod(seconds, 60)

@@ -1,0 +1,249 @@
+"""``--type``: what is said goes to the focused window, by the system's own tools.
+
+The text reaches a tool on its standard input, or where a tool has none for it,
+after an argument that cannot be taken for an option; there is no shell. So
+nothing that is said can become a command of this machine. It does become keys
+in the focused window: "new line" presses Return there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Callable, Protocol
+
+from streamer.errors import OutputError
+
+#: No tool takes longer for one utterance unless it hangs.
+_TOOL_LIMIT_S = 60.0
+#: Between two keys: some programs lose keys that come faster.
+_KEY_DELAY_MS = 4
+#: Linux's key code of the backspace key, which ydotool wants as a number.
+_KEY_BACKSPACE = 14
+
+#: Runs a tool: its arguments, and what it reads on standard input.
+Runner = Callable[[Sequence[str], str], None]
+
+
+class VirtualKeyboard(Protocol):
+    """Presses keys in the focused window."""
+
+    name: str
+
+    def type_text(self, text: str) -> None:
+        """Type a text; a line break is the Return key.
+
+        Raises:
+            OutputError: the keys could not be sent.
+        """
+
+    def backspace(self, times: int) -> None:
+        """Press the backspace key that many times.
+
+        Raises:
+            OutputError: the keys could not be sent.
+        """
+
+
+def run_tool(arguments: Sequence[str], standard_input: str) -> None:
+    """Run a tool and wait for it.
+
+    Raises:
+        OutputError: it cannot be run, fails or hangs.
+    """
+    name = arguments[0]
+    try:
+        done = subprocess.run(
+            list(arguments),
+            input=standard_input.encode("utf-8"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            timeout=_TOOL_LIMIT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise OutputError(f"{name} cannot type ({error})", f"try {name} by hand") from error
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        why = said[-1] if said else f"exit code {done.returncode}"
+        raise OutputError(f"{name} cannot type ({why})", f"try {name} by hand")
+
+
+class Xdotool:
+    """X11."""
+
+    name = "xdotool"
+
+    def __init__(self, run: Runner = run_tool) -> None:
+        self._run = run
+
+    def type_text(self, text: str) -> None:
+        """Type a text."""
+        delay = str(_KEY_DELAY_MS)
+        self._run(["xdotool", "type", "--clearmodifiers", "--delay", delay, "--file", "-"], text)
+
+    def backspace(self, times: int) -> None:
+        """Press the backspace key."""
+        delay = str(_KEY_DELAY_MS)
+        for count in _portions(times):
+            keys = ["BackSpace"] * count
+            self._run(["xdotool", "key", "--clearmodifiers", "--delay", delay, *keys], "")
+
+
+class Wtype:
+    """Wayland, where the compositor knows the virtual keyboard protocol."""
+
+    name = "wtype"
+
+    def __init__(self, run: Runner = run_tool) -> None:
+        self._run = run
+
+    def type_text(self, text: str) -> None:
+        """Type a text."""
+        self._run(["wtype", "--", text], "")  # everything after -- is text
+
+    def backspace(self, times: int) -> None:
+        """Press the backspace key."""
+        for count in _portions(times):
+            keys = [argument for _ in range(count) for argument in ("-k", "BackSpace")]
+            self._run(["wtype", *keys], "")
+
+
+class Ydotool:
+    """Wayland or X11 through the kernel's virtual input device."""
+
+    name = "ydotool"
+
+    def __init__(self, run: Runner = run_tool) -> None:
+        self._run = run
+
+    def type_text(self, text: str) -> None:
+        """Type a text."""
+        self._run(["ydotool", "type", "--file", "-"], text)
+
+    def backspace(self, times: int) -> None:
+        """Press the backspace key."""
+        for count in _portions(times):
+            press = [f"{_KEY_BACKSPACE}:1", f"{_KEY_BACKSPACE}:0"]
+            self._run(["ydotool", "key", *(press * count)], "")
+
+
+class SystemEvents:
+    """macOS, through AppleScript."""
+
+    name = "System Events"
+
+    #: Text comes as the second argument: the first ends osascript's own options.
+    _TYPE = (
+        "on run argv",
+        'tell application "System Events" to keystroke (item 2 of argv)',
+        "end run",
+    )
+    _RETURN_KEY, _BACKSPACE_KEY = 36, 51
+
+    def __init__(self, run: Runner = run_tool) -> None:
+        self._run = run
+
+    def type_text(self, text: str) -> None:
+        """Type a text; keystroke takes no line breaks, those are keys of their own."""
+        for number, line in enumerate(text.split("\n")):
+            if number:
+                self._press(self._RETURN_KEY, 1)
+            if line:
+                self._run([*self._script(self._TYPE), "text", line], "")
+
+    def backspace(self, times: int) -> None:
+        """Press the backspace key."""
+        self._press(self._BACKSPACE_KEY, times)
+
+    def _press(self, key: int, times: int) -> None:
+        lines = (
+            'tell application "System Events"',
+            f"repeat {times} times",
+            f"key code {key}",
+            "end repeat",
+            "end tell",
+        )
+        self._run(self._script(lines), "")
+
+    def _script(self, lines: Sequence[str]) -> list[str]:
+        return ["osascript", *(part for line in lines for part in ("-e", line))]
+
+
+class Pynput:
+    """macOS and Windows, through the library pynput (extra ``type``)."""
+
+    name = "pynput"
+
+    def __init__(self) -> None:
+        from pynput import keyboard
+
+        self._keys = keyboard.Key
+        self._keyboard = keyboard.Controller()
+
+    def type_text(self, text: str) -> None:
+        """Type a text."""
+        self._keyboard.type(text)
+
+    def backspace(self, times: int) -> None:
+        """Press the backspace key."""
+        for _ in range(times):
+            self._keyboard.tap(self._keys.backspace)
+
+
+def find_virtual_keyboard(
+    platform: str = sys.platform,
+    environment: Mapping[str, str] | None = None,
+    which: Callable[[str], str | None] = shutil.which,
+) -> VirtualKeyboard:
+    """Return what can type in this session.
+
+    Args:
+        platform: as `sys.platform` names it.
+        environment: variables that tell X11 from Wayland; None for the process's own.
+        which: finds a program.
+
+    Raises:
+        OutputError: the tool is missing, with the command that installs it, or
+            there is no window to type into.
+    """
+    environment = os.environ if environment is None else environment
+    if platform in ("darwin", "win32"):
+        return _find_with_pynput(platform)
+    if environment.get("WAYLAND_DISPLAY"):
+        if which("wtype"):
+            return Wtype()
+        if which("ydotool"):
+            return Ydotool()
+        raise OutputError(
+            "--type needs wtype or ydotool under Wayland",
+            "install one: sudo apt install wtype (on GNOME: ydotool, and start ydotoold)",
+        )
+    if environment.get("DISPLAY"):
+        if which("xdotool"):
+            return Xdotool()
+        raise OutputError("--type needs xdotool under X11", "install it: sudo apt install xdotool")
+    raise OutputError(
+        "--type finds no window to type into (neither DISPLAY nor WAYLAND_DISPLAY is set)",
+        "run it inside a graphical session",
+    )
+
+
+def _find_with_pynput(platform: str) -> VirtualKeyboard:
+    try:
+        return Pynput()
+    except ImportError as error:
+        if platform == "darwin":
+            return SystemEvents()
+        raise OutputError(
+            "--type needs the library pynput on Windows", "install it: pip install pynput"
+        ) from error
+
+
+def _portions(times: int, largest: int = 100) -> list[int]:
+    """Cut a count into portions that fit a command line."""
+    full, rest = divmod(times, largest)
+    return [largest] * full + ([rest] if rest else [])
