@@ -1,6 +1,7 @@
 """The terminal: the live view on standard error, its keys, and who prints what."""
 
-from streamer.terminal.live_view import LiveView, ViewActions, stderr_console
+from streamer.terminal.keys import ViewActions
+from streamer.terminal.live_view import LiveView, stderr_console
 from streamer.terminal.routing import Routing, RoutingOptions, route, route_streams
 from streamer.terminal.saving import save_transcript
 from streamer.terminal.tty.keyboard import open_keyboard

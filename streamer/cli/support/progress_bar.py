@@ -99,9 +99,7 @@ class ProgressBar:
 
 
 def _draws() -> bool:
-    """Whether standard error is a terminal that can move its cursor; FORCE_COLOR says nothing."""
-    try:
-        terminal = os.isatty(sys.stderr.fileno())
-    except (AttributeError, OSError, ValueError):
-        return False
-    return terminal and os.environ.get("TERM", "") not in ("dumb", "unknown")
+    """Return whether standard error is a terminal that can move its cursor."""
+    from streamer.terminal.tty.streams import is_terminal
+
+    return is_terminal(sys.stderr) and os.environ.get("TERM", "") not in ("dumb", "unknown")

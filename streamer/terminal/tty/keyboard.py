@@ -14,6 +14,8 @@ import sys
 import time
 from typing import Protocol, TextIO
 
+from streamer.terminal.tty.streams import is_terminal
+
 #: What arrow keys, function keys and Alt send; none of it is a key of ours.
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|.)?", re.DOTALL)
 
@@ -50,16 +52,12 @@ def open_keyboard(stream: TextIO | None = None) -> Keyboard | None:
         stream: None for standard input.
     """
     stream = stream if stream is not None else sys.stdin
-    try:
-        fd = stream.fileno()
-    except (AttributeError, OSError, ValueError):
-        return None
-    if not os.isatty(fd):
+    if not is_terminal(stream):
         return None
     if sys.platform == "win32":
         return _WindowsKeyboard()
     else:
-        return PosixKeyboard(fd)
+        return PosixKeyboard(stream.fileno())
 
 
 if sys.platform == "win32":
