@@ -94,7 +94,8 @@ def run(arguments: list[str]) -> int:
 def _run(arguments: list[str]) -> int:
     import typer
 
-    from streamer.cli.commands.machine.config import bind_environment, defaults_for
+    from streamer.cli.support.config_file import defaults_for
+    from streamer.cli.support.environment import bind_environment
     from streamer.cli.support.signals import discard_standard_output
 
     try:

@@ -14,14 +14,13 @@ import pytest
 import typer
 
 from streamer.cli.app import build_app
-from streamer.cli.commands.machine.config import (
-    PATH_VARIABLE,
-    bind_environment,
+from streamer.cli.support.config_file import (
     config_path,
     defaults_for,
     load_defaults,
     template,
 )
+from streamer.cli.support.environment import CONFIG_VARIABLE, bind_environment
 from streamer.errors import UsageError
 
 
@@ -37,7 +36,7 @@ def streamer(*arguments: str, file: Path, **environment: str) -> subprocess.Comp
     clean = {k: v for k, v in os.environ.items() if not k.startswith("STREAMER_")}
     return subprocess.run(
         [sys.executable, "-m", "streamer.cli.app", *arguments],
-        env={**clean, PATH_VARIABLE: str(file), **environment},
+        env={**clean, CONFIG_VARIABLE: str(file), **environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -119,8 +118,8 @@ def test_a_file_that_is_no_toml_is_one_error_that_names_the_line(command, tmp_pa
         load_defaults(command, path)
 
 
-def test_a_broken_file_does_not_stop_what_mends_it(command, tmp_path, monkeypatch):
-    monkeypatch.setenv(PATH_VARIABLE, str(tmp_path / "config.toml"))
+def test_a_broken_file_does_not_stop_what_fixes_it(command, tmp_path, monkeypatch):
+    monkeypatch.setenv(CONFIG_VARIABLE, str(tmp_path / "config.toml"))
     (tmp_path / "config.toml").write_text("beam = ")
     assert defaults_for(command, ["config", "--edit"]) == {}
     assert defaults_for(command, ["listen", "--help"]) == {}
@@ -145,7 +144,7 @@ def test_every_option_has_its_own_variable(command):
 
 
 def test_the_file_is_in_the_users_config_folder(monkeypatch):
-    monkeypatch.delenv(PATH_VARIABLE, raising=False)
+    monkeypatch.delenv(CONFIG_VARIABLE, raising=False)
     assert config_path().name == "config.toml"
     assert config_path().parent.name == "streamer"
 
@@ -177,7 +176,7 @@ def test_a_command_line_can_be_asked_about(tmp_path):
 def test_a_wrong_variable_is_one_error(tmp_path):
     done = streamer("config", file=tmp_path / "none", STREAMER_BEAM="many")
     assert done.returncode == 2
-    assert done.stderr.startswith("error: --beam does not take what the environment gives it")
+    assert done.stderr.startswith("error: --beam does not accept its value from the environment")
     assert done.stderr.count("\n") == 1
 
 
@@ -198,7 +197,7 @@ def test_path_init_and_edit(tmp_path, command):
     assert file.read_text() == template(command)
     again = streamer("config", "--init", file=file)
     assert again.returncode == 2
-    assert "is there already" in again.stderr
+    assert "already exists" in again.stderr
     editor = tmp_path / "editor.py"
     editor.write_text("import sys; open(sys.argv[1], 'a').write('\\n[listen]\\nbeam = 0\\n')")
     edited = streamer("config", "--edit", file=file, EDITOR=f"'{sys.executable}' '{editor}'")

@@ -239,7 +239,7 @@ class ResultOptions:
         """
         if not self.dictation:
             return []
-        from streamer.cli.commands.machine.config import config_folder
+        from streamer.cli.support.config_file import config_folder
         from streamer.decoding.user_words import UserWord
         from streamer.dictation import load_commands
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Optional, Protocol, TextIO
 
-from streamer.cli.commands.machine.config import config_folder
+from streamer.cli.support.config_file import config_folder
 from streamer.dictation import (
     DictationFormatter,
     EventRewriter,
