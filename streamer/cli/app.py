@@ -1,6 +1,6 @@
-"""The command line as a whole: the commands, and how errors and endings look from outside.
+"""The command line: its commands, exit codes and error messages.
 
-Typer is imported by `run`, which knows what to do about a Ctrl-C meanwhile.
+Typer is imported by `run`, which handles a Ctrl-C during the import.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Optional
 
+from streamer.cli.support.messages import say_error
 from streamer.errors import StreamerError
 
 if TYPE_CHECKING:
     import typer
 
-#: A module a command, in the order in which help lists them; each has ``register(app)``.
-MODULES = (
+#: Modules of `streamer.cli.commands`, in the order of ``--help``; each has ``register(app)``.
+COMMANDS = (
     "speech.listen",
     "speech.transcribe",
     "speech.demo",
@@ -34,32 +35,36 @@ MODULES = (
     "machine.bench",
 )
 
-#: What ``streamer`` alone does.
+#: The command that ``streamer`` runs without one.
 DEFAULT_COMMAND = "listen"
+
+#: Exit code after Ctrl-C: 128 + SIGINT, as shells expect.
+INTERRUPTED = 130
+
+_HELP = "Turn speech into text in the terminal. Without a command, transcribe the microphone."
 
 
 def build_app() -> typer.Typer:
-    """Make the Typer app of all commands."""
+    """Return the Typer app with all commands."""
     import typer
 
     app = typer.Typer(
         name="streamer",
-        help="Speech becomes text in the terminal. Alone, it listens to the microphone.",
+        help=_HELP,
         no_args_is_help=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
 
-    @app.callback()
+    @app.callback(help=_HELP)
     def root(
         version: Optional[bool] = typer.Option(
-            None, "--version", is_eager=True, callback=_print_version, help="Say which version."
+            None, "--version", is_eager=True, callback=_print_version, help="Print the version."
         ),
-    ) -> None:
-        """Speech becomes text in the terminal. Alone, it listens to the microphone."""
+    ) -> None: ...
 
-    for name in MODULES:
+    for name in COMMANDS:
         importlib.import_module(f"streamer.cli.commands.{name}").register(app)
     return app
 
@@ -75,20 +80,20 @@ def _print_version(wanted: Optional[bool]) -> None:
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> None:
-    """Run the command line and leave with its exit code."""
+    """Run the command line and exit with its exit code."""
     sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line; returns the exit code.
+    """Run the command line and return its exit code.
 
-    What a user can mend ends as one line ``error: what - what to do``, and
-    with code 1, or 2 where the command line itself is at fault.
+    Errors that the user can fix end as one line ``error: what - what to do``,
+    with code 1, or 2 if the command line itself is wrong.
     """
     try:
         return _run(arguments)
-    except KeyboardInterrupt:  # before, or after, there was anything to bring to an end
-        return 130
+    except KeyboardInterrupt:  # before or after there is anything to shut down
+        return INTERRUPTED
 
 
 def _run(arguments: list[str]) -> int:
@@ -109,28 +114,28 @@ def _run(arguments: list[str]) -> int:
         _flush()
         return code if isinstance(code, int) else 0
     except StreamerError as error:
-        _say_error(str(error))
+        say_error(str(error))
         return error.exit_code
     except BrokenPipeError:
         discard_standard_output()
         return 0
     except OSError as error:
-        _say_error(f"{error.strerror or error} - see whether there is room, and permission")
+        say_error(f"{error.strerror or error} - check free space and permissions")
         return 1
     except Exception as error:
         return _click_error(error)
 
 
 def _flush() -> None:
-    """Write what is buffered now, where an error can still be told."""
+    """Write what is buffered while errors can still be reported."""
     if sys.stdout is not None:
         sys.stdout.flush()
 
 
 def command_first(command: Any, arguments: Sequence[str]) -> list[str]:
-    """Bring the command to the front, so that shared options may stand before it.
+    """Move the command to the front, so that shared options may precede it.
 
-    Without one, the default command is put there: ``streamer --beam 10`` listens.
+    Without a command, `DEFAULT_COMMAND` is inserted: ``streamer --beam 10`` listens.
     """
     commands = command.commands
     takes_value = {
@@ -150,9 +155,9 @@ def command_first(command: Any, arguments: Sequence[str]) -> list[str]:
         if argument in root and position == 0:
             return list(arguments)
         if not argument.startswith("-"):
-            return list(arguments[position:])  # no such command: Click says so, and what is close
+            return list(arguments[position:])  # unknown: Click reports it with suggestions
         if argument.partition("=")[0] not in takes_value:
-            break  # no such option: the default command says so
+            break  # unknown option: the default command reports it
         position += 1
         if takes_value.get(argument):
             position += 1
@@ -160,32 +165,21 @@ def command_first(command: Any, arguments: Sequence[str]) -> list[str]:
 
 
 def _click_error(error: Exception) -> int:
-    """Say what is wrong with a command line.
+    """Report an invalid command line and return the exit code.
 
-    Typer brings Click's exceptions from its own copy or from the public one,
-    depending on its version: they are known by what they can do.
+    Depending on its version, Typer raises exceptions of its own copy of Click or
+    of the public one, so they are recognised by what they can do.
     """
-    name = type(error).__name__
-    if name == "Abort":
-        return 130
+    if type(error).__name__ == "Abort":
+        return INTERRUPTED
     format_message = getattr(error, "format_message", None)
     if format_message is None:
         raise error
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "streamer"
     what = " ".join(str(format_message()).split()).rstrip(".")
-    _say_error(f"{what[:1].lower()}{what[1:]} - see: {path} --help")
+    say_error(f"{what[:1].lower()}{what[1:]} - see: {path} --help")
     return int(getattr(error, "exit_code", 1))
-
-
-def _say_error(message: str) -> None:
-    if sys.stderr is None:
-        return
-    line = " ".join(message.split())
-    try:
-        print(f"error: {line}", file=sys.stderr, flush=True)
-    except UnicodeEncodeError:  # a terminal that knows ASCII only
-        print(f"error: {line.encode('ascii', 'backslashreplace').decode()}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What ``make run`` does: listen or, where there is no microphone, play the sample."""
+"""``make run``: listen, or transcribe the bundled sample if there is no microphone."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from streamer.errors import DeviceError
 
 
 def main() -> None:
-    """Listen to the default microphone; without one say so and transcribe the sample."""
+    """Transcribe the default microphone; without one, say why and transcribe the sample."""
     from streamer.audio.devices import input_devices
     from streamer.cli.app import main as streamer
 
     try:
-        devices = input_devices()
-        reason = "" if devices else "no microphone found"
+        reason = "" if input_devices() else "no microphone found"
     except DeviceError as error:
         reason = str(error)
     if reason:
-        print(f"{reason}; here is the bundled sample instead:", file=sys.stderr)
+        print(f"{reason}; transcribing the bundled sample instead:", file=sys.stderr)
         sys.argv[1:] = ["demo"]
     streamer()
 
