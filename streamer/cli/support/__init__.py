@@ -1,1 +1,1 @@
-"""What commands share: options, outputs, signals, progress."""
+"""Code shared by the commands: options, settings, outputs, signals, messages."""

@@ -1,4 +1,4 @@
-"""How much memory this process holds."""
+"""Memory use of this process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Optional
 
 
 def peak_memory_mb() -> Optional[float]:
-    """The most this process ever held in memory, in millions of bytes; None where unknown."""
+    """Return the peak resident memory in megabytes (10^6 bytes); None if unknown."""
     status = Path("/proc/self/status")
     if status.is_file():
         for line in status.read_text().splitlines():

@@ -6,7 +6,7 @@ A command asks for a group of them by the type of a parameter::
     def listen(engine: EngineOptions, results: ResultOptions) -> None: ...
 
 Every option can also be set in the environment (``STREAMER_<NAME>``) and in
-the config file; see `streamer.cli.commands.machine.config`.
+the config file; see `streamer.cli.support.environment` and `config_file`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class DecoderKind(str, Enum):
-    """Decoders by the names that ``--decoder`` takes: `streamer.decoding.KINDS`."""
+    """Values of ``--decoder``: `streamer.decoding.KINDS`."""
 
     AUTO = "auto"
     BEAM = "beam"
@@ -41,7 +41,7 @@ class DecoderKind(str, Enum):
 
 
 class Format(str, Enum):
-    """Formats by the names that ``--format`` takes: `streamer.output.FORMATS`."""
+    """Values of ``--format``: `streamer.output.FORMATS`."""
 
     TEXT = "text"
     JSONL = "jsonl"
@@ -56,47 +56,56 @@ _RESULTS = "Results"
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """Which model, how it is run, and where utterances end."""
+    """Options for the model, the decoder and the ends of utterances."""
 
     model: Annotated[
         str,
         typer.Option(
-            metavar="NAME|FOLDER", help="Model, or the folder of one.", rich_help_panel=_MODEL
+            metavar="NAME|FOLDER",
+            help="Model to use: a name or the folder of a bundle.",
+            rich_help_panel=_MODEL,
         ),
     ] = "english"
     backend: Annotated[
         str,
-        typer.Option(help="auto, coreml, onnx or numpy.", rich_help_panel=_MODEL),
+        typer.Option(
+            help="Backend to run it on: auto, coreml, onnx or numpy.", rich_help_panel=_MODEL
+        ),
     ] = "auto"
     compute_units: Annotated[
         Optional[str],
         typer.Option(
-            help="Core ML: CPU_AND_NE (default), CPU_AND_GPU, CPU_ONLY or ALL.",
+            help="Core ML compute units: CPU_AND_NE (default), CPU_AND_GPU, CPU_ONLY or ALL.",
             rich_help_panel=_MODEL,
         ),
     ] = None
     decoder: Annotated[
         DecoderKind,
-        typer.Option(help="What makes words of letters.", rich_help_panel=_MODEL),
+        typer.Option(help="Decoder to use.", rich_help_panel=_MODEL),
     ] = DecoderKind.AUTO
     beam: Annotated[
         Optional[int],
         typer.Option(
-            min=1, metavar="N", help="Hypotheses the decoder keeps.", rich_help_panel=_MODEL
+            min=1,
+            metavar="N",
+            help="Beam width: hypotheses the decoder keeps.",
+            rich_help_panel=_MODEL,
         ),
     ] = None
     word: Annotated[
         Optional[list[str]],
         typer.Option(
             metavar="WORD[=WEIGHT]",
-            help="A word to add or to make likelier; again for more.",
+            help="Add a word or make it likelier; may be repeated.",
             rich_help_panel=_MODEL,
         ),
     ] = None
     words: Annotated[
         Optional[Path],
         typer.Option(
-            metavar="FILE", help="A file of such words, one a line.", rich_help_panel=_MODEL
+            metavar="FILE",
+            help="Read such words from a file, one per line.",
+            rich_help_panel=_MODEL,
         ),
     ] = None
     silence: Annotated[
@@ -104,7 +113,7 @@ class EngineOptions:
         typer.Option(
             min=0.1,
             metavar="SECONDS",
-            help="Silence after words that ends an utterance.",
+            help="End an utterance after this much silence.",
             rich_help_panel=_UTTERANCES,
         ),
     ] = defaults.SILENCE_AFTER_WORDS_S
@@ -113,16 +122,16 @@ class EngineOptions:
         typer.Option(
             min=2.0,
             metavar="SECONDS",
-            help="Longest utterance; speech without a pause is cut between words.",
+            help="Longest utterance; longer speech is cut between words.",
             rich_help_panel=_UTTERANCES,
         ),
     ] = defaults.LONGEST_UTTERANCE_S
 
     def transcriber(self, **more: Any) -> Transcriber:
-        """Make a transcriber; ``more`` are further arguments of it.
+        """Return a transcriber; ``more`` are further arguments for it.
 
         Raises:
-            UsageError: values that make no sense.
+            UsageError: a value is not valid.
         """
         from streamer.transcriber import Transcriber
 
@@ -139,10 +148,10 @@ class EngineOptions:
         )
 
     def choice(self) -> ModelChoice:
-        """Which model, and how it is run.
+        """Return the model, backend and decoder to load.
 
         Raises:
-            UsageError: user words that are none.
+            UsageError: a user word is not valid.
         """
         from streamer.engine.model_loader import ModelChoice
 
@@ -156,7 +165,7 @@ class EngineOptions:
         )
 
     def endpoints(self) -> EndpointSettings:
-        """Where utterances begin and end."""
+        """Return where utterances begin and end."""
         from streamer.endpointing.settings import EndpointSettings
 
         rules = defaults.make_rules(
@@ -176,23 +185,23 @@ class EngineOptions:
 
 @dataclass(frozen=True)
 class ResultOptions:
-    """What comes out, in which form and where."""
+    """Options for the results: format, destination, dictation."""
 
     format: Annotated[
         Optional[Format],
-        typer.Option(help="Text if not given.", rich_help_panel=_RESULTS),
+        typer.Option(help="Output format; text by default.", rich_help_panel=_RESULTS),
     ] = None
     partials: Annotated[
         Optional[bool],
         typer.Option(
             "--partials/--no-partials",
-            help="Also what is still being said.",
+            help="Also write words that may still change.",
             rich_help_panel=_RESULTS,
             show_default=False,
         ),
     ] = None
     timestamps: Annotated[
-        bool, typer.Option(help="Text says when each line was said.", rich_help_panel=_RESULTS)
+        bool, typer.Option(help="Start each line of text with its time.", rich_help_panel=_RESULTS)
     ] = False
     output: Annotated[
         Optional[Path],
@@ -200,30 +209,36 @@ class ResultOptions:
             "--output",
             "-o",
             metavar="FILE",
-            help="Also into a file, each line as soon as it is final.",
+            help="Also write to a file, each line once it is final.",
             rich_help_panel=_RESULTS,
         ),
     ] = None
     stdout: Annotated[
-        bool, typer.Option("--stdout", help="Plain lines, no live view.", rich_help_panel=_RESULTS)
+        bool,
+        typer.Option(
+            "--stdout", help="Print plain lines instead of the live view.", rich_help_panel=_RESULTS
+        ),
     ] = False
     on_final: Annotated[
         Optional[str],
         typer.Option(
             metavar="COMMAND",
-            help="Run for each final, its text on standard input.",
+            help="Run a command for each final, with its text on standard input.",
             rich_help_panel=_RESULTS,
         ),
     ] = None
     dictation: Annotated[
-        bool, typer.Option("--dictation", help="Obey spoken commands.", rich_help_panel=_RESULTS)
+        bool,
+        typer.Option("--dictation", help="Carry out spoken commands.", rich_help_panel=_RESULTS),
     ] = False
     numbers: Annotated[
-        bool, typer.Option("--numbers", help="Numbers as digits.", rich_help_panel=_RESULTS)
+        bool, typer.Option("--numbers", help="Write numbers as digits.", rich_help_panel=_RESULTS)
     ] = False
     type: Annotated[
         bool,
-        typer.Option("--type", help="Type into the focused window.", rich_help_panel=_RESULTS),
+        typer.Option(
+            "--type", help="Type the text into the focused window.", rich_help_panel=_RESULTS
+        ),
     ] = False
 
     @property
@@ -232,10 +247,10 @@ class ResultOptions:
         return Format.TEXT.value if self.format is None else self.format.value
 
     def hints(self) -> list[UserWord]:
-        """Words that the decoder should expect: those of the spoken commands.
+        """Return words for the decoder to expect: those of the spoken commands.
 
         Raises:
-            UsageError: the user's table of commands is not valid.
+            UsageError: the user's command table is not valid.
         """
         if not self.dictation:
             return []
@@ -247,11 +262,11 @@ class ResultOptions:
         return [UserWord(word, weight) for word, weight in weights.items()]
 
     def wants_partials(self, live_view: bool) -> bool:
-        """Whether anybody looks at utterances that are still being said."""
+        """Return whether any output shows partials."""
         return live_view or bool(self.partials) or self.stream_format == "jsonl"
 
     def output_options(self) -> OutputOptions:
-        """The same for what joins the outputs."""
+        """Return the options of `Outputs`."""
         from streamer.cli.support.outputs import OutputOptions
 
         names = {field.name for field in dataclasses.fields(OutputOptions)}
@@ -264,9 +279,9 @@ _GROUPS = (EngineOptions, ResultOptions)
 
 
 def with_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Spread parameters that are groups of options out into the options themselves.
+    """Replace parameters that are groups of options by the options themselves.
 
-    Typer reads options off a function's signature; this writes one.
+    Typer reads options from a function's signature; this generates one.
     """
     hints = get_type_hints(function, include_extras=True)
     parameters: list[inspect.Parameter] = []
@@ -298,7 +313,7 @@ def with_options(function: Callable[..., None]) -> Callable[..., None]:
         }
         function(**values, **given)
 
-    # What inspect and typing find; the function below must not shine through.
+    # What inspect and typing see must be the new signature, not the wrapped function.
     del command.__wrapped__  # type: ignore[attr-defined]
     positional = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
     command.__signature__ = inspect.Signature(positional)  # type: ignore[attr-defined]

@@ -1,7 +1,7 @@
-"""Joins what comes out of a transcriber with everything that wants it.
+"""Distribution of events to all outputs.
 
-One place for ``--format``, ``--output``, ``--on-final``, ``--dictation`` and
-``--type``, so that listening and transcribing do the same with them.
+The one place for ``--format``, ``--output``, ``--on-final``, ``--dictation`` and
+``--type``, so that all commands treat them alike.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Optional, Protocol, TextIO
+from typing import Callable, Optional, TextIO
 
 from streamer.cli.support.config_file import config_folder
 from streamer.dictation import (
@@ -30,21 +30,22 @@ from streamer.output import (
     Edit,
     Item,
     OutputFile,
+    Writer,
     create_writer,
 )
 
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """What the command line says about results.
+    """Options for the results.
 
     Attributes:
-        format: one of `FORMATS`; None lets the suffix of ``output`` decide,
-            else it is text.
-        partials: None leaves it to the format.
-        timestamps: whether lines of text say when.
+        format: one of `FORMATS`; None means text, or for ``output`` the format
+            of its suffix.
+        partials: whether partials are written; None leaves it to the format.
+        timestamps: whether lines of text start with their times.
         output: a file that gets a copy of everything.
-        on_final: a command for each final.
+        on_final: a command to run for each final.
         dictation: whether spoken commands are carried out.
         numbers: whether spoken numbers become digits.
         type: whether text is typed into the focused window.
@@ -60,10 +61,10 @@ class OutputOptions:
     type: bool = False
 
     def check(self) -> None:
-        """See that the format is one.
+        """Check the format.
 
         Raises:
-            UsageError: it is not.
+            UsageError: it does not exist.
         """
         if self.format is not None and self.format not in FORMATS:
             raise UsageError(f"there is no format {self.format!r}", f"use {', '.join(FORMATS)}")
@@ -83,27 +84,21 @@ class OutputOptions:
         return self.stream_format
 
 
-class _Sink(Protocol):
-    def write(self, item: Item) -> None: ...
-
-    def close(self) -> None: ...
-
-
 class Outputs:
-    """Gives every event to all who want it; a context manager.
+    """Writes every event to all outputs; a context manager.
 
-    Files come first: what is on the screen is on the disk already.
+    Files come first: whatever is on the screen is already on the disk.
 
     Args:
-        options: what the command line says.
-        stream: standard output, or None where something else shows the finals.
-        warn: told what went wrong on the side, in one line; may be called from
-            other threads.
-        inputs: the recordings, which must not be written over.
+        options: what to write, and where.
+        stream: standard output, or None if something else shows the finals.
+        warn: called with a one-line warning when an output fails; may be called
+            from other threads.
+        inputs: the recordings, which must not be overwritten.
 
     Raises:
-        UsageError, OutputError: something that was asked for cannot be had;
-            nothing has been started then.
+        UsageError, OutputError: an output is not available; nothing has been
+            started then.
     """
 
     def __init__(
@@ -117,7 +112,7 @@ class Outputs:
         self._edits_written = options.dictation
         self._dictation = _dictation(options)
         keyboard = find_virtual_keyboard() if options.type else None
-        self._sinks: list[_Sink] = []
+        self._sinks: list[Writer] = []
         self._typist: Optional[Typist] = None
         try:
             if options.output is not None:
@@ -157,10 +152,10 @@ class Outputs:
         return self._dictation is not None and self._dictation.stop_requested
 
     def write(self, event: Event) -> list[Event]:
-        """Give an event to all; return it as it is to be shown.
+        """Write an event to all outputs and return it as it should be shown.
 
         Raises:
-            BrokenPipeError: the reader of standard output has left.
+            BrokenPipeError: standard output has been closed by its reader.
             OutputError: the file cannot be written.
         """
         items: list[Item] = [event] if self._dictation is None else self._dictation.rewrite(event)
@@ -178,15 +173,15 @@ class Outputs:
         return shown
 
     def close(self) -> None:
-        """Finish everything, files first. May be called twice."""
-        sinks: list[_Sink] = [*self._sinks]
+        """Close all outputs, files first. May be called twice."""
+        sinks: list[Writer] = [*self._sinks]
         if self._typist is not None:
             sinks.append(self._typist)
         failure: Optional[Exception] = None
         for sink in sinks:
             try:
                 sink.close()
-            except Exception as error:  # the others are to be closed all the same
+            except Exception as error:  # close the others all the same
                 failure = failure or error
         if failure is not None:
             raise failure
@@ -199,7 +194,7 @@ class Outputs:
 
 
 def _dictation(options: OutputOptions) -> Optional[EventRewriter]:
-    """Make what rewrites finals; None where they stay as recognised."""
+    """Return what rewrites events; None if they stay as recognised."""
     if not (options.dictation or options.numbers or options.type):
         return None
     write_numbers = create_number_writer() if options.numbers else None

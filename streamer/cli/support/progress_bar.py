@@ -1,4 +1,4 @@
-"""A bar on standard error for recordings that take a while."""
+"""A progress bar for long recordings, on standard error."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import TracebackType
 from typing import TYPE_CHECKING, Optional
 
 if TYPE_CHECKING:
@@ -15,12 +14,12 @@ if TYPE_CHECKING:
 
     from streamer.audio.sources.source import Source
 
-#: Shorter recordings are done before anybody could read a bar.
+#: Shorter recordings are done before anyone could read a bar, in seconds.
 LONG_S = 20.0
 
 
 class ProgressBar:
-    """Shows how far a recording is; nothing at all where standard error is no terminal.
+    """Shows the progress of each recording, if standard error is a terminal.
 
     Args:
         files: how many recordings there are.
@@ -36,16 +35,11 @@ class ProgressBar:
     def __enter__(self) -> ProgressBar:
         return self
 
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.end()
 
     def begin(self, source: Source) -> None:
-        """A recording is open."""
+        """Start the bar of a recording that has been opened."""
         self._number += 1
         if source.seconds is None or source.seconds < LONG_S or not _draws():
             return
@@ -74,19 +68,19 @@ class ProgressBar:
         self._bar.start()
 
     def at(self, seconds: float) -> None:
-        """So much of it has been heard."""
+        """Update the bar to the seconds transcribed so far."""
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=seconds)
 
     def end(self) -> None:
-        """The recording is over."""
+        """Remove the bar."""
         bar, self._bar = self._bar, None
         if bar is not None:
             bar.stop()
 
     @contextmanager
     def hidden(self) -> Iterator[None]:
-        """Take the bar away while a line is written that may come out on the same terminal."""
+        """Hide the bar while a line is written that may appear on the same terminal."""
         if self._bar is None:
             yield
             return

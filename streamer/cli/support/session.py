@@ -1,4 +1,4 @@
-"""From the events of a stream to everybody who wants them, and an end in good order."""
+"""A live stream from start to shutdown: events, outputs, the live view, signals."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Callable, Optional, TextIO
 
 from streamer.audio.native_stderr import native_messages_hidden
+from streamer.cli.support.messages import say, warn
 from streamer.cli.support.outputs import Outputs
 from streamer.cli.support.signals import GracefulShutdown, discard_standard_output
 from streamer.errors import OutputError
@@ -22,14 +23,8 @@ if TYPE_CHECKING:
     from streamer.transcriber import Transcriber
 
 
-def say(line: str) -> None:
-    """Say something to the person: one line on standard error."""
-    if sys.stderr is not None:
-        print(line, file=sys.stderr, flush=True)
-
-
 def data_stream() -> TextIO:
-    """Standard output.
+    """Return standard output for data.
 
     Raises:
         OutputError: it is closed.
@@ -40,18 +35,18 @@ def data_stream() -> TextIO:
 
 
 class LiveSession:
-    """One live stream on a terminal or in a pipe.
+    """A live stream on a terminal or in a pipe.
 
     Args:
-        transcriber: hears.
-        results: what comes out where.
+        transcriber: the source of events.
+        results: what to write, and where.
         routing: who prints what.
-        network_timing: whether the live view says how long the network takes.
+        network_timing: whether the live view shows how long the network takes.
 
     Attributes:
         last: the last event.
         on_screen_ms: p50 and p95 of the time from the last sample of a chunk to
-            its words on the screen; None where nothing was drawn.
+            its words on the screen; None if nothing was drawn.
     """
 
     def __init__(
@@ -75,20 +70,20 @@ class LiveSession:
         opened: str,
         inputs: Sequence[Path] = (),
     ) -> None:
-        """Follow a stream to its end.
+        """Run a stream to its end.
 
         Args:
-            start: begins the stream; is given what to call when it is open.
-            opened: what to say then, followed by the name of the source.
-            inputs: recordings, which no output may write over.
+            start: starts the stream; gets a callback for when it is open.
+            opened: what to print then, followed by the name of the source.
+            inputs: recordings, which must not be overwritten.
 
         Raises:
-            StreamerError: whatever a user can mend; all events before it have
-                been written.
+            StreamerError: an error that the user can fix; all events before it
+                have been written.
         """
         transcriber = self._transcriber
         stream = data_stream() if self._routing.writer_prints else None
-        outputs = Outputs(self._results.output_options(), stream, self._warn, inputs)
+        outputs = Outputs(self._results.output_options(), stream, warn, inputs)
         with native_messages_hidden(), GracefulShutdown(transcriber.stop):
             try:
                 with outputs:
@@ -103,7 +98,7 @@ class LiveSession:
                     self.on_screen_ms = self._view.on_screen_ms
 
     def _open(self, source: Source, opened: str) -> None:
-        """The microphone records: say so, or begin to draw."""
+        """Print the name of an opened source, or start the live view."""
         if not self._routing.live:
             say(f"{opened} {source.name}")
             return
@@ -152,19 +147,16 @@ class LiveSession:
             self._transcriber.stop()
 
     def _undone(self, final: Final) -> None:
-        """What was written elsewhere stays there, and that is said."""
+        """Tell the user where an undone line remains."""
         assert self._view is not None
         if self._results.output is not None or self._routing.writer_prints:
             self._view.say("undone here; what was written elsewhere stays")
 
-    def _warn(self, line: str) -> None:
-        say(f"warning: {line}")
-
 
 def say_event(event: Event) -> None:
-    """What a person should know of an event, where nothing draws it."""
+    """Print warnings and gaps, if no live view shows them."""
     if isinstance(event, Notice):
-        say(f"warning: {event.what} - {event.todo}")
+        warn(f"{event.what} - {event.todo}")
     elif isinstance(event, Gap):
         say(f"gap: {event.end - event.start:.2f} s were lost at {event.start:.2f} s")
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and its like: once to end in good order, twice to be out at once."""
+"""Signals that end the program: graceful shutdown on the first, immediate exit on the second."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ import contextlib
 import os
 import signal
 import sys
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Callable, Optional
 
-#: A progress bar hides the cursor, and is not asked when everything ends at once.
+#: A progress bar hides the cursor and cannot restore it on an immediate exit.
 SHOW_CURSOR = b"\x1b[?25h"
 
-#: What a shell expects of a program that was ended by a signal: 128 + its number.
+#: Added to the number of a signal for the exit code that shells expect.
 _SIGNALLED = 128
 
 
-def _graceful() -> dict[str, int]:
-    """Signals that ask a program to end, as far as this system has them."""
+def _graceful() -> list[int]:
+    """Return the signals that request an exit, as far as this platform has them."""
     names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
-    return {name: int(getattr(signal, name)) for name in names if hasattr(signal, name)}
+    return [int(getattr(signal, name)) for name in names if hasattr(signal, name)]
 
 
 class GracefulShutdown:
-    """Turns the first signal into a request, the second into an end; a context manager.
+    """First signal: graceful shutdown; second: exit immediately. A context manager.
 
-    Used in the main thread, the only one Python lets handle signals.
+    For the main thread, the only one in which Python handles signals.
 
     Args:
-        stop: asked to end in good order; called in a signal handler, so it
-            only leaves word.
+        stop: requests the shutdown; called in a signal handler, so it must
+            return at once.
 
     Attributes:
-        asked: whether a signal came.
+        requested: whether a signal has been received.
     """
 
     def __init__(self, stop: Callable[[], None]) -> None:
@@ -41,19 +41,14 @@ class GracefulShutdown:
         self.requested = False
 
     def __enter__(self) -> GracefulShutdown:
-        for number in _graceful().values():
+        for number in _graceful():
             if signal.getsignal(number) is signal.SIG_IGN:
-                continue  # nohup, or a shell that started this in the background
+                continue  # nohup, or started in the background by a shell
             with contextlib.suppress(ValueError, OSError):
                 self._before[number] = signal.signal(number, self._handle)
         return self
 
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
         self._before = {}
@@ -66,7 +61,7 @@ class GracefulShutdown:
 
 
 def exit_now(code: int) -> None:
-    """End the process without waiting for anything; finished lines are out already."""
+    """Exit without waiting for anything; complete lines have been flushed already."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()
@@ -77,7 +72,7 @@ def exit_now(code: int) -> None:
 
 
 def discard_standard_output() -> None:
-    """Put the null device where nobody reads any more, so that nothing complains later."""
+    """Redirect standard output to the null device after its reader has closed it."""
     with contextlib.suppress(Exception):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, sys.stdout.fileno())

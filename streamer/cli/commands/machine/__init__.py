@@ -1,1 +1,1 @@
-"""Commands about this machine: devices, settings, speed."""
+"""Commands about this machine: devices, settings, benchmarks."""

@@ -1,6 +1,6 @@
-"""``streamer bench``: real-time factor, memory, time until it listens, as seen from outside.
+"""``streamer bench``: real-time factor, memory and start-up time, measured from outside.
 
-Each figure is the median over several processes, started as a user starts them.
+Each figure is the median over several processes, started as a user would.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ import typer
 
 from streamer.errors import StreamerError
 
-#: The sample is repeated to this length: long enough for start-up not to count.
+#: The recording is repeated to this length, in seconds, so that start-up does not count.
 AUDIO_S = 60.0
 
-#: What the project promises, on two cores.
+#: The promised upper limits on two cores: a ratio, MB, seconds.
 LIMITS = {"real-time factor": 0.05, "memory": 250.0, "until it listens": 1.5}
 
-#: A process that takes longer hangs.
+#: A process that takes longer has hung, in seconds.
 _LIMIT_S = 300.0
 
 _CHILD = """
@@ -47,24 +47,29 @@ print(json.dumps({
 
 def bench(
     model: Annotated[
-        str, typer.Option(metavar="NAME|FOLDER", help="Model, or the folder of one.")
+        str,
+        typer.Option(
+            metavar="NAME|FOLDER", help="Model to measure: a name or the folder of a bundle."
+        ),
     ] = "english",
     file: Annotated[
         Optional[Path],
-        typer.Option(metavar="FILE", help="Another recording than the bundled one."),
+        typer.Option(metavar="FILE", help="Recording to use; the bundled one by default."),
     ] = None,
-    runs: Annotated[int, typer.Option(min=1, metavar="N", help="Processes for each figure.")] = 3,
+    runs: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Number of processes per figure.")
+    ] = 3,
     compute_units: Annotated[
         Optional[str],
         typer.Option(
             "--compute-units",
             metavar="UNITS",
-            help="On macOS: measure Core ML on CPU_ONLY, CPU_AND_GPU, CPU_AND_NE, ALL, or 'all' of "
-            "these, in each shape, and remember the fastest for this machine.",
+            help="On macOS: measure Core ML on CPU_ONLY, CPU_AND_GPU, CPU_AND_NE, ALL or 'all' of "
+            "these, in each shape, and remember the fastest.",
         ),
     ] = None,
 ) -> None:
-    """Measure real-time factor, memory and the time until it listens."""
+    """Measure real-time factor, memory and start-up time."""
     if compute_units is not None:
         from streamer.cli.commands.machine.bench_units import bench_compute_units
 
@@ -100,7 +105,7 @@ def _row(name: str, value: float, form: str, unit: str) -> None:
 
 
 def _repeat(recording: Path, target: Path) -> float:
-    """Write the recording several times over, with pauses; returns the seconds."""
+    """Write the recording repeated, with pauses, and return its length in seconds."""
     import numpy as np
     import soundfile
 
@@ -123,7 +128,7 @@ def _repeat(recording: Path, target: Path) -> float:
 
 
 def _transcribe(recording: Path, model: str) -> dict[str, Any]:
-    """Transcribe in a process of its own; returns its figures."""
+    """Transcribe in a new process and return its figures."""
     done = subprocess.run(
         [sys.executable, "-c", _CHILD, str(recording), model],
         capture_output=True,
@@ -138,7 +143,7 @@ def _transcribe(recording: Path, model: str) -> dict[str, Any]:
 
 
 def _start(recording: Path, model: str) -> tuple[float, float]:
-    """Seconds from the command until it captures, and until the model is there as well."""
+    """Return the seconds until capture starts, and until the model is loaded too."""
     command = [sys.executable, "-m", "streamer", "transcribe", "--realtime", "--stdout"]
     command += ["--format", "jsonl", "--model", model, str(recording)]
     begin_s = time.monotonic()
@@ -160,7 +165,7 @@ def _start(recording: Path, model: str) -> tuple[float, float]:
 def _failed(said: str) -> StreamerError:
     lines = said.strip().splitlines()
     return StreamerError(
-        f"a process of the benchmark failed: {lines[-1] if lines else 'it said nothing'}",
+        f"a benchmark process failed: {lines[-1] if lines else 'no error message'}",
         "see: streamer doctor",
     )
 

@@ -1,4 +1,4 @@
-"""``streamer devices``: which microphones there are."""
+"""``streamer devices``: the available microphones."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import typer
 
 
 def devices() -> None:
-    """List the microphones: number, name, channels and rate; * marks the default."""
+    """List microphones with number, name, channels and rate; * marks the default."""
     from streamer.audio.devices import list_devices
     from streamer.audio.native_stderr import native_messages_hidden
 
@@ -23,7 +23,7 @@ def devices() -> None:
         if not found:
             from streamer.audio.devices import find_device
 
-            find_device(found, None)  # says what to do
+            find_device(found, None)  # raises an error that says what to do
 
 
 def register(app: typer.Typer) -> None:

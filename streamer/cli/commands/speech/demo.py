@@ -1,4 +1,4 @@
-"""``streamer demo``: a recording at the pace of a microphone, and what it took."""
+"""``streamer demo``: a recording at the pace of a microphone, then its figures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SAMPLE = "sample.flac"
 
 
 def sample_path() -> Path:
-    """Where the bundled recording lies."""
+    """Return the path of the bundled recording."""
     from streamer.bundle import bundled_folder
 
     return bundled_folder() / SAMPLE
@@ -31,10 +31,10 @@ def demo(
     results: ResultOptions,
     file: Annotated[
         Optional[Path],
-        typer.Option(metavar="FILE", help="Another recording than the bundled one."),
+        typer.Option(metavar="FILE", help="Recording to play; the bundled one by default."),
     ] = None,
 ) -> None:
-    """Play a recording as if it were spoken into the microphone; figures follow."""
+    """Play a recording as if spoken into the microphone, then print speed and latency."""
     from streamer.audio.sources.factory import make_source
     from streamer.cli.support.session import LiveSession
     from streamer.terminal.routing import route_streams
@@ -43,20 +43,20 @@ def demo(
     source = make_source(path, True, 0, 0)
     routing = route_streams(results.stream_format, results.stdout)
     with engine.transcriber(partials=results.wants_partials(routing.live)) as transcriber:
-        listening = LiveSession(transcriber, results, routing, network_timing=True)
-        listening.run(lambda on_open: transcriber.run(source, on_open), "playing:", [path])
-        print_table(figures(listening.last, transcriber.about, listening.on_screen_ms))
+        session = LiveSession(transcriber, results, routing, network_timing=True)
+        session.run(lambda on_open: transcriber.run(source, on_open), "playing:", [path])
+        print_table(figures(session.last, transcriber.about, session.on_screen_ms))
 
 
 def figures(
     last: Optional[Event], about: About, on_screen_ms: Optional[tuple[float, float]] = None
 ) -> list[tuple[str, str]]:
-    """What a stream took, a row each.
+    """Return speed, latency and memory of a stream, as names and values.
 
     Args:
         last: the last event of the stream.
-        about: what it ran on.
-        on_screen_ms: p50 and p95 until words stood on the screen, where there was one.
+        about: the model and backend used.
+        on_screen_ms: p50 and p95 until words were on the screen; None without one.
     """
     from streamer.cli.support.memory import peak_memory_mb
     from streamer.convert.coreml.compute_plan import planned_devices
@@ -80,7 +80,7 @@ def figures(
 
 
 def print_table(rows: Sequence[tuple[str, str]]) -> None:
-    """Print names and values on standard error, in two columns; rows fold on narrow terminals."""
+    """Print names and values in two columns on standard error."""
     from rich import box
     from rich.table import Table
     from rich.text import Text

@@ -1,4 +1,4 @@
-"""``streamer listen``, or just ``streamer``: the microphone."""
+"""``streamer listen``, or just ``streamer``: live transcription of the microphone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def listen(
     results: ResultOptions,
     device: Annotated[
         Optional[str],
-        typer.Option(metavar="NAME|NUMBER", help="Microphone; see streamer devices."),
+        typer.Option(metavar="NAME|NUMBER", help="Microphone to use; see streamer devices."),
     ] = None,
 ) -> None:
     """Transcribe the microphone until Ctrl-C."""

@@ -1,4 +1,4 @@
-"""``streamer transcribe``: recordings and standard input."""
+"""``streamer transcribe``: transcription of recordings and standard input."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from streamer.cli.support.messages import say_error, warn
 from streamer.cli.support.options import EngineOptions, ResultOptions, with_options
 from streamer.errors import AudioError, UsageError
 
@@ -25,28 +26,31 @@ STANDARD_INPUT = "-"
 @with_options
 def transcribe(
     inputs: Annotated[
-        list[str], typer.Argument(metavar="FILE|FOLDER|-...", help="Recordings, or - for a pipe.")
+        list[str],
+        typer.Argument(
+            metavar="FILE|FOLDER|-...", help="Recordings, folders of them, or - for standard input."
+        ),
     ],
     engine: EngineOptions,
     results: ResultOptions,
     rate: Annotated[
-        int, typer.Option(min=1, metavar="HZ", help="Rate of raw standard input.")
+        int, typer.Option(min=1, metavar="HZ", help="Sample rate of raw standard input.")
     ] = 16000,
     channels: Annotated[
         int, typer.Option(min=1, metavar="N", help="Channels of raw standard input.")
     ] = 1,
     realtime: Annotated[
-        bool, typer.Option("--realtime", help="At the pace of a microphone.")
+        bool, typer.Option("--realtime", help="Play at the pace of a microphone.")
     ] = False,
     one_shot: Annotated[
-        bool, typer.Option("--one-shot", help="One utterance from end to end, pauses and all.")
+        bool, typer.Option("--one-shot", help="Treat each recording as one utterance.")
     ] = False,
     output_dir: Annotated[
         Optional[Path],
-        typer.Option(metavar="FOLDER", help="A transcript for each recording, in this folder."),
+        typer.Option(metavar="FOLDER", help="Write one transcript per recording to this folder."),
     ] = None,
 ) -> None:
-    """Transcribe recordings, or what comes through a pipe (raw s16le, or WAV)."""
+    """Transcribe recordings, or a pipe (raw s16le or WAV)."""
     files = _expand(inputs)
     routing: Optional[Routing] = None
     if realtime or files == [STANDARD_INPUT]:
@@ -55,8 +59,8 @@ def transcribe(
         if realtime and output_dir is not None:
             raise UsageError("--realtime and --output-dir do not go together", "leave one out")
         routing = route_streams(results.stream_format, results.stdout)
-        # What comes through a pipe may be spoken just now. Where nothing is written but
-        # to the screen it is followed there; data never depend on a terminal.
+        # A pipe may be live. It gets the live view if its results go to the screen
+        # only; data never depend on whether there is a terminal.
         written = routing.writer_prints or results.output is not None or output_dir is not None
         if not realtime and (written or not routing.live):
             routing = None
@@ -74,7 +78,7 @@ def transcribe(
 def _expand(inputs: Sequence[str]) -> list[str]:
     """Replace folders by the recordings in them."""
     if inputs.count(STANDARD_INPUT) > 1:
-        raise UsageError("standard input is named twice", "give - once")
+        raise UsageError("standard input is given twice", "give - once")
     files: list[str] = []
     for name in inputs:
         if name != STANDARD_INPUT and Path(name).is_dir():
@@ -99,7 +103,7 @@ def _follow(
     rate: int,
     channels: int,
 ) -> None:
-    """One recording or pipe as a microphone would bring it, with the live view on a terminal."""
+    """Transcribe one recording or pipe live, with the live view on a terminal."""
     from streamer.audio.sources.factory import make_source
     from streamer.cli.support.session import LiveSession
 
@@ -115,15 +119,15 @@ def _follow(
 
 
 class _Batch:
-    """Recordings one after the other; one that is bad does not stop the rest.
+    """Recordings one after the other; an unreadable one does not stop the rest.
 
     Args:
-        transcriber: hears.
+        transcriber: the source of events.
         files: names, or - for standard input.
-        results: what comes out where.
-        folder: where each gets a transcript of its own; None for standard output.
-        rate: of raw standard input.
-        channels: of raw standard input.
+        results: what to write, and where.
+        folder: for one transcript per recording; None for standard output.
+        rate: sample rate of raw standard input, in Hz.
+        channels: channels of raw standard input.
 
     Raises:
         UsageError: options that do not go together.
@@ -153,14 +157,14 @@ class _Batch:
         self._folder = folder
         self._rate = rate
         self._channels = channels
-        self._bad = 0
+        self._unreadable = 0
 
     def run(self) -> None:
-        """Transcribe all of them.
+        """Transcribe all recordings.
 
         Raises:
-            StreamerError: what ends everything: no model, no place to write to.
-            typer.Exit: with code 1, where recordings were bad.
+            StreamerError: no model can be loaded, or results cannot be written.
+            typer.Exit: with code 1, if recordings could not be read.
         """
         from streamer.audio.native_stderr import native_messages_hidden
         from streamer.cli.support.progress_bar import ProgressBar
@@ -178,30 +182,22 @@ class _Batch:
                     for name, target in zip(self._files, targets):
                         if shutdown.requested:
                             break
-                        self._one(name, target, common, progress)
+                        self._transcribe(name, target, common, progress)
             except BrokenPipeError:
                 discard_standard_output()
-        if self._bad:
+        if self._unreadable:
             raise typer.Exit(1)
 
     def _targets(self) -> list[Optional[Path]]:
         if self._folder is None:
             return [None] * len(self._files)
-        from streamer.errors import OutputError
         from streamer.output import output_paths
 
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(
-                f"cannot make the folder {self._folder} ({error.strerror})", "choose another one"
-            ) from error
         names = [Path("standard-input" if n == STANDARD_INPUT else n) for n in self._files]
         return list(output_paths(self._folder, names, self._results.stream_format))
 
     def _outputs(self, stream: object, target: Optional[Path]) -> Outputs:
         from streamer.cli.support.outputs import Outputs
-        from streamer.cli.support.session import say
 
         options = self._results.output_options()
         if target is not None:
@@ -209,16 +205,16 @@ class _Batch:
         return Outputs(
             options,
             stream,  # type: ignore[arg-type]
-            lambda line: say(f"warning: {line}"),
+            warn,
             _paths(self._files),
         )
 
-    def _one(
+    def _transcribe(
         self, name: str, target: Optional[Path], common: Optional[Outputs], progress: ProgressBar
     ) -> None:
-        """Transcribe one; what is wrong with it is said and remembered."""
+        """Transcribe one recording; report and count it if it cannot be read."""
         from streamer.audio.sources.factory import make_source
-        from streamer.cli.support.session import say, say_event
+        from streamer.cli.support.session import say_event
 
         try:
             with ExitStack() as stack:
@@ -231,8 +227,8 @@ class _Batch:
                             say_event(shown)
                     progress.at(self._transcriber.heard_s)
         except AudioError as error:
-            self._bad += 1
-            say(f"error: {error}")
+            self._unreadable += 1
+            say_error(str(error))
 
 
 def register(app: typer.Typer) -> None:
