@@ -1,4 +1,4 @@
-"""Dictation: spoken commands, capitals, numbers, and typing into other windows."""
+"""Dictation: spoken commands, capitals, numbers, typing into other windows."""
 
 from streamer.dictation.commands import Command, CommandTable, Kind, load_commands
 from streamer.dictation.formatter import Dictated, DictationFormatter, PlainFormatter

@@ -1,4 +1,4 @@
-"""The table of spoken commands: the one in the package, extended by the user's own."""
+"""The table of spoken commands: the package's, extended by the user's."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-#: The user's own table, in the folder of the config file.
+#: The user's table, in the folder of the config file.
 USER_TABLE = "commands.toml"
-_OWN_TABLE = Path(__file__).with_name(USER_TABLE)
+_PACKAGE_TABLE = Path(__file__).with_name(USER_TABLE)
 
 
 class Kind(enum.Enum):
-    """What a command does; the values are the sections of the table."""
+    """Kinds of commands; the values are the sections of the table."""
 
     PUNCTUATION = "punctuation"
     OPENING = "opening"
@@ -33,13 +33,12 @@ class Kind(enum.Enum):
     ACTION = "actions"
 
 
-#: What a command of the section [actions] may do.
+#: Values allowed in the section [actions].
 ACTIONS = ("capital", "all caps", "literal", "scratch", "delete word", "stop")
 
-
-#: Words of commands that prose hardly has. Made this much likelier (and the
-#: others a little), commands were heard far more often, and 60 recordings
-#: without any command came out with the same word error rate to 0.2 %.
+#: Command words that are rare in prose. With these weights, far more commands were
+#: recognised, and the word error rate of 60 recordings without commands changed by
+#: less than 0.2 %.
 RARE_WORDS = frozenset(
     [
         "bracket", "capital", "caps", "colon", "comma", "delete", "exclamation", "listening",
@@ -52,11 +51,11 @@ COMMON_WEIGHT = 2.0
 
 @dataclass(frozen=True)
 class Command:
-    """What happens when a command is said.
+    """The effect of a spoken command.
 
     Attributes:
-        kind: how it is joined to its surroundings.
-        text: what is written, or for an action its name.
+        kind: how the text joins its surroundings, or an action.
+        text: the text to write, or the name of the action.
     """
 
     kind: Kind
@@ -67,7 +66,7 @@ class CommandTable:
     """Finds commands among recognised words.
 
     Args:
-        commands: by what is said, in lower case, words separated by one space.
+        commands: by spoken form, in lower case, words separated by one space.
     """
 
     def __init__(self, commands: Mapping[str, Command]) -> None:
@@ -75,7 +74,7 @@ class CommandTable:
         self._longest = max((len(said.split()) for said in commands), default=0)
 
     def match(self, words: Sequence[str], position: int) -> tuple[Command | None, int]:
-        """Return the longest command that begins at a word, and how many words it takes."""
+        """Return the longest command that starts at a word, and its number of words."""
         for length in range(min(self._longest, len(words) - position), 0, -1):
             said = " ".join(words[position : position + length]).lower()
             command = self.commands.get(said)
@@ -84,38 +83,38 @@ class CommandTable:
         return None, 1
 
     def weights(self) -> dict[str, float]:
-        """How much likelier each word of a command should be to the decoder (natural log).
+        """Return a weight (natural log) for each command word, for the decoder.
 
-        Language models are made of prose, in which nobody says "comma".
+        Language models are trained on prose, in which nobody says "comma".
         """
         said = sorted({word for command in self.commands for word in command.split()})
         return {word: RARE_WEIGHT if word in RARE_WORDS else COMMON_WEIGHT for word in said}
 
 
 def load_commands(user_folder: Path | None = None) -> CommandTable:
-    """Read the package's table and, where there is one, the user's.
+    """Read the package's table and, if there is one, the user's.
 
     Args:
-        user_folder: the config folder, in which `USER_TABLE` may lie.
+        user_folder: the config folder, which may contain `USER_TABLE`.
 
     Raises:
         UsageError: the user's table is not valid; names file and line.
     """
-    commands = _read(_OWN_TABLE)
+    commands = _read(_PACKAGE_TABLE)
     if user_folder is not None and (user_folder / USER_TABLE).exists():
         commands.update(_read(user_folder / USER_TABLE))
     return CommandTable({said: command for said, command in commands.items() if command})
 
 
 def _read(path: Path) -> dict[str, Command | None]:
-    """Read a table; a command that is switched off is None."""
+    """Read a table; a disabled command is None."""
     try:
         text = path.read_text(encoding="utf-8")
         sections = tomllib.loads(text)
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {path} ({error})", "mend it or take it away") from error
+        raise UsageError(f"cannot read {path} ({error})", "fix or remove it") from error
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is not valid TOML ({error})", "mend that line") from error
+        raise UsageError(f"{path} is not valid TOML ({error})", "fix that line") from error
     commands: dict[str, Command | None] = {}
     for section, entries in sections.items():
         if section not in {kind.value for kind in Kind} or not isinstance(entries, dict):
@@ -139,5 +138,5 @@ def _command(path: Path, text: str, section: str, said: str, value: Any) -> Comm
 def _bad(path: Path, text: str, key: str, what: str) -> UsageError:
     for number, line in enumerate(text.splitlines(), 1):
         if re.match(rf"""\s*[\["']*{re.escape(key)}\b""", line):
-            return UsageError(f"{path}, line {number}: {what}", "mend that line")
-    return UsageError(f"{path}: {what}", "mend that entry")
+            return UsageError(f"{path}, line {number}: {what}", "fix that line")
+    return UsageError(f"{path}: {what}", "fix that entry")

@@ -1,30 +1,30 @@
-"""From recognised words to written text: pure, finals in, edits out.
+"""From recognised words to written text: finals in, edits out.
 
-The whole text dictated so far is kept, and each final makes a new one of it;
-what differs is the edit. So every command is a small change to a string, and
-nothing has to be undone: the edit says how much to take back.
+The formatter keeps the whole dictated text. Each final yields a new version,
+and the difference is the edit, so every command is a simple string operation.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Callable, NamedTuple
+from typing import NamedTuple
 
 from streamer.dictation.commands import Command, CommandTable, Kind
+from streamer.dictation.numbers import NumberWriter
 from streamer.output.edit import Edit
 
 _SENTENCE_END = re.compile(r"""[.?!]["')]*\s*$""")
-#: The first person, which English writes with a capital: i, i'm, i'll ...
+#: The pronoun that English capitalises: i, i'm, i'll ...
 _FIRST_PERSON = re.compile(r"^i(?='|$)")
 
 
 class Dictated(NamedTuple):
-    """What a final did.
+    """The result of a final.
 
     Attributes:
-        edit: what changes in the text dictated so far.
-        text: what the utterance itself brought, without the space before it.
+        edit: the change to the text dictated so far.
+        text: the text of this utterance, without the space before it.
         stop: whether the speaker asked to stop listening.
     """
 
@@ -34,18 +34,18 @@ class Dictated(NamedTuple):
 
 
 class PlainFormatter:
-    """Joins finals with a space and carries out no commands.
+    """Joins finals with a space and ignores commands.
 
     Args:
-        write_numbers: turns spoken numbers into digits; None leaves them in words.
+        write_numbers: writes spoken numbers as digits; None keeps the words.
     """
 
-    def __init__(self, write_numbers: Callable[[str], str] | None = None) -> None:
+    def __init__(self, write_numbers: NumberWriter | None = None) -> None:
         self._write_numbers = write_numbers
         self._begun = False
 
     def feed(self, segment: int, text: str) -> Dictated:
-        """Take the text of a final."""
+        """Process the text of a final."""
         if self._write_numbers is not None and text:
             text = self._write_numbers(text)
         insert = f" {text}" if self._begun and text else text
@@ -54,42 +54,42 @@ class PlainFormatter:
 
 
 class DictationFormatter:
-    """Carries out spoken commands, sets capitals and spaces.
+    """Carries out spoken commands; adds capitals and spaces.
 
     Args:
         table: the spoken commands.
-        write_numbers: turns spoken numbers in plain words into digits; None
-            leaves them in words.
+        write_numbers: writes spoken numbers as digits; None keeps the words.
+
+    Attributes:
+        text: the text dictated so far.
     """
 
-    def __init__(
-        self, table: CommandTable, write_numbers: Callable[[str], str] | None = None
-    ) -> None:
+    def __init__(self, table: CommandTable, write_numbers: NumberWriter | None = None) -> None:
         self._table = table
         self._write_numbers = write_numbers
         self.text = ""
-        # Where each utterance began in the text, for "scratch that".
+        # Where each utterance starts in the text, for "scratch that".
         self._starts: list[int] = []
 
     def feed(self, segment: int, text: str) -> Dictated:
-        """Take the text of a final.
+        """Process the text of a final.
 
         Args:
-            segment: number of the utterance; goes into the edit.
+            segment: number of the utterance, for the edit.
             text: recognised words, separated by spaces.
         """
         before = self.text
         self._starts.append(len(before))
-        stop = self._say(text.split())
+        stop = self._process(text.split())
         kept = _common_length(before, self.text)
         edit = Edit(segment, len(before) - kept, self.text[kept:])
         own = self.text[self._starts[-1] if self._starts else 0 :]
-        # Utterances of which nothing is left cannot be taken back.
+        # Utterances that left no text cannot be scratched.
         self._starts = [start for start in self._starts if start < len(self.text)]
         return Dictated(edit, own.lstrip(" "), stop)
 
-    def _say(self, words: Sequence[str]) -> bool:
-        """Carry out the words of an utterance; true when one of them asks to stop."""
+    def _process(self, words: Sequence[str]) -> bool:
+        """Process the words of an utterance; return whether one of them is the stop command."""
         plain: list[str] = []
         casing = ""
         position = 0
@@ -122,7 +122,7 @@ class DictationFormatter:
         return False
 
     def _write_plain(self, words: list[str]) -> None:
-        """Write words between two commands, and empty the list."""
+        """Write the words between two commands and clear the list."""
         text = " ".join(words)
         words.clear()
         if self._write_numbers is not None and text:
@@ -147,17 +147,17 @@ class DictationFormatter:
             self.text += command.text
 
     def _scratch(self) -> None:
-        """Take back this utterance so far; when it brought nothing, the one before."""
+        """Delete this utterance so far or, if it has no text yet, the previous one."""
         while self._starts:
             start = self._starts[-1]
             if start < len(self.text):
                 self.text = self.text[:start]
                 return
             self._starts.pop()
-        self._starts.append(len(self.text))  # nothing is left: this utterance begins here
+        self._starts.append(len(self.text))  # nothing is left; this utterance starts here
 
     def _delete_word(self) -> None:
-        """Take back the last word with the marks that stand close to it."""
+        """Delete the last word and the punctuation attached to it."""
         kept = self.text.rstrip()
         begin = max(kept.rfind(space) for space in " \n\t") + 1
         self.text = kept[:begin].rstrip(" ")
@@ -178,13 +178,13 @@ class DictationFormatter:
         return " "
 
     def _open_mark(self, text: str) -> str:
-        """Return the opening mark in which a text ends, to which the next word is joined."""
+        """Return the opening mark at the end of a text, empty if there is none."""
         closing = {c.text for c in self._commands() if c.kind is Kind.CLOSING}
         for command in self._commands():
             mark = command.text
             if command.kind is not Kind.OPENING or not text.endswith(mark):
                 continue
-            # A straight quote opens and closes: it is open after an odd number of them.
+            # A straight quote opens and closes; after an odd number of them it is open.
             if mark not in closing or text.count(mark) % 2:
                 return mark
         return ""
@@ -194,7 +194,7 @@ class DictationFormatter:
 
 
 def _common_length(one: str, other: str) -> int:
-    """Return how many characters two texts have in common at their beginning."""
+    """Return the length of the common prefix of two texts."""
     if other.startswith(one):
         return len(one)
     for position, (a, b) in enumerate(zip(one, other)):

@@ -1,4 +1,4 @@
-"""Spoken numbers to digits, by the library text2num (extra ``dictation``)."""
+"""Spoken numbers to digits, with the library text2num."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from typing import Callable
 
 from streamer.errors import UsageError
 
-#: Turns the numbers in plain words into digits.
+#: Replaces the spoken numbers in a text by digits.
 NumberWriter = Callable[[str], str]
 
 
 def create_number_writer(language: str = "en") -> NumberWriter:
     """Return a function that writes "twenty five apples" as "25 apples".
 
-    Small numbers that stand alone stay words: "one of them".
+    Small numbers on their own stay words: "one of them".
 
     Args:
-        language: two letters, one that text2num knows.
+        language: a two-letter code that text2num supports.
 
     Raises:
-        UsageError: the library is not installed or does not know the language.
+        UsageError: the library is missing or does not support the language.
     """
     try:
         from text_to_num import alpha2digit
     except ImportError as error:
         raise UsageError(
-            "numbers in digits need the library text2num",
-            "install it: pip install 'streamer[dictation]'",
+            "--numbers needs the library text2num",
+            "install it: pip install text2num",
         ) from error
 
     def write_numbers(text: str) -> str:
@@ -34,9 +34,9 @@ def create_number_writer(language: str = "en") -> NumberWriter:
 
     try:
         write_numbers("one")
-    except Exception as error:  # of which kind differs between the library's versions
+    except Exception as error:  # the type differs between versions of the library
         raise UsageError(
-            f"numbers in digits are not there for the language {language!r}",
-            "leave out --numbers",
+            f"--numbers does not support the language {language!r}",
+            "leave it out",
         ) from error
     return write_numbers

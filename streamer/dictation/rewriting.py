@@ -1,4 +1,4 @@
-"""Dictation over a stream of events: finals get the text that was meant."""
+"""Dictation on a stream of events."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from streamer.output.edit import Edit
 
 
 class EventRewriter:
-    """Rewrites finals and adds the edits they bring.
+    """Gives finals their dictated text and adds the edits.
 
-    A final keeps its words as recognised, with their times, and gets the text
-    that dictation made of them. A partial keeps its text but promises none of
-    it: until the utterance is over, "new" may become "New" or a line break.
+    A final keeps the recognised words with their times and gets the dictated
+    text. A partial keeps its text, but none of it is stable: until the utterance
+    ends, "new" may become "New" or a line break.
 
     Args:
         formatter: makes the text.
-        rewrites: whether the formatter changes words; partials of one that
-            does not keep their promise.
+        changes_words: whether the formatter changes words; if not, partials
+            stay as they are.
 
     Attributes:
         stop_requested: whether "stop listening" was said.
@@ -33,7 +33,7 @@ class EventRewriter:
         self.stop_requested = False
 
     def rewrite(self, event: Event) -> list[Event | Edit]:
-        """Return what stands for an event: itself or rewritten, then its edit if there is one."""
+        """Return an event, rewritten if needed, followed by its edit if there is one."""
         if isinstance(event, Partial) and self._changes_words:
             return [replace(event, stable="")]
         if not isinstance(event, Final):

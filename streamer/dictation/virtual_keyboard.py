@@ -1,9 +1,9 @@
-"""``--type``: what is said goes to the focused window, by the system's own tools.
+"""Virtual keyboards: the system's tools for typing into the focused window.
 
-The text reaches a tool on its standard input, or where a tool has none for it,
-after an argument that cannot be taken for an option; there is no shell. So
-nothing that is said can become a command of this machine. It does become keys
-in the focused window: "new line" presses Return there.
+Text is passed to a tool on standard input or, if the tool does not read it,
+after an argument that ends its options; there is no shell. So no speech can
+become a command on this machine. It does become keys in the focused window:
+"new line" presses Return there.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from typing import Callable, Protocol
 
 from streamer.errors import OutputError
 
-#: No tool takes longer for one utterance unless it hangs.
+#: A tool that takes longer for one utterance has hung, in seconds.
 _TOOL_LIMIT_S = 60.0
-#: Between two keys: some programs lose keys that come faster.
+#: Delay between two keys: some programs lose keys that come faster.
 _KEY_DELAY_MS = 4
-#: Linux's key code of the backspace key, which ydotool wants as a number.
+#: Linux's key code for backspace; ydotool takes numbers only.
 _KEY_BACKSPACE = 14
 
-#: Runs a tool: its arguments, and what it reads on standard input.
+#: Runs a tool, given its arguments and its standard input.
 Runner = Callable[[Sequence[str], str], None]
 
 
 class VirtualKeyboard(Protocol):
-    """Presses keys in the focused window."""
+    """Sends keys to the focused window."""
 
     name: str
 
@@ -41,7 +41,7 @@ class VirtualKeyboard(Protocol):
         """
 
     def backspace(self, times: int) -> None:
-        """Press the backspace key that many times.
+        """Press backspace a number of times.
 
         Raises:
             OutputError: the keys could not be sent.
@@ -73,7 +73,7 @@ def run_tool(arguments: Sequence[str], standard_input: str) -> None:
 
 
 class Xdotool:
-    """X11."""
+    """X11, with xdotool."""
 
     name = "xdotool"
 
@@ -86,7 +86,7 @@ class Xdotool:
         self._run(["xdotool", "type", "--clearmodifiers", "--delay", delay, "--file", "-"], text)
 
     def backspace(self, times: int) -> None:
-        """Press the backspace key."""
+        """Press backspace a number of times."""
         delay = str(_KEY_DELAY_MS)
         for count in _portions(times):
             keys = ["BackSpace"] * count
@@ -94,7 +94,7 @@ class Xdotool:
 
 
 class Wtype:
-    """Wayland, where the compositor knows the virtual keyboard protocol."""
+    """Wayland, with wtype: for compositors with the virtual keyboard protocol."""
 
     name = "wtype"
 
@@ -103,17 +103,17 @@ class Wtype:
 
     def type_text(self, text: str) -> None:
         """Type a text."""
-        self._run(["wtype", "--", text], "")  # everything after -- is text
+        self._run(["wtype", "--", text], "")  # after --, everything is text
 
     def backspace(self, times: int) -> None:
-        """Press the backspace key."""
+        """Press backspace a number of times."""
         for count in _portions(times):
             keys = [argument for _ in range(count) for argument in ("-k", "BackSpace")]
             self._run(["wtype", *keys], "")
 
 
 class Ydotool:
-    """Wayland or X11 through the kernel's virtual input device."""
+    """Wayland or X11, with ydotool: the kernel's virtual input device."""
 
     name = "ydotool"
 
@@ -125,18 +125,18 @@ class Ydotool:
         self._run(["ydotool", "type", "--file", "-"], text)
 
     def backspace(self, times: int) -> None:
-        """Press the backspace key."""
+        """Press backspace a number of times."""
         for count in _portions(times):
             press = [f"{_KEY_BACKSPACE}:1", f"{_KEY_BACKSPACE}:0"]
             self._run(["ydotool", "key", *(press * count)], "")
 
 
 class SystemEvents:
-    """macOS, through AppleScript."""
+    """macOS, with AppleScript."""
 
     name = "System Events"
 
-    #: Text comes as the second argument: the first ends osascript's own options.
+    #: The text is the second argument; the first ends the options of osascript.
     _TYPE = (
         "on run argv",
         'tell application "System Events" to keystroke (item 2 of argv)',
@@ -148,7 +148,7 @@ class SystemEvents:
         self._run = run
 
     def type_text(self, text: str) -> None:
-        """Type a text; keystroke takes no line breaks, those are keys of their own."""
+        """Type a text; line breaks are sent as keys, since keystroke does not accept them."""
         for number, line in enumerate(text.split("\n")):
             if number:
                 self._press(self._RETURN_KEY, 1)
@@ -156,7 +156,7 @@ class SystemEvents:
                 self._run([*self._script(self._TYPE), "text", line], "")
 
     def backspace(self, times: int) -> None:
-        """Press the backspace key."""
+        """Press backspace a number of times."""
         self._press(self._BACKSPACE_KEY, times)
 
     def _press(self, key: int, times: int) -> None:
@@ -174,7 +174,7 @@ class SystemEvents:
 
 
 class Pynput:
-    """macOS and Windows, through the library pynput (extra ``type``)."""
+    """macOS and Windows, with the library pynput."""
 
     name = "pynput"
 
@@ -189,7 +189,7 @@ class Pynput:
         self._keyboard.type(text)
 
     def backspace(self, times: int) -> None:
-        """Press the backspace key."""
+        """Press backspace a number of times."""
         for _ in range(times):
             self._keyboard.tap(self._keys.backspace)
 
@@ -199,16 +199,16 @@ def find_virtual_keyboard(
     environment: Mapping[str, str] | None = None,
     which: Callable[[str], str | None] = shutil.which,
 ) -> VirtualKeyboard:
-    """Return what can type in this session.
+    """Return the virtual keyboard for this session.
 
     Args:
-        platform: as `sys.platform` names it.
-        environment: variables that tell X11 from Wayland; None for the process's own.
+        platform: as in `sys.platform`.
+        environment: tells X11 from Wayland; None for `os.environ`.
         which: finds a program.
 
     Raises:
-        OutputError: the tool is missing, with the command that installs it, or
-            there is no window to type into.
+        OutputError: the tool is missing (the message says how to install it),
+            or there is no graphical session.
     """
     environment = os.environ if environment is None else environment
     if platform in ("darwin", "win32"):
@@ -228,7 +228,7 @@ def find_virtual_keyboard(
         raise OutputError("--type needs xdotool under X11", "install it: sudo apt install xdotool")
     raise OutputError(
         "--type finds no window to type into (neither DISPLAY nor WAYLAND_DISPLAY is set)",
-        "run it inside a graphical session",
+        "run it in a graphical session",
     )
 
 
@@ -244,6 +244,6 @@ def _find_with_pynput(platform: str) -> VirtualKeyboard:
 
 
 def _portions(times: int, largest: int = 100) -> list[int]:
-    """Cut a count into portions that fit a command line."""
+    """Split a count into portions that fit on a command line."""
     full, rest = divmod(times, largest)
     return [largest] * full + ([rest] if rest else [])

@@ -1,16 +1,10 @@
-"""Writers: from events to text, JSON lines and subtitles, each line out as soon as it is known."""
+"""Writers of events: text, JSON lines, subtitles; each line is flushed at once."""
 
 from streamer.output.edit import Edit
 from streamer.output.files import OutputFile, expand_inputs, output_paths
 from streamer.output.on_final import CommandPerFinal
-from streamer.output.writers import (
-    FORMATS,
-    SUFFIXES,
-    Item,
-    Writer,
-    create_writer,
-    standard_output,
-)
+from streamer.output.streams import standard_output
+from streamer.output.writers import FORMATS, SUFFIXES, Item, Writer, create_writer
 
 __all__ = [
     "FORMATS",

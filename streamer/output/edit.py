@@ -1,4 +1,4 @@
-"""What dictation does to the text that it has written so far."""
+"""An edit to the text that dictation has written so far."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Edit:
-    """Take back the last ``delete`` characters, then write ``insert``.
+    """Delete the last ``delete`` characters, then append ``insert``.
 
-    All edits of a stream, applied one after the other to an empty text, give
-    the dictated text: spaces and line breaks are in them.
+    All edits of a stream, applied in order to an empty text, give the dictated
+    text, including spaces and line breaks.
 
     Attributes:
-        segment: number of the utterance that brought the edit.
-        delete: how many characters to take back, counted as Python does.
-        insert: what to write then.
+        segment: number of the utterance that caused the edit.
+        delete: number of characters to delete, in Unicode code points.
+        insert: text to append.
     """
 
     segment: int
@@ -23,5 +23,5 @@ class Edit:
     insert: str
 
     def apply(self, text: str) -> str:
-        """Return a text with the edit done to it."""
+        """Return a text with the edit applied."""
         return text[: len(text) - self.delete] + self.insert

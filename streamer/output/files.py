@@ -1,4 +1,4 @@
-"""Transcripts in files: where they go, and that what is in them stays there."""
+"""Transcripts in files: names, and writing that survives a crash."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from streamer.events import Final
 from streamer.output.edit import Edit
 from streamer.output.writers import SUFFIXES, Item, create_writer
 
-#: How recordings end that a folder is searched for.
+#: Suffixes of the recordings to look for in a folder.
 RECORDING_SUFFIXES = frozenset(
     [".wav", ".flac", ".ogg", ".opus", ".oga", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64"]
 )
 
 
 class OutputFile:
-    """A writer into a file that is written as it goes.
+    """A writer to a file, event by event.
 
-    Each final is on the disk, not only in the system's memory, before `write`
-    returns: so a program that is killed, or a machine that loses power, loses
-    nothing that was shown.
+    Each final is on the disk, not only in the system's cache, before `write`
+    returns, so neither a killed program nor a power failure loses anything that
+    was shown.
 
     Args:
-        path: the file; written over where it is there already.
+        path: the file; overwritten if it exists.
         format: one of `streamer.output.FORMATS`.
-        inputs: the recordings, which must not be written over.
+        inputs: the recordings, which must not be overwritten.
         partials, timestamps, flowing, warn: see `create_writer`.
 
     Raises:
@@ -76,8 +76,8 @@ class OutputFile:
         """Write an event; a final is on the disk when this returns.
 
         Raises:
-            OutputError: the disk is full, the reader of a named pipe has left,
-                and so on.
+            OutputError: the file cannot be written, for example because the disk
+                is full or the reader of a named pipe has closed it.
         """
         try:
             self._writer.write(item)
@@ -88,7 +88,7 @@ class OutputFile:
             raise _cannot_write(self.path, error) from error
 
     def close(self) -> None:
-        """Write what is owed and close the file. May be called twice."""
+        """Finish and close the file. May be called twice."""
         if self._stream.closed:
             return
         try:
@@ -101,56 +101,57 @@ class OutputFile:
 
     def _synchronise(self) -> None:
         self._stream.flush()
-        if self._on_disk:  # pipes and terminals know no fsync
+        if self._on_disk:  # pipes and terminals do not support fsync
             os.fsync(self._stream.fileno())
 
     def _abandon(self) -> None:
-        """Close a stream that cannot take what is still buffered, without trying again."""
+        """Close a stream without another attempt to write what is still buffered."""
         try:
             os.close(self._stream.fileno())
         except (OSError, ValueError):
             return
-        with contextlib.suppress(OSError):  # the second failure of the same write
+        with contextlib.suppress(OSError):  # the same write fails again
             self._stream.close()
 
 
 def expand_inputs(given: Sequence[Path]) -> list[Path]:
-    """Replace each folder by the recordings in it and below it, in order of their names.
+    """Replace each folder by the recordings in it and below it, sorted by name.
 
     Raises:
-        UsageError: a folder holds no recording.
+        UsageError: a folder contains no recording.
     """
     found: list[Path] = []
     for path in given:
         if not path.is_dir():
-            found.append(path)  # a file that is missing is the reader's to report
+            found.append(path)  # whoever reads it reports a missing file
             continue
         inside = sorted(
             p for p in path.rglob("*") if p.suffix.lower() in RECORDING_SUFFIXES and p.is_file()
         )
         if not inside:
             raise UsageError(
-                f"the folder {path} holds no recording", "name a folder with WAV, FLAC, OGG or MP3"
+                f"the folder {path} contains no recording",
+                "name a folder with WAV, FLAC, OGG or MP3",
             )
         found.extend(inside)
     return found
 
 
 def output_paths(folder: Path, inputs: Sequence[Path], format: str) -> list[Path]:
-    """Name a file in a folder after each input, with the suffix of the format.
+    """Create a folder and name a file in it after each input, with the format's suffix.
 
-    Inputs that would meet in one file (``a/talk.flac`` and ``b/talk.mp3``, or
-    names that differ only in case, which some file systems take for the same)
-    get ``talk-2``, ``talk-3`` and so on.
+    Names that would collide (``a/talk.flac`` and ``b/talk.mp3``, or names that
+    differ only in case, which some file systems treat as equal) become
+    ``talk-2``, ``talk-3`` and so on.
 
     Raises:
-        OutputError: the folder cannot be made.
+        OutputError: the folder cannot be created.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
-            f"cannot make the folder {folder} ({_reason(error)})", "name another --output-dir"
+            f"cannot create the folder {folder} ({_reason(error)})", "name another --output-dir"
         ) from error
     taken: set[str] = set()
     paths = []
@@ -175,7 +176,7 @@ def _same_file(one: Path, other: Path) -> bool:
 def _cannot_write(path: Path, error: OSError) -> OutputError:
     return OutputError(
         f"cannot write {path} ({_reason(error)})",
-        "free some room or name another file that may be written",
+        "free some space, or name another file",
     )
 
 

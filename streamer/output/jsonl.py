@@ -1,4 +1,4 @@
-"""JSON lines: one event per line, described by ``events.schema.json`` beside this module."""
+"""JSON lines: one event per line, as specified by ``events.schema.json`` in this folder."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from typing import Any, TextIO
 
 from streamer.events import Event, Final, Gap, Notice, Partial, Stats, Word
 from streamer.output.edit import Edit
+from streamer.output.streams import write_now
 
-#: Decimals of times in seconds, of times in milliseconds, and of ratios: what is
-#: beyond them is noise, and the lines are for people too.
+#: Decimals of seconds, milliseconds and ratios. More would be noise, and people read
+#: the lines too.
 _SECONDS, _MILLISECONDS, _RATIO = 3, 1, 4
 
 
 class JsonLinesWriter:
-    """Writes every event as one line of JSON, in ASCII (other characters escaped).
+    """Writes every event as one line of ASCII JSON, with other characters escaped.
 
     Args:
         stream: where the lines go.
-        partials: whether utterances still being said are written.
+        partials: whether partials are written.
     """
 
     def __init__(self, stream: TextIO, *, partials: bool = True) -> None:
@@ -27,19 +28,18 @@ class JsonLinesWriter:
         self._partials = partials
 
     def write(self, item: Event | Edit) -> None:
-        """Write the line of an event."""
+        """Write an event."""
         if isinstance(item, Partial) and not self._partials:
             return
         line = json.dumps(as_json(item), ensure_ascii=True, allow_nan=False)
-        self._stream.write(line + "\n")
-        self._stream.flush()
+        write_now(self._stream, line + "\n")
 
     def close(self) -> None:
-        """Do nothing: every line is out already."""
+        """Do nothing: every line has been flushed."""
 
 
 def as_json(item: Event | Edit) -> dict[str, Any]:
-    """Return an event as the object that its line holds."""
+    """Return an event as a JSON object."""
     if isinstance(item, (Partial, Final)):
         return {
             "type": "final" if isinstance(item, Final) else "partial",
@@ -104,7 +104,7 @@ def _word(word: Word) -> dict[str, Any]:
 
 
 def _number(value: float | None, decimals: int) -> float | None:
-    """Round a number; JSON has none for what is not finite (the level of silence), so null."""
+    """Round a number; None if it is not finite, which JSON cannot express (level of silence)."""
     if value is None or not math.isfinite(value):
         return None
     return round(float(value), decimals)

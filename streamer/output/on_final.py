@@ -1,4 +1,4 @@
-"""``--on-final COMMAND``: a command for each final, with its text on standard input."""
+"""``--on-final COMMAND``: runs a command for each final, with its text on standard input."""
 
 from __future__ import annotations
 
@@ -6,32 +6,28 @@ import os
 import shlex
 import shutil
 import subprocess
-import sys
 from typing import Callable
 
 from streamer.errors import UsageError
 from streamer.events import Event, Final
 from streamer.output.edit import Edit
-from streamer.output.worker import Worker
-
-#: How long the end of the program waits for commands that are still to run.
-DRAIN_LIMIT_S = 30.0
+from streamer.output.streams import standard_error_descriptor
+from streamer.output.worker import DRAIN_LIMIT_S, Worker
 
 
 class CommandPerFinal:
-    """Runs a command for each final, one after the other, in a thread of its own.
+    """Runs a command for each final, one after the other, in a background thread.
 
-    The command is split as a shell would split it but run without one, and the
-    text reaches it only on standard input: nothing that is said can become a
-    command. What the command prints goes to standard error, because standard
-    output holds transcripts and nothing else.
+    The command is split as a shell would but run without one, and the text is
+    passed on standard input only: no speech can become a command. The command's
+    output goes to standard error, since standard output is for transcripts only.
 
     Args:
         command: as typed by the user.
-        warn: told, once, that the command failed. Called in the thread.
+        warn: called once, in the thread, if the command fails.
 
     Raises:
-        UsageError: the command is empty, is not well quoted or is not found.
+        UsageError: the command is empty, badly quoted or not found.
     """
 
     def __init__(self, command: str, warn: Callable[[str], None]) -> None:
@@ -43,60 +39,62 @@ class CommandPerFinal:
         self._worker: Worker[str] = Worker(
             "on-final",
             self._run,
-            on_full=lambda: warn(f"--on-final {self._name} is too slow: some finals are left out"),
+            on_full=lambda: warn(f"--on-final {self._name} is too slow: some finals are skipped"),
         )
 
     def write(self, item: Event | Edit) -> None:
-        """Have the command run for a final that has words; returns at once."""
+        """Queue the command for a final that has words; returns at once."""
         if isinstance(item, Final) and item.text.strip():
             self._worker.put(item.text)
 
     def close(self, limit_s: float = DRAIN_LIMIT_S) -> None:
-        """Wait for the commands still to run, for a limited time. May be called twice."""
+        """Wait up to ``limit_s`` seconds for queued commands. May be called twice."""
         left = self._worker.close(limit_s)
         if left:
-            self._end_what_runs()
-            self._warn(f"--on-final {self._name} was not done after {limit_s:g} s: {left} left out")
+            self._terminate_running()
+            self._warn(
+                f"--on-final {self._name} has not finished after {limit_s:g} s: {left} skipped"
+            )
 
     def _run(self, text: str) -> None:
-        # Where Python's standard error leads; number 2 may be hidden (audio.native_stderr).
-        errors = standard_error()
+        # Not descriptor 2, which `streamer.audio.native_stderr` may redirect.
+        errors = standard_error_descriptor()
         try:
             self._process = subprocess.Popen(
                 self._arguments,
                 stdin=subprocess.PIPE,
                 stdout=errors,
                 stderr=errors,
-                # Ctrl-C is for streamer, which then lets the commands finish.
+                # Keep Ctrl-C for streamer, which then lets the commands finish.
                 start_new_session=True,
             )
         except OSError as error:
-            self._fail(f"cannot run ({error.strerror or error})")
+            self._report(f"cannot run ({error.strerror or error})")
             return
-        # A command that does not read all of its input is no failure: communicate allows it.
+        # A command may ignore its input: `communicate` does not treat that as an error.
         self._process.communicate((text + "\n").encode("utf-8"))
         if self._process.returncode:
-            self._fail(f"ended with exit code {self._process.returncode}")
+            self._report(f"ended with exit code {self._process.returncode}")
 
-    def _end_what_runs(self) -> None:
+    def _terminate_running(self) -> None:
         process = self._process
         if process is not None and process.poll() is None:
             process.terminate()
 
-    def _fail(self, how: str) -> None:
+    def _report(self, failure: str) -> None:
         self._failures += 1
         if self._failures == 1:
-            self._warn(f"--on-final {self._name}: {how}; further failures are not reported")
+            self._warn(f"--on-final {self._name}: {failure}; further failures are not reported")
 
 
 def split_command(command: str) -> list[str]:
-    """Split a command line into program and arguments and see that the program is there.
+    """Split a command line into program and arguments, and check that the program exists.
 
     Raises:
-        UsageError: the command is empty, is not well quoted or is not found.
+        UsageError: the command is empty, badly quoted or not found.
     """
     try:
-        # Windows paths hold backslashes, which POSIX rules would eat.
+        # Windows paths contain backslashes, which POSIX rules would remove.
         arguments = shlex.split(command, posix=os.name != "nt")
     except ValueError as error:
         raise UsageError(
@@ -106,15 +104,7 @@ def split_command(command: str) -> list[str]:
         raise UsageError("--on-final is empty", "give a command, such as --on-final 'cat -n'")
     if shutil.which(arguments[0]) is None:
         raise UsageError(
-            f"--on-final: there is no program {arguments[0]!r}",
-            "install it or name it with its path; for pipes and variables use sh -c '...'",
+            f"--on-final: no program {arguments[0]!r} found",
+            "install it or give its path; for pipes and variables use sh -c '...'",
         )
     return arguments
-
-
-def standard_error() -> int:
-    """Return the descriptor of standard error; that of the null device where there is none."""
-    try:
-        return sys.stderr.fileno()
-    except (AttributeError, OSError, ValueError):
-        return subprocess.DEVNULL

@@ -1,8 +1,7 @@
-"""Flowing text for dictation: spaces, line breaks and second thoughts are the speaker's."""
+"""Continuous text for dictation, with the speaker's line breaks and corrections."""
 
 from __future__ import annotations
 
-import os
 import shutil
 from typing import Callable, TextIO
 
@@ -10,21 +9,22 @@ from rich.cells import cell_len
 
 from streamer.events import Event
 from streamer.output.edit import Edit
+from streamer.output.streams import can_erase, write_now
 
-#: How much of what was written is remembered, in characters, to take it back.
-_REMEMBERED = 100_000
+#: How much written text is kept to delete from, in characters.
+_HISTORY = 100_000
 
 
 class ProseWriter:
-    """Writes dictation's edits one after the other.
+    """Writes the edits of dictation.
 
-    Text is taken back where that can be done: in a file on disk by cutting the
-    file shorter, on a terminal within the line that stands under the cursor. In
-    a pipe what is out is out; it stays, and ``warn`` is told once.
+    Text is deleted where possible: in a file on disk by truncating it, on a
+    terminal within the current line. What has gone down a pipe stays, and
+    ``warn`` is called once.
 
     Args:
         stream: where the text goes.
-        warn: told, once, that text could not be taken back.
+        warn: called once if text could not be deleted.
     """
 
     def __init__(self, stream: TextIO, warn: Callable[[str], None] | None = None) -> None:
@@ -33,11 +33,11 @@ class ProseWriter:
         self._written = ""
 
     def write(self, item: Event | Edit) -> None:
-        """Write an edit; the events themselves say nothing here."""
+        """Apply an edit; other events are ignored."""
         if not isinstance(item, Edit):
             return
-        if item.delete and not self._take_back(item.delete) and self._warn is not None:
-            self._warn("text that was taken back is already in the pipe and stays there")
+        if item.delete and not self._delete(item.delete) and self._warn is not None:
+            self._warn("deleted text has already gone down the pipe and stays there")
             self._warn = None
         self._put(item.insert)
 
@@ -48,11 +48,10 @@ class ProseWriter:
 
     def _put(self, text: str) -> None:
         if text:
-            self._written = (self._written + text)[-_REMEMBERED:]
-            self._stream.write(text)
-            self._stream.flush()
+            self._written = (self._written + text)[-_HISTORY:]
+            write_now(self._stream, text)
 
-    def _take_back(self, characters: int) -> bool:
+    def _delete(self, characters: int) -> bool:
         if characters > len(self._written):
             return False
         kept = self._written[: len(self._written) - characters]
@@ -60,7 +59,7 @@ class ProseWriter:
         if self._stream.isatty():
             done = self._erase_on_terminal(kept, gone)
         else:
-            done = self._cut_file(gone)
+            done = self._truncate_file(gone)
         if done:
             self._written = kept
         return done
@@ -68,13 +67,12 @@ class ProseWriter:
     def _erase_on_terminal(self, kept: str, gone: str) -> bool:
         line = kept.rpartition("\n")[2] + gone
         columns = shutil.get_terminal_size().columns
-        if "\n" in gone or cell_len(line) >= columns or os.environ.get("TERM", "dumb") == "dumb":
-            return False  # the cursor cannot be brought back over a line break or a wrapped line
-        self._stream.write("\b" * cell_len(gone) + "\x1b[K")
-        self._stream.flush()
+        if "\n" in gone or cell_len(line) >= columns or not can_erase(self._stream):
+            return False  # the cursor cannot move back over a line break or a wrapped line
+        write_now(self._stream, "\b" * cell_len(gone) + "\x1b[K")
         return True
 
-    def _cut_file(self, gone: str) -> bool:
+    def _truncate_file(self, gone: str) -> bool:
         if not self._stream.seekable():
             return False
         self._stream.flush()

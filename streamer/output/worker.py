@@ -1,4 +1,4 @@
-"""One thread that does slow things in order, so that recognition never waits for them."""
+"""A background thread for slow work, so that recognition never waits for it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from typing import Callable, Generic, TypeVar
 
 T = TypeVar("T")
 
-#: How many things may wait: hours of finals, and still only a few megabytes.
+#: How long the end of the program waits for queued work, in seconds.
+DRAIN_LIMIT_S = 30.0
+
+#: How many items may wait: hours of finals, in only a few megabytes.
 MAX_WAITING = 10_000
 
 
 class Worker(Generic[T]):
-    """Handles things one after the other, in the order they came.
+    """Handles items one after the other, in order.
 
     Args:
-        name: of the thread.
+        name: name of the thread.
         handle: does the work; runs in the worker's thread and must not raise.
-        on_full: called once when things have to be dropped because more than
-            `MAX_WAITING` wait.
+        on_full: called once if an item is dropped because the queue is full.
+        max_waiting: size of the queue.
     """
 
     def __init__(
@@ -39,12 +42,12 @@ class Worker(Generic[T]):
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def put(self, thing: T) -> bool:
-        """Hand over a thing, at once; false where there is no room (or after `close`)."""
+    def put(self, item: T) -> bool:
+        """Queue an item and return at once; False if the queue is full or closed."""
         if self._closing.is_set():
             return False
         try:
-            self._queue.put_nowait(thing)
+            self._queue.put_nowait(item)
         except queue.Full:
             if self._on_full is not None:
                 self._on_full()
@@ -53,10 +56,10 @@ class Worker(Generic[T]):
         return True
 
     def close(self, limit_s: float) -> int:
-        """Let what waits be done, for a limited time. May be called twice.
+        """Wait up to ``limit_s`` seconds for the queued work. May be called twice.
 
         Returns:
-            how many things were not finished, the one under way counted in.
+            The number of unfinished items, including the current one.
         """
         if not self._closing.is_set():
             self._closing.set()
@@ -67,12 +70,12 @@ class Worker(Generic[T]):
         if not self._thread.is_alive():
             return 0
         self._abandoned.set()
-        return max(self._queue.unfinished_tasks - 1, 1)  # the end mark is not work
+        return max(self._queue.unfinished_tasks - 1, 1)  # the end marker is not work
 
     def _run(self) -> None:
         while True:
-            thing = self._queue.get()
-            if thing is None or self._abandoned.is_set():
+            item = self._queue.get()
+            if item is None or self._abandoned.is_set():
                 return
-            self._handle(thing)
+            self._handle(item)
             self._queue.task_done()

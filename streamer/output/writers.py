@@ -1,8 +1,7 @@
-"""What every writer can do, and the one place that knows the formats by name."""
+"""The writer interface and the formats by name."""
 
 from __future__ import annotations
 
-import sys
 from typing import Callable, Protocol, TextIO, Union
 
 from streamer.errors import UsageError
@@ -14,29 +13,29 @@ from streamer.output.subtitles.srt import SrtWriter
 from streamer.output.subtitles.vtt import VttWriter
 from streamer.output.text import TextWriter
 
-#: The formats by the names that ``--format`` takes.
+#: Values of ``--format``.
 FORMATS: tuple[str, ...] = ("text", "jsonl", "srt", "vtt")
 
-#: How the files of each format end.
+#: File name suffixes by format.
 SUFFIXES = {"text": ".txt", "jsonl": ".jsonl", "srt": ".srt", "vtt": ".vtt"}
 
-#: What is written: events, and with dictation the edit that each final brings.
+#: What writers take: events and, with dictation, the edit after each final.
 Item = Union[Event, Edit]
 
 
 class Writer(Protocol):
-    """Takes events and puts them somewhere, flushed at once."""
+    """Writes events and flushes them at once."""
 
     def write(self, item: Item) -> None:
-        """Write what the format has to say about an event, which may be nothing.
+        """Write an event, if the format includes it.
 
         Raises:
-            BrokenPipeError: the reader has left.
-            OSError: the place cannot be written.
+            BrokenPipeError: the reader has closed the pipe.
+            OSError: the stream cannot be written.
         """
 
     def close(self) -> None:
-        """Write what is still owed. May be called twice; leaves the stream open."""
+        """Write what is missing at the end. May be called twice; leaves the stream open."""
 
 
 def create_writer(
@@ -48,19 +47,18 @@ def create_writer(
     flowing: bool = False,
     warn: Callable[[str], None] | None = None,
 ) -> Writer:
-    """Make the writer of a format.
+    """Create the writer of a format.
 
     Args:
         format: one of `FORMATS`.
-        stream: where it writes; UTF-8 with plain newlines is up to who opened it.
-        partials: whether utterances still being said are written. None leaves
-            it to the format: JSON lines hold them, text does not. Subtitles
-            never do.
-        timestamps: whether text says when each line was said.
-        flowing: whether text is prose made of dictation's edits, instead of a
-            line for each final. Partials and times need lines, so with either
-            of them text stays a line for each final.
-        warn: told what could not be done, once.
+        stream: opened by the caller, with UTF-8 and plain newlines.
+        partials: whether partials are written. None leaves it to the format:
+            JSON lines include them, text does not. Subtitles never do.
+        timestamps: whether lines of text start with their times.
+        flowing: whether text is continuous, made of the edits of dictation,
+            instead of one line per final. Partials and times need lines and
+            take precedence.
+        warn: called once if text could not be deleted.
 
     Raises:
         UsageError: there is no such format.
@@ -76,16 +74,3 @@ def create_writer(
     if format == "vtt":
         return VttWriter(stream)
     raise UsageError(f"there is no format {format!r}", f"use one of {', '.join(FORMATS)}")
-
-
-def standard_output() -> TextIO:
-    """Return standard output, set to UTF-8 and plain newlines whatever the locale says.
-
-    Data must come out the same under every locale and platform; an ASCII
-    locale must not end a transcript with an encoding error.
-    """
-    stream = sys.stdout
-    reconfigure = getattr(stream, "reconfigure", None)
-    if reconfigure is not None:
-        reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
-    return stream

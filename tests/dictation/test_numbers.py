@@ -35,5 +35,5 @@ def test_a_language_the_library_does_not_know_is_one_error():
 
 def test_a_missing_library_is_named_with_what_installs_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "text_to_num", None)
-    with pytest.raises(UsageError, match=r"pip install 'streamer\[dictation\]'"):
+    with pytest.raises(UsageError, match=r"pip install text2num"):
         create_number_writer()

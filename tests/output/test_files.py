@@ -103,7 +103,7 @@ def test_a_folder_stands_for_the_recordings_below_it(tmp_path):
         (tmp_path / name).touch()
     found = expand_inputs([Path("missing.wav"), tmp_path])
     assert [p.name for p in found] == ["missing.wav", "a.flac", "b.WAV", "c.mp3"]
-    with pytest.raises(UsageError, match="holds no recording"):
+    with pytest.raises(UsageError, match="contains no recording"):
         (tmp_path / "empty").mkdir()
         expand_inputs([tmp_path / "empty"])
 
@@ -119,5 +119,5 @@ def test_outputs_are_named_after_inputs_and_never_meet(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_one_error(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="cannot make the folder"):
+    with pytest.raises(OutputError, match="cannot create the folder"):
         output_paths(tmp_path / "file" / "out", [Path("a.wav")], "text")

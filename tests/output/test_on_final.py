@@ -105,7 +105,7 @@ def test_the_end_waits_for_a_limited_time_only(tmp_path):
     while not started.exists():
         threading.Event().wait(0.01)
     command.close(0.1)
-    assert len([line for line in told if "3 left out" in line]) == 1
+    assert len([line for line in told if "3 skipped" in line]) == 1
     assert command._process is not None
     assert command._process.wait(LIMIT_S) != 0  # it was ended, not left behind
 

@@ -1,1 +1,1 @@
-"""Subtitles: SubRip and WebVTT."""
+"""Subtitle formats: SubRip and WebVTT."""

@@ -1,4 +1,4 @@
-"""From finals to subtitle cues: readable pieces whose times never overlap or run backwards."""
+"""From finals to subtitle cues: readable, in order, never overlapping."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from dataclasses import dataclass
 
 from streamer.events import Final
 
-#: Readable subtitles: the limits of the common broadcasters' guides.
+#: Limits for readable subtitles, as in the common broadcasters' guides.
 MAX_LINE_CHARACTERS = 42
 MAX_LINES = 2
 MAX_SECONDS = 7.0
-#: A cue ends before a pause this long, so that it does not stand through the silence.
+#: A cue ends before a pause this long, so that it does not stay up in the silence.
 PAUSE_SECONDS = 1.0
-#: A cue stays at least this long where the next one leaves it the time.
+#: A cue stays up at least this long, if the next one allows it.
 MIN_SECONDS = 1.0
 _SENTENCE_ENDS = (".", "?", "!")
 
 
 @dataclass(frozen=True)
 class Cue:
-    """One subtitle: times in whole milliseconds since the stream began, lines of text."""
+    """One subtitle: lines of text, with times in milliseconds since the stream began."""
 
     start_ms: int
     end_ms: int
@@ -30,7 +30,7 @@ class Cue:
 
 @dataclass(frozen=True)
 class _Timed:
-    """A word of the text with its times in seconds."""
+    """A word of the text, with its times in seconds."""
 
     text: str
     start: float
@@ -38,7 +38,7 @@ class _Timed:
 
 
 class CueMaker:
-    """Makes cues of finals, in order; remembers only where the last cue ended."""
+    """Turns finals into cues; its only state is the end of the last cue."""
 
     def __init__(self) -> None:
         self._end_ms = 0
@@ -46,8 +46,8 @@ class CueMaker:
     def cues(self, event: Final) -> list[Cue]:
         """Return the cues of a final; none for a final without words.
 
-        Whatever the times of the words, cues come out in order, at least a
-        millisecond long, each beginning where the one before has ended or later.
+        Whatever the times of the words, cues are in order, at least a
+        millisecond long, and never overlap.
         """
         groups = _split(_timed_words(event))
         cues = []
@@ -58,7 +58,7 @@ class CueMaker:
                 limit_ms = _ms(groups[number + 1][0].start)
             else:
                 limit_ms = _ms(max(event.end, group[-1].end))
-            # One word may last longer than a cue may stand.
+            # A single word may be longer than a cue may be.
             limit_ms = min(limit_ms, start_ms + _ms(MAX_SECONDS))
             self._end_ms = max(min(wished_ms, limit_ms), start_ms + 1)
             cues.append(Cue(start_ms, self._end_ms, _lines([word.text for word in group])))
@@ -70,11 +70,11 @@ def _ms(seconds: float) -> int:
 
 
 def _timed_words(event: Final) -> list[_Timed]:
-    """Give each word of the text its times.
+    """Return the words of the text with their times.
 
-    Mostly they are the recognised words one to one. Where they are not
-    (dictation joined or removed some, or the decoder knows no times), the time
-    of the utterance is shared out by length.
+    Usually they match the recognised words one to one. If they do not (dictation
+    joined or removed some, or the decoder has no times), the time of the
+    utterance is divided by word length.
     """
     tokens = [piece for word in event.text.split() for piece in _pieces(word)]
     if len(tokens) == len(event.words):
@@ -98,7 +98,7 @@ def _timed_words(event: Final) -> list[_Timed]:
 
 
 def _pieces(word: str) -> list[str]:
-    """Cut a word that is longer than a line."""
+    """Split a word that is longer than a line."""
     width = MAX_LINE_CHARACTERS
     return [word[i : i + width] for i in range(0, len(word), width)]
 
@@ -119,18 +119,18 @@ def _must_break(group: Sequence[_Timed], word: _Timed) -> bool:
         len(_lines([*texts, word.text])) > MAX_LINES
         or word.end - group[0].start > MAX_SECONDS
         or word.start - group[-1].end >= PAUSE_SECONDS
-        # A sentence that has filled a line ends its cue: the next begins a new one.
+        # A sentence that fills a line ends its cue; the next one starts a new cue.
         or (texts[-1].endswith(_SENTENCE_ENDS) and len(" ".join(texts)) > MAX_LINE_CHARACTERS)
     )
 
 
 def _lines(texts: Sequence[str]) -> tuple[str, ...]:
-    """Wrap words into lines, evenly where it takes two."""
+    """Wrap words into lines; two lines are balanced."""
     text = " ".join(texts)
     lines = _wrap(text, MAX_LINE_CHARACTERS)
     if len(lines) != MAX_LINES:
         return tuple(lines)
-    # The narrowest width that still takes two lines gives two of about one length.
+    # The narrowest width that still gives two lines makes them about equally long.
     for width in range(len(text) // 2, MAX_LINE_CHARACTERS):
         even = _wrap(text, width)
         if len(even) == MAX_LINES:

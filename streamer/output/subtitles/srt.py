@@ -6,12 +6,13 @@ from typing import TextIO
 
 from streamer.events import Event, Final
 from streamer.output.edit import Edit
+from streamer.output.streams import write_now
 from streamer.output.subtitles.cues import CueMaker
 from streamer.output.timestamps import format_timestamp_ms
 
 
 class SrtWriter:
-    """Writes the cues of each final as soon as it is there."""
+    """Writes the cues of each final at once."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -25,10 +26,9 @@ class SrtWriter:
         for cue in self._cues.cues(item):
             self._number += 1
             start, end = (format_timestamp_ms(ms, ",") for ms in (cue.start_ms, cue.end_ms))
-            # An arrow in the text would be read as times.
+            # Players would read an arrow in the text as times.
             text = "\n".join(cue.lines).replace("-->", "->")
-            self._stream.write(f"{self._number}\n{start} --> {end}\n{text}\n\n")
-            self._stream.flush()
+            write_now(self._stream, f"{self._number}\n{start} --> {end}\n{text}\n\n")
 
     def close(self) -> None:
-        """Do nothing: every cue is out already."""
+        """Do nothing: every cue has been flushed."""
