@@ -1,32 +1,89 @@
-"""A streaming, real-time microphone transcriber; see `Transcriber` for how to use it."""
+"""A streaming, real-time microphone transcriber.
+
+    import streamer
+
+    with streamer.Transcriber() as transcriber:
+        for event in transcriber.listen():
+            print(event)
+
+    text = streamer.transcribe("talk.flac")
+
+Everything here is loaded on first use, so that importing the package is quick.
+"""
 
 from __future__ import annotations
 
-from streamer.errors import StreamerError
-from streamer.events import Event, Final, Gap, Notice, Partial, Stats, Word
-from streamer.transcriber import Transcriber
+from streamer import deprecated
+
+TYPE_CHECKING = False  # true for type checkers; importing typing takes 20 ms
+if TYPE_CHECKING:
+    from streamer.decoding.user_words import UserWord
+    from streamer.endpointing.settings import EndpointSettings
+    from streamer.errors import (
+        AudioError,
+        ConversionError,
+        DecoderError,
+        DeviceError,
+        ModelError,
+        OutputError,
+        ScorerError,
+        StreamerError,
+        UsageError,
+    )
+    from streamer.events import Event, Final, Gap, Notice, Partial, Stats, Word
+    from streamer.transcriber import About, Transcriber, transcribe
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "About",
+    "AudioError",
+    "ConversionError",
+    "DecoderError",
+    "DeviceError",
+    "EndpointSettings",
     "Event",
     "Final",
     "Gap",
+    "ModelError",
     "Notice",
+    "OutputError",
     "Partial",
+    "ScorerError",
     "Stats",
     "StreamerError",
     "Transcriber",
+    "UsageError",
+    "UserWord",
     "Word",
     "__version__",
+    "transcribe",
 ]
 
+#: Where public names come from, the modules that load fastest first.
+_HOMES = (
+    "streamer.errors",
+    "streamer.events",
+    "streamer.endpointing.settings",
+    "streamer.transcriber",
+    "streamer.decoding.user_words",
+)
 
-def __getattr__(name: str) -> object:
-    """Names of version 0.1 that changed; they go in the next version."""
-    if name == "Warning":
-        import warnings
+deprecated.install()
 
-        warnings.warn("streamer.Warning is now streamer.Notice", DeprecationWarning, stacklevel=2)
-        return Notice
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # a type checker reports names that do not exist
+
+    def __getattr__(name: str) -> object:
+        """Load a public name on first use."""
+        import importlib
+
+        if name in __all__:
+            for module in _HOMES:
+                home = importlib.import_module(module)
+                if hasattr(home, name):
+                    globals()[name] = getattr(home, name)
+                    return globals()[name]
+        return deprecated.moved_names(__name__, stacklevel=4)(name)
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

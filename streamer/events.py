@@ -1,8 +1,8 @@
-"""What a transcriber says while it listens: one frozen dataclass a kind.
+"""The events of a stream: one frozen dataclass for each kind.
 
-Times are seconds since the stream began (lost samples counted in), so they
-stay right across gaps. ``seq`` counts all events of a stream from 0, so that a
-reader can see whether it missed one; ``segment`` counts utterances from 0.
+Times are seconds since the stream began, lost samples included, so they stay
+correct across gaps. ``seq`` counts all events of a stream from 0, so that a
+reader can detect a missing one; ``segment`` counts utterances from 0.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ class Word:
 
     Attributes:
         word: the word as the model spells it.
-        start: seconds since the stream began.
-        end: seconds since the stream began, never before ``start``.
-        confidence: 0 (guessed) to 1 (sure).
+        start: in seconds since the stream began.
+        end: in seconds since the stream began, never before ``start``.
+        confidence: 0 (guessed) to 1 (certain).
     """
 
     word: str
@@ -27,62 +27,66 @@ class Word:
     end: float
     confidence: float
 
+    def __str__(self) -> str:
+        return self.word
+
 
 @dataclass(frozen=True)
-class Partial:
-    """What an utterance that is still being said seems to be so far.
+class _Transcript:
+    """The fields of `Partial` and `Final`."""
+
+    segment: int
+    seq: int
+    start: float
+    end: float
+    text: str
+    stable: str
+    words: tuple[Word, ...] = ()
+    alternatives: tuple[str, ...] = ()
+    latency_ms: float | None = None
+
+
+@dataclass(frozen=True)
+class Partial(_Transcript):
+    """The hypothesis for an utterance that is still going on.
 
     Attributes:
         segment: number of the utterance.
         seq: number of this event.
-        start: where the utterance's audio begins, in seconds.
-        end: how far its audio had been heard, in seconds.
+        start: start of the utterance's audio, in seconds.
+        end: end of the audio that the text covers, in seconds.
         text: the best hypothesis; always begins with ``stable``.
-        stable: the part that no later event of this utterance contradicts.
+        stable: the part of ``text`` that no later event of this utterance changes.
         words: the words of ``text``.
         alternatives: other hypotheses, best first, without ``text``.
         latency_ms: from the arrival of the last sample heard to this event;
-            None where the audio did not come in real time.
+            None where the audio does not come in real time.
     """
 
-    segment: int
-    seq: int
-    start: float
-    end: float
-    text: str
-    stable: str
-    words: tuple[Word, ...] = ()
-    alternatives: tuple[str, ...] = ()
-    latency_ms: float | None = None
+    def __str__(self) -> str:
+        return f"{_span(self.start, self.end)} {self.text} ..."
 
 
 @dataclass(frozen=True)
-class Final:
-    """An utterance that has ended; its text will not change.
+class Final(_Transcript):
+    """The text of an utterance that has ended; it will not change.
 
     The attributes are those of `Partial`; ``stable`` equals ``text``.
     """
 
-    segment: int
-    seq: int
-    start: float
-    end: float
-    text: str
-    stable: str
-    words: tuple[Word, ...] = ()
-    alternatives: tuple[str, ...] = ()
-    latency_ms: float | None = None
+    def __str__(self) -> str:
+        return f"{_span(self.start, self.end)} {self.text}"
 
 
 @dataclass(frozen=True)
 class Gap:
-    """Samples that were lost, because the recogniser was late or the device overran.
+    """Samples that were lost because the recogniser was late or the device overran.
 
     Attributes:
         seq: number of this event.
         start: time of the first lost sample, in seconds.
         end: time of the first sample after them, in seconds.
-        samples: how many samples were lost, at the recogniser's rate.
+        samples: number of lost samples, at the recogniser's rate.
     """
 
     seq: int
@@ -90,25 +94,28 @@ class Gap:
     end: float
     samples: int
 
+    def __str__(self) -> str:
+        return f"{_span(self.start, self.end)} {self.end - self.start:.2f} s of audio lost"
+
 
 @dataclass(frozen=True)
 class Stats:
-    """How the stream is doing; sent about four times a second and once at its end.
+    """The state of the stream, about four times a second and once at its end.
 
     Attributes:
         seq: number of this event.
-        time: how much of the stream has been heard, in seconds.
-        real_time_factor: seconds of computing for a second of audio, so far.
-        latency_p50_ms: median of the latencies so far, None without real time.
-        latency_p95_ms: 95th percentile of the same.
+        time: length of the stream so far, in seconds.
+        real_time_factor: computing time per second of audio, so far.
+        latency_p50_ms: median latency so far, None without real time.
+        latency_p95_ms: its 95th percentile.
         lost_samples: lost since the stream began.
-        level_dbfs: root mean square of the last stretch, in dB of full scale.
-        peak_dbfs: largest sample of the last stretch, in dB of full scale.
-        clipped: whether a sample of the last stretch stood at full scale.
-        speaking: whether voice activity is on.
+        level_dbfs: root mean square since the last `Stats`, in dB of full scale.
+        peak_dbfs: largest sample since the last `Stats`, in dB of full scale.
+        clipped: whether a sample since the last `Stats` reached full scale.
+        speaking: whether voice activity detects speech.
         chunks: windows given to the acoustic model so far.
         chunk_p50_ms: median time of the acoustic model for one window.
-        chunk_p95_ms: 95th percentile of the same.
+        chunk_p95_ms: its 95th percentile.
     """
 
     seq: int
@@ -125,6 +132,17 @@ class Stats:
     chunk_p50_ms: float | None = None
     chunk_p95_ms: float | None = None
 
+    def __str__(self) -> str:
+        parts = [
+            f"level {self.level_dbfs:.0f} dBFS",
+            f"real-time factor {self.real_time_factor:.2f}",
+        ]
+        if self.latency_p50_ms is not None:
+            parts.append(f"latency {self.latency_p50_ms:.0f} ms")
+        if self.lost_samples:
+            parts.append(f"{self.lost_samples} samples lost")
+        return f"[{self.time:.2f}] {', '.join(parts)}"
+
 
 @dataclass(frozen=True)
 class Notice:
@@ -132,7 +150,7 @@ class Notice:
 
     Attributes:
         seq: number of this event.
-        time: when, in seconds of the stream.
+        time: in seconds of the stream.
         what: what is wrong.
         todo: what to do about it.
     """
@@ -142,5 +160,12 @@ class Notice:
     what: str
     todo: str
 
+    def __str__(self) -> str:
+        return f"[{self.time:.2f}] warning: {self.what} - {self.todo}"
+
 
 Event = Union[Partial, Final, Gap, Stats, Notice]
+
+
+def _span(start: float, end: float) -> str:
+    return f"[{start:.2f} - {end:.2f}]"

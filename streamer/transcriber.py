@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 from streamer.endpointing.settings import RATE_HZ, EndpointSettings
-from streamer.engine.asynchronous import iterate_in_thread
 from streamer.engine.model_loader import ModelChoice
 from streamer.engine.session import Session
 from streamer.engine.settings import RecogniserSettings
@@ -224,6 +223,8 @@ class Transcriber:
         Args:
             on_open: called in that thread; see `listen`.
         """
+        from streamer.engine.asynchronous import iterate_in_thread
+
         return iterate_in_thread(self.listen(on_open), self.stop)
 
     def atranscribe(
@@ -235,6 +236,8 @@ class Transcriber:
         channels: int = 1,
     ) -> AsyncGenerator[Event, None]:
         """Transcribe a recording asynchronously; see `transcribe` and `alisten`."""
+        from streamer.engine.asynchronous import iterate_in_thread
+
         events = self.transcribe(source, realtime, rate_hz=rate_hz, channels=channels)
         return iterate_in_thread(events, self.stop)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterable
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import streamer
 from streamer import Final, Gap, Notice, Partial, Stats, StreamerError, Transcriber
 from streamer.audio.sources.array import ArraySource
 from streamer.bundle import bundled_folder
@@ -231,7 +233,101 @@ def test_no_such_file_is_an_error_of_its_own(tiny: Transcriber) -> None:
         list(tiny.transcribe("/no/such/file.wav"))
 
 
+# Asynchronously
+
+
+def test_events_come_asynchronously_too(tiny: Transcriber) -> None:
+    async def collect() -> list[Event]:
+        return [event async for event in tiny.atranscribe(sound(2.0))]
+
+    assert timeless(asyncio.run(collect())) == timeless(tiny.transcribe(sound(2.0)))
+
+
+def test_an_error_of_the_stream_is_raised_asynchronously_too(tiny: Transcriber) -> None:
+    async def collect() -> list[Event]:
+        return [event async for event in tiny.atranscribe("/no/such/file.wav")]
+
+    with pytest.raises(StreamerError, match="no file"):
+        asyncio.run(collect())
+
+
+@pytest.fixture
+def microphone(monkeypatch: pytest.MonkeyPatch) -> LiveSource:
+    """Samples that take the microphone's place; their end is silence until `stop`."""
+    source = LiveSource(sound(3.0))
+    monkeypatch.setattr("streamer.audio.sources.microphone.MicrophoneSource", lambda device: source)
+    return source
+
+
+def test_cancelling_a_task_that_waits_for_the_microphone_closes_it(
+    tiny: Transcriber, microphone: LiveSource
+) -> None:
+    async def main() -> list[Event]:
+        events: list[Event] = []
+        everything = asyncio.Event()
+
+        async def follow() -> None:
+            async for event in tiny.alisten():
+                events.append(event)
+                if isinstance(event, Stats) and event.time >= 2.8:
+                    everything.set()
+
+        task = asyncio.create_task(follow())
+        await everything.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert tiny.source is None
+        return events
+
+    events = asyncio.run(main())
+    assert any(isinstance(event, Partial) for event in events)
+    assert microphone.stopped.is_set()
+    assert microphone.read() is None
+    assert timeless(tiny.transcribe(sound(2.0)))
+
+
+def test_the_event_loop_goes_on_while_the_microphone_is_silent(
+    tiny: Transcriber, microphone: LiveSource
+) -> None:
+    async def main() -> list[Event]:
+        async def stop_later() -> None:
+            while tiny.heard_s < 2.8:
+                await asyncio.sleep(0)
+            tiny.stop()
+
+        stopping = asyncio.create_task(stop_later())
+        events = [event async for event in tiny.alisten()]
+        await stopping
+        return events
+
+    events = asyncio.run(main())
+    assert texts(events)
+    assert isinstance(events[-1], Stats)
+    assert events[-1].time == 3.0
+
+
+def test_an_asynchronous_stream_that_is_left_closes_its_source(
+    tiny: Transcriber, microphone: LiveSource
+) -> None:
+    async def main() -> None:
+        events = tiny.alisten()
+        await events.__anext__()
+        await events.aclose()
+        assert tiny.source is None
+
+    asyncio.run(main())
+    assert microphone.stopped.is_set()
+
+
 # With real words
+
+
+@needs_english
+def test_a_recording_becomes_text_in_one_call(english: Transcriber) -> None:
+    expected = " ".join(texts(english.transcribe(SAMPLE)))
+    assert streamer.transcribe(SAMPLE) == expected
+    assert streamer.transcribe(SAMPLE, decoder="greedy") != expected
 
 
 @needs_english
