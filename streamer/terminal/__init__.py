@@ -1,4 +1,4 @@
-"""The terminal: the live view on standard error, its keys, and who prints what."""
+"""The live view on standard error, and the routing of finals between it and the writers."""
 
 from streamer.terminal.keys import ViewActions
 from streamer.terminal.live_view import LiveView, stderr_console

@@ -1,4 +1,4 @@
-"""How long words take from the microphone to the screen."""
+"""Latency of words from the microphone to the screen."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections import deque
 
 from streamer.percentiles import percentile
 
-#: So many of the newest latencies count: about three minutes of speech.
+#: How many of the latest values count: about three minutes of speech.
 REMEMBERED = 512
 
 
 class LatencyLog:
-    """Adds the time until a frame is drawn to the latency that each event brings.
+    """Adds the time until a frame is drawn to the latency of each event.
 
-    No clock is read here; times are seconds of any one clock.
+    Times are given by the caller, in seconds of any one clock.
     """
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class LatencyLog:
         self._latencies_ms: deque[float] = deque(maxlen=REMEMBERED)
 
     def received(self, latency_ms: float | None, now: float) -> None:
-        """Note an event whose words are not on the screen yet; None does not count."""
+        """Note an event whose words are not on the screen yet; None is ignored."""
         if latency_ms is not None:
             self._waiting.append((latency_ms, now))
 
@@ -32,5 +32,5 @@ class LatencyLog:
         self._waiting.clear()
 
     def percentile(self, percent: float) -> float | None:
-        """Return a percentile in ms (nearest rank), None before the first word was drawn."""
+        """Return a percentile in ms (nearest rank), None before the first frame with words."""
         return percentile(self._latencies_ms, percent)

@@ -1,4 +1,4 @@
-"""Saving the transcript when a person asks for it."""
+"""Saving the transcript from the live view."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from streamer.errors import OutputError
 def save_transcript(
     text: str, folder: Path, now: Callable[[], time.struct_time] = time.localtime
 ) -> Path:
-    """Write a transcript into a new file named after the time.
+    """Write a transcript to a new file named after the current time.
 
     Args:
-        text: the transcript, without a line break at the end.
-        folder: where the file is made.
-        now: the local time.
+        text: the transcript, without a trailing line break.
+        folder: the folder to write to.
+        now: returns the local time.
 
     Returns:
         The path of the file, ``streamer-YYYYMMDD-HHMMSS.txt``, with ``-2`` and so
-        on added where that is taken; no file is ever written over.
+        on appended if that exists; no file is ever overwritten.
 
     Raises:
         OutputError: the file cannot be written.
@@ -39,5 +39,6 @@ def save_transcript(
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise OutputError(
-                f"cannot write {path} ({reason})", "start streamer in a folder you may write to"
+                f"cannot write {path} ({reason})",
+                "start streamer in a folder that you can write to",
             ) from error

@@ -1,8 +1,7 @@
-"""What the live view knows: one immutable value, and pure functions from one to the next.
+"""The state of the live view: an immutable value and pure functions from one to the next.
 
-The view never changes a state. The thread that hears events and the thread
-that draws hold the same value without being able to disturb each other, and
-everything that can be on the screen can be made in a test without a screen.
+The thread that receives events and the thread that draws can share a state
+safely, and tests can produce everything that may be on the screen without one.
 """
 
 from __future__ import annotations
@@ -12,22 +11,22 @@ from typing import Union
 
 from streamer.events import Event, Final, Gap, Notice, Partial, Stats
 
-#: How long the clip mark stands after a sample at full scale, in seconds of the
-#: stream: a stretch of level lasts a quarter of a second, too short to be noticed.
+#: How long the clip mark stays after a sample at full scale, in seconds of the
+#: stream. The level is measured over a quarter of a second, too short to notice.
 CLIP_HOLD_S = 2.0
 
 
 @dataclass(frozen=True)
 class ViewInfo:
-    """What does not change while a stream goes on.
+    """Facts that stay the same for a whole stream.
 
     Attributes:
         device: name of the microphone or the recording.
-        rate_hz: the rate at which it delivers samples.
+        rate_hz: its sample rate.
         model: name of the bundle.
         backend: "coreml", "onnx" or "numpy".
-        compute_unit: where the network runs, as "CPU" or "CPU_AND_NE".
-        network_timing: whether the status line says how long the network takes.
+        compute_unit: where the network runs, such as "CPU" or "CPU_AND_NE".
+        network_timing: whether the status line shows how long the network takes.
     """
 
     device: str
@@ -40,10 +39,10 @@ class ViewInfo:
 
 @dataclass(frozen=True)
 class Undone:
-    """A final that was taken back after it had scrolled up.
+    """A final that was undone after it had been written to the scrollback.
 
     Attributes:
-        text: the text that no longer counts.
+        text: the undone text.
     """
 
     text: str
@@ -51,36 +50,36 @@ class Undone:
 
 @dataclass(frozen=True)
 class Note:
-    """A line that another part of the program wrote to standard error meanwhile."""
+    """A line that another part of the program wrote to standard error."""
 
     text: str
 
 
-#: What moves into the scrollback and stays there.
+#: What is written to the scrollback and stays there.
 ScrollbackItem = Union[Final, Gap, Notice, Undone, Note]
 
 
 @dataclass(frozen=True)
 class ViewState:
-    """Everything the view draws, at one moment.
+    """Everything the view draws.
 
     Attributes:
         info: device, model and the like.
-        finals: the transcript: finals with words in them that were not undone.
-        pending: what has not been written into the scrollback yet.
-        partial: what is being said, None between utterances.
-        stats: the newest figures.
-        segment: number of the last utterance that ended, -1 before the first.
-        lost_samples: lost since the stream began.
-        clip_until: time of the stream until which the clip mark stands.
+        finals: the transcript: finals that have words and were not undone.
+        pending: what has not been written to the scrollback yet.
+        partial: the current utterance, None between utterances.
+        stats: the latest figures.
+        segment: number of the last complete utterance, -1 before the first.
+        lost_samples: samples lost since the stream began.
+        clip_until: the clip mark is shown until this time of the stream, in seconds.
         screen_p50_ms: median time from the last sample of a chunk to its words
-            on the screen; None until some were drawn.
+            on the screen; None until words have been drawn.
         screen_p95_ms: 95th percentile of the same.
-        paused: the microphone is released.
-        timestamps: finals begin with the time at which they were said.
-        help: the list of keys is open.
-        message: a short note about what a key did, None when it has faded.
-        keys: there is a keyboard to press them on.
+        paused: whether the microphone is released.
+        timestamps: whether finals start with the time at which they were said.
+        help: whether the list of keys is open.
+        message: a short message about the last key, None once it has expired.
+        keys: whether there is a keyboard.
     """
 
     info: ViewInfo
@@ -101,23 +100,23 @@ class ViewState:
 
     @property
     def time(self) -> float:
-        """How much of the stream has been heard, in seconds."""
+        """The length of the stream so far, in seconds."""
         heard = self.stats.time if self.stats is not None else 0.0
         return max(heard, self.partial.end) if self.partial is not None else heard
 
 
 def update(state: ViewState, event: Event) -> ViewState:
-    """Take in an event.
+    """Apply an event.
 
     Args:
-        state: what was known before.
+        state: the state before.
         event: any event of a transcriber.
 
     Returns:
-        What is known now; ``state`` itself where the event says nothing new.
+        The new state; ``state`` itself if the event changes nothing.
     """
     if isinstance(event, Partial):
-        # A partial of an utterance that has ended would bring dead words back.
+        # A late partial of a complete utterance would bring its words back.
         return state if event.segment <= state.segment else replace(state, partial=event)
     if isinstance(event, Final):
         ended = replace(state, partial=None, segment=max(state.segment, event.segment))
@@ -143,10 +142,10 @@ def update(state: ViewState, event: Event) -> ViewState:
 
 
 def undo(state: ViewState) -> tuple[ViewState, Final | None]:
-    """Take the last final back.
+    """Undo the last final.
 
     Returns:
-        The new state and the final that no longer counts, None where there was none.
+        The new state, and the undone final or None.
     """
     if not state.finals:
         return state, None
@@ -154,11 +153,11 @@ def undo(state: ViewState) -> tuple[ViewState, Final | None]:
     pending: tuple[ScrollbackItem, ...]
     if any(item is last for item in state.pending):
         pending = tuple(item for item in state.pending if item is not last)
-    else:  # the scrollback cannot be unwritten, so it is said there instead
+    else:  # the scrollback cannot be changed, so a line there says so
         pending = (*state.pending, Undone(last.text))
     return replace(state, finals=state.finals[:-1], pending=pending), last
 
 
 def transcript(state: ViewState) -> str:
-    """Return the finals as text, a line each, without a line break at the end."""
+    """Return the finals as text, one per line, without a trailing line break."""
     return "\n".join(final.text for final in state.finals)

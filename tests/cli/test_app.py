@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import struct
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 
 from streamer.cli.app import run as run_here
+from streamer.cli.commands.machine.doctor import coreml_unavailable
 from streamer.cli.support.options import DecoderKind, Format
 from streamer.decoding import KINDS
 from streamer.output import FORMATS
@@ -400,3 +402,20 @@ def test_a_full_disk_behind_standard_output_is_one_line_of_error(tiny: Path, sou
         )  # fmt: skip
     error_of(result)
     assert result.returncode == 1
+
+
+def test_the_doctor_explains_why_a_newer_python_cannot_convert_to_coreml(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert coreml_unavailable((3, 13)) is None
+    reason = coreml_unavailable((3, 14))
+    assert reason is not None
+    assert re.search(r"not available on Python 3\.14, .* no wheel yet - .* Python 3\.13", reason)
+
+
+def test_the_doctor_believes_a_coremltools_that_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+    assert coreml_unavailable((3, 14)) is None

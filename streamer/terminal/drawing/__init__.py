@@ -1,1 +1,1 @@
-"""Drawing the live view: layout, colours, and what changed on the screen."""
+"""Drawing of the live view: layout, styles, screen updates."""

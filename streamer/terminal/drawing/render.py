@@ -1,7 +1,7 @@
-"""What the live view looks like: pure functions of a snapshot, a size and a theme.
+"""Layout of the live view: pure functions of a state, a size and a theme.
 
-Nothing here knows of a terminal. Each row is at most ``width - 1`` columns wide,
-because a row that fills the last column makes some terminals wrap and others not.
+Each row is at most ``width - 1`` columns wide, because terminals differ in
+whether a row that fills the last column wraps.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from streamer.terminal.drawing.theme import LOW_CONFIDENCE, Glyphs, Theme
 from streamer.terminal.drawing.wrapping import printable, wrap
 from streamer.terminal.view_state import Note, ScrollbackItem, Undone, ViewState
 
-#: The keys, in the order of the help.
+#: Keys and what they do, in the order of the help.
 KEYS: tuple[tuple[str, str], ...] = (
     ("space", "pause, resume"),
     ("enter", "end the utterance"),
@@ -28,16 +28,16 @@ KEYS: tuple[tuple[str, str], ...] = (
     ("?", "help"),
     ("q", "quit"),
 )
-#: Rows of a partial: a sentence that is still read should not fill the screen.
+#: Rows of a partial at most, so that it does not fill the screen.
 MAX_PARTIAL_ROWS = 6
 #: Columns of the level meter, without its ends.
 METER_COLUMNS = 12
-#: The level at which the meter begins, in dB of full scale.
+#: The lower end of the meter, in dBFS.
 METER_FLOOR_DBFS = -60.0
-#: The level from which the meter says that it is loud.
+#: The peak level from which the meter warns, in dBFS.
 METER_LOUD_DBFS = -6.0
 
-#: One fact of the status line: text and style, in pieces.
+#: One item of the status line, as styled text.
 Fact = Text
 
 
@@ -51,8 +51,8 @@ def render(state: ViewState, width: int, height: int, theme: Theme) -> Text:
         theme: styles and glyphs.
 
     Returns:
-        The rows, separated by line breaks: the partial (or a hint), the help
-        where it is open, the message where there is one, the status.
+        The rows, separated by line breaks: the partial (or a hint), the message
+        and the help if there are any, the status.
     """
     columns = max(width - 1, 8)
     room = max(height - 1, 2)
@@ -62,7 +62,7 @@ def render(state: ViewState, width: int, height: int, theme: Theme) -> Text:
         extra += _plain(state.message, columns, theme.warning)
     if state.help:
         extra += pack(help_facts(theme), columns, theme)
-    # The words come first: what does not fit goes from the bottom, and says so.
+    # Words take precedence: rows that do not fit are cut from the bottom, with a mark.
     below = _fit(extra + status, room - 1, theme)
     partial_rows = min(MAX_PARTIAL_ROWS, room - len(below))
     rows = partial_lines(state, columns, partial_rows, theme) + below
@@ -70,10 +70,10 @@ def render(state: ViewState, width: int, height: int, theme: Theme) -> Text:
 
 
 def partial_lines(state: ViewState, columns: int, max_rows: int, theme: Theme) -> list[Text]:
-    """Draw what is being said: its last rows, beginning with an ellipsis where it is cut."""
+    """Draw the partial: its last rows, after an ellipsis if it is cut."""
     partial = state.partial
     if partial is None or not partial.text:
-        # A blank row is still a row: the region does not jump when words come.
+        # A blank row keeps the region from jumping when words appear.
         return _plain(_hint(state), columns, theme.quiet)[-max_rows:] or [Text("")]
     text = printable(partial.text)
     styled = Text(text, style=theme.volatile)
@@ -82,14 +82,14 @@ def partial_lines(state: ViewState, columns: int, max_rows: int, theme: Theme) -
     rows = wrap(text, columns)
     if len(rows) <= max_rows:
         return [styled[start:end] for start, end in rows]
-    # Room for the ellipsis is made by leaving out the words at the row's beginning.
+    # Drop words at the beginning of the row to make room for the ellipsis.
     cut = rows[-max_rows:]
     mark = theme.glyphs.ellipsis
     start, end = cut[0]
     while start < end and cell_len(text[start:end]) + cell_len(mark) > columns:
         start += 1
     if start > cut[0][0] and text[start - 1] != " ":
-        # Within a word: on to the next, where there is one on the row.
+        # Inside a word: move on to the next one in the row, if there is one.
         space = text.find(" ", start, end)
         start = space + 1 if space >= 0 else start
     first = Text.assemble((mark, theme.quiet), styled[start:end])
@@ -99,13 +99,13 @@ def partial_lines(state: ViewState, columns: int, max_rows: int, theme: Theme) -
 def scrollback_lines(
     item: ScrollbackItem, width: int, theme: Theme, timestamps: bool
 ) -> list[Text]:
-    """Draw what goes into the scrollback, as many rows as it needs.
+    """Draw an item for the scrollback, as rows.
 
     Args:
-        item: a final, a gap, a warning, a final that was undone, a note.
+        item: a final, a gap, a warning, an undone final or a note.
         width: columns of the terminal.
         theme: styles and glyphs.
-        timestamps: whether a final begins with its time.
+        timestamps: whether a final starts with its time.
     """
     columns = max(width - 1, 8)
     if isinstance(item, Final):
@@ -122,7 +122,7 @@ def scrollback_lines(
 
 
 def status_facts(state: ViewState, theme: Theme) -> list[Fact]:
-    """List the facts of the status line, the most wanted first."""
+    """Return the items of the status line, the most important first."""
     stats, info, glyphs = state.stats, state.info, theme.glyphs
     if state.paused:
         facts = [Text(f"{glyphs.pause} paused", theme.loud)]
@@ -155,14 +155,14 @@ def status_facts(state: ViewState, theme: Theme) -> list[Fact]:
 
 
 def help_facts(theme: Theme) -> list[Fact]:
-    """List the keys and what they do."""
+    """Return the items of the help: keys and what they do."""
     facts = [Text.assemble((key, theme.key), (f" {does}", theme.quiet)) for key, does in KEYS]
     facts.append(Text.assemble(("underlined", theme.unsure), (" not sure", theme.quiet)))
     return facts
 
 
 def meter(level_dbfs: float, peak_dbfs: float, clipped: bool, theme: Theme) -> Fact:
-    """Draw a level meter: a bar from -60 dB to full scale, the figure, and the clip mark."""
+    """Draw the level meter: a bar from -60 dBFS to full scale, the level, the clip mark."""
     glyphs = theme.glyphs
     style = theme.loud if peak_dbfs >= METER_LOUD_DBFS else theme.good
     bar = meter_bar(level_dbfs, glyphs)
@@ -188,7 +188,7 @@ def meter_bar(level_dbfs: float, glyphs: Glyphs) -> str:
 
 
 def pack(facts: Sequence[Fact], columns: int, theme: Theme) -> list[Text]:
-    """Set facts one after the other into rows; a fact is broken only if wider than a row."""
+    """Arrange items in rows; an item is broken only if it is wider than a row."""
     rows: list[Text] = []
     separator = theme.glyphs.separator
     for fact in facts:
@@ -202,14 +202,14 @@ def pack(facts: Sequence[Fact], columns: int, theme: Theme) -> list[Text]:
 
 
 def format_time(seconds: float) -> str:
-    """Write a time as ``M:SS`` or ``H:MM:SS``."""
+    """Format a time as ``M:SS`` or ``H:MM:SS``."""
     minutes, second = divmod(int(max(seconds, 0.0)), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
 
 
 def format_rate(rate_hz: int) -> str:
-    """Write a sampling rate in kHz, as "16 kHz" and "44.1 kHz"."""
+    """Format a sample rate in kHz, such as "16 kHz" or "44.1 kHz"."""
     return f"{rate_hz / 1000:g} kHz" if rate_hz else ""
 
 
@@ -229,7 +229,7 @@ def _final_lines(final: Final, columns: int, theme: Theme, timestamps: bool) -> 
 
 
 def _mark_unsure(styled: Text, words: Sequence[Word], theme: Theme) -> None:
-    """Add the style of low confidence to words, where they are found in the text in order."""
+    """Mark words of low confidence, as far as they are found in the text in order."""
     offset = 0
     for word in words:
         found = styled.plain.find(word.word, offset) if word.word else -1

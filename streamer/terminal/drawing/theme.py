@@ -1,8 +1,8 @@
-"""The styles and glyphs of the live view, for light and dark backgrounds and for none known.
+"""Styles and glyphs of the live view, for light, dark and unknown backgrounds.
 
-Text keeps the terminal's own colours, so that it can be read on any background;
-meaning is carried by attributes (dim, bold, underlined) and by words as well as
-by colour, so that it survives NO_COLOR.
+Text keeps the terminal's colours, so it is readable on any background. Attributes
+(dim, bold, underlined) and words carry the meaning as well as colours do, so it
+survives NO_COLOR.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 
 from rich.style import Style
 
-#: Words whose confidence is below this are marked.
+#: Words with a lower confidence are marked.
 LOW_CONFIDENCE = 0.5
 
 
 @dataclass(frozen=True)
 class Glyphs:
-    """The characters that are drawn besides the words."""
+    """Characters drawn besides the words."""
 
     ellipsis: str
     dot: str
@@ -33,7 +33,7 @@ class Glyphs:
     undone: str
 
 
-#: Glyphs for terminals that take UTF-8. Each is one column wide.
+#: For terminals with UTF-8. Each glyph is one column wide.
 UNICODE = Glyphs(
     ellipsis="…",
     dot="●",
@@ -64,22 +64,22 @@ ASCII = Glyphs(
 
 @dataclass(frozen=True)
 class Theme:
-    """How each kind of text looks.
+    """A style for each kind of text.
 
     Attributes:
-        stable: words that no longer change.
+        stable: words of a partial that no longer change.
         volatile: words that may still change.
         final: words in the scrollback.
         unsure: added to words of low confidence.
-        time: when a final was said.
-        undone: a final that was taken back.
+        time: the time of a final.
+        undone: an undone final.
         quiet: facts of the status line that need no attention.
         good: voice activity.
         loud: level near full scale.
         bad: lost samples, clipping.
-        warning: what a warning says.
+        warning: warnings and messages.
         key: a key in the help.
-        glyphs: the characters that are drawn.
+        glyphs: characters drawn besides the words.
     """
 
     stable: Style
@@ -97,7 +97,7 @@ class Theme:
     glyphs: Glyphs = UNICODE
 
 
-#: For a background nobody told us about: only colours that can be read on both.
+#: For an unknown background: only colours that are readable on both.
 NEUTRAL = Theme(
     stable=Style(dim=False),  # over the dim of the words after it
     volatile=Style(dim=True),
@@ -124,7 +124,7 @@ DARK = replace(
     key=Style(color="bright_cyan", bold=True),
 )
 
-#: For dark text on a light background, on which yellow and cyan cannot be read.
+#: For dark text on a light background, where yellow and cyan are not readable.
 LIGHT = replace(
     NEUTRAL,
     unsure=Style(underline=True, color="blue"),
@@ -137,7 +137,7 @@ THEMES: Mapping[str, Theme] = {"neutral": NEUTRAL, "dark": DARK, "light": LIGHT}
 def background(environment: Mapping[str, str] = os.environ) -> str:
     """Guess whether the background is "light" or "dark" from COLORFGBG, else "neutral".
 
-    The terminal is not asked: an answer that comes late would be read as keys.
+    The terminal is not queried: a late answer would be read as keys.
     """
     last = environment.get("COLORFGBG", "").rpartition(";")[2]
     if not last.isdigit():
@@ -150,8 +150,8 @@ def choose_theme(encoding: str, name: str | None = None) -> Theme:
     """Return the theme for a terminal.
 
     Args:
-        encoding: of the stream to the terminal; glyphs are ASCII unless it is a UTF.
-        name: one of `THEMES`; None asks the environment.
+        encoding: of the terminal's stream; without UTF, glyphs are ASCII.
+        name: one of `THEMES`; None chooses by the environment.
     """
     theme = THEMES[name if name is not None else background()]
     if encoding.lower().replace("_", "-").startswith("utf"):

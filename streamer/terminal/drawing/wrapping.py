@@ -1,4 +1,4 @@
-"""Breaking a line of text into rows by the columns it takes, wide characters included."""
+"""Line wrapping by terminal columns, with support for wide characters."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ _WORD = re.compile(r"\S+")
 
 
 def wrap(text: str, width: int) -> list[tuple[int, int]]:
-    """Break a text between words; a word wider than a row is broken within.
+    """Wrap a text between words, and within words that are wider than a row.
 
-    A row depends only on what stands before it, so that rows that are full stay
-    as they are while more words are said.
+    A row depends only on the text before it, so full rows stay the same while
+    more words are added.
 
     Args:
         text: without line breaks.
-        width: columns of a row, at least 2 (a wide character takes two).
+        width: columns per row, at least 2 (a wide character takes two).
 
     Returns:
-        Start and end of each row in ``text``; the spaces between rows belong to
-        none. No rows for a text without words.
+        Start and end of each row in ``text``, without the spaces between rows.
+        No rows for a text without words.
     """
     rows: list[tuple[int, int]] = []
     start, end, used = 0, 0, 0
@@ -48,7 +48,7 @@ def wrap(text: str, width: int) -> list[tuple[int, int]]:
 
 
 def _pieces(text: str, first: int, last: int, width: int) -> list[tuple[int, int]]:
-    """Cut one long word into rows; a mark that takes no column stays with its letter."""
+    """Split a long word into rows; combining marks stay with their letters."""
     pieces: list[tuple[int, int]] = []
     start, used = first, 0
     for index in range(first, last):
@@ -64,8 +64,8 @@ def _pieces(text: str, first: int, last: int, width: int) -> list[tuple[int, int
 def printable(text: str) -> str:
     """Replace control characters by spaces.
 
-    What is drawn comes from models, devices and file names; none of them may
-    send commands to the terminal.
+    Text from models, devices and file names must not send commands to the
+    terminal.
     """
     if text.isprintable():
         return text

@@ -1,1 +1,1 @@
-"""The terminal device: keys, standard error, clipboard, restoring its state."""
+"""The terminal device: keys, job control, clipboard, standard error, restoring its state."""

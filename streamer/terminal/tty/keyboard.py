@@ -1,7 +1,7 @@
-r"""Reading single keys from the terminal, and leaving it as it was.
+r"""Reading single keys from the terminal.
 
-Signals stay what they are ("cbreak", not "raw"): Ctrl-C, Ctrl-Z and Ctrl-\ reach
-the program as before; only echo and waiting for whole lines are switched off.
+The terminal is in "cbreak" mode, not "raw": echo and line buffering are off, but
+Ctrl-C, Ctrl-Z and Ctrl-\ still send signals.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from typing import Protocol, TextIO
 
 from streamer.terminal.tty.streams import is_terminal
 
-#: What arrow keys, function keys and Alt send; none of it is a key of ours.
+#: Sequences of arrow keys, function keys and Alt, which have no meaning here.
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|.)?", re.DOTALL)
 
 
 class Keyboard(Protocol):
-    """Where keys come from."""
+    """A source of single keys."""
 
     def enter(self) -> None:
-        """Switch echo and line mode off. May be called again after a stop."""
+        """Turn off echo and line buffering. May be called again after a stop."""
 
     def leave(self) -> None:
-        """Restore the terminal as it was at first. May be called twice."""
+        """Restore the original settings. May be called twice."""
 
     def read(self, timeout_s: float) -> list[str] | None:
-        """Return the keys pressed, empty after ``timeout_s`` without any, None at the end."""
+        """Return the keys pressed; empty after ``timeout_s`` without any, None at the end."""
 
 
 def only_keys(text: str) -> list[str]:
-    """Return the characters that stand for keys; escape sequences are dropped.
+    """Return the keys in terminal input, without escape sequences.
 
     Enter is a line feed, whether the terminal sends that or a carriage return.
     """
@@ -42,11 +42,10 @@ def only_keys(text: str) -> list[str]:
 
 
 def open_keyboard(stream: TextIO | None = None) -> Keyboard | None:
-    """Return the keyboard behind a stream, None where the stream is no terminal.
+    """Return the keyboard behind a stream, None if the stream is not a terminal.
 
-    Standard input that is a pipe or a file holds sound or nothing; keys are not
-    looked for elsewhere then (``/dev/tty`` may belong to another stage of the
-    pipe, a pager for instance).
+    ``/dev/tty`` is not used instead: it may belong to another program of the
+    pipe, such as a pager.
 
     Args:
         stream: None for standard input.
@@ -63,17 +62,17 @@ def open_keyboard(stream: TextIO | None = None) -> Keyboard | None:
 if sys.platform == "win32":
     import msvcrt
 
-    #: How often the console is asked for keys, in seconds; it cannot be waited for.
+    #: Interval between polls of the console, which cannot be waited for, in seconds.
     _POLL_S = 0.05
 
     class _WindowsKeyboard:
-        """The Windows console, which reads single keys without any setting."""
+        """The Windows console, which needs no settings for single keys."""
 
         def enter(self) -> None:
-            """Nothing to do: ``getwch`` neither echoes nor waits for a line."""
+            """Do nothing: ``getwch`` neither echoes nor waits for a line."""
 
         def leave(self) -> None:
-            """Nothing to do."""
+            """Do nothing."""
 
         def read(self, timeout_s: float) -> list[str] | None:
             """Return the keys pressed within ``timeout_s``."""
@@ -93,7 +92,7 @@ else:
     import termios
 
     class PosixKeyboard:
-        """A terminal of POSIX.
+        """A POSIX terminal.
 
         Args:
             fd: descriptor of the terminal, open for reading.
@@ -106,11 +105,11 @@ else:
             self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
         def enter(self) -> None:
-            """Switch echo and line mode off; nothing happens in the background."""
+            """Turn off echo and line buffering, unless in the background."""
             if not in_foreground(self._fd):
-                return  # touching the terminal from there would stop the program
-            # Always from the settings at the start: a shell that stopped us may
-            # have kept ours, which are not to be restored at the end.
+                return  # changing settings from there would stop the process
+            # Always derived from the original settings: after a stop, the shell may
+            # have kept ours, which must not be restored at the end.
             settings = [*self._before[:6], list(self._before[6])]
             settings[3] &= ~(termios.ECHO | termios.ICANON)
             settings[6][termios.VMIN] = 1
@@ -119,21 +118,21 @@ else:
             self._entered = True
 
         def leave(self) -> None:
-            """Restore the settings of the start; nothing happens in the background."""
+            """Restore the original settings, unless in the background."""
             if not self._entered or not in_foreground(self._fd):
-                return  # in the background the shell has made its own settings
+                return  # in the background, the shell has set its own
             self._entered = False
-            with contextlib.suppress(termios.error):  # gone, and its settings with it
+            with contextlib.suppress(termios.error):  # the terminal is gone
                 termios.tcsetattr(self._fd, termios.TCSADRAIN, self._before)
 
         def read(self, timeout_s: float) -> list[str] | None:
-            """Return the keys pressed; None when the terminal is gone."""
+            """Return the keys pressed; None if the terminal is gone."""
             try:
                 ready, _, _ = select.select([self._fd], [], [], timeout_s)
                 if not ready:
                     return []
                 if not in_foreground(self._fd):
-                    time.sleep(timeout_s)  # what is typed now is for the shell
+                    time.sleep(timeout_s)  # keys are for the shell now
                     return []
                 data = os.read(self._fd, 1024)
             except OSError:
@@ -148,8 +147,8 @@ def in_foreground(fd: int) -> bool:
         fd: descriptor of the terminal.
 
     Returns:
-        False where the shell has put the process in the background; true also
-        for a terminal without job control.
+        False if the shell has put the process in the background; true for a
+        terminal without job control.
     """
     if sys.platform == "win32":
         return True

