@@ -1,9 +1,8 @@
-"""Which words of a hypothesis are settled.
+"""Decides which words of a hypothesis are stable.
 
-A word is settled once it and all words before it have stood unchanged in the
-best hypothesis for a while (successive hypotheses agree) and hardly any weight
-of the other hypotheses speaks against it (the beam agrees). That is a
-judgement, not a proof; the decoder makes it hold by keeping to it.
+A word is stable once it and all words before it have stayed unchanged in the best
+hypothesis for some time, and the other hypotheses hardly contradict it. That is an
+estimate; `streamer.decoding.streaming` makes it hold by never changing a stable word.
 """
 
 from __future__ import annotations
@@ -11,17 +10,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-#: Frames for which a word must have stood unchanged: half a second or, with
-#: windows of 16 steps, two hypotheses after the first.
+#: Frames for which a word must stay unchanged: half a second, which with windows of
+#: 16 steps means two hypotheses after the first.
 HOLD_FRAMES = 25
 
-#: Share of the hypotheses' weight that must agree. Nine tenths: 15.7 % of the words of dev
-#: are wrong and 10.7 characters not yet stable; a half: 16.4 % and 10.2; nothing held: 15.5 %.
+#: Share of the hypotheses' probability that must agree. With 0.9, dev has 15.7 % word errors
+#: and 10.7 characters not yet stable; with 0.5, 16.4 % and 10.2; with no stable words, 15.5 %.
 MIN_SHARE = 0.9
 
 
 class StabilityTracker:
-    """Watches the hypotheses of one utterance.
+    """Follows the hypotheses of an utterance.
 
     Args:
         hold_frames: see `HOLD_FRAMES`.
@@ -34,30 +33,32 @@ class StabilityTracker:
         self.reset()
 
     def reset(self) -> None:
-        """Begin a new utterance."""
-        self._seen: list[tuple[str, int]] = []
+        """Start a new utterance."""
+        self._unchanged_since: list[tuple[str, int]] = []
 
     def update(
-        self, now: int, hypotheses: Sequence[tuple[float, Sequence[str]]], settled: int
+        self, n_frames: int, hypotheses: Sequence[tuple[float, Sequence[str]]], n_stable: int
     ) -> int:
-        """Take the hypotheses of a moment and return how many words are settled.
+        """Compare with earlier hypotheses and return the number of stable words.
 
         Args:
-            now: frames heard so far.
-            hypotheses: score and finished words of each, the best first.
-            settled: words settled before; never fewer are returned.
+            n_frames: frames so far.
+            hypotheses: score and complete words of each, the best first.
+            n_stable: number of stable words so far; the result is never smaller.
         """
-        best = hypotheses[0][1]
+        best_score, best = hypotheses[0]
+        since = self._unchanged_since
         kept = 0
-        while kept < min(len(best), len(self._seen)) and self._seen[kept][0] == best[kept]:
+        while kept < min(len(best), len(since)) and since[kept][0] == best[kept]:
             kept += 1
-        self._seen[kept:] = [(word, now) for word in best[kept:]]
-        weights = [(math.exp(score - hypotheses[0][0]), words) for score, words in hypotheses]
+        since[kept:] = [(word, n_frames) for word in best[kept:]]
+        weights = [(math.exp(score - best_score), words) for score, words in hypotheses]
         total = sum(weight for weight, _ in weights)
-        while settled < len(best) and now - self._seen[settled][1] >= self._hold_frames:
-            prefix = list(best[: settled + 1])
-            share = sum(weight for weight, words in weights if list(words[: settled + 1]) == prefix)
+        while n_stable < len(best) and n_frames - since[n_stable][1] >= self._hold_frames:
+            end = n_stable + 1
+            prefix = list(best[:end])
+            share = sum(weight for weight, words in weights if list(words[:end]) == prefix)
             if share < self._min_share * total:
                 break
-            settled += 1
-        return settled
+            n_stable = end
+        return n_stable

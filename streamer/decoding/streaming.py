@@ -1,86 +1,50 @@
-"""Words, a stable prefix and bounded work for any search over characters.
+"""Streaming decoder for any search: words, a stable prefix, and bounded work.
 
-The search only ever holds the part of the utterance that is not settled. What
-is settled is kept here, and the search is started anew behind it when it has
-grown long or wants to contradict it: it is told the last settled words (so that
-its language model stands where it stood) and hears the frames since then once
-more. So every hypothesis begins with what was declared stable, and a chunk
-costs the same in the tenth minute as in the first.
+The decoder keeps the stable words; the search only holds what comes after them. When that has
+grown long, or when the search contradicts the stable words, it is restarted behind them: primed
+with the last of them, so that its language model is where it was, and fed the frames since then
+again. So every hypothesis begins with the stable words, and a chunk costs the same in the tenth
+minute as in the first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from streamer.arrays import FloatArray
 from streamer.decoding.decoder import DecodedWord, Hypothesis
-from streamer.decoding.search.contract import Candidate, Search
+from streamer.decoding.search.contract import Search
 from streamer.decoding.stability import StabilityTracker
+from streamer.decoding.word_spans import Segmentation, WordSpan, decode_span, segment
 
-#: Hypotheses looked at: enough to see disagreement, few enough to cost little.
-_LOOKED_AT = 16
+#: Candidates compared: enough to see disagreement, few enough to be cheap.
+_N_CANDIDATES = 16
 
-#: The search is started anew behind the settled words when it holds more frames. Longer
-#: does no good: nothing unsettled is eight seconds old.
+#: Frames that the search may hold before it is restarted behind the stable words. More do not
+#: help: after eight seconds every word is stable.
 WINDOW_FRAMES = 400
 
-#: A search that nothing has settled for this long is cut all the same.
+#: Frames that the search may hold when no word becomes stable.
 LONGEST_FRAMES = 500
 
-#: The end of what was heard that a cut leaves alone.
+#: The most recent frames, which a restart leaves to the search.
 _KEPT_FRAMES = 50
 
-#: Silence left before the next word when a search is started anew.
+#: Silence kept before the next word at a restart.
 _MARGIN_FRAMES = 25
 
 
-@dataclass(frozen=True)
-class _Span:
-    """A word of a candidate.
-
-    Attributes:
-        word: its letters.
-        frames: frame of each letter, counted since the utterance began.
-        labels: the column of the probabilities that speaks for each letter.
-        end: frame of the character after it, or where hearing ended.
-    """
-
-    word: str
-    frames: tuple[int, ...]
-    labels: tuple[int, ...]
-    end: int
-
-
-@dataclass(frozen=True)
-class _Segmentation:
-    """A hypothesis of the search, cut into words.
-
-    Attributes:
-        score: natural logarithm.
-        spans: its words behind those the search was told.
-        finished: how many of them are followed by a space.
-    """
-
-    score: float
-    spans: tuple[_Span, ...]
-    finished: int
-
-    def without(self, count: int) -> _Segmentation:
-        """Leave out its first words."""
-        return replace(self, spans=self.spans[count:], finished=self.finished - count)
-
-
 class StreamingDecoder:
-    """A `Decoder` made of a search.
+    """A `Decoder` that drives a `Search`.
 
     Args:
         search: finds the characters.
-        n_columns: probabilities at a frame.
-        n_best: texts given, the best one counted.
-        tracker: says what is settled; None takes one for this search.
+        n_columns: probabilities per frame.
+        n_best: number of texts returned, the best included.
+        tracker: finds the stable words; None makes one that suits the search.
         window_frames: see `WINDOW_FRAMES`.
         longest_frames: see `LONGEST_FRAMES`.
 
@@ -107,217 +71,186 @@ class StreamingDecoder:
 
     @property
     def name(self) -> str:
-        """Which search this is."""
+        """Name of the search."""
         return self.search.name
 
     def reset(self) -> None:
-        """Begin a new utterance."""
-        self._settled: list[DecodedWord] = []
-        self._boundary = 0  # the frame behind the settled words
-        self._now = 0  # frames heard
-        self._rows: list[FloatArray] = []  # probabilities since the origin
-        self._candidates: list[_Segmentation] = [_Segmentation(0.0, (), 0)]
+        """Start a new utterance."""
+        self._n_frames = 0
         self._finished = False
-        self._origin = 0  # the frame where the search began
-        self._told_words = 0  # settled words that lie before the origin
-        self._told = ""  # the last of these, with the space behind, as the search heard them
-        self._told_frames = 0  # how long that took
-        self._said: Hypothesis | None = None
+        self._hypothesis: Hypothesis | None = None  # the last one, while it is up to date
+        self._candidates = [Segmentation(0.0, (), 0)]
+        # The stable words, the frame where they end, and how many the search does not hold.
+        self._stable: list[DecodedWord] = []
+        self._stable_end = 0
+        self._n_before = 0
+        # The frame where the search started, the probabilities since then, the text that it was
+        # primed with and the frames that this took.
+        self._origin = 0
+        self._rows: list[FloatArray] = []
+        self._context = ""
+        self._context_frames = 0
         self._tracker.reset()
         self.search.reset()
 
     def feed(self, probabilities: FloatArray) -> None:
-        """Take the next frames: float32 (n, n_labels), the blank last.
+        """Process the next frames: float32 (n, n_labels), the blank last.
 
         Raises:
             ValueError: another shape.
-            RuntimeError: the utterance was finished; `reset` begins another.
+            RuntimeError: the utterance is finished; call `reset` first.
         """
         if self._finished:
-            raise RuntimeError("the utterance is finished; reset() begins another")
+            raise RuntimeError("the utterance is finished; call reset() first")
         rows = np.ascontiguousarray(probabilities, np.float32)
         if rows.ndim != 2 or rows.shape[1] != self._n_columns:
             raise ValueError(f"expected (n, {self._n_columns}), got {rows.shape}")
         if not len(rows):
             return
         if not np.isfinite(rows).all():
-            # A network that has gone astray must not take the C++ below with it.
+            # Invalid numbers from a network must not reach a search written in C++.
             rows = np.nan_to_num(rows, nan=0.0, posinf=1.0, neginf=0.0)
-        self._said = None
+        self._hypothesis = None
         self._rows.append(rows)
-        self._now += len(rows)
+        self._n_frames += len(rows)
         self.search.feed(rows)
-        self._look(ending=False)
-        self._settle()
-        if self._now - self._origin > self._window_frames:
+        self._update_candidates(ending=False)
+        self._update_stable()
+        if self._n_frames - self._origin > self._window_frames:
             self._shorten()
 
     def hypothesis(self) -> Hypothesis:
-        """Say what the utterance seems to be so far; changes nothing."""
-        if self._said is None:
-            self._said = self._say()
-        return self._said
+        """Return the hypothesis so far; changes nothing."""
+        if self._hypothesis is None:
+            self._hypothesis = self._make_hypothesis()
+        return self._hypothesis
 
     def finish(self) -> Hypothesis:
-        """End the utterance; after it only `hypothesis` and `reset` are of use."""
+        """End the utterance; only `hypothesis` and `reset` may be called afterwards."""
         if not self._finished:
-            self._said = None
-            if self._now:
+            if self._n_frames:
                 self.search.finish()
-                self._look(ending=True)
-            said = self._say()
-            best = self._candidates[0]
-            self._settle_to(len(self._settled) + len(best.spans) - self._open_from())
+                self._update_candidates(ending=True)
+            hypothesis = self._make_hypothesis()
             self._finished = True
-            self._said = replace(said, stable=said.text)
+            self._hypothesis = replace(hypothesis, stable=hypothesis.text)
         return self.hypothesis()
 
     # -- candidates ----------------------------------------------------------------------
 
-    def _look(self, ending: bool) -> None:
-        """Take the search's hypotheses that begin with the settled words."""
-        found = self._read(ending)
-        if not self._agrees(found[0], ending):
-            # The search has changed its mind about what was declared stable.
-            told = self._told_words
-            self._restart(self._boundary)
+    def _update_candidates(self, ending: bool) -> None:
+        """Read the search's candidates that begin with the stable words."""
+        found = self._read_candidates(ending)
+        if not self._agrees(found[0]):
+            # The search contradicts the stable words: restart it behind them.
+            n_before = self._n_before
+            self._restart(self._stable_end)
             if ending:
                 self.search.finish()
-            found = self._read(ending)
-            self._candidates = [c.without(self._told_words - told) for c in self._candidates]
-        agreeing = [candidate for candidate in found if self._agrees(candidate, ending)]
-        # Of a search that even so cannot be held to the settled words, what it
-        # thought before stays.
-        self._candidates = agreeing or self._candidates
+            found = self._read_candidates(ending)
+            self._candidates = [c.without(self._n_before - n_before) for c in self._candidates]
+        # If the search contradicts them even so, the earlier candidates remain.
+        self._candidates = [c for c in found if self._agrees(c)] or self._candidates
 
-    def _read(self, ending: bool) -> list[_Segmentation]:
-        """Cut the search's hypotheses into words."""
-        return [self._cut(path, ending) for path in self.search.candidates(_LOOKED_AT)]
+    def _read_candidates(self, ending: bool) -> list[Segmentation]:
+        first_frame = self._origin - self._context_frames
+        return [
+            segment(candidate, self._context, first_frame, self._n_frames, ending)
+            for candidate in self.search.candidates(_N_CANDIDATES)
+        ]
 
-    def _cut(self, path: Candidate, ending: bool) -> _Segmentation:
-        """Cut a path into words, those that the search was told left out."""
-        if not path.text.startswith(self._told):
-            return _Segmentation(path.score, (), -1)  # agrees with nothing
-        shift = self._origin - self._told_frames
-        spans: list[_Span] = []
-        text, frames = path.text, [frame + shift for frame in path.frames]
-        start, finished = len(self._told), 0
-        while start < len(text):
-            stop = text.find(" ", start)
-            ended = stop >= 0
-            stop = stop if ended else len(text)
-            if start < stop:
-                span = _Span(
-                    text[start:stop], tuple(frames[start:stop]), path.labels[start:stop],
-                    frames[stop] if ended else self._now,
-                )  # fmt: skip
-                spans.append(span)
-                finished += ended or ending
-            start = stop + 1
-        return _Segmentation(path.score, tuple(spans), finished)
+    def _n_held(self) -> int:
+        """Return the number of stable words that the candidates begin with."""
+        return len(self._stable) - self._n_before
 
-    def _open_from(self) -> int:
-        """How many words of a candidate are settled."""
-        return len(self._settled) - self._told_words
-
-    def _agrees(self, candidate: _Segmentation, ending: bool) -> bool:
-        """Whether a candidate begins with the settled words."""
-        settled = self._settled[self._told_words :]
-        return candidate.finished >= len(settled) and all(
-            span.word == word.word for span, word in zip(candidate.spans, settled)
+    def _agrees(self, candidate: Segmentation) -> bool:
+        """Whether a candidate begins with the stable words."""
+        stable = self._stable[self._n_before :]
+        return candidate.n_complete >= len(stable) and all(
+            span.word == word.word for span, word in zip(candidate.spans, stable)
         )
 
-    # -- settling ------------------------------------------------------------------------
+    # -- stable words --------------------------------------------------------------------
 
-    def _settle(self) -> None:
-        """Declare stable what the tracker finds settled."""
-        open_from = self._open_from()
-        told = [word.word for word in self._settled]
+    def _update_stable(self) -> None:
+        """Add the words that the tracker finds stable."""
+        n_held = self._n_held()
+        stable = [word.word for word in self._stable]
         hypotheses = [
-            (
-                candidate.score,
-                told + [s.word for s in candidate.spans[open_from : candidate.finished]],
-            )
-            for candidate in self._candidates
+            (c.score, stable + [span.word for span in c.spans[n_held : c.n_complete]])
+            for c in self._candidates
         ]
-        self._settle_to(self._tracker.update(self._now, hypotheses, len(self._settled)))
+        n_stable = self._tracker.update(self._n_frames, hypotheses, len(stable))
+        self._add_stable(n_stable - len(stable))
 
-    def _settle_to(self, count: int) -> None:
-        """Declare words of the best candidate stable, until there are `count`."""
-        best = self._candidates[0]
-        open_from = self._open_from()
-        for span in best.spans[open_from : open_from + count - len(self._settled)]:
-            self._settled.append(self._word(span, self._settled))
-        settled = self._open_from()
-        behind = best.spans[settled - 1].end if settled else self._origin
-        following = best.spans[settled].frames[0] if settled < len(best.spans) else self._now
-        self._boundary = max(self._boundary, behind, following - _MARGIN_FRAMES)
+    def _add_stable(self, count: int) -> None:
+        """Make the next words of the best candidate stable."""
+        spans = self._candidates[0].spans
+        n_held = self._n_held()
+        for span in spans[n_held : n_held + count]:
+            self._stable.append(self._decode(span, self._stable))
+        n_held = self._n_held()
+        end = spans[n_held - 1].end if n_held else self._origin
+        next_start = spans[n_held].frames[0] if n_held < len(spans) else self._n_frames
+        self._stable_end = max(self._stable_end, end, next_start - _MARGIN_FRAMES)
+
+    # -- bounded work --------------------------------------------------------------------
 
     def _shorten(self) -> None:
-        """Start the search anew behind what is settled, so that its work is bounded."""
-        if self._boundary - self._origin < _KEPT_FRAMES:
-            if self._now - self._origin < self._longest_frames:
+        """Restart the search behind the stable words, so that it holds few frames."""
+        if self._stable_end - self._origin < _KEPT_FRAMES:
+            if self._n_frames - self._origin < self._longest_frames:
                 return
-            # Nothing settles: take the best hypothesis at its word, but for its end.
-            best, open_from = self._candidates[0], self._open_from()
-            old = [
-                span
-                for span in best.spans[open_from : best.finished]
-                if span.end < self._now - _KEPT_FRAMES
-            ]
-            self._settle_to(len(self._settled) + len(old))
-            if not old:
-                self._boundary = self._now - _KEPT_FRAMES
-        self._restart(self._boundary)
-        self._look(ending=False)
+            # Nothing becomes stable: accept the best candidate except for its end.
+            best = self._candidates[0]
+            limit = self._n_frames - _KEPT_FRAMES
+            unstable = best.spans[self._n_held() : best.n_complete]
+            n_old = sum(span.end < limit for span in unstable)
+            self._add_stable(n_old)
+            if not n_old:
+                self._stable_end = limit
+        self._restart(self._stable_end)
+        self._update_candidates(ending=False)
 
     def _restart(self, frame: int) -> None:
-        """Let the search begin at a frame, knowing the settled words."""
-        rows = np.concatenate(self._rows)[frame - self._origin :]
+        """Restart the search at a frame, primed with the last stable words."""
+        rows = np.ascontiguousarray(np.concatenate(self._rows)[frame - self._origin :])
         self._origin = frame
         self._rows = [rows]
-        self._told_words = len(self._settled)
-        context = self._settled[-self.search.context_words :]
-        self._told = "".join(word.word + " " for word in context)
+        self._n_before = len(self._stable)
+        context = [word.word for word in self._stable[-self.search.context_words :]]
+        self._context = "".join(word + " " for word in context)
         self.search.reset()
-        self._told_frames = self.search.prime([word.word for word in context])
+        self._context_frames = self.search.prime(context)
         if len(rows):
-            self.search.feed(np.ascontiguousarray(rows))
+            self.search.feed(rows)
 
-    # -- what is said --------------------------------------------------------------------
+    # -- hypotheses ----------------------------------------------------------------------
 
-    def _say(self) -> Hypothesis:
-        """Make the hypothesis of the moment."""
-        open_from = self._open_from()
+    def _make_hypothesis(self) -> Hypothesis:
+        n_held = self._n_held()
         best = self._candidates[0]
-        words = list(self._settled)
-        for span in self._shown(best)[open_from:]:
-            words.append(self._word(span, words))
-        stable = " ".join(word.word for word in self._settled)
+        words = list(self._stable)
+        for span in self._visible(best)[n_held:]:
+            words.append(self._decode(span, words))
+        stable = " ".join(word.word for word in self._stable)
         texts = {" ".join(word.word for word in words): None}
         for candidate in self._candidates[1:]:
-            tail = [span.word for span in self._shown(candidate)[open_from:]]
+            tail = [span.word for span in self._visible(candidate)[n_held:]]
             texts[" ".join([*([stable] if stable else []), *tail])] = None
         text, *alternatives = list(texts)[: self._n_best]
         return Hypothesis(text, stable, tuple(words), tuple(alternatives), best.score)
 
-    def _shown(self, candidate: _Segmentation) -> tuple[_Span, ...]:
-        """Leave out a last word that is not a word yet: it would only flicker."""
+    def _visible(self, candidate: Segmentation) -> tuple[WordSpan, ...]:
+        """Leave out a last word that is not a word yet, because it would only flicker."""
         spans = candidate.spans
-        if candidate.finished < len(spans) and not self.search.is_word(spans[-1].word):
+        if candidate.n_complete < len(spans) and not self.search.is_word(spans[-1].word):
             return spans[:-1]
         return spans
 
-    def _word(self, span: _Span, before: Sequence[DecodedWord]) -> DecodedWord:
-        """Give a word its times, never before the end of the last one, and its confidence."""
+    def _decode(self, span: WordSpan, before: Sequence[DecodedWord]) -> DecodedWord:
+        """Return a word with its times, not before the end of the last one, and confidence."""
         rows = self._rows[0] if len(self._rows) == 1 else np.concatenate(self._rows)
         self._rows = [rows]
-        bounds = [*span.frames, span.end]
-        peaks = []
-        for start, stop, label in zip(bounds, bounds[1:], span.labels):
-            first = max(start - self._origin, 0)
-            held = rows[first : max(stop - self._origin, first + 1), label]
-            peaks.append(float(held.max(initial=0.0)))
-        mean = float(np.exp(np.mean(np.log(np.maximum(peaks, 1e-10)))))
-        start = max(span.frames[0], before[-1].end_frame if before else 0)
-        return DecodedWord(span.word, start, max(span.frames[-1], start) + 1, min(mean, 1.0))
+        earliest = before[-1].end_frame if before else 0
+        return decode_span(span, rows, self._origin, earliest)

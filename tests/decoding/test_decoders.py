@@ -356,7 +356,7 @@ def test_what_never_settles_is_cut_all_the_same() -> None:
     decoder = made("beam")
     check_promises(*hear(decoder, random_rows(5, 1.0, 3000)))
     assert isinstance(decoder, StreamingDecoder)
-    assert decoder._now - decoder._origin <= 500
+    assert decoder._n_frames - decoder._origin <= 500
 
 
 # -- words of the user -----------------------------------------------------------------------
