@@ -1,4 +1,4 @@
-"""Decoding: from probabilities of letters to words."""
+"""Decoding: from probabilities to words."""
 
 from streamer.decoding.alphabet import Alphabet, read_alphabet, write_alphabet
 from streamer.decoding.decoder import DecodedWord, Decoder, Hypothesis

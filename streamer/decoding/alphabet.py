@@ -1,9 +1,8 @@
-r"""The labels of an acoustic model: which output is which character.
+r"""Labels of an acoustic model: the character of each output.
 
-``alphabet.txt`` as DeepSpeech writes it: one label a line in the order of the
-network's outputs, ``#`` begins a comment, ``\#`` is the label ``#``, and a line
-that holds one space is the space. The blank of CTC has no line; it is the
-output after the last label.
+DeepSpeech's ``alphabet.txt`` has one label per line, in the order of the network's
+outputs. ``#`` starts a comment, ``\#`` is the label ``#``, and a line with a single
+space is the space. CTC's blank has no line; it is the output after the last label.
 """
 
 from __future__ import annotations
@@ -13,10 +12,10 @@ from pathlib import Path
 
 from streamer.errors import ModelError
 
-#: More labels than any alphabet or syllabary has: a longer file is something else.
+#: More labels than any alphabet or syllabary has.
 MAX_LABELS = 20_000
 
-#: No alphabet is longer; a longer file is not read.
+#: Larger files are not alphabets and are not read.
 MAX_BYTES = 1 << 20
 
 
@@ -24,31 +23,31 @@ class Alphabet:
     """Labels of an acoustic model, in the order of its outputs.
 
     Args:
-        labels: each a string of one or more characters; exactly one is a space.
+        labels: strings of one or more characters; exactly one is a space.
 
     Raises:
-        ModelError: labels that repeat, are empty or too many, or have no space.
+        ModelError: repeated labels, an empty label, too many or none, or no space.
     """
 
     def __init__(self, labels: Sequence[str]) -> None:
         self.labels: tuple[str, ...] = tuple(labels)
         self._index: dict[str, int] = {label: i for i, label in enumerate(self.labels)}
         if not self.labels:
-            raise ModelError("The alphabet has no labels", "give one label a line")
+            raise ModelError("The alphabet has no labels", "write one label per line")
         if len(self.labels) > MAX_LABELS:
             raise ModelError(
                 f"The alphabet has {len(self.labels)} labels",
-                f"give at most {MAX_LABELS}, one a line",
+                f"use at most {MAX_LABELS}, one per line",
             )
         if "" in self._index:
-            raise ModelError("The alphabet has an empty label", "take out the empty line")
+            raise ModelError("The alphabet has an empty label", "remove the empty line")
         if len(self._index) < len(self.labels):
             repeated = next(x for i, x in enumerate(self.labels) if self._index[x] != i)
-            raise ModelError(f"The alphabet has the label {repeated!r} twice", "take out one")
+            raise ModelError(f"The alphabet has the label {repeated!r} twice", "remove one of them")
         if " " not in self._index:
             raise ModelError(
-                "The alphabet has no space, so words cannot be told apart",
-                "add a line that holds one space, where the network has that output",
+                "The alphabet has no space, which separates words",
+                "add a line with a single space at the position of that output",
             )
 
     @property
@@ -58,11 +57,11 @@ class Alphabet:
 
     @property
     def blank(self) -> int:
-        """Output of the blank of CTC: the one after the last label."""
+        """Output of CTC's blank: the one after the last label."""
         return len(self.labels)
 
     def __len__(self) -> int:
-        """Count the labels, without the blank."""
+        """Return the number of labels, without the blank."""
         return len(self.labels)
 
     def __eq__(self, other: object) -> bool:
@@ -79,18 +78,18 @@ class Alphabet:
         """Return the outputs that spell a text.
 
         Raises:
-            ModelError: a character that is no label.
+            ModelError: a character is not a label.
         """
         try:
             return [self._index[character] for character in text]
         except KeyError as error:
             raise ModelError(
                 f"The model's alphabet cannot spell {text!r}: it has no {error.args[0]!r}",
-                "use the letters of the alphabet only",
+                "use only letters of the alphabet",
             ) from None
 
     def decode(self, indices: Iterable[int]) -> str:
-        """Return the text that outputs (without blanks) spell."""
+        """Return the text of outputs, none of them a blank."""
         return "".join([self.labels[i] for i in indices])
 
 
@@ -98,7 +97,7 @@ def read_alphabet(path: str | Path) -> Alphabet:
     """Read an ``alphabet.txt``.
 
     Raises:
-        ModelError: no such file, not text, or labels that `Alphabet` refuses.
+        ModelError: the file is missing, not text, or has labels that `Alphabet` rejects.
     """
     path = Path(path)
     try:
@@ -107,18 +106,16 @@ def read_alphabet(path: str | Path) -> Alphabet:
     except OSError as error:
         raise ModelError(
             f"The alphabet {path} cannot be read ({error.strerror or error})",
-            "give the model's alphabet.txt",
+            "use the model's alphabet.txt",
         ) from None
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = "\0"
     if len(raw) > MAX_BYTES or "\0" in text:
-        raise ModelError(
-            f"The alphabet {path} is not a text file in UTF-8", "give the model's alphabet.txt"
-        )
+        raise ModelError(f"The alphabet {path} is not UTF-8 text", "use the model's alphabet.txt")
     labels = []
-    # Not splitlines(): it also cuts at characters that may be labels.
+    # Not splitlines(): it also splits at characters that may be labels.
     for number, line in enumerate(text.split("\n"), 1):
         line = line[:-1] if line.endswith("\r") else line
         if line.startswith("#"):
@@ -129,7 +126,7 @@ def read_alphabet(path: str | Path) -> Alphabet:
             if number <= text.count("\n"):
                 raise ModelError(
                     f"The alphabet {path} has an empty line {number}",
-                    "take it out; a line for the space holds one space",
+                    "remove it; the line of the space is a single space",
                 )
             continue
         labels.append(line)
@@ -140,6 +137,6 @@ def read_alphabet(path: str | Path) -> Alphabet:
 
 
 def write_alphabet(path: str | Path, alphabet: Alphabet) -> None:
-    """Write an ``alphabet.txt`` that `read_alphabet` and DeepSpeech read."""
+    """Write an ``alphabet.txt`` for `read_alphabet` and DeepSpeech."""
     lines = ["\\" + label if label.startswith("#") else label for label in alphabet.labels]
     Path(path).write_bytes(("\n".join(lines) + "\n").encode("utf-8"))

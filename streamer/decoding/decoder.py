@@ -1,4 +1,4 @@
-"""What every decoder gives and takes."""
+"""Interface of the decoders and their results."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from streamer.arrays import FloatArray
 
 @dataclass(frozen=True)
 class DecodedWord:
-    """A word and where it was heard.
+    """A word with its times and confidence.
 
     Attributes:
-        word: as the alphabet spells it.
-        start_frame: frame of its first letter, counted since the utterance began.
+        word: in the letters of the alphabet.
+        start_frame: frame of its first letter, counted since the start of the utterance.
         end_frame: one past the frame of its last letter.
-        confidence: 0 (guessed) to 1 (sure): the geometric mean, over its letters,
-            of the highest probability the network gave the letter between the
-            frame where the hypothesis has it and the next letter's.
+        confidence: 0 (a guess) to 1 (certain): geometric mean over its letters of the
+            highest probability of each letter from its frame to that of the next.
     """
 
     word: str
@@ -29,16 +28,16 @@ class DecodedWord:
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """What an utterance seems to be.
+    """The transcript of an utterance so far.
 
     Attributes:
-        text: words with single spaces; the last may still grow.
-        stable: whole words that ``text`` begins with and that no later
-            hypothesis of this utterance will change.
+        text: words separated by single spaces; the last may still grow.
+        stable: the words at the start of ``text`` that no later hypothesis of this
+            utterance will change.
         words: the words of ``text``.
         alternatives: other texts, likeliest first; they begin with ``stable`` too.
-        score: natural logarithm, of the search since it last forgot what is
-            settled; comparable between the hypotheses of one moment only.
+        score: natural logarithm of the probability since the search was last restarted;
+            only comparable with the candidates of the same moment.
     """
 
     text: str = ""
@@ -49,7 +48,7 @@ class Hypothesis:
 
 
 class Decoder(Protocol):
-    """Turns probabilities of letters into words, a chunk at a time.
+    """Converts probabilities to words, chunk by chunk.
 
     ``text.startswith(stable)`` always; ``stable`` never shrinks or changes
     within an utterance, `finish` included.
@@ -57,11 +56,11 @@ class Decoder(Protocol):
 
     @property
     def name(self) -> str:
-        """Which decoder this is, for people: "beam", "ds", "greedy"."""
+        """Name for users: "beam", "ds", "greedy"."""
         ...
 
     def feed(self, probabilities: FloatArray) -> None:
-        """Take the next frames.
+        """Process the next frames.
 
         Args:
             probabilities: float32 (n, n_labels), the blank last.
@@ -69,13 +68,13 @@ class Decoder(Protocol):
         ...
 
     def hypothesis(self) -> Hypothesis:
-        """Say what the utterance seems to be so far; changes nothing."""
+        """Return the hypothesis so far; changes nothing."""
         ...
 
     def finish(self) -> Hypothesis:
-        """End the utterance and say what it was; ``stable`` equals ``text``."""
+        """End the utterance and return its hypothesis; ``stable`` equals ``text``."""
         ...
 
     def reset(self) -> None:
-        """Begin a new utterance."""
+        """Start a new utterance."""
         ...

@@ -1,4 +1,4 @@
-"""Makes the decoder that was asked for."""
+"""Creates decoders by name."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from streamer.decoding.streaming import StreamingDecoder
 from streamer.decoding.user_words import UserWord
 from streamer.errors import DecoderError, UsageError
 
-#: DeepSpeech's decoder keeps all of half a minute, and what it shows as stable
-#: must have stood for a second and a half, when the next words have been heard and
-#: the language model looks elsewhere: so it says what the native client says.
+#: Frames that DeepSpeech's search holds (half a minute), and frames for which a word must stay
+#: unchanged to become stable (a second and a half: the next words are then known and the
+#: language model no longer changes it). With these it returns what the native client returns.
 DS_WINDOW_FRAMES = 1500
 DS_HOLD_FRAMES = 75
-#: Its hypotheses never meet, so more than half of the weight seldom agrees.
+#: Its hypotheses never merge, so more than half of the probability seldom agrees.
 DS_SHARE = 0.5
 
-#: Decoders to choose from. "auto" is "beam" with a scorer and "greedy" without.
+#: Names of the decoders. "auto" is "beam" with a scorer and "greedy" without.
 KINDS = ("auto", "beam", "ds", "greedy")
 
 
@@ -38,27 +38,26 @@ def create_decoder(
     n_phonemes: int = 0,
     recurrent_path: str | Path | None = None,
 ) -> Decoder:
-    """Make a decoder.
+    """Create a decoder.
 
-    Takes about half a second for a scorer of 80,000 words.
+    Takes about half a second with a scorer of 80,000 words.
 
     Args:
         kind: one of `KINDS`.
         alphabet: the labels of the acoustic model.
         scorer_path: a DeepSpeech ``.scorer`` package, or None.
-        settings: how to search; None takes the defaults.
-        user_words: words to add or to make likelier; "greedy" knows no words
-            and refuses them.
-        lexicon_path: how words are spoken, for a network whose last outputs are
-            phonemes: then "beam" goes by these; the others go by the letters.
-        n_phonemes: how many outputs these are, their blank among them.
-        recurrent_path: a recurrent language model that goes with the scorer, for "beam".
+        settings: beam, pruning and weights; None uses the defaults.
+        user_words: words to add or to make likelier; not supported by "greedy".
+        lexicon_path: pronunciations, for a network whose last outputs are phonemes;
+            "beam" then uses the phonemes, the others always use the letters.
+        n_phonemes: number of phoneme outputs, their blank included.
+        recurrent_path: a recurrent language model for "beam", mixed with the scorer's.
 
     Raises:
-        UsageError: a kind that does not exist.
-        DecoderError: a decoder that is not installed, or does not go with the
-            scorer or the user's words.
-        ScorerError: a scorer that cannot be used.
+        UsageError: unknown kind.
+        DecoderError: the decoder is not installed, or does not support the scorer or
+            the user's words.
+        ScorerError: the scorer cannot be used.
     """
     settings = settings or DecodingSettings()
     if kind not in KINDS:
@@ -69,14 +68,14 @@ def create_decoder(
     if kind == "greedy":
         if user_words:
             raise DecoderError(
-                "User words need a language model", "use a model with a scorer, --decoder beam"
+                "User words need a language model", "use a model with a scorer and --decoder beam"
             )
         search: Search = GreedySearch(alphabet)
     elif kind == "beam":
         if scorer_path is None:
             raise DecoderError(
                 "The beam decoder needs a language model",
-                "give a .scorer, or choose --decoder greedy",
+                "use a .scorer, or choose --decoder greedy",
             )
         from streamer.decoding.language.recurrent_model import read_recurrent_model
         from streamer.decoding.lexicon.lexicon import read_lexicon
@@ -97,7 +96,7 @@ def create_decoder(
 
         scorer = None if scorer_path is None else read_scorer(scorer_path)
         search = DsSearch(alphabet, scorer, settings, user_words)
-        # Meant for comparison with the original: interfere as little as can be.
+        # For comparison with the original: interfere as little as possible.
         return StreamingDecoder(
             search,
             n_columns,

@@ -1,4 +1,4 @@
-"""Settings of the decoders, each with its default in one place and a reason."""
+"""Settings of the decoders and their defaults."""
 
 from __future__ import annotations
 
@@ -11,57 +11,56 @@ from streamer.errors import ModelError
 if TYPE_CHECKING:
     from streamer.decoding.scorer.package import Scorer
 
-#: Hypotheses kept by the default decoder. It looks ahead in its lexicon, so a
-#: tenth of what DeepSpeech needs gives the same words.
+#: Hypotheses kept by the default decoder. Thanks to its look-ahead, a tenth of DeepSpeech's
+#: beam finds the same words.
 BEAM = 64
 
 #: Hypotheses kept by DeepSpeech's own decoder: the native client's default.
 DS_BEAM = 500
 
-#: Letters considered at a frame by the default decoder; the rest together
-#: seldom hold one part in ten thousand.
+#: Tokens considered per frame by the default decoder; the others together seldom have a
+#: probability above 0.0001.
 CUTOFF_TOP_N = 12
 
-#: The same for DeepSpeech's decoder: the native client's default, which is all.
+#: The same for DeepSpeech's decoder: the native client's default, more than English has.
 DS_CUTOFF_TOP_N = 40
 
-#: Hypotheses this much less likely than the best (natural logarithm) are dropped.
+#: Hypotheses this much less likely than the best (natural logarithm) are pruned.
 BEAM_THRESHOLD = 20.0
 
-#: Weights of the native client, for scorers that propose none of use.
+#: Default weights of the native client, for new scorers.
 LM_ALPHA = 0.931289039105002
 LM_BETA = 1.1834137581510284
 
-#: Score added at each frame of silence between words; the network's blanks
-#: already pay for silence.
+#: Score added for each space between words after the first; no penalty, since silence is
+#: already scored by the network's blanks.
 SILENCE_SCORE = 0.0
 
-#: The text and its alternatives.
+#: Number of texts returned: the best and its alternatives.
 N_BEST = 4
 
-#: Words of the lexicon, the likeliest first. The lexicon's tree takes about a
-#: kilobyte a word; the rarest words of a scorer of half a million cost more
-#: memory than they are worth.
+#: Words in the lexicon, the likeliest ones. The prefix tree takes about a kilobyte per word;
+#: the rarest words of a scorer of half a million are not worth that.
 MAX_WORDS = 100_000
 
-#: Share of the recurrent language model, where there is one, in the mixture with n-grams.
+#: Share of the recurrent language model in the mixture with n-grams.
 RECURRENT_SHARE = 0.5
 
 
 @dataclass(frozen=True)
 class DecodingSettings:
-    """How a decoder searches. None means the decoder's own default.
+    """Settings of a decoder; None means that decoder's default.
 
     Attributes:
         beam: hypotheses kept (`BEAM`, `DS_BEAM`).
         beam_threshold: natural logarithm; see `BEAM_THRESHOLD`.
-        cutoff_top_n: letters considered at a frame (`CUTOFF_TOP_N`, `DS_CUTOFF_TOP_N`).
-        lm_alpha: weight of the language model, as in DeepSpeech; None takes the scorer's.
-        lm_beta: reward for each word, as in DeepSpeech; None takes the scorer's.
+        cutoff_top_n: tokens considered per frame (`CUTOFF_TOP_N`, `DS_CUTOFF_TOP_N`).
+        lm_alpha: weight of the language model, as in DeepSpeech; None uses the scorer's.
+        lm_beta: score added per word, as in DeepSpeech; None uses the scorer's.
         silence_score: see `SILENCE_SCORE`.
-        n_best: texts given, the best one counted.
+        n_best: see `N_BEST`.
         max_words: see `MAX_WORDS`.
-        recurrent_share: see `RECURRENT_SHARE`; 0 goes without it.
+        recurrent_share: see `RECURRENT_SHARE`; 0 disables the recurrent model.
     """
 
     beam: int | None = None
@@ -75,16 +74,16 @@ class DecodingSettings:
     recurrent_share: float = RECURRENT_SHARE
 
     def __post_init__(self) -> None:
-        """Refuse what no decoder can work with.
+        """Check the values.
 
         Raises:
-            ModelError: a count below 1, a threshold that is not positive, a score that is
-                no number.
+            ModelError: a count below 1, a threshold that is not positive, or a score that is
+                not a number.
         """
         for name in ("beam", "cutoff_top_n", "n_best", "max_words"):
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or not 1 <= value <= 10_000_000):
-                raise ModelError(f"The decoder's {name} is {value!r}", "give a count, 1 or more")
+                raise ModelError(f"The decoder's {name} is {value!r}", "use a count of 1 or more")
         for name in ("beam_threshold", "lm_alpha", "lm_beta", "silence_score", "recurrent_share"):
             value = getattr(self, name)
             if value is not None and (
@@ -92,14 +91,15 @@ class DecodingSettings:
                 or not isinstance(value, (int, float))
                 or not abs(value) <= 1e6
             ):
-                raise ModelError(f"The decoder's {name} is {value!r}", "give a number")
+                raise ModelError(f"The decoder's {name} is {value!r}", "use a number")
         if self.beam_threshold <= 0:
             raise ModelError(
-                f"The decoder's beam_threshold is {self.beam_threshold}", "give more than 0"
+                f"The decoder's beam_threshold is {self.beam_threshold}", "use a value above 0"
             )
         if not 0 <= self.recurrent_share <= 1:
             raise ModelError(
-                f"The decoder's recurrent_share is {self.recurrent_share}", "give 0 to 1"
+                f"The decoder's recurrent_share is {self.recurrent_share}",
+                "use a value from 0 to 1",
             )
 
     def weights(self, scorer: Scorer) -> tuple[float, float]:
@@ -110,15 +110,15 @@ class DecodingSettings:
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any], kind: str = "beam") -> DecodingSettings:
-        """Take the settings of a bundle; names of later versions are passed over.
+        """Create settings from a bundle; unknown names, of later versions, are ignored.
 
         Args:
             mapping: the entry ``decoding`` of a bundle's ``model.json``.
-            kind: the decoder they are for. What a bundle says of the beam was
-                tuned for the default decoder and is left out for others.
+            kind: the decoder. A bundle's beam settings were tuned for the default decoder
+                and are ignored for the others.
 
         Raises:
-            ModelError: values no decoder can work with.
+            ModelError: invalid values.
         """
         tuned = {"beam", "beam_threshold", "cutoff_top_n", "silence_score", "recurrent_share"}
         names = {field.name for field in fields(cls)} - (set() if kind == "beam" else tuned)

@@ -1,4 +1,4 @@
-"""User words (new to the vocabulary) and hot words (made likelier)."""
+"""User words: new words for the vocabulary, and known words made likelier (hotwords)."""
 
 from __future__ import annotations
 
@@ -8,23 +8,22 @@ from pathlib import Path
 
 from streamer.errors import UsageError
 
-#: How much likelier a user's word is made, as a natural logarithm: about what
-#: lifts a word from once in a million to once in five thousand.
+#: Default boost of a user's word, a natural logarithm: raises a word from one in a million
+#: to about one in seven thousand.
 DEFAULT_WEIGHT = 5.0
 
-#: Beyond this a weight drowns what was heard.
+#: Larger weights would outweigh the audio.
 MAX_WEIGHT = 100.0
 
 
 @dataclass(frozen=True)
 class UserWord:
-    """A word the user wants to be heard.
+    """A word that the user expects.
 
     Attributes:
         word: in the letters of the model's alphabet.
-        weight: natural logarithm by which it is made likelier (below 0: less likely).
-            A word that is new to the vocabulary starts from the language
-            model's probability of an unknown word.
+        weight: boost, a natural logarithm (below 0: less likely). A word that is new to
+            the vocabulary starts from the language model's probability of an unknown word.
     """
 
     word: str
@@ -32,16 +31,16 @@ class UserWord:
 
 
 def parse_user_word(text: str) -> UserWord:
-    """Read ``name`` or ``name=weight``.
+    """Parse ``NAME`` or ``NAME=WEIGHT``.
 
     Raises:
-        UsageError: no word, more than one, or a weight that is no number.
+        UsageError: no word, several words, or an invalid weight.
     """
     name, separator, number = text.partition("=")
     name = name.strip().lower()
     if not name or len(name.split()) != 1:
         raise UsageError(
-            f"{text.strip()!r} is not one word", "give NAME or NAME=WEIGHT, one word at a time"
+            f"{text.strip()!r} is not one word", "use NAME or NAME=WEIGHT, one word at a time"
         )
     if not separator:
         return UserWord(name)
@@ -51,28 +50,29 @@ def parse_user_word(text: str) -> UserWord:
         weight = math.nan
     if not abs(weight) <= MAX_WEIGHT:
         raise UsageError(
-            f"The weight {number.strip()!r} of {name!r} is not a number from -100 to 100",
-            f"give a number such as {DEFAULT_WEIGHT:g}, or leave it out",
+            f"The weight {number.strip()!r} of {name!r} is not a number from"
+            f" {-MAX_WEIGHT:g} to {MAX_WEIGHT:g}",
+            f"use a number such as {DEFAULT_WEIGHT:g}, or leave it out",
         )
     return UserWord(name, weight)
 
 
 def read_user_words(path: str | Path) -> list[UserWord]:
-    """Read a file of user words: one a line, ``#`` begins a comment.
+    """Read a file of user words, one per line; ``#`` starts a comment.
 
     Raises:
-        UsageError: no such file, not text, or a line that `parse_user_word` refuses.
+        UsageError: the file is missing, not text, or has a line that `parse_user_word` rejects.
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise UsageError(
-            f"The words in {path} cannot be read ({error.strerror or error})",
-            "give a text file with one word a line",
+            f"The user words in {path} cannot be read ({error.strerror or error})",
+            "use a text file with one word per line",
         ) from None
     except UnicodeDecodeError:
         raise UsageError(
-            f"{path} is not a text file in UTF-8", "give a text file with one word a line"
+            f"{path} is not UTF-8 text", "use a text file with one word per line"
         ) from None
     words = []
     for number, line in enumerate(text.splitlines(), 1):

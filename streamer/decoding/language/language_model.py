@@ -1,7 +1,6 @@
-"""What the beam search asks of language models: the words so far are numbers, histories.
+"""Language model of the beam search: word histories by number, n-grams and a recurrent model.
 
-A history stands for all words of a hypothesis, its context for the last two of them.
-Scores are common logarithms, as KenLM's.
+A history stands for all words of a hypothesis. Scores are common logarithms, as in KenLM.
 """
 
 from __future__ import annotations
@@ -18,27 +17,33 @@ from streamer.decoding.language.recurrent_model import RecurrentModel
 
 _LN_10 = math.log(10)
 
+#: Histories that there is room for at first.
+_INITIAL_HISTORIES = 256
 
-class _Primed(NamedTuple):
-    """What the recurrent model knows of words it was told."""
+#: Smallest probability left for the words that the recurrent model does not know.
+_MIN_UNKNOWN = 1e-6
+
+
+class _PrimedState(NamedTuple):
+    """The recurrent model's state after the words of the last `LanguageModel.prime`."""
 
     words: tuple[int, ...]
     row: tuple[FloatArray, ...]
 
 
 class LanguageModel:
-    """Histories of words, and what the next word is worth behind each.
+    """Scores of words given their history.
 
-    With a recurrent model probabilities are a mixture: share * recurrent + (1 - share) *
-    n-grams. Words that it does not know have its probability of an unknown word, shared
-    among them as the n-grams' probabilities without context would.
+    With a recurrent model, probabilities are a mixture: share * recurrent + (1 - share) *
+    n-grams. The words that it does not know divide its probability of an unknown word in
+    proportion to their unigrams.
 
     Args:
-        n_grams: probabilities.
+        n_grams: the n-gram model.
         words: the words by number.
-        recurrent: probabilities too, if there is one.
-        share: of the recurrent model, 0 to 1.
-        boosts: what some words are worth beyond their probability, by number.
+        recurrent: the recurrent model, if there is one.
+        share: share of the recurrent model, 0 to 1.
+        boosts: scores added for some words, by number.
     """
 
     def __init__(
@@ -59,97 +64,109 @@ class LanguageModel:
         if self._recurrent is not None:
             numbers = self._recurrent.numbers(words)
             known = numbers >= 0
-            others = max(1.0 - float((10.0 ** n_grams.unigrams[known]).sum()), 1e-6)
-            # What is added to the score of a word's number.
-            self._part = np.where(known, 0.0, n_grams.unigrams - np.log10(others))
+            unknown = max(1.0 - float((10.0 ** n_grams.unigrams[known]).sum()), _MIN_UNKNOWN)
+            # Added to the recurrent model's score: a word's part of the unknown word.
+            self._unknown_part = np.where(known, 0.0, n_grams.unigrams - np.log10(unknown))
             self._numbers = np.where(known, numbers, self._recurrent.unknown)
-            self._primed = _Primed((), ())
+            self._primed = _PrimedState((), ())
             with np.errstate(divide="ignore"):
-                self._shares = np.log10(np.array([1 - share, share], np.float32))
+                self._log_shares = np.log10(np.array([1 - share, share], np.float32))
         self.reset()
 
     def reset(self) -> int:
-        """Forget all histories; return the empty one."""
-        # Of each history: context, last word, the history before it, its last word's score, and
-        # what the n-grams remember of it.
-        self._context, self._word, self._parent = (np.full(256, -1, np.int64) for _ in range(3))
-        self._context[0] = 0
-        self._known = self._n_grams.initial_states().take(np.zeros(256, np.int64))
-        self._count = 1
-        self._worth = np.zeros(256, np.float32)
-        self._behind: dict[int, int] = {}
+        """Remove all histories and return the empty one."""
+        n = _INITIAL_HISTORIES
+        # For each history its merge key, last word, parent (the history before that word),
+        # last word's score, and n-gram state.
+        self._keys, self._last_words, self._parents = (np.full(n, -1, np.int64) for _ in range(3))
+        self._keys[0] = 0
+        self._scores = np.zeros(n, np.float32)
+        self._states = self._n_grams.initial_states().take(np.zeros(n, np.int64))
+        self._n_histories = 1
+        # Histories by parent and word; see `score`.
+        self._children: dict[int, int] = {}
         if self._recurrent is not None:
-            # Rows of the recurrent model's memory, of those histories that were asked for.
-            self._memory = self._recurrent.initial_states()
+            # Rows of the recurrent states of histories; the others are computed when needed.
+            self._recurrent_states = self._recurrent.initial_states()
             self._rows: dict[int, int] = {0: 0}
         return 0
 
     def prime(self, words: Sequence[int]) -> int:
-        """Return the history of some words, right after `reset`.
+        """Return the history of words; call it right after `reset`.
 
-        Whoever is told more and more of the same text pays for what is new only.
+        If they begin with the words of the last call, the recurrent model only processes the
+        new ones.
         """
         if not words:
             return 0
-        known = self._n_grams.initial_states()
-        for word in words[-(self._n_grams.order - 1) :]:  # it remembers no more
-            known, _ = self._n_grams.score(known, np.array([word]))
+        state = self._n_grams.initial_states()
+        for word in words[-(self._n_grams.order - 1) :]:  # earlier words have no effect
+            state, _ = self._n_grams.score(state, np.array([word]))
         last, before = words[-1], words[-2] + 1 if len(words) > 1 else 0
-        history = self._append(0, np.array([last], np.int64), before, 0.0, known)
+        history = self._append(0, np.array([last], np.int64), before, 0.0, state)
         if self._recurrent is not None:
             primed, row = self._primed, 0
+            states = self._recurrent_states
             if primed.words and tuple(words[: len(primed.words)]) == primed.words:
-                row = self._memory.append(*primed.row)
+                row = states.append(*primed.row)
             else:
-                primed = _Primed((), self._memory.row(0))
+                primed = _PrimedState((), states.row(0))
             for word in words[len(primed.words) :]:
-                row = self._recurrent.advance(self._memory, np.array([row]), self._numbers[[word]])
-            self._primed = _Primed(tuple(words), self._memory.row(row))
+                row = self._recurrent.advance(states, np.array([row]), self._numbers[[word]])
+            self._primed = _PrimedState(tuple(words), states.row(row))
             self._rows[history] = row
         return history
 
     def score(self, histories: IntArray, words: IntArray) -> tuple[IntArray, FloatArray]:
-        """Let words follow histories; return the histories then and the words' scores."""
-        known = self._behind
+        """Score the next words of histories.
+
+        Args:
+            histories: int64 (n,).
+            words: int64 (n,).
+
+        Returns:
+            The histories that include these words, int64 (n,), and the words' scores,
+            float32 (n,).
+        """
+        children = self._children
         keys = (histories * self._n_words + words).tolist()
-        new = [key for key in dict.fromkeys(keys) if key not in known]
+        new = [key for key in dict.fromkeys(keys) if key not in children]
         if new:
-            self._follow(new)
-        following = np.array([known[key] for key in keys], np.int64)
-        return following, self._worth[following]
+            self._add_children(new)
+        following = np.array([children[key] for key in keys], np.int64)
+        return following, self._scores[following]
 
     def score_end(self, histories: IntArray) -> FloatArray:
-        """Return what the end is worth behind histories."""
+        """Return the scores of the end of the sentence after histories, float32 (n,)."""
         end = np.full(len(histories), self._n_grams.end)
-        _, scores = self._n_grams.score(self._known.take(histories), end)
+        _, scores = self._n_grams.score(self._states.take(histories), end)
         if self._recurrent is None:
             return scores
-        rows = self._remember(histories.tolist())
-        ends = self._recurrent.score(self._memory, rows, self._recurrent.end)
-        return self._mixed(scores, ends)
+        rows = self._recurrent_rows(histories.tolist())
+        ends = self._recurrent.score(self._recurrent_states, rows, self._recurrent.end)
+        return self._mix(scores, ends)
 
     def merge_keys(self, histories: IntArray) -> IntArray:
-        """Return the context of each history: a number, the same for the same last two words.
+        """Return the merge key of each history: equal if the last two words are.
 
-        What lies further back seldom counts, and hypotheses that differ only there
-        would crowd the beam (dev, beam 64: 23.1 % of the words wrong when three words
-        are told apart, 22.6 % when two are).
+        Earlier words seldom matter, and hypotheses that only differ there would fill the
+        beam (dev, beam 64: 23.1 % word errors with keys of three words, 22.6 % with two).
         """
-        contexts: IntArray = self._context[histories]
-        return contexts
+        keys: IntArray = self._keys[histories]
+        return keys
 
-    def _follow(self, keys: Sequence[int]) -> None:
-        """Make histories: each key is one before, times the number of words, plus a word."""
-        histories, words = np.divmod(np.array(keys, np.int64), self._n_words)
-        known, scores = self._n_grams.score(self._known.take(histories), words)
+    def _add_children(self, keys: Sequence[int]) -> None:
+        """Add histories: each key is the parent times the number of words, plus the word."""
+        parents, words = np.divmod(np.array(keys, np.int64), self._n_words)
+        states, scores = self._n_grams.score(self._states.take(parents), words)
         if self._recurrent is not None:
-            rows = self._remember(histories.tolist())
-            others = self._recurrent.score(self._memory, rows, self._numbers[words])
-            scores = self._mixed(scores, others + self._part[words])
+            rows = self._recurrent_rows(parents.tolist())
+            others = self._recurrent.score(self._recurrent_states, rows, self._numbers[words])
+            scores = self._mix(scores, others + self._unknown_part[words])
         scores += self._boosts[words]
-        before = self._context[histories] % self._base
-        first = self._append(histories, words, before, scores, known)
-        self._behind.update(zip(keys, range(first, first + len(keys))))
+        before = self._keys[parents] % self._base
+        first = self._append(parents, words, before, scores, states)
+        self._children.update(zip(keys, range(first, first + len(keys))))
 
     def _append(
         self,
@@ -157,43 +174,43 @@ class LanguageModel:
         words: IntArray,
         before: IntArray | int,
         scores: FloatArray | float,
-        known: NGramStates,
+        states: NGramStates,
     ) -> int:
-        """Write histories down; return the number of the first.
+        """Store histories and return the number of the first.
 
         Args:
-            parents: what they follow.
+            parents: the histories that they extend.
             words: their last words.
             before: the words before these, plus one; 0 for none.
-            scores: of the last words.
-            known: what the n-grams remember.
+            scores: scores of the last words.
+            states: n-gram states after the last words.
         """
-        first, self._count = self._count, self._count + len(words)
-        rows = slice(first, self._count)
-        while self._count > len(self._context):
-            self._context = doubled(self._context)
-            self._word, self._parent = doubled(self._word), doubled(self._parent)
-            self._worth = doubled(self._worth)
-            self._known = NGramStates(doubled(self._known.words), doubled(self._known.backoffs))
-        self._known.words[rows], self._known.backoffs[rows] = known
-        self._context[rows] = before * self._base + words + 1
-        self._word[rows], self._parent[rows], self._worth[rows] = words, parents, scores
+        first, self._n_histories = self._n_histories, self._n_histories + len(words)
+        rows = slice(first, self._n_histories)
+        while self._n_histories > len(self._keys):
+            self._keys, self._last_words = doubled(self._keys), doubled(self._last_words)
+            self._parents, self._scores = doubled(self._parents), doubled(self._scores)
+            self._states = NGramStates(doubled(self._states.words), doubled(self._states.backoffs))
+        self._states.words[rows], self._states.backoffs[rows] = states
+        self._keys[rows] = before * self._base + words + 1
+        self._last_words[rows], self._parents[rows] = words, parents
+        self._scores[rows] = scores
         return first
 
-    def _mixed(self, n_grams: FloatArray, recurrent: FloatArray) -> FloatArray:
-        """Mix common logarithms of probabilities."""
-        first, second = n_grams + self._shares[0], recurrent + self._shares[1]
+    def _mix(self, n_grams: FloatArray, recurrent: FloatArray) -> FloatArray:
+        """Return the common logarithms of the mixture of probabilities."""
+        first, second = n_grams + self._log_shares[0], recurrent + self._log_shares[1]
         return np.asarray(np.logaddexp(first * _LN_10, second * _LN_10) / _LN_10, np.float32)
 
-    def _remember(self, histories: Sequence[int]) -> IntArray:
-        """Return the rows of the recurrent model's memory for histories; all at once are made."""
+    def _recurrent_rows(self, histories: Sequence[int]) -> IntArray:
+        """Return the rows of histories' recurrent states; missing ones are computed at once."""
         assert self._recurrent is not None
         rows = self._rows
         missing = [h for h in dict.fromkeys(histories) if h not in rows]
         if missing:
-            # What came before was asked for before: nobody follows what has no score.
-            before = np.array([rows[parent] for parent in self._parent[missing].tolist()])
-            words = self._numbers[self._word[missing]]
-            first = self._recurrent.advance(self._memory, before, words)
+            # The parents are there: a history is only extended once it has been scored.
+            before = np.array([rows[parent] for parent in self._parents[missing].tolist()])
+            words = self._numbers[self._last_words[missing]]
+            first = self._recurrent.advance(self._recurrent_states, before, words)
             rows.update(zip(missing, range(first, first + len(missing))))
         return np.array([rows[h] for h in histories])

@@ -1,12 +1,12 @@
-"""A recurrent language model of words: an LSTM between one table of word vectors used twice.
+"""Recurrent language model of words: an LSTM whose input and output share the word vectors.
 
     x = table[word] * scale             z = [x, h] W + b, gates i, f, g, o
     c = sigmoid(f) c + sigmoid(i) tanh(g)       h = sigmoid(o) tanh(c)
     ln P(word) = (h V + v) . table[word] + bias[word]
 
-It is trained so that these add up to one nearly by themselves (after Devlin et al., 2014):
-what 50,000 words are worth need not be known to score one. The file is safetensors: the
-table in 8 bits with a scale for each word, the rest in half precision.
+Training makes these probabilities add up to about one (self-normalisation; Devlin et al.,
+2014), so a word is scored without the other 50,000. The file is in safetensors format: the
+table in 8 bits with a scale per word, the matrices in half precision.
 """
 
 from __future__ import annotations
@@ -23,36 +23,46 @@ from threadpoolctl import ThreadpoolController
 from streamer.arrays import FloatArray, IntArray, doubled
 from streamer.errors import ModelError
 
-#: What the word vectors are multiplied by on their way in.
+#: Factor of the word vectors at the input.
 INPUT_SCALE = 8.0
 
-#: The entries behind the words: any other word, and the end (and beginning) of a sentence.
+#: Entries after the words: an unknown word, and the end (or start) of a sentence.
 UNKNOWN, END = 0, 1
 N_MARKS = 2
 
 _LN_10 = math.log(10)
 
-#: So many rows are multiplied by the recurrent matrix one by one: 0.06 ms each by OpenBLAS,
-#: where two at once take 0.47 ms and twelve 0.64 ms.
+#: Up to this many rows are multiplied by a matrix one by one: OpenBLAS takes 0.06 ms for each,
+#: but 0.47 ms for two at once and 0.64 ms for twelve.
 _FEW_ROWS = 12
+
+#: Rows of states that there is room for at first.
+_INITIAL_ROWS = 64
 
 
 class RecurrentStates:
-    """What the model remembers of several texts, a row each."""
+    """The model's states after several texts, one text per row.
+
+    Attributes:
+        n: number of rows in use.
+        hidden: float32 (rows, N), hidden state of the LSTM.
+        cell: float32 (rows, N), its cell.
+        query: float32 (rows, n_vector), projected hidden state that words are scored with.
+    """
 
     def __init__(self, width: int, n_vector: int) -> None:
         self.n = 0
-        self.hidden = np.zeros((64, width), np.float32)
-        self.cell = np.zeros((64, width), np.float32)
-        self.query = np.zeros((64, n_vector), np.float32)
+        self.hidden = np.zeros((_INITIAL_ROWS, width), np.float32)
+        self.cell = np.zeros((_INITIAL_ROWS, width), np.float32)
+        self.query = np.zeros((_INITIAL_ROWS, n_vector), np.float32)
 
     def row(self, number: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return a row as `append` takes it."""
+        """Return hidden state, cell and query of a row, as for `append`."""
         rows = slice(number, number + 1)
         return self.hidden[rows].copy(), self.cell[rows].copy(), self.query[rows].copy()
 
     def append(self, hidden: FloatArray, cell: FloatArray, query: FloatArray) -> int:
-        """Add rows; return the number of the first."""
+        """Add rows and return the number of the first."""
         first, self.n = self.n, self.n + len(hidden)
         while self.n > len(self.hidden):
             self.hidden, self.cell = doubled(self.hidden), doubled(self.cell)
@@ -63,18 +73,21 @@ class RecurrentStates:
 
 
 class RecurrentModel:
-    """The model, read from its file.
+    """The recurrent model; `read_recurrent_model` reads it from a file.
 
     Args:
-        tensors: ``words`` uint8, the words with a newline behind each; ``table`` int8
-            (n_words + 2, n_vector) and ``table_scale`` float32, the marks `UNKNOWN` and `END`
-            behind the words; ``bias`` float32 (n_words + 2,); ``lstm`` float16 (n_vector + N,
+        tensors: ``words`` uint8, UTF-8 words with a newline after each; ``table`` int8
+            (n_words + 2, n_vector) and ``table_scale`` float32 (n_words + 2,), `UNKNOWN` and
+            `END` after the words; ``bias`` float32 (n_words + 2,); ``lstm`` float16 (n_vector + N,
             4 N); ``lstm_bias`` float32 (4 N,); ``projection`` float16 (N, n_vector);
             ``projection_bias`` float32 (n_vector,).
 
     Attributes:
         end: number of the end of a sentence.
-        unknown: number of all words that the model does not know.
+        unknown: number of unknown words.
+
+    Raises:
+        ValueError: a tensor has the wrong shape.
     """
 
     def __init__(self, tensors: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -96,9 +109,9 @@ class RecurrentModel:
         }
         for name, shape in shapes.items():
             if tensors[name].shape != shape:
-                raise ValueError(f"{name} is {tensors[name].shape} instead of {shape}")
-        # On a busy machine the threads of a product so small wait for each other longer than
-        # one would need for all of it.
+                raise ValueError(f"{name} has shape {tensors[name].shape} instead of {shape}")
+        # On a busy machine the threads of such small products wait for each other longer than
+        # one thread needs for all of the work.
         self._threads = ThreadpoolController()
         self._kernel = kernel
         self._kernel_bias = tensors["lstm_bias"]
@@ -107,12 +120,13 @@ class RecurrentModel:
         self._n_vector, self._width = n_vector, width
         self.end = len(words) + END
         self.unknown = len(words) + UNKNOWN
-        nothing = RecurrentStates(width, n_vector)
-        nothing.append(*(np.zeros((1, n), np.float32) for n in (width, width, n_vector)))
-        self._beginning = nothing.row(self.advance(nothing, np.array([0]), np.array([self.end])))
+        zero = RecurrentStates(width, n_vector)
+        zero.append(*(np.zeros((1, n), np.float32) for n in (width, width, n_vector)))
+        start = self.advance(zero, np.array([0]), np.array([self.end]))
+        self._sentence_start = zero.row(start)
 
     def tensors(self) -> dict[str, FloatArray]:
-        """Return the arrays of `write_recurrent_model`."""
+        """Return the arrays that `write_recurrent_model` takes."""
         return {
             "table": self._table * self._scale[:, None],
             "bias": self._bias,
@@ -123,56 +137,66 @@ class RecurrentModel:
         }
 
     def numbers(self, words: Sequence[str]) -> IntArray:
-        """Number words as the model does; -1 for those it does not know."""
+        """Return the model's numbers of words, int64 (n,); -1 for unknown words."""
         return np.array([self._number.get(word, -1) for word in words], np.int64)
 
     def initial_states(self) -> RecurrentStates:
-        """Return a memory of one text, that of nothing said yet."""
-        memory = RecurrentStates(self._width, self._n_vector)
-        memory.append(*self._beginning)
-        return memory
+        """Return the state at the start of a sentence, a single row."""
+        states = RecurrentStates(self._width, self._n_vector)
+        states.append(*self._sentence_start)
+        return states
 
-    def advance(self, memory: RecurrentStates, rows: IntArray, words: IntArray) -> int:
-        """Let words follow texts; the texts then are new rows, whose first number is returned.
+    def advance(self, states: RecurrentStates, rows: IntArray, words: IntArray) -> int:
+        """Append words to texts.
 
         Args:
-            memory: the texts.
-            rows: which ones, int (n,).
+            states: the texts; the longer texts are added to them.
+            rows: rows of the texts, int (n,).
             words: their next words, int (n,).
+
+        Returns:
+            The row of the first longer text.
         """
         with self._threads.limit(limits=1, user_api="blas"):
-            return memory.append(*self._step(memory, rows, words))
+            return states.append(*self._step(states, rows, words))
 
-    def score(self, memory: RecurrentStates, rows: IntArray, words: IntArray | int) -> FloatArray:
-        """Return the common logarithms of words' probabilities behind texts, float32 (n,)."""
+    def score(self, states: RecurrentStates, rows: IntArray, words: IntArray | int) -> FloatArray:
+        """Return common logarithms of the probabilities of next words, float32 (n,).
+
+        Args:
+            states: the texts.
+            rows: rows of the texts, int (n,).
+            words: their next words, int (n,), or one word for all.
+        """
         vectors = self._table[words].astype(np.float32)
-        worth = np.einsum("...j,...j", memory.query[rows], vectors)
-        return np.asarray((worth * self._scale[words] + self._bias[words]) / _LN_10, np.float32)
+        products = np.einsum("...j,...j", states.query[rows], vectors)
+        scores = (products * self._scale[words] + self._bias[words]) / _LN_10
+        return np.asarray(scores, np.float32)
 
     def _step(
-        self, memory: RecurrentStates, rows: IntArray, words: IntArray
+        self, states: RecurrentStates, rows: IntArray, words: IntArray
     ) -> tuple[FloatArray, ...]:
-        """Return what is remembered one word later: hidden state, cell, and query."""
+        """Return hidden state, cell and query one word later."""
         width = self._width
-        # Several words follow a text, and a word several texts: each is multiplied once.
+        # Texts and words repeat in many pairs: each is multiplied only once.
         texts, text = np.unique(rows, return_inverse=True)
-        said, word = np.unique(words, return_inverse=True)
-        vectors = self._table[said] * (INPUT_SCALE * self._scale[said])[:, None]
-        gates = _product(memory.hidden[texts], self._kernel[self._n_vector :])[text]
+        inputs, word = np.unique(words, return_inverse=True)
+        vectors = self._table[inputs] * (INPUT_SCALE * self._scale[inputs])[:, None]
+        gates = _product(states.hidden[texts], self._kernel[self._n_vector :])[text]
         gates += _product(vectors.astype(np.float32), self._kernel[: self._n_vector])[word]
         gates += self._kernel_bias
         # sigmoid(x) = (1 + tanh(x / 2)) / 2
         halves = np.tanh(gates[:, : 2 * width] * np.float32(0.5))
         output = np.tanh(gates[:, 3 * width :] * np.float32(0.5))
         candidate = np.tanh(gates[:, 2 * width : 3 * width])
-        cell = (1 + halves[:, width:]) * memory.cell[rows] + (1 + halves[:, :width]) * candidate
+        cell = (1 + halves[:, width:]) * states.cell[rows] + (1 + halves[:, :width]) * candidate
         cell *= np.float32(0.5)
         hidden = np.float32(0.5) * (1 + output) * np.tanh(cell)
         return hidden, cell, hidden @ self._projection + self._projection_bias
 
 
 def _product(rows: FloatArray, matrix: FloatArray) -> FloatArray:
-    """Multiply, few rows one by one: for all at once the matrix would be copied first."""
+    """Multiply; few rows one by one, because BLAS would copy the matrix first."""
     if len(rows) > _FEW_ROWS:
         return rows @ matrix
     product: FloatArray = np.matmul(rows[:, None], matrix)[:, 0]
@@ -180,10 +204,10 @@ def _product(rows: FloatArray, matrix: FloatArray) -> FloatArray:
 
 
 def read_recurrent_model(path: str | Path) -> RecurrentModel:
-    """Read a model.
+    """Read a recurrent language model.
 
     Raises:
-        ModelError: no such file, or none of a recurrent language model.
+        ModelError: the file is missing or is not a recurrent language model.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -201,12 +225,12 @@ def read_recurrent_model(path: str | Path) -> RecurrentModel:
 def write_recurrent_model(
     path: str | Path, words: Sequence[str], tensors: Mapping[str, FloatArray]
 ) -> None:
-    """Write a model, rounded as its file is.
+    """Write a recurrent language model in reduced precision.
 
     Args:
-        path: where it goes.
-        words: those of the table.
-        tensors: the arrays of `RecurrentModel` but ``words`` and ``table_scale``, in float32.
+        path: the file.
+        words: the words of the table.
+        tensors: the arrays of `RecurrentModel` without ``words`` and ``table_scale``, float32.
     """
     from safetensors.numpy import save_file
 
@@ -221,5 +245,5 @@ def write_recurrent_model(
         rounded[name] = np.asarray(tensors[name], np.float32)
     for name in ("lstm", "projection"):
         rounded[name] = np.asarray(tensors[name], np.float16)
-    # safetensors writes an array's memory as it lies.
+    # safetensors writes the memory of an array and ignores its strides.
     save_file({name: np.ascontiguousarray(array) for name, array in rounded.items()}, path)

@@ -1,4 +1,4 @@
-"""How words are spoken: pronunciations and letter-to-sound rules."""
+"""Pronunciations of words and letter-to-sound rules."""
 
 from streamer.deprecated import moved_names
 

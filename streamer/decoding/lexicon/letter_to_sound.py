@@ -1,10 +1,9 @@
-"""How a word that no dictionary has is probably spoken: letter-to-sound rules.
+"""Letter-to-sound rules: pronunciations of words that are in no dictionary.
 
-A rule is a letter with some of its neighbours, and the phonemes it stands for
-there. The neighbours are taken in the order of `NEIGHBOURS`; of all rules that
-fit a letter the one with the most neighbours counts, as in the IGTree of
-Daelemans and van den Bosch (1997). `streamer.training.language.letter_to_sound` learns
-them from a pronouncing dictionary.
+A rule maps a letter in the context of some of its neighbours to phonemes. Neighbours are added
+in the order of `NEIGHBOURS`; of all rules that match, the one with the most neighbours applies,
+as in the IGTree of Daelemans and van den Bosch (1997). The rules are learned from a pronouncing
+dictionary by `streamer.training.language.letter_to_sound`.
 """
 
 from __future__ import annotations
@@ -18,18 +17,18 @@ PHONEMES: tuple[str, ...] = tuple(
     "OW OY P R S SH T TH UH UW V W Y Z ZH".split()
 )
 
-#: Places of a letter's neighbours, the most telling first.
+#: Positions of a letter's neighbours, the most informative first.
 NEIGHBOURS = (1, -1, 2, -2, 3, -3, 4, -4, 5)
 
-#: Stands for what is before the first letter and after the last.
+#: Marks positions before the first letter and after the last.
 EDGE = "_"
 
-#: A way to say a word, by numbers in `PHONEMES`.
+#: A pronunciation: indices into `PHONEMES`.
 Pronunciation = tuple[int, ...]
 
 
 def contexts(word: str, index: int) -> Iterator[str]:
-    """Yield a letter alone, then with one neighbour more each time."""
+    """Yield the contexts of a letter: alone, then with one more neighbour each time."""
     reach = max(NEIGHBOURS)
     padded = EDGE * reach + word + EDGE * reach
     at = index + reach
@@ -44,37 +43,37 @@ class LetterToSound:
     """Letter-to-sound rules.
 
     Args:
-        rules: the phonemes for a context as `contexts` gives it.
+        rules: the phonemes of a context, as yielded by `contexts`.
     """
 
     def __init__(self, rules: Mapping[str, Pronunciation]) -> None:
         self.rules: dict[str, Pronunciation] = dict(rules)
 
     def pronounce(self, word: str) -> Pronunciation:
-        """Return how a word is probably spoken; letters without any rule are silent."""
+        """Return the likeliest pronunciation; letters without a rule are silent."""
         return self.variants(word, 1)[0]
 
-    def variants(self, word: str, most: int) -> list[Pronunciation]:
-        """Return ways in which a word may be spoken, the likeliest first.
+    def variants(self, word: str, limit: int) -> list[Pronunciation]:
+        """Return possible pronunciations, the likeliest first.
 
-        In the others one letter or two stand for what a rule with fewer neighbours says.
+        In all but the first, one or two letters follow a rule with fewer neighbours.
 
         Args:
             word: the word.
-            most: how many ways at most.
+            limit: maximum number of pronunciations.
         """
-        answers: list[list[Pronunciation]] = []
+        choices: list[list[Pronunciation]] = []  # of each letter, the likeliest first
         for index in range(len(word)):
             found = [self.rules[c] for c in contexts(word, index) if c in self.rules]
-            answers.append(list(dict.fromkeys(reversed(found))) or [()])
-        others = [(i, answer) for i, known in enumerate(answers) for answer in known[1:3]]
-        ways: dict[Pronunciation, None] = {}
+            choices.append(list(dict.fromkeys(reversed(found))) or [()])
+        others = [(i, other) for i, choice in enumerate(choices) for other in choice[1:3]]
+        pronunciations: dict[Pronunciation, None] = {}
         for count in range(3):
             for changes in itertools.combinations(others, count):
-                if len(ways) == most:
-                    return list(ways)
-                chosen = dict(changes)
-                if len(chosen) == count:
-                    parts = [chosen.get(i, known[0]) for i, known in enumerate(answers)]
-                    ways[tuple(itertools.chain.from_iterable(parts))] = None
-        return list(ways)
+                if len(pronunciations) == limit:
+                    return list(pronunciations)
+                changed = dict(changes)
+                if len(changed) == count:
+                    parts = [changed.get(i, choice[0]) for i, choice in enumerate(choices)]
+                    pronunciations[tuple(itertools.chain.from_iterable(parts))] = None
+        return list(pronunciations)

@@ -1,8 +1,8 @@
-"""How words are spoken: the lexicon of a model that hears phonemes.
+"""Lexicon: pronunciations of words, for models that recognise phonemes.
 
-The file is gzipped UTF-8 text: a first line that says what it is, then a line
-for each pronunciation, ``word<TAB>HH AH L OW``, an empty line, and the
-letter-to-sound rules for words that are not listed, ``context<TAB>AH L``.
+The file is gzipped UTF-8 text: a line that identifies the format, one line per pronunciation
+(``word<TAB>HH AH L OW``) sorted by word, an empty line, and the letter-to-sound rules for words
+that are not listed (``context<TAB>AH L``).
 """
 
 from __future__ import annotations
@@ -21,19 +21,21 @@ from streamer.decoding.lexicon.letter_to_sound import PHONEMES, LetterToSound, P
 from streamer.errors import ModelError
 
 _FIRST_LINE = "streamer lexicon 1"
-#: Lines looked at behind the last word before the search goes over all.
-_NEAR = 12
-#: A lexicon of half a million words has a tenth of this.
-_MOST_BYTES = 256 << 20
+#: Lines searched after the last word that was found, before a binary search of all lines.
+_NEXT_LINES = 12
+#: Maximum size, uncompressed: ten times that of a lexicon of half a million words.
+_MAX_BYTES = 256 << 20
 _NUMBER = {phoneme: number for number, phoneme in enumerate(PHONEMES)}
+#: Consonants after which a plural s is voiceless.
+_VOICELESS = frozenset(_NUMBER[name] for name in ("P", "T", "K", "F", "TH"))
 
 
 class Lexicon:
     """Pronunciations of words.
 
     Args:
-        words: those that are known, each with at least one.
-        rules: for the others; a function makes them when they are first needed.
+        words: the listed words, each with at least one pronunciation.
+        rules: returns the letter-to-sound rules for other words; called on first use.
     """
 
     def __init__(
@@ -50,52 +52,49 @@ class Lexicon:
         return self._rules()
 
     def pronunciations(self, word: str) -> list[Pronunciation]:
-        """Return how a word may be spoken; a guess if it is not listed, [] if there is none.
+        """Return the pronunciations of a word.
 
-        A word with an apostrophe at its end may be listed without its "'s".
+        A word that is not listed gets a guess, or [] if no rule matches. Possessives may be
+        listed without their "'s".
         """
-        known = self.words.get(word)
-        if known is not None:
-            return known
+        listed = self.words.get(word)
+        if listed is not None:
+            return listed
         if word.endswith("'s") and word[:-2] in self.words:
-            return [(*said, _plural(said)) for said in self.words[word[:-2]]]
+            return [(*stem, _plural_s(stem)) for stem in self.words[word[:-2]]]
         return self.guesses(word, 1)
 
-    def guesses(self, word: str, most: int) -> list[Pronunciation]:
-        """Return how a word is spoken by the rules alone; [] if they have nothing for it."""
-        return [said for said in self.rules.variants(word, most) if said]
+    def guesses(self, word: str, limit: int) -> list[Pronunciation]:
+        """Return up to ``limit`` pronunciations by the rules alone; [] if none matches."""
+        return [guess for guess in self.rules.variants(word, limit) if guess]
 
 
-#: Behind a voiceless consonant an s is voiceless.
-_VOICELESS = frozenset(_NUMBER[name] for name in ("P", "T", "K", "F", "TH"))
+def _plural_s(stem: Pronunciation) -> int:
+    return _NUMBER["S" if stem and stem[-1] in _VOICELESS else "Z"]
 
 
-def _plural(said: Pronunciation) -> int:
-    return _NUMBER["S" if said and said[-1] in _VOICELESS else "Z"]
-
-
-class _Listed(Mapping[str, list[Pronunciation]]):
-    """The words of a lexicon's file, looked up in its text: as a dict they take ten times as much.
+class _LexiconLines(Mapping[str, list[Pronunciation]]):
+    """The words of a lexicon file, looked up in its text; a dict would take ten times the memory.
 
     Args:
-        lines: the file's lines, sorted by word, a newline behind each.
+        lines: the lines of the file, sorted by word, with a newline after each.
     """
 
     def __init__(self, lines: bytes) -> None:
         self._lines = lines
         ends = np.flatnonzero(np.frombuffer(lines, np.uint8) == ord("\n")) + 1
         self._bounds = np.concatenate([[0], ends]).astype(np.int64)
-        self._behind = 0  # the line behind the last word that was found
+        self._next = 0  # the line after the last word that was found
 
     def _word(self, line: int) -> bytes:
         start = int(self._bounds[line])
         return self._lines[start : self._lines.index(b"\t", start)]
 
     def _find(self, word: bytes) -> int:
-        """Return the first line that is not before a word."""
-        # Who asks for many words asks in their order: then it is one of the next.
-        near = self._behind
-        for line in range(near, min(near + _NEAR, len(self._bounds) - 1)):
+        """Return the first line whose word is not less than this one."""
+        # Words are mostly looked up in ascending order: try the next lines first.
+        next_ = self._next
+        for line in range(next_, min(next_ + _NEXT_LINES, len(self._bounds) - 1)):
             found = self._word(line)
             if found == word:
                 return line
@@ -112,17 +111,17 @@ class _Listed(Mapping[str, list[Pronunciation]]):
 
     def __getitem__(self, word: str) -> list[Pronunciation]:
         key = word.encode("utf-8") + b"\t"
-        ways = []
+        pronunciations = []
         for line in range(self._find(key[:-1]), len(self._bounds) - 1):
             start, end = self._bounds[line : line + 2].tolist()
             if not self._lines.startswith(key, start):
                 break
             names = self._lines[start + len(key) : end - 1].decode("ascii").split(" ")
-            ways.append(tuple([_NUMBER[name] for name in names]))
-            self._behind = line + 1
-        if not ways:
+            pronunciations.append(tuple([_NUMBER[name] for name in names]))
+            self._next = line + 1
+        if not pronunciations:
             raise KeyError(word)
-        return ways
+        return pronunciations
 
     def __iter__(self) -> Iterator[str]:
         last = b""
@@ -144,25 +143,25 @@ def read_lexicon(path: str | Path) -> Lexicon:
     """Read a lexicon.
 
     Raises:
-        ModelError: the file cannot be read or is not one.
+        ModelError: the file cannot be read or is not a lexicon.
     """
     try:
         with gzip.open(path, "rb") as file:
-            listed, end, rules = file.read(_MOST_BYTES).partition(b"\n\n")
+            listed, end, rules = file.read(_MAX_BYTES).partition(b"\n\n")
         first, _, lines = listed.partition(b"\n")
         if first != _FIRST_LINE.encode():
             raise ValueError("its first line is not that of a lexicon")
         if not end:
-            raise ValueError("it is not complete")
+            raise ValueError("it is incomplete")
         lines = lines + b"\n" if lines else b""
         if not _LINES.fullmatch(lines):
-            raise ValueError("it has lines that are no pronunciations")
+            raise ValueError("some lines are not pronunciations")
         lines.decode("utf-8")
     except (OSError, EOFError, zlib.error, ValueError) as error:
         raise ModelError(
-            f"{path} is not a lexicon that can be read ({error})", "install the model again"
+            f"The lexicon {path} cannot be read ({error})", "install the model again"
         ) from error
-    return Lexicon(_Listed(lines), lambda: _read_rules(rules, path))
+    return Lexicon(_LexiconLines(lines), lambda: _read_rules(rules, path))
 
 
 def _read_rules(text: bytes, path: str | Path) -> LetterToSound:
@@ -170,26 +169,27 @@ def _read_rules(text: bytes, path: str | Path) -> LetterToSound:
     try:
         for line in text.decode("utf-8").split("\n"):
             if line:
-                context, said = line.split("\t")
-                rules[context] = tuple([_NUMBER[name] for name in said.split()])
+                context, phonemes = line.split("\t")
+                rules[context] = tuple([_NUMBER[name] for name in phonemes.split()])
     except (ValueError, KeyError) as error:
         raise ModelError(
-            f"{path} has a letter-to-sound rule that cannot be read ({error})",
+            f"The lexicon {path} has an invalid letter-to-sound rule ({error})",
             "install the model again",
         ) from error
     return LetterToSound(rules)
 
 
 def write_lexicon(lexicon: Lexicon, path: str | Path) -> None:
-    """Write a lexicon; the same one always gives the same bytes."""
+    """Write a lexicon; equal lexicons give equal bytes."""
     lines = [_FIRST_LINE]
-    for word, ways in sorted(lexicon.words.items()):
-        lines += [f"{word}\t{_spelled(said)}" for said in ways]
+    for word, pronunciations in sorted(lexicon.words.items()):
+        lines += [f"{word}\t{_phoneme_names(phonemes)}" for phonemes in pronunciations]
     lines.append("")
-    lines += [f"{key}\t{_spelled(said)}" for key, said in sorted(lexicon.rules.rules.items())]
+    rules = sorted(lexicon.rules.rules.items())
+    lines += [f"{context}\t{_phoneme_names(phonemes)}" for context, phonemes in rules]
     text = "\n".join(lines) + "\n"
     Path(path).write_bytes(gzip.compress(text.encode("utf-8"), 9, mtime=0))
 
 
-def _spelled(said: Pronunciation) -> str:
-    return " ".join(PHONEMES[number] for number in said)
+def _phoneme_names(pronunciation: Pronunciation) -> str:
+    return " ".join(PHONEMES[number] for number in pronunciation)

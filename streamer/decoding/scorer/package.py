@@ -1,9 +1,8 @@
-"""DeepSpeech's ``.scorer`` packages: a language model and the words it may use.
+"""DeepSpeech's ``.scorer`` packages: a language model and its words.
 
-A package is a KenLM binary as it is, then ``TRIE``, the version 6, whether
-labels are bytes of UTF-8, the weights alpha and beta (doubles), and an aligned
-OpenFst ConstFst of the words. The file is mapped, not read: a package of a
-gigabyte costs what is looked at.
+A package is an unchanged KenLM binary, then ``TRIE``, the version 6, whether labels are bytes
+of UTF-8, the weights alpha and beta (doubles), and an aligned OpenFst ConstFst of the words. The
+file is mapped: of a gigabyte only the pages that are used are read.
 """
 
 from __future__ import annotations
@@ -35,22 +34,22 @@ _VERSION = 6
 #: Magic, version, whether in bytes mode, alpha, beta.
 _HEADER = struct.Struct("<ii?dd")
 
-#: Copied at once when a package is written.
+#: Bytes copied at once when a package is written.
 _COPY_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """A scorer package that was looked at and found sound.
+    """A scorer package whose structure has been checked.
 
     Attributes:
         path: the file; its first ``kenlm_size`` bytes are a KenLM binary.
         kenlm_size: bytes of the KenLM part.
-        order: longest n-gram of the language model.
-        n_words: words the language model knows, its own marks included.
-        alpha: weight of the language model that the package proposes.
-        beta: reward for each word that the package proposes.
-        utf8: whether its labels are bytes of UTF-8 instead of letters.
+        order: length of the longest n-grams.
+        n_words: number of words in the language model, its markers included.
+        alpha: default weight of the language model.
+        beta: default score added per word.
+        utf8: whether labels are bytes of UTF-8 instead of letters.
     """
 
     path: Path
@@ -62,34 +61,34 @@ class Scorer:
     utf8: bool
 
     def n_grams(self, words: Sequence[str]) -> NGrams:
-        """Open the language model without reading it.
+        """Open the language model without reading all of it.
 
         Args:
-            words: those that may be asked for, by number.
+            words: the words that will be looked up, by number.
 
         Raises:
-            ScorerError: the file is no longer what it was.
+            ScorerError: the file has changed or is damaged.
         """
-        with _blaming(self.path):
+        with _naming_file(self.path):
             data = _map(self.path)
             return NGrams(data, read_kenlm_header(data), words)
 
     def words(self, alphabet: Alphabet) -> list[str]:
-        """List the words, sorted.
+        """Return the words, sorted.
 
         Args:
-            alphabet: the labels of the acoustic model the scorer was made for.
+            alphabet: the labels of the acoustic model that the scorer was made for.
 
         Raises:
-            ScorerError: a word list that is damaged or of another alphabet.
+            ScorerError: the word list is damaged or was made for another alphabet.
         """
         if self.utf8:
             raise ScorerError(
-                f"{self.path.name} is made for models that spell bytes",
-                "use a scorer that was made for letters",
+                f"{self.path.name} is for models that spell bytes, not letters",
+                "use a scorer made for letters",
             )
         words: list[str] = []
-        with _blaming(self.path):
+        with _naming_file(self.path):
             data = _map(self.path)
             blocks = read_words(data, self.kenlm_size + _HEADER.size, len(alphabet))
             table = np.array(alphabet.labels)
@@ -105,34 +104,34 @@ class Scorer:
 
 
 def read_scorer(path: str | Path) -> Scorer:
-    """Look at a scorer package: its headers are read, its sizes and tables checked.
+    """Read the headers of a scorer package and check its sizes and tables.
 
     Raises:
-        ScorerError: no such file, not a scorer, cut off or damaged.
+        ScorerError: the file is missing, not a scorer, truncated or damaged.
     """
     path = Path(path)
-    with _blaming(path):
+    with _naming_file(path):
         data = _map(path)
         header = read_kenlm_header(data)
         offset = header.size
         if header.has_words:
-            # DeepSpeech looks for the rest right behind the tables.
+            # DeepSpeech expects the rest right after the tables.
             raise ScorerError(
-                "Its language model was built with the words inside",
+                "Its language model has words inside",
                 "build it with build_binary -v, or package it again",
             )
         if len(data) < offset + _HEADER.size:
-            raise ScorerError("It ends behind the language model, without words", REPLACE_SCORER)
+            raise ScorerError("It ends after the language model, without words", REPLACE_SCORER)
         magic, version, utf8, alpha, beta = _HEADER.unpack_from(data, offset)
         if magic != _MAGIC:
-            raise ScorerError("It has no word list behind the language model", REPLACE_SCORER)
+            raise ScorerError("It has no word list after the language model", REPLACE_SCORER)
         if version != _VERSION:
             raise ScorerError(
                 f"It is a package of version {version}",
                 f"use one of version {_VERSION} (DeepSpeech 0.7 or later, Coqui STT)",
             )
         if not (np.isfinite(alpha) and np.isfinite(beta)):
-            raise ScorerError("Its weights are no numbers", REPLACE_SCORER)
+            raise ScorerError("Its weights are not numbers", REPLACE_SCORER)
         check_kenlm_tables(data, header)
         return Scorer(path, header.size, header.order, header.counts[0], alpha, beta, utf8)
 
@@ -145,27 +144,27 @@ def write_scorer(
     alpha: float,
     beta: float,
 ) -> None:
-    """Write a scorer package that DeepSpeech, Coqui STT and `read_scorer` open.
+    """Write a scorer package for DeepSpeech, Coqui STT and `read_scorer`.
 
     Args:
-        path: where it goes; replaced only when all of it is written.
+        path: the file; replaced only when the package is complete.
         kenlm_path: a KenLM binary (words inside it are left out) or a package,
-            whose KenLM part is taken.
-        words: the words that may be recognised.
+            whose KenLM part is used.
+        words: the words that can be recognised.
         alphabet: the labels that spell them.
-        alpha: proposed weight of the language model.
-        beta: proposed reward for each word.
+        alpha: default weight of the language model.
+        beta: default score added per word.
 
     Raises:
-        ScorerError: no KenLM binary, no words, or a disk that is full.
-        ModelError: a word that the alphabet cannot spell.
+        ScorerError: no KenLM binary, no words, or the file cannot be written.
+        ModelError: the alphabet cannot spell a word.
     """
     path, kenlm_path = Path(path), Path(kenlm_path)
     wanted = sorted(set(words) - {""})
     if not wanted:
-        raise ScorerError("There are no words to put into a scorer", "give at least one")
+        raise ScorerError("The scorer would have no words", "use at least one")
     spelled = [[*alphabet.encode(word), alphabet.space] for word in wanted]
-    with _blaming(kenlm_path):
+    with _naming_file(kenlm_path):
         header = read_kenlm_header(_map(kenlm_path))
     part = path.with_name(path.name + ".part")
     try:
@@ -182,12 +181,12 @@ def write_scorer(
             part.unlink()
         raise ScorerError(
             f"The scorer {path} cannot be written ({error.strerror or error})",
-            "choose a folder you may write to, with room on the disk",
+            "choose a writable folder with enough free space",
         ) from None
 
 
 def _map(path: Path) -> memoryview:
-    """Map a file; pages are read when they are looked at, and let go with the view."""
+    """Map a file; pages are read when they are used, and unmapped with the view."""
     try:
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_size == 0:
@@ -195,14 +194,14 @@ def _map(path: Path) -> memoryview:
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise ScorerError(f"It cannot be read ({reason})", "give a .scorer file") from None
+        raise ScorerError(f"It cannot be read ({reason})", "use a .scorer file") from None
 
 
 @contextlib.contextmanager
-def _blaming(path: Path) -> Iterator[None]:
-    """Say of which file an error speaks."""
+def _naming_file(path: Path) -> Iterator[None]:
+    """Add the name of the file to errors."""
     try:
         yield
     except ScorerError as error:
         what = error.what[0].lower() + error.what[1:]
-        raise ScorerError(f"The scorer {path} is not usable: {what}", error.todo) from None
+        raise ScorerError(f"The scorer {path} cannot be used: {what}", error.todo) from None
