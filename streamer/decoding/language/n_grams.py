@@ -195,7 +195,12 @@ class NGrams:
             low = np.where(after, seen[:, -1], low)
             remaining = np.flatnonzero(outside & (begin < end))
             rows, words = rows[remaining], words[remaining]
-            begin, end, low, high = (x[remaining] for x in (begin, end, low, high))
+            begin, end, low, high = (
+                begin[remaining],
+                end[remaining],
+                low[remaining],
+                high[remaining],
+            )
         return found
 
     def _values(self, place: int, entry: IntArray) -> tuple[FloatArray, FloatArray]:

@@ -70,5 +70,7 @@ class LexiconGraph:
 def _expand(first: Array, counts: Array) -> tuple[IntArray, IntArray]:
     """Return all numbers of the ranges ``first`` to ``first + counts``, with their rows."""
     rows = np.repeat(np.arange(len(counts)), counts)
+    if not len(rows):
+        return rows, rows
     ends = np.cumsum(counts)
     return rows, np.arange(len(rows)) + (first - ends + counts)[rows]
