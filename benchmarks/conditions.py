@@ -4,7 +4,7 @@
 
 Every clip is heard as it is and changed in five ways, always by the same seeds:
 
-* ``11khz-8bit``: resampled to 11,025 Hz, rounded to 8 bits at the clip's own level;
+* ``11khz-8bit``: resampled to 11,025 Hz, brought to full scale, rounded to 8 bits;
 * ``8khz``: resampled to 8,000 Hz, as a telephone;
 * ``noise-15db``: white noise, 15 dB below the mean power of the clip;
 * ``room``: a tail of white noise, 60 dB down after 0.4 s, the direct sound 9 dB below it;
@@ -42,7 +42,7 @@ Condition = Callable[[FloatArray, np.random.Generator], FloatArray]
 
 NARROW_HZ = 11025
 TELEPHONE_HZ = 8000
-#: Levels of an 8-bit sample on either side of zero.
+#: Steps of an 8-bit sample on either side of zero.
 LEVELS = 128
 NOISE_SNR_DB = 15.0
 ROOM_T60_S = 0.4
@@ -57,10 +57,11 @@ def plain(samples: FloatArray, random: np.random.Generator) -> FloatArray:
 
 
 def narrow_8_bits(samples: FloatArray, random: np.random.Generator) -> FloatArray:
-    """Return the samples after 11,025 Hz and 8 bits."""
+    """Return the samples after 11,025 Hz and 8 bits, of which the peak uses all."""
     low = soxr.resample(samples, RATE_HZ, NARROW_HZ)
-    coarse = np.clip(np.rint(low * LEVELS), -LEVELS, LEVELS - 1) / LEVELS
-    return cast(FloatArray, soxr.resample(coarse.astype(np.float32), NARROW_HZ, RATE_HZ))
+    step = max(float(np.abs(low).max(initial=0.0)), 1e-6) / LEVELS
+    coarse = (np.rint(low / step) * step).astype(np.float32)
+    return cast(FloatArray, soxr.resample(coarse, NARROW_HZ, RATE_HZ))
 
 
 def telephone(samples: FloatArray, random: np.random.Generator) -> FloatArray:

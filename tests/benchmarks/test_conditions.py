@@ -70,8 +70,8 @@ def test_8_bits_make_the_error_of_8_bits() -> None:
     t = np.arange(RATE_HZ) / RATE_HZ
     tone = (0.3 * np.sin(2 * np.pi * 437.3 * t)).astype(np.float32)
     error = changed("11khz-8bit", tone, "x")[1000:-1000] - tone[1000:-1000]
-    # A step of 1/128 has the variance step^2 / 12.
-    assert _power(error) == pytest.approx(1 / 128**2 / 12, rel=0.2)
+    # Steps of 1/128 of the peak: an error of step^2 / 12.
+    assert _power(error) == pytest.approx((0.3 / 128) ** 2 / 12, rel=0.2)
 
 
 def test_the_noise_is_white_and_15_db_below() -> None:
