@@ -94,12 +94,12 @@ class DeepSpeechFrontEnd:
         self.n_filters = n_filters
         self.low_hz = low_hz
         self.high_hz = sample_rate_hz / 2 if high_hz is None else high_hz
-        self._n_fft = 1 << (window_samples - 1).bit_length()
+        self.n_fft = 1 << (window_samples - 1).bit_length()
         phase = 2 * np.pi * np.arange(window_samples) / window_samples
-        self._hann = 0.5 - 0.5 * np.cos(phase)
-        self._filters = self._triangles()
+        self.taper = 0.5 - 0.5 * np.cos(phase)
+        self.filters = self._triangles()
         index = np.arange(n_coefficients)[:, None] * (np.arange(n_filters)[None, :] + 0.5)
-        self._dct = np.sqrt(2.0 / n_filters) * np.cos(np.pi / n_filters * index)
+        self.dct = np.sqrt(2.0 / n_filters) * np.cos(np.pi / n_filters * index)
 
     def _triangles(self) -> npt.NDArray[np.float64]:
         """Return the filter bank, float64 (n_filters, n_fft / 2 + 1)."""
@@ -107,11 +107,11 @@ class DeepSpeechFrontEnd:
         def mel(hz: Any) -> Any:
             return 1127.0 * np.log1p(hz / 700.0)
 
-        n_bins = self._n_fft // 2 + 1
+        n_bins = self.n_fft // 2 + 1
         low, high = mel(self.low_hz), mel(self.high_hz)
         spacing = (high - low) / (self.n_filters + 1)
         centres = low + spacing * np.arange(1, self.n_filters + 2)
-        hz_per_bin = self.sample_rate_hz / self._n_fft
+        hz_per_bin = self.sample_rate_hz / self.n_fft
         start = int(1.5 + self.low_hz / hz_per_bin)
         end = int(self.high_hz / hz_per_bin)
         filters = np.zeros((self.n_filters, n_bins))
@@ -129,9 +129,9 @@ class DeepSpeechFrontEnd:
 
     def coefficients(self, window: FloatArray, history: FloatArray) -> FloatArray:
         """See `FrontEnd.coefficients`."""
-        magnitude = np.abs(np.fft.rfft(window.astype(np.float64) * self._hann, self._n_fft))
-        energies = np.log(np.maximum(self._filters @ magnitude, self.FLOOR))
-        return cast(FloatArray, (self._dct @ energies).astype(np.float32))
+        magnitude = np.abs(np.fft.rfft(window.astype(np.float64) * self.taper, self.n_fft))
+        energies = np.log(np.maximum(self.filters @ magnitude, self.FLOOR))
+        return cast(FloatArray, (self.dct @ energies).astype(np.float32))
 
     def describe(self) -> dict[str, Any]:
         """See `FrontEnd.describe`."""
@@ -209,8 +209,8 @@ class PythonSpeechFeaturesFrontEnd:
         self.lifter = lifter
         self.append_energy = append_energy
         self.window = window
-        self._taper = self.WINDOWS[window](window_samples)
-        self._filters = base.get_filterbanks(
+        self.taper = self.WINDOWS[window](window_samples)
+        self.filters = base.get_filterbanks(
             n_filters, n_fft, sample_rate_hz, self.low_hz, self.high_hz
         )
         # scipy's dct(type=2, norm="ortho"), the one the package calls, as a matrix.
@@ -219,7 +219,7 @@ class PythonSpeechFeaturesFrontEnd:
         dct = np.sqrt(2.0 / n_filters) * np.cos(np.pi * k * (n + 0.5) / n_filters)
         dct[0] /= np.sqrt(2.0)
         # base.lifter multiplies each coefficient by a constant: fold it in.
-        self._dct = dct * base.lifter(np.ones((1, n_coefficients)), lifter)[0][:, None]
+        self.dct = dct * base.lifter(np.ones((1, n_coefficients)), lifter)[0][:, None]
 
     def coefficients(self, window: FloatArray, history: FloatArray) -> FloatArray:
         """See `FrontEnd.coefficients`."""
@@ -228,11 +228,11 @@ class PythonSpeechFeaturesFrontEnd:
         emphasised = sigproc.preemphasis(samples, self.pre_emphasis)
         if len(history):
             emphasised[0] -= self.pre_emphasis * (float(history[-1]) * FULL_SCALE)
-        spectrum = np.fft.rfft(emphasised * self._taper, self.n_fft)
+        spectrum = np.fft.rfft(emphasised * self.taper, self.n_fft)
         power = (spectrum.real**2 + spectrum.imag**2) / self.n_fft
         eps = np.finfo(float).eps
-        energies = self._filters @ power
-        result = self._dct @ np.log(np.where(energies == 0, eps, energies))
+        energies = self.filters @ power
+        result = self.dct @ np.log(np.where(energies == 0, eps, energies))
         if self.append_energy:
             total = float(np.sum(power))
             result[0] = np.log(total if total > 0 else eps)
