@@ -161,7 +161,11 @@ class Cache:
             index = json.loads((where / "clips.json").read_text(encoding="utf-8"))
             self.front_end: dict[str, Any] = index["front_end"]
             self.entries = [Entry(**entry) for entry in index["clips"]]
-            self.audio = np.memmap(where / "audio.i16", np.int16, "r")
+            # Unpacked features come without the speech, and an empty file cannot be mapped.
+            with_audio = (where / "audio.i16").stat().st_size > 0
+            self.audio: npt.NDArray[np.int16] = (
+                np.memmap(where / "audio.i16", np.int16, "r") if with_audio else np.zeros(0, "i2")
+            )
             size = int(self.front_end["n_coefficients"])
             self.features = np.memmap(where / "features.f32", np.float32, "r").reshape(-1, size)
         except (OSError, ValueError, KeyError, TypeError) as error:
