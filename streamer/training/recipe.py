@@ -20,6 +20,7 @@ from streamer.features import PythonSpeechFeaturesFrontEnd
 from streamer.training.data.batches import DataSet
 from streamer.training.data.cache import Cache, build_cache
 from streamer.training.data.manifests import Clip, read_data_set
+from streamer.training.data.multi_condition import MultiCondition
 from streamer.training.data.waveform import WaveformAugmentation
 from streamer.training.language.pronunciation_selection import spoken_ways
 from streamer.training.language.pronunciations import Pronunciations
@@ -60,6 +61,8 @@ class Recipe:
         front_end: the ``front_end`` entry of ``model.json``.
         audio_root: what relative paths in manifests start from; None for their own folder.
         copies: how many changed copies of the speech are made.
+        multi_condition: share of the clips whose sound is changed anew each time.
+        noise: folder of recorded noises for both, or None.
         phonemes: whether there is a phoneme task.
         teacher: a Whisper model in CTranslate2's format, or None.
         processes: how many processes read and change the speech.
@@ -78,6 +81,8 @@ class Recipe:
     )
     audio_root: Path | None = None
     copies: int = 0
+    multi_condition: float = 0.0
+    noise: Path | None = None
     phonemes: bool = True
     teacher: Path | None = None
     processes: int = 2
@@ -115,6 +120,7 @@ def prepare(recipe: Recipe, log: Log) -> tuple[DataSet, DataSet | None]:
     kept = recipe.cache / PRONUNCIATIONS
     said = Pronunciations(kept) if recipe.phonemes else None
     data = DataSet(train, pronunciations=said)
+    data.multi_condition = _multi_condition(recipe, train)
     log.say(f"training: {len(data.examples)} clips, {data.hours:.2f} h"
             + (f", {data.left_out} left out" if data.left_out else ""))  # fmt: skip
     if said is not None and recipe.start_from is not None:
@@ -125,6 +131,21 @@ def prepare(recipe: Recipe, log: Log) -> tuple[DataSet, DataSet | None]:
     dev = DataSet([dev_cache], pronunciations=said)
     log.say(f"dev: {len(dev.examples)} clips, {dev.hours:.2f} h")
     return data, dev
+
+
+def _multi_condition(recipe: Recipe, train: Sequence[Cache]) -> MultiCondition | None:
+    """Return what changes the sound of the training's clips, if that is wanted."""
+    if not recipe.multi_condition:
+        return None
+    if not all(len(cache.audio) for cache in train):
+        raise StreamerError(
+            "the features were packed without the speech, which --multi-condition changes",
+            "make the caches again from the recordings, or train without it",
+        )
+    rate_hz = int(recipe.front_end["sample_rate_hz"])
+    speech = [cache.audio for cache in train]
+    change = WaveformAugmentation(rate_hz, noise_folder=recipe.noise, speech=speech)
+    return MultiCondition(recipe.front_end, change, recipe.multi_condition)
 
 
 def _numbered(name: str, number: int) -> str:
@@ -265,7 +286,8 @@ def _cache(recipe: Recipe, name: str, clips: Sequence[Clip], log: Log, copy: int
         )
     change: Callable[..., Any] | None = None
     if copy:
-        change = WaveformAugmentation(int(recipe.front_end["sample_rate_hz"]))
+        rate_hz = int(recipe.front_end["sample_rate_hz"])
+        change = WaveformAugmentation(rate_hz, noise_folder=recipe.noise)
     return build_cache(
         clips, where, recipe.front_end, recipe.processes, change,
         seed=recipe.settings.seed + copy * 1_000_003,

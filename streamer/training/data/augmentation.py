@@ -9,7 +9,8 @@ stays as the front end of the engine made it, to the last bit.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -113,7 +114,14 @@ class FeatureAugmentation:
 
     def __init__(self, front_end: Mapping[str, Any], settings: AugmentationSettings) -> None:
         self.settings = settings
+        self._front_end = front_end
         self._cepstrum = Cepstrum(front_end)
+
+    @cached_property
+    def light(self) -> FeatureAugmentation:
+        """The same without what `WaveformAugmentation` does better: tempo, level, noise, tail."""
+        rest = replace(self.settings, stretch=0.0, gain_db=0.0, noise=0.0, reverberation=0.0)
+        return FeatureAugmentation(self._front_end, rest)
 
     def __call__(
         self, vectors: FloatArray, strength: float, random: np.random.Generator

@@ -14,6 +14,7 @@ from streamer.errors import StreamerError
 from streamer.training.data.augmentation import FeatureAugmentation
 from streamer.training.data.cache import Cache, Entry
 from streamer.training.data.distillation import STRIDE
+from streamer.training.data.multi_condition import MultiCondition
 from streamer.training.language.pronunciations import PHONEMES, Pronunciations
 
 #: The labels of the English models of the DeepSpeech family, in order; the blank follows.
@@ -81,6 +82,7 @@ class DataSet:
     Attributes:
         examples: what is learned from.
         left_out: how many clips were too long, or too short for their transcript.
+        multi_condition: changes the sound of a share of the clips of a batch; None for no change.
 
     Raises:
         StreamerError: nothing is left, or the front ends differ.
@@ -95,6 +97,7 @@ class DataSet:
     ) -> None:
         self.caches = list(caches)
         self.n_context = n_context
+        self.multi_condition: MultiCondition | None = None
         self.front_end: dict[str, Any] = self.caches[0].front_end
         if any(cache.front_end != self.front_end for cache in self.caches):
             raise StreamerError(
@@ -185,6 +188,7 @@ class DataSet:
         strength: float = 0.0,
         seed: Sequence[int] = (0,),
         with_teacher: bool = False,
+        conditions: float = 0.0,
     ) -> Batch:
         """Make one batch.
 
@@ -194,9 +198,10 @@ class DataSet:
             strength: how much, 0 to 1.
             seed: where the dice of the augmentation start.
             with_teacher: whether the teacher's vectors are wanted.
+            conditions: strength of `multi_condition`, 0 to 1.
         """
         random = np.random.default_rng(list(seed))
-        made = [self._example(e, augmentation, strength, random) for e in examples]
+        made = [self._example(e, augmentation, strength, conditions, random) for e in examples]
         n_frames = [len(vectors) for vectors, _ in made]
         width = made[0][0].shape[1]
         context = self.n_context
@@ -229,17 +234,26 @@ class DataSet:
         example: Example,
         augmentation: FeatureAugmentation | None,
         strength: float,
+        conditions: float,
         random: np.random.Generator,
     ) -> tuple[Any, Any]:
         """Return the coefficients of a clip, and where each was in the recording."""
-        cache = self.caches[example.cache]
-        vectors = np.asarray(cache.vectors(example.entry))
+        cache, entry = self.caches[example.cache], example.entry
+        vectors = np.asarray(cache.vectors(entry))
+        position = np.arange(len(vectors), dtype=np.float32)
+        # A clip that became too short for its transcript stays as it was.
+        shortest = frames_needed(example.letters)
+        change = self.multi_condition
+        if change is not None and change.chosen(conditions, random):
+            heard, moved = change(cache.samples(entry), entry.n_frames, conditions, random)
+            if len(heard) >= shortest:
+                vectors, position = heard, moved
+                augmentation = augmentation and augmentation.light
         if augmentation is not None and strength > 0:
             changed, moved = augmentation(vectors, strength, random)
-            # A clip that became too short for its transcript stays as it was.
-            if len(changed) >= frames_needed(example.letters):
-                return changed, moved
-        return vectors, np.arange(len(vectors), dtype=np.float32)
+            if len(changed) >= shortest:
+                return changed, np.interp(moved, np.arange(len(position)), position)
+        return vectors, position
 
     def _targets(self, example: Example, position: Any) -> Any:
         """Return the teacher's vectors at positions in a clip, zeros where there are none."""

@@ -319,7 +319,7 @@ class Trainer:
         batch = self.train.batch(
             share, self._augmentation, settings.strength * strength,
             (settings.seed, progress.epoch, progress.batch, workers.rank),
-            self.network.shape.n_teacher > 0,
+            self.network.shape.n_teacher > 0, strength,
         ).to(self.device)  # fmt: skip
         self.network.train()
         self.network.dropout = settings.dropout * strength

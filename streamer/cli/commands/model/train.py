@@ -134,6 +134,16 @@ def train(
         help="Changed copies of the speech: speed, rooms, noise, clipping, bands, codecs.",
         rich_help_panel=_AUGMENTATION,
     ),
+    multi_condition: float = typer.Option(
+        0.0, "--multi-condition", min=0.0, max=1.0,
+        help="Share of the clips that get such changes anew each time they are learned; begins "
+        "with the augmentation.",
+        rich_help_panel=_AUGMENTATION,
+    ),
+    noise: Optional[Path] = typer.Option(
+        None, "--noise", help="Folder of recorded noises for both of these.",
+        rich_help_panel=_AUGMENTATION,
+    ),
     save_every: float = typer.Option(
         5.0, "--save-every", min=0.01, help="Minutes between checkpoints.",
         rich_help_panel=_NETWORK,
@@ -167,7 +177,8 @@ def train(
     recipe = Recipe(
         train=data, dev=dev or [], folder=output, settings=settings,
         front_end=create_front_end({"kind": front_end}).describe(), audio_root=audio,
-        copies=copies, phonemes=phonemes, teacher=teacher, processes=processes,
+        copies=copies, multi_condition=multi_condition, noise=noise, phonemes=phonemes,
+        teacher=teacher, processes=processes,
         start_from=start_from, workers=workers, caches=caches,
     )  # fmt: skip
     torch.set_num_threads(max(1, processes // workers))
