@@ -42,7 +42,7 @@ lint: $(VENV)/dev.stamp
 	$(PY) -m mypy
 
 docs: $(VENV)/docs.stamp
-	$(PY) -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
 
 bench: $(VENV)/run.stamp
 	$(PY) -m streamer bench

@@ -77,3 +77,15 @@ def test_coremltools_is_not_asked_for_where_it_has_no_release(
         if line.startswith("coremltools")
     )
     assert line.endswith("; python_version < '3.14'")
+
+
+def test_the_api_page_documents_every_public_name() -> None:
+    page = (ROOT / "docs/python.md").read_text(encoding="utf-8")
+    documented = re.findall(r"^::: streamer\.(\w+)$", page, re.M)
+    assert sorted([*documented, "__version__"]) == sorted(streamer.__all__)
+
+
+def test_the_site_has_every_page() -> None:
+    menu = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")}
+    assert set(re.findall(r": ([\w-]+\.md)$", menu, re.M)) == pages
