@@ -1,0 +1,102 @@
+"""Which words English writes with capitals wherever they stand: names, weekdays, acronyms, "I"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from streamer.errors import ModelError
+
+#: The first person: i, i'm, i'll ...
+_FIRST_PERSON = re.compile(r"i(?='|$)")
+#: Titles, which have a capital before a name only: "Doctor Smith", "the doctor".
+TITLES = frozenset(
+    "mister missus miss doctor captain colonel professor president king queen lord lady sir saint "
+    "uncle aunt general judge senator prince princess sergeant lieutenant major reverend sister "
+    "brother father mother pope count duke earl baron inspector governor mayor".split()
+)
+#: A name follows these whatever it looks like.
+_SURE_TITLES = frozenset({"mister", "missus"})
+#: Months that are other words as well, and the words that tell.
+_MONTHS_AND_WORDS = {"may", "march"}
+_BEFORE_MONTH = frozenset(
+    "in since until last next this early late of by during from through before after".split()
+)
+
+
+class Casings:
+    """A lexicon of casings.
+
+    Args:
+        entries: words and pairs of words as they are written: ``London``, ``United States``.
+    """
+
+    def __init__(self, entries: Iterable[str] = ()) -> None:
+        self._words: dict[str, str] = {}
+        self._pairs: dict[tuple[str, str], tuple[str, str]] = {}
+        for entry in entries:
+            words = entry.split(" ")
+            if len(words) == 1:
+                self._words[entry.lower()] = entry
+            else:
+                self._pairs[words[0].lower(), words[1].lower()] = (words[0], words[1])
+
+    def __len__(self) -> int:
+        return len(self._words) + len(self._pairs)
+
+    def written(self, word: str, before: str = "", after: str = "") -> str | None:
+        """Return a word in its casing, or None where the lexicon does not know better.
+
+        Args:
+            word: lower case.
+            before: the word before it, "" where there is none.
+            after: the word after it, "" where there is none.
+        """
+        if _FIRST_PERSON.match(word):
+            return "I" + word[1:]
+        if word in _MONTHS_AND_WORDS:
+            if before in _BEFORE_MONTH and after not in ("be", "have", "not", "i", "we", "of"):
+                return word.capitalize()
+            return None
+        pair = self._pairs.get((word, _stem(after)))
+        if pair is not None:
+            return pair[0]
+        pair = self._pairs.get((before, _stem(word)))
+        if pair is not None:
+            return pair[1] + word[len(_stem(word)) :]
+        stem = _stem(word)
+        known = self._words.get(word) or self._words.get(stem)
+        if known is not None:
+            return known if len(known) == len(word) else known + word[len(stem) :]
+        if word in TITLES and _stem(after) in self._words and after not in TITLES:
+            return word.capitalize()
+        if word in _SURE_TITLES and after:
+            return word.capitalize()
+        if before in _SURE_TITLES:
+            return word[:1].upper() + word[1:]
+        return None
+
+
+def _stem(word: str) -> str:
+    """Return a word without its possessive."""
+    return word[:-2] if word.endswith("'s") else word
+
+
+def written_words(words: Sequence[str], casings: Casings) -> list[str | None]:
+    """Return the casing of each word of an utterance; see `Casings.written`."""
+    padded = ["", *words, ""]
+    return [casings.written(word, padded[k], padded[k + 2]) for k, word in enumerate(padded[1:-1])]
+
+
+def read_casings(path: Path) -> Casings:
+    """Read a lexicon: an entry a line, ``#`` begins a comment.
+
+    Raises:
+        ModelError: the file cannot be read.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"cannot read {path} ({error})", "install streamer again") from error
+    return Casings(line for line in lines if line and not line.startswith("#"))

@@ -1,0 +1,95 @@
+"""The text model of a language: its lexicon of casings and, where there is one, its tagger."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from streamer.arrays import FloatArray
+from streamer.errors import ModelError
+from streamer.text.casings import Casings, read_casings
+from streamer.text.tagger import Tagger
+from streamer.text.tags import MARKS, Case
+from streamer.text.vocabulary import Vocabulary
+
+#: Files of a text model.
+CASINGS_FILE = "casings.txt"
+WORDS_FILE = "words.txt"
+TAGGER_FILE = "tagger.onnx"
+DESCRIPTION_FILE = "text.json"
+
+
+def _zeros(size: int) -> FloatArray:
+    return np.zeros(size, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class TextModel:
+    """What written English is made with.
+
+    Attributes:
+        casings: words with capitals wherever they stand.
+        tagger: marks and cases; None sets capitals at beginnings and a full stop at the end.
+        vocabulary: the tagger's words.
+        mark_bias: added to the tagger's marks, float32 (marks,).
+        case_bias: added to its cases, float32 (cases,).
+    """
+
+    casings: Casings
+    tagger: Tagger | None = None
+    vocabulary: Vocabulary = field(default_factory=lambda: Vocabulary(()))
+    mark_bias: FloatArray = field(default_factory=lambda: _zeros(len(MARKS)))
+    case_bias: FloatArray = field(default_factory=lambda: _zeros(len(Case)))
+
+    @property
+    def look_ahead(self) -> int:
+        """How many words a decision waits for; the lexicon looks at one."""
+        return 1 if self.tagger is None else max(1, self.tagger.look_ahead)
+
+    @property
+    def state_size(self) -> int:
+        """Values of the tagger's state."""
+        return 0 if self.tagger is None else self.tagger.state_size
+
+
+def bundled_folder(language: str = "en") -> Path:
+    """Return the folder of a language's text model, in a wheel or in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "assets" / f"text-{language}"
+    return inside if inside.is_dir() else package.parent / "assets" / f"text-{language}"
+
+
+@lru_cache(maxsize=4)
+def load_text_model(folder: Path | None = None) -> TextModel:
+    """Load a text model; the one of a folder is loaded once.
+
+    Args:
+        folder: its files; None for English.
+
+    Raises:
+        ModelError: a file is missing or not valid.
+    """
+    folder = folder or bundled_folder()
+    casings = read_casings(folder / CASINGS_FILE)
+    if not (folder / TAGGER_FILE).exists():
+        return TextModel(casings)
+    from streamer.text.onnx_tagger import OnnxTagger
+
+    try:
+        description = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8"))
+        words = (folder / WORDS_FILE).read_text(encoding="utf-8").split()
+        biases = {
+            key: np.array(description[key], dtype=np.float32) for key in ("mark_bias", "case_bias")
+        }
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"text model {folder} is not valid ({error})", "install it again"
+        ) from error
+    if biases["mark_bias"].shape != (len(MARKS),) or biases["case_bias"].shape != (len(Case),):
+        raise ModelError(f"text model {folder} has other marks", "install it again")
+    tagger = OnnxTagger(folder / TAGGER_FILE)
+    return TextModel(casings, tagger, Vocabulary(words), **biases)
