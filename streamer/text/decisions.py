@@ -1,0 +1,164 @@
+"""Decides marks and cases word by word, each once, across utterances."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from streamer.arrays import FloatArray, IntArray
+from streamer.text.model import TextModel
+from streamer.text.tagger import pause_features
+from streamer.text.tags import ENDS, MARKS, Case
+from streamer.text.vocabulary import END, MORE
+
+#: A small letter after ``?`` and ``!`` ("Who? he asked.") has to be so likely.
+_SMALL_AFTER_MARK = 0.8
+_ENDS = [MARKS.index(mark) for mark in ENDS]
+#: Begin and end of each word in seconds.
+Times = Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is written around a word.
+
+    Attributes:
+        mark: after it.
+        case: of the word where no sentence begins.
+        small: it stays small even behind ``?`` and ``!``.
+    """
+
+    mark: str = ""
+    case: Case = Case.LOWER
+    small: bool = False
+
+
+class Decisions:
+    """The decisions on the utterances of a stream.
+
+    An utterance's last word is carried over: the mark behind it is decided with the words of the
+    next utterance in sight.
+
+    Args:
+        model: the text model.
+    """
+
+    def __init__(self, model: TextModel) -> None:
+        self._model = model
+        self._last_end: float | None = None
+        self.start_over()
+
+    def start_over(self) -> None:
+        """Forget all words: what follows is another sentence."""
+        self._carried: list[str] = []
+        self._made: list[Decision] = []
+        # States before the first undecided word, and before and behind the last utterance's last.
+        self._state = self._behind = np.zeros(self._model.state_size, dtype=np.float32)
+        self._pause_before = np.nan
+        self.closing = "."
+
+    @property
+    def join(self) -> str | None:
+        """The mark between the utterance before and this one, None while it is not decided."""
+        if not self._carried:
+            return ""
+        return self._made[0].mark if self._made else None
+
+    @property
+    def decided(self) -> int:
+        """How many words of this utterance are decided."""
+        return max(0, len(self._made) - len(self._carried))
+
+    def feed(
+        self, words: Sequence[str], stable: int, times: Times | None, complete: bool
+    ) -> list[Decision]:
+        """Take an utterance so far; returns what is decided and guessed of its words.
+
+        Args:
+            words: of the utterance, lower case.
+            stable: how many of them will not change.
+            times: of the words, where they are known.
+            complete: the utterance has ended.
+        """
+        chain = [*self._carried, *words]
+        pauses = self._pauses(words, times)
+        carried, begin = len(self._carried), len(self._made)
+        limit = len(chain) if complete else carried + stable - self._model.look_ahead
+        guesses: list[Decision] = []
+        if begin < len(chain):
+            guesses, states = self._tag(chain, pauses, begin, complete)
+            new = max(0, limit - begin)
+            self._made += guesses[:new]
+            guesses = guesses[new:]
+            if complete:
+                self._behind = states[-1]
+            # The state before an utterance's last word is kept: that word is read again.
+            last = new - complete
+            if last > 0:
+                self._state = states[last - 1]
+                self._pause_before = pauses[begin + last - 1]
+        return [*self._made, *guesses][carried:]
+
+    def end(self, words: Sequence[str], times: Times | None) -> None:
+        """Carry the last word of an utterance over to the next one."""
+        self._carried = [words[-1]]
+        self._made = []
+        self._last_end = times[-1][1] if times else None
+
+    def settle(self) -> None:
+        """Note that the mark behind the carried word was written by somebody else."""
+        self._carried = []
+        self._state = self._behind
+
+    def silence_before(self, times: Times | None) -> float | None:
+        """Return the seconds between the utterance before and this one, where they are known."""
+        if not times or self._last_end is None or times[0][0] < self._last_end:
+            return None
+        return times[0][0] - self._last_end
+
+    def _pauses(self, words: Sequence[str], times: Times | None) -> list[float]:
+        """Return the pause behind each word of the chain, NaN where it is not known."""
+        pauses = [np.nan] * len(words)
+        if times:
+            pauses = [later[0] - now[1] for now, later in zip(times, times[1:])] + [np.nan]
+        if self._carried:
+            silence = self.silence_before(times)
+            pauses.insert(0, np.nan if silence is None else silence)
+        return pauses
+
+    def _tag(
+        self, chain: Sequence[str], pauses: Sequence[float], begin: int, complete: bool
+    ) -> tuple[list[Decision], FloatArray]:
+        tagger = self._model.tagger
+        if tagger is None:
+            empty = np.zeros((len(chain) - begin, 0), dtype=np.float32)
+            return [Decision()] * (len(chain) - begin), empty
+        numbers = self._model.vocabulary.numbers(chain[begin:])
+        behind = pause_features(np.array(pauses[begin:]))
+        before = pause_features(np.array([self._pause_before, *pauses[begin:-1]]))
+        ahead = _ahead(numbers, tagger.look_ahead, END if complete else MORE)
+        tags = tagger.tag(numbers, ahead, behind, before, self._state)
+        marks = tags.marks + self._model.mark_bias
+        cases = tags.cases + self._model.case_bias
+        if complete:
+            self.closing = MARKS[_ENDS[int(np.argmax(marks[-1, _ENDS]))]]
+        small = _probabilities(tags.cases)[:, Case.LOWER.value] > _SMALL_AFTER_MARK
+        decisions = [
+            Decision(MARKS[int(mark)], Case(int(case)), bool(is_small))
+            for mark, case, is_small in zip(marks.argmax(axis=1), cases.argmax(axis=1), small)
+        ]
+        return decisions, tags.states
+
+
+def _ahead(numbers: IntArray, look_ahead: int, beyond: int) -> IntArray:
+    """Return the numbers of the words behind each word, int64 (n, look_ahead)."""
+    padded = np.concatenate([numbers[1:], np.full(look_ahead, beyond, dtype=np.int64)])
+    return np.lib.stride_tricks.sliding_window_view(padded, look_ahead)[: len(numbers)]
+
+
+def _probabilities(logits: FloatArray) -> FloatArray:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    result: FloatArray = powers / powers.sum(axis=1, keepdims=True)
+    return result
