@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from streamer.events import Event, Final, Gap, Notice, Partial, Stats, Word
+    from streamer.text.writing import write_out
     from streamer.transcriber import About, Transcriber, transcribe
 
 __version__ = "0.1.0"
@@ -58,6 +59,7 @@ __all__ = [
     "Word",
     "__version__",
     "transcribe",
+    "write_out",
 ]
 
 #: Where public names come from, the modules that load fastest first.
@@ -65,6 +67,7 @@ _HOMES = (
     "streamer.errors",
     "streamer.events",
     "streamer.endpointing.settings",
+    "streamer.text.writing",
     "streamer.transcriber",
     "streamer.decoding.user_words",
 )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 COMMANDS = (
     "speech.listen",
     "speech.transcribe",
+    "speech.write",
     "speech.demo",
     "machine.devices",
     "machine.doctor",

@@ -1,0 +1,148 @@
+"""Which words of an utterance are spoken commands, and which only sound like them.
+
+A command has a pause on each side; the edges of an utterance count. Without a pause before it,
+only what ends a sentence is one, at an utterance's end, and not where it is a noun: "the
+victorian period was long", "she put a comma in the wrong place" are words. "literal" before the
+name of a command makes it words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Callable, NamedTuple
+
+from streamer.text.tags import ENDS
+
+#: Silence on both sides of a command, in seconds.
+COMMAND_PAUSE_S = 0.3
+_LITERAL = "literal"
+_DETERMINERS = frozenset(
+    "a an the my your his her its our their this that these those every each another any no some "
+    "one what which whose".split()
+)
+#: Nouns and adjectives that "period" follows: "the trial period".
+_BEFORE_PERIOD = frozenset(
+    "long short brief first second third last final next previous early late middle same whole "
+    "entire extended given certain limited trial time grace rest lunch free school class bad good "
+    "dark difficult new old modern ancient ice cold busy quiet great golden blue transition "
+    "notice cool probation test qualifying holiday christmas war dry wet growth warm hot large "
+    "small little big full single double missing bold red big extra odd wrong right proper "
+    "reporting accounting exam recovery payback cooling honeymoon formative turbulent".split()
+)
+_ADJECTIVE_ENDINGS = (
+    "al", "ian", "ean", "ous", "ive", "ic", "ful", "less", "ary", "ory", "able", "ible", "ish",
+    "ese", "est", "ing",
+)  # fmt: skip
+
+
+class SpokenCommand(NamedTuple):
+    """What is done when a command is said.
+
+    Attributes:
+        kind: ``punctuation``, ``opening``, ``closing``, ``breaks``, ``replacements``, ``actions``.
+        text: what is written, or for an action its name.
+    """
+
+    kind: str
+    text: str
+
+
+_LITERAL_COMMAND = SpokenCommand("actions", _LITERAL)
+#: Finds the longest command that begins at a word: the command and how many words it has.
+Match = Callable[[Sequence[str], int], "tuple[SpokenCommand | None, int]"]
+
+
+@dataclass(frozen=True)
+class Meant:
+    """A part of an utterance: a command, or words where `command` is None.
+
+    Attributes:
+        begin: place of its first word.
+        end: place behind its last word.
+        command: what is meant.
+        skipped: words at the beginning that are not written, such as "literal".
+    """
+
+    begin: int
+    end: int
+    command: SpokenCommand | None = None
+    skipped: int = 0
+
+
+def what_is_meant(
+    words: Sequence[str],
+    pauses: Sequence[float],
+    match: Match,
+) -> list[Meant]:
+    """Tell commands from words.
+
+    Args:
+        words: of an utterance, lower case.
+        pauses: seconds behind each word but the last, 0 where they are not known, (n - 1,).
+        match: finds a command at a place.
+    """
+    found: list[Meant] = []
+    begin = 0
+    for end in range(1, len(words) + 1):
+        last = end == len(words)
+        if last or pauses[end - 1] >= COMMAND_PAUSE_S:
+            found += _segment(words, begin, end, last, match)
+            begin = end
+    return found
+
+
+def _segment(
+    words: Sequence[str],
+    begin: int,
+    end: int,
+    last: bool,
+    match: Match,
+) -> list[Meant]:
+    """Tell commands from words between two pauses."""
+    commands: list[Meant] = []
+    place = begin
+    while place < end:
+        command, length = match(words[:end], place)
+        if command is None or command == _LITERAL_COMMAND:
+            break
+        commands.append(Meant(place, place + length, command))
+        place += length
+    if place == end:
+        return commands
+    closing: list[Meant] = []
+    if last:
+        for place in range(max(begin + 1, end - 2), end):
+            command, length = match(words[:end], place)
+            ends = command is not None and place + length == end and command.text in ENDS
+            if ends and not _is_noun(words, place):
+                closing = [Meant(place, end, command)]
+                end = place
+                break
+    return [*_words(words, begin, end, match), *closing]
+
+
+def _words(words: Sequence[str], begin: int, end: int, match: Match) -> list[Meant]:
+    """Return words as they are, without the "literal" before the name of a command."""
+    found: list[Meant] = []
+    for place in range(begin, end - 1):
+        if words[place] != _LITERAL or (place > begin and words[place - 1] in _DETERMINERS):
+            continue
+        if match(words[:end], place + 1)[0] is not None:
+            if place > begin:
+                found.append(Meant(begin, place))
+            begin = place
+            found.append(Meant(place, end, None, skipped=1))
+            return found
+    return [Meant(begin, end)]
+
+
+def _is_noun(words: Sequence[str], place: int) -> bool:
+    """Whether "period" and its like are nouns after the word before them."""
+    before = words[place - 1]
+    return (
+        before in _DETERMINERS
+        or before in _BEFORE_PERIOD
+        or before.endswith("'s")
+        or (len(before) > 4 and before.endswith(_ADJECTIVE_ENDINGS))
+    )
