@@ -1,9 +1,8 @@
-"""How much of a core drawing takes, and how many frames a second there are.
+"""Processor time and frame rate of the live view.
 
-Runs the real live view in a real pseudo-terminal and feeds it what a talker gives,
-for some seconds, in three ways: an ordinary sentence, five minutes without a pause,
-and as many events as it can take. Prints a line for each; exits with 1 where a limit
-is broken (15 frames a second, 5 % of a core).
+Runs the real view in a pseudo-terminal for some seconds under three loads: an
+ordinary sentence, five minutes without a pause, and an event every 10 ms. Prints a
+line for each; exits with 1 if a limit is exceeded (15 frames/s, 5 % of a core).
 
     python benchmarks/drawing.py [--seconds N]
 """
@@ -40,7 +39,7 @@ VOCABULARY = "the quick brown fox jumps over a lazy dog while every engineer lis
 
 @dataclass(frozen=True)
 class Load:
-    """What is fed: a name, words said before, and events a second."""
+    """A load: its name, words said before, and events per second."""
 
     name: str
     words_before: int
@@ -56,7 +55,7 @@ LOADS = [
 
 
 def partial(seq: int, n_words: int) -> Partial:
-    """A partial of so many words, its last three not stable yet, each fifth unsure."""
+    """Return a partial of ``n_words`` words: the last three unstable, every fifth unsure."""
     words = tuple(
         Word(VOCABULARY[i % len(VOCABULARY)], i * 0.4, i * 0.4 + 0.3, 0.2 if i % 5 == 0 else 0.9)
         for i in range(n_words)
@@ -75,14 +74,14 @@ def partial(seq: int, n_words: int) -> Partial:
 
 
 def stats(seq: int, elapsed_s: float) -> Stats:
-    """Figures that change with each event, so that each makes a frame."""
+    """Return figures that differ each time, so that each one needs a frame."""
     level = -30.0 + 20.0 * ((seq * 7) % 10) / 10
     return Stats(seq, elapsed_s, 0.03, 200.0, 320.0, 0, level, level + 6, False, True, seq)
 
 
 @contextlib.contextmanager
 def terminal(columns: int, rows: int) -> Iterator[Console]:
-    """A pseudo-terminal that is read as fast as it is written."""
+    """Yield a console on a pseudo-terminal that is read as fast as it is written."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
@@ -98,7 +97,7 @@ def terminal(columns: int, rows: int) -> Iterator[Console]:
 
 
 def measure(load: Load, size: tuple[int, int], seconds: float) -> tuple[float, float, float]:
-    """Return frames a second, the share of a core for drawing, ms of a core a frame."""
+    """Return frames per second, the drawing thread's share of a core, and its ms per frame."""
     with terminal(*size) as console:
         view = LiveView(console, INFO)
         with view:
@@ -127,9 +126,9 @@ def measure(load: Load, size: tuple[int, int], seconds: float) -> tuple[float, f
 
 
 def main() -> int:
-    """Measure everything and print it."""
+    """Run all loads and print the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=4.0, help="for each measurement")
+    parser.add_argument("--seconds", type=float, default=4.0, help="duration of each measurement")
     seconds = parser.parse_args().seconds
     broken: list[str] = []
     print(f"{'load':52} {'size':>7} {'frames/s':>9} {'of a core':>10} {'ms/frame':>9}")
@@ -141,7 +140,7 @@ def main() -> int:
             if frames > MAX_FRAMES_PER_S or share > MAX_SHARE:
                 broken.append(f"{load.name}, {size}")
     for what in broken:
-        print(f"over the limit: {what}")
+        print(f"limit exceeded: {what}")
     return 1 if broken else 0
 
 

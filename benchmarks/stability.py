@@ -1,11 +1,11 @@
-"""How many characters a reader sees taken back, and what holding on to words costs.
+"""Retracted characters, and the cost of a stable prefix.
 
-Decodes a data set twice from the same probabilities, a window at a time: with the
-decoder as it is (its stable prefix kept), and as a plain view of the search's best
-hypothesis. A character is retracted when a text no longer begins with what was shown
-before it. Prints for each view retracted characters per final, the volatile
-characters (shown, not yet stable), word error rate and milliseconds per window; exits
-with 1 if a stable prefix was ever contradicted.
+Decodes a data set twice from the same probabilities, window by window: with the
+streaming decoder, which keeps a stable prefix, and with the search alone, showing its
+best hypothesis. A character is retracted when a text no longer starts with the text
+shown before. Prints for each the retracted characters per final, the volatile
+characters (shown but not yet stable), word error rate and milliseconds per window;
+exits with 1 if a stable prefix was ever contradicted.
 
     python benchmarks/stability.py [TSV] [--model NAME|FOLDER] [--decoder beam|ds] [--limit N]
 """
@@ -32,14 +32,14 @@ from streamer.training.tune import Utterance, posteriors
 DEV = Path(__file__).resolve().parents[2] / "shared" / "speech" / "dev.tsv"
 
 
-def agreement(before: str, text: str) -> int:
-    """How many characters two texts begin with in common."""
+def common_prefix_length(before: str, text: str) -> int:
+    """Return the length of the common prefix of two texts."""
     pairs = enumerate(zip(before, text))
     return next((i for i, (old, new) in pairs if old != new), min(len(before), len(text)))
 
 
-class Measured:
-    """Adds up what a view shows."""
+class Tally:
+    """Adds up the figures of one way to decode."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -48,10 +48,10 @@ class Measured:
         self.seconds = 0.0
 
     def show(self, texts: Sequence[str], stables: Sequence[str], transcript: str) -> None:
-        """Take the texts of an utterance, the final one last, and their stable prefixes."""
+        """Add the texts of an utterance, the final one last, with their stable prefixes."""
         before = stable = ""
         for text, settled in zip(texts, stables):
-            self.retracted += len(before) - agreement(before, text)
+            self.retracted += len(before) - common_prefix_length(before, text)
             self.contradicted += not text.startswith(stable) or not settled.startswith(stable)
             before, stable = text, settled
         self.volatile += sum(len(t) - len(s) for t, s in zip(texts[:-1], stables))
@@ -68,8 +68,8 @@ class Measured:
         )
 
 
-def kept(decoder: Decoder, utterance: Utterance, measured: Measured) -> None:
-    """Decode with the stable prefix kept."""
+def decode_streaming(decoder: Decoder, utterance: Utterance, tally: Tally) -> None:
+    """Decode with the streaming decoder."""
     texts: list[str] = []
     stables: list[str] = []
     begun = time.process_time()
@@ -80,12 +80,12 @@ def kept(decoder: Decoder, utterance: Utterance, measured: Measured) -> None:
         texts.append(hypothesis.text)
         stables.append(hypothesis.stable)
     final = decoder.finish()
-    measured.seconds += time.process_time() - begun
-    measured.show([*texts, final.text], [*stables, final.stable], utterance.transcript)
+    tally.seconds += time.process_time() - begun
+    tally.show([*texts, final.text], [*stables, final.stable], utterance.transcript)
 
 
-def plain(search: Search, utterance: Utterance, measured: Measured) -> None:
-    """Decode the same with nothing kept: the best hypothesis as it comes."""
+def decode_search(search: Search, utterance: Utterance, tally: Tally) -> None:
+    """Decode with the search alone: its best hypothesis after each window."""
     begun = time.process_time()
     search.reset()
     texts = []
@@ -94,31 +94,31 @@ def plain(search: Search, utterance: Utterance, measured: Measured) -> None:
         texts.append(" ".join(search.candidates(1)[0].text.split()))
     search.finish()
     texts.append(" ".join(search.candidates(1)[0].text.split()))
-    measured.seconds += time.process_time() - begun
-    measured.show(texts, [""] * len(texts), utterance.transcript)
+    tally.seconds += time.process_time() - begun
+    tally.show(texts, [""] * len(texts), utterance.transcript)
 
 
 def main() -> int:
-    """Measure both views and print them."""
+    """Measure both ways and print the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", nargs="?", type=Path, default=DEV, help="TSV of path, transcript")
     parser.add_argument("--model", default="english")
     parser.add_argument("--decoder", default="auto", choices=["auto", "beam", "ds"])
-    parser.add_argument("--limit", type=int, default=1_000_000, help="recordings at most")
+    parser.add_argument("--limit", type=int, default=1_000_000, help="maximum number of recordings")
     options = parser.parse_args()
     bundle = load_bundle(options.model)
     utterances = posteriors(bundle, read_data_set(options.data)[: options.limit])
     decoder = load_decoder(bundle, ModelChoice(options.model, decoder=options.decoder))
     assert isinstance(decoder, StreamingDecoder)
-    ours, theirs = Measured(f"{decoder.name}, kept"), Measured(f"{decoder.name}, plain")
+    streaming, search = Tally(f"{decoder.name}, kept"), Tally(f"{decoder.name}, plain")
     for utterance in utterances:
-        kept(decoder, utterance, ours)
-        plain(decoder.search, utterance, theirs)
+        decode_streaming(decoder, utterance, streaming)
+        decode_search(decoder.search, utterance, search)
     print(f"{len(utterances)} recordings of {options.data}, model {bundle.name}")
     print(f"{'view':16} retracted/final  volatile chars     WER %  ms/window  contradicted")
-    print(ours)
-    print(theirs)
-    return 1 if ours.contradicted else 0
+    print(streaming)
+    print(search)
+    return 1 if streaming.contradicted else 0
 
 
 if __name__ == "__main__":
