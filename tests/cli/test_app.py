@@ -1,4 +1,4 @@
-"""Bad input, endings and exit codes, through the real command line."""
+"""Invalid input, shutdown and exit codes, through the real command line."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RATE_HZ = 16000
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle whose words mean nothing and are the same for the same samples."""
+    """A bundle that hears nonsense, but always the same for the same samples."""
     folder = tmp_path_factory.mktemp("bundle") / "tiny"
     make_tiny_bundle(folder)
     return folder
@@ -37,13 +37,13 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def transcripts(tiny: Path, sounds: Path) -> dict[str, bytes]:
-    """What the recordings in that folder say."""
+    """The transcripts of the recordings."""
     return {path.stem: words(tiny, path) for path in sounds.iterdir()}
 
 
 @pytest.fixture(scope="module")
 def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of recordings: two seconds of sound, and the first second of it."""
+    """A folder of recordings: two seconds of audio, and the first second of it."""
     folder = tmp_path_factory.mktemp("sounds")
     write_wav(folder / "whole.wav", noise(2.0))
     write_wav(folder / "half.wav", noise(2.0)[:RATE_HZ])
@@ -51,14 +51,14 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def noise(seconds: float) -> Any:
-    """16-bit samples in which a random network hears letters."""
+    """Return 16-bit samples in which a random network hears letters."""
     random = np.random.default_rng(5)
     slow = np.repeat(random.uniform(0, 0.5, round(seconds * 20)), RATE_HZ // 20)
     return (slow * random.uniform(-1, 1, len(slow)) * 32767).astype("<i2")
 
 
 def wav_bytes(samples: Any, kind: int = 1, channels: int = 1, promised: int = -1) -> bytes:
-    """A WAV file, with a header that may say what is not so."""
+    """Return a WAV file whose header may be wrong."""
     data = samples.tobytes()
     size = len(data) if promised < 0 else promised
     width = samples.dtype.itemsize
@@ -75,7 +75,7 @@ def write_wav(path: Path, samples: Any, **header: int) -> Path:
 
 
 def words(tiny: Path, *arguments: Any, stdin: bytes = b"") -> bytes:
-    """The transcript of something that is in order."""
+    """Return the transcript of valid input."""
     result = run("transcribe", "--one-shot", "--model", tiny, *arguments, stdin=stdin)
     assert result.returncode == 0, result.stderr
     assert result.stderr == b""
@@ -105,7 +105,7 @@ NOTHING_TO_READ: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("message", NOTHING_TO_READ)
-def test_a_recording_that_is_none_is_one_line_of_error(
+def test_an_invalid_recording_is_one_line_of_error(
     message: str, tiny: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "sound.wav"
@@ -116,7 +116,7 @@ def test_a_recording_that_is_none_is_one_line_of_error(
     assert result.stdout == b""
 
 
-def test_a_truncated_recording_gives_all_that_it_holds(
+def test_a_truncated_recording_is_transcribed_as_far_as_it_goes(
     tiny: Path, tmp_path: Path, transcripts: dict[str, bytes]
 ) -> None:
     samples = noise(2.0)
@@ -127,7 +127,7 @@ def test_a_truncated_recording_gives_all_that_it_holds(
     assert result.stdout == transcripts["half"]
 
 
-def test_samples_that_are_not_numbers_end_the_recording_there(
+def test_a_recording_ends_at_the_first_sample_that_is_not_a_number(
     tiny: Path, tmp_path: Path, transcripts: dict[str, bytes]
 ) -> None:
     samples = (noise(2.0) / np.float32(32768)).astype("<f4")
@@ -139,7 +139,9 @@ def test_samples_that_are_not_numbers_end_the_recording_there(
     assert result.stdout == transcripts["half"]
 
 
-def test_standard_input_of_the_wrong_size_is_transcribed_and_told(tiny: Path, sounds: Path) -> None:
+def test_standard_input_of_odd_length_is_transcribed_with_a_warning(
+    tiny: Path, sounds: Path
+) -> None:
     result = run(
         "transcribe", "-", "--one-shot", "--model", tiny, stdin=noise(1.0).tobytes() + b"\0"
     )
@@ -148,7 +150,7 @@ def test_standard_input_of_the_wrong_size_is_transcribed_and_told(tiny: Path, so
     assert len(result.stdout.strip()) > 0
 
 
-def test_one_bad_recording_does_not_stop_the_rest(
+def test_one_unreadable_recording_does_not_stop_the_rest(
     tiny: Path, sounds: Path, tmp_path: Path, transcripts: dict[str, bytes]
 ) -> None:
     bad = tmp_path / "bad.wav"
@@ -160,7 +162,7 @@ def test_one_bad_recording_does_not_stop_the_rest(
     assert result.stdout == transcripts["half"] + transcripts["whole"]
 
 
-def test_every_recording_gets_a_transcript_of_its_own(
+def test_output_dir_writes_one_transcript_per_recording(
     tiny: Path, sounds: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
@@ -173,7 +175,7 @@ def test_every_recording_gets_a_transcript_of_its_own(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-def test_a_long_recording_shows_a_bar_on_standard_error_and_only_there(
+def test_a_long_recording_shows_a_progress_bar_on_standard_error_only(
     tiny: Path, tmp_path: Path
 ) -> None:
     import os
@@ -292,14 +294,14 @@ def test_a_wrong_command_line_is_one_line_and_code_2(arguments: list[str], tiny:
     assert result.stdout == b""
 
 
-def test_shared_options_may_stand_before_the_command(
+def test_shared_options_may_precede_the_command(
     tiny: Path, sounds: Path, transcripts: dict[str, bytes]
 ) -> None:
     result = run("--model", tiny, "--beam=16", "transcribe", "--one-shot", sounds / "half.wav")
     assert result.stdout == transcripts["half"]
 
 
-def test_the_options_know_all_decoders_and_formats() -> None:
+def test_the_options_list_all_decoders_and_formats() -> None:
     assert [kind.value for kind in DecoderKind] == list(KINDS)
     assert [format.value for format in Format] == list(FORMATS)
 
@@ -318,7 +320,7 @@ def long_recording(folder: Path, seconds: float = 30.0) -> Path:
 
 
 def playing(tiny: Path, recording: Path) -> subprocess.Popen[bytes]:
-    """Starts to play a recording in real time; returns when words came out."""
+    """Start to play a recording in real time; return once there are words."""
     child = start(
         "transcribe", "--realtime", "--one-shot", "--format", "jsonl", "--model", tiny, recording
     )
@@ -331,7 +333,7 @@ def playing(tiny: Path, recording: Path) -> subprocess.Popen[bytes]:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_one_signal_lets_it_print_what_was_said_and_leave(
+def test_the_first_signal_is_a_graceful_shutdown_with_the_last_words(
     number: signal.Signals, tiny: Path, tmp_path: Path
 ) -> None:
     child = playing(tiny, long_recording(tmp_path))
@@ -346,8 +348,8 @@ def test_one_signal_lets_it_print_what_was_said_and_leave(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
-def test_a_second_signal_ends_it_at_once(tiny: Path, tmp_path: Path) -> None:
-    # A pipe that nobody writes to: after the first Ctrl-C it is waited for, a while.
+def test_the_second_signal_exits_immediately(tiny: Path, tmp_path: Path) -> None:
+    # A pipe that nobody writes to: after the first Ctrl-C, the program waits for it a while.
     child = start("transcribe", "-", "--model", tiny, stdin=subprocess.PIPE)
     assert child.stdin is not None
     child.stdin.write(noise(3.0).tobytes())
@@ -360,13 +362,13 @@ def test_a_second_signal_ends_it_at_once(tiny: Path, tmp_path: Path) -> None:
         except subprocess.TimeoutExpired:
             continue
     err = child.stderr.read() if child.stderr else b""
-    # One that comes while Python is already taking itself apart kills it: 130 to a shell too.
+    # A signal during the shutdown of Python kills it: 130 to a shell too.
     assert child.returncode in (130, -signal.SIGINT)
     assert b"Traceback" not in err
 
 
 def wait_for_handler(child: subprocess.Popen[bytes]) -> None:
-    """Return when a process catches Ctrl-C."""
+    """Wait until a process handles Ctrl-C."""
     status = Path(f"/proc/{child.pid}/status")
     if not status.exists():
         pytest.skip("needs /proc to see which signals a process catches")
@@ -376,14 +378,14 @@ def wait_for_handler(child: subprocess.Popen[bytes]) -> None:
         fields = dict(
             line.split(":\t", 1) for line in status.read_text().splitlines() if ":\t" in line
         )
-        # Python itself catches SIGINT; SIGHUP is caught by streamer only.
+        # Python itself handles SIGINT; only streamer handles SIGHUP.
         if int(fields["SigCgt"], 16) >> (signal.SIGHUP - 1) & 1:
             return
         assert child.poll() is None
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
-def test_a_closed_pipe_is_a_quiet_end(tiny: Path, tmp_path: Path) -> None:
+def test_a_closed_pipe_ends_it_quietly(tiny: Path, tmp_path: Path) -> None:
     arguments = ["transcribe", "--one-shot", "--format", "jsonl", "--model", tiny]
     child = start(*arguments, long_recording(tmp_path))
     assert child.stdout is not None and child.stderr is not None
@@ -414,7 +416,7 @@ def test_the_doctor_explains_why_a_newer_python_cannot_convert_to_coreml(
     assert re.search(r"not available on Python 3\.14, .* no wheel yet - .* Python 3\.13", reason)
 
 
-def test_the_doctor_believes_a_coremltools_that_is_installed(
+def test_the_doctor_says_nothing_about_coreml_where_coremltools_is_installed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: object())

@@ -46,7 +46,7 @@ def streamer(*arguments: str, file: Path, **environment: str) -> subprocess.Comp
 
 
 def told(output: str) -> dict[str, str]:
-    """Key and source of each setting that `streamer config` shows."""
+    """Return value and source of each setting that `streamer config` shows."""
     found = {}
     table = ""
     for line in output.splitlines():
@@ -97,7 +97,7 @@ def test_without_a_file_there_are_no_defaults(command, tmp_path):
         ("[models]\n[ models . pull ]\nname = 'x'\n", 3, "models pull has no option --name"),
     ],
 )
-def test_a_wrong_entry_is_one_error_that_names_file_and_line(
+def test_an_invalid_entry_is_one_error_that_names_file_and_line(
     command, tmp_path, content, line, what
 ):
     path = tmp_path / "config.toml"
@@ -108,7 +108,7 @@ def test_a_wrong_entry_is_one_error_that_names_file_and_line(
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_no_toml_is_one_error_that_names_the_line(command, tmp_path):
+def test_invalid_toml_is_one_error_that_names_the_line(command, tmp_path):
     path = tmp_path / "config.toml"
     path.write_text('beam = 5\nmodel = "open\n')
     with pytest.raises(UsageError, match=r"config\.toml is not valid TOML: .*line 2"):
@@ -118,7 +118,9 @@ def test_a_file_that_is_no_toml_is_one_error_that_names_the_line(command, tmp_pa
         load_defaults(command, path)
 
 
-def test_a_broken_file_does_not_stop_what_fixes_it(command, tmp_path, monkeypatch):
+def test_a_broken_file_does_not_stop_the_commands_that_help_to_fix_it(
+    command, tmp_path, monkeypatch
+):
     monkeypatch.setenv(CONFIG_VARIABLE, str(tmp_path / "config.toml"))
     (tmp_path / "config.toml").write_text("beam = ")
     assert defaults_for(command, ["config", "--edit"]) == {}
@@ -149,7 +151,7 @@ def test_the_file_is_in_the_users_config_folder(monkeypatch):
     assert config_path().parent.name == "streamer"
 
 
-def test_every_setting_is_shown_with_where_it_came_from(tmp_path):
+def test_every_setting_is_shown_with_its_source(tmp_path):
     file = tmp_path / "config.toml"
     file.write_text('beam = 20\nsilence = 0.5\n[transcribe]\nformat = "vtt"\n')
     done = streamer("config", file=file, STREAMER_SILENCE="0.6", STREAMER_PARTIALS="1")
@@ -163,7 +165,7 @@ def test_every_setting_is_shown_with_where_it_came_from(tmp_path):
     assert found["transcribe.format"] == '"vtt" (config file)'
 
 
-def test_a_command_line_can_be_asked_about(tmp_path):
+def test_the_settings_of_a_command_line_can_be_shown(tmp_path):
     done = streamer(
         "config", "transcribe", "--beam", "7", file=tmp_path / "none", STREAMER_BEAM="9"
     )
@@ -173,7 +175,7 @@ def test_a_command_line_can_be_asked_about(tmp_path):
     assert done.stderr.startswith("error: there is no command 'fly' - ")
 
 
-def test_a_wrong_variable_is_one_error(tmp_path):
+def test_an_invalid_variable_is_one_error(tmp_path):
     done = streamer("config", file=tmp_path / "none", STREAMER_BEAM="many")
     assert done.returncode == 2
     assert done.stderr.startswith("error: --beam does not accept its value from the environment")
@@ -214,7 +216,7 @@ def entries(defaults: dict[str, Any]) -> Iterator[str]:
             yield key
 
 
-def test_the_template_is_valid_as_it_is_and_with_its_defaults_set(command, tmp_path):
+def test_the_template_is_valid_with_its_defaults_commented_out_and_set(command, tmp_path):
     text = template(command)
     file = tmp_path / "config.toml"
     file.write_text(text)

@@ -28,9 +28,9 @@ needs_english = pytest.mark.skipif(
     reason="needs the bundled model and its sample in assets/english",
 )
 
-#: How alike two transcripts of the same speech have to be, word by word: the
-#: way through the sound server is not exact on a machine that is busy, and a
-#: small model changes its mind for little. Unrelated sentences reach 0.1.
+#: Required similarity of two transcripts of the same speech, word by word. The
+#: sound server is not exact on a busy machine, and small differences change the
+#: words of a small model. Unrelated sentences reach 0.1.
 ALIKE = 0.4
 
 
@@ -51,7 +51,7 @@ def sample() -> tuple[Any, int]:
 
 @pytest.fixture(scope="module")
 def by_file() -> list[str]:
-    """The words of the sample, transcribed as a file."""
+    """The words of the sample, transcribed from its file."""
     result = run("transcribe", "--backend", "auto", SAMPLE)
     assert result.returncode == 0, result.stderr
     return result.stdout.decode().split()
@@ -62,7 +62,7 @@ def likeness(one: list[str], other: list[str]) -> float:
 
 
 def listen(microphone: VirtualMicrophone, *arguments: Any) -> subprocess.Popen[bytes]:
-    """Start to listen; returns when the microphone is being recorded."""
+    """Start to listen; return once the microphone is being recorded."""
     child = start("listen", *arguments, env=_only_sound(microphone.env))
     assert child.stderr is not None
     first = child.stderr.readline()
@@ -76,7 +76,7 @@ def _only_sound(env: dict[str, str]) -> dict[str, str]:
 
 
 def finals_until(child: subprocess.Popen[bytes], seconds: float) -> Iterator[dict[str, Any]]:
-    """Finals that a child prints, until it has heard so much of its stream."""
+    """Return the finals that a process prints until its stream has reached a time."""
     assert child.stdout is not None
     for line in child.stdout:
         event = json.loads(line)
@@ -89,7 +89,7 @@ def finals_until(child: subprocess.Popen[bytes], seconds: float) -> Iterator[dic
 @needs_pulse
 @needs_english
 @pytest.mark.parametrize(("rate_hz", "channels"), [(16000, 1), (48000, 2)])
-def test_what_is_spoken_into_the_microphone_stands_on_standard_output(
+def test_speech_into_the_microphone_is_printed_on_standard_output(
     rate_hz: int, channels: int, sample: tuple[Any, int], by_file: list[str], tmp_path: Path
 ) -> None:
     import soundfile
@@ -102,7 +102,7 @@ def test_what_is_spoken_into_the_microphone_stands_on_standard_output(
     with virtual_microphone(rate_hz, channels) as microphone:
         child = listen(microphone, "--backend", "auto", "--format", "jsonl")
         player = microphone.start_speaking(wav)
-        # All of the sample, the time it took to begin, and the silence that ends it.
+        # The whole sample, the time it took to start, and the silence that ends it.
         seconds = len(samples) / own_hz + 4.0
         words = [w for event in finals_until(child, seconds) for w in event["text"].split()]
         player.wait(LIMIT_S)
@@ -117,12 +117,12 @@ def test_what_is_spoken_into_the_microphone_stands_on_standard_output(
 
 
 @needs_pulse
-def test_a_microphone_that_goes_away_is_one_line_after_all_that_was_said(
+def test_a_microphone_that_disappears_is_one_line_of_error_after_the_last_words(
     tiny: Path, tmp_path: Path
 ) -> None:
     import soundfile
 
-    # Random weights hear something in anything; a low pass makes noise a voice to none.
+    # Random weights hear words in anything, but low-passed noise is not a voice.
     with virtual_microphone() as microphone:
         child = listen(microphone, "--format", "jsonl", "--model", tiny)
         wav = tmp_path / "noise.wav"
@@ -142,7 +142,7 @@ def test_a_microphone_that_goes_away_is_one_line_after_all_that_was_said(
 
 
 @needs_pulse
-def test_a_microphone_that_gives_only_zeros_is_warned_about_and_given_up(tiny: Path) -> None:
+def test_a_microphone_that_delivers_only_zeros_is_a_warning_then_an_error(tiny: Path) -> None:
     with virtual_microphone() as microphone:
         child = listen(microphone, "--model", tiny)
         out, err = child.communicate(timeout=LIMIT_S)
@@ -175,7 +175,7 @@ def test_devices_are_listed_with_the_default_marked() -> None:
 def test_without_portaudio_it_says_how_to_install_it(
     command: list[str], tiny: Path, tmp_path: Path
 ) -> None:
-    # sounddevice raises just this where the library is missing.
+    # The error that sounddevice raises if the library is missing.
     (tmp_path / "sounddevice.py").write_text('raise OSError("PortAudio library not found")\n')
     model = ["--model", str(tiny)] if command == ["listen"] else []
     paths = os.pathsep.join([str(tmp_path), str(ROOT)])
@@ -185,7 +185,7 @@ def test_without_portaudio_it_says_how_to_install_it(
     assert result.returncode == 1
 
 
-def test_the_doctor_names_what_is_missing_and_checks_the_rest(tiny: Path, tmp_path: Path) -> None:
+def test_the_doctor_reports_what_is_missing_and_checks_the_rest(tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "sounddevice.py").write_text('raise OSError("PortAudio library not found")\n')
     paths = os.pathsep.join([str(tmp_path), str(ROOT)])
     result = run("doctor", "--model", tiny, env={"PYTHONPATH": paths})

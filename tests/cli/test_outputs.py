@@ -1,4 +1,4 @@
-"""Where results go, all of them together."""
+"""All outputs together."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LIMIT_S = 120.0
 
 
 class Paper:
-    """What is typed into."""
+    """A keyboard that types into a string."""
 
     name = "paper"
 
@@ -54,7 +54,7 @@ def test_events_pass_unchanged_without_dictation():
     assert not outputs.stop_requested
 
 
-def test_the_file_has_what_is_shown_before_it_is_shown(tmp_path):
+def test_the_file_is_written_before_the_screen(tmp_path):
     path = tmp_path / "out.txt"
 
     class Screen(io.StringIO):
@@ -74,7 +74,7 @@ def test_the_file_has_what_is_shown_before_it_is_shown(tmp_path):
     [("a.jsonl", None, '{"type"'), ("a.SRT", None, "1\n"), ("a.vtt", None, "WEBVTT"),
      ("a.md", None, "one"), ("a.vtt", "jsonl", '{"type"')],
 )  # fmt: skip
-def test_a_file_has_the_format_of_its_name_unless_one_is_asked_for(tmp_path, name, format, begin):
+def test_the_suffix_sets_the_format_of_a_file_unless_one_is_given(tmp_path, name, format, begin):
     with Outputs(OutputOptions(format, output=tmp_path / name), io.StringIO(), print) as outputs:
         outputs.write(final("one"))
     assert (tmp_path / name).read_text().startswith(begin)
@@ -131,7 +131,7 @@ def test_stop_listening_is_a_request_to_stop():
     assert outputs.stop_requested
 
 
-def test_the_users_own_commands_count(tmp_path):
+def test_the_users_commands_are_carried_out(tmp_path):
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "commands.toml").write_text('[replacements]\n"my name" = "Ada L."\n')
     shown = run(OutputOptions(dictation=True), final("i am my name"), told=[])
@@ -139,7 +139,7 @@ def test_the_users_own_commands_count(tmp_path):
     assert "my name" not in load_commands().commands
 
 
-def test_what_cannot_be_had_is_told_before_anything_starts(tmp_path, monkeypatch):
+def test_an_unavailable_output_is_an_error_before_anything_starts(tmp_path, monkeypatch):
     monkeypatch.setattr(
         outputs_module, "find_virtual_keyboard", lambda: find_virtual_keyboard("linux", {})
     )
@@ -153,7 +153,7 @@ def test_what_cannot_be_had_is_told_before_anything_starts(tmp_path, monkeypatch
         Outputs(OutputOptions("html"), None, print)
 
 
-def test_a_reader_that_leaves_does_not_keep_the_others_from_being_finished(tmp_path):
+def test_a_closed_pipe_does_not_keep_other_outputs_from_finishing(tmp_path):
     class Gone(io.StringIO):
         def write(self, text: str) -> int:
             raise BrokenPipeError

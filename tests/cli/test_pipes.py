@@ -1,5 +1,7 @@
-"""The real program in real pipelines. The network is a tiny random one: what it hears is nonsense,
-but it is the same nonsense every time."""
+"""The real program in real pipelines.
+
+Its network is tiny and random: it hears nonsense, but always the same.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ from tests.support.bundles import make_tiny_bundle
 from tests.support.recordings import babble
 
 LIMIT_S = 300
-#: Variables by which programs are made to write colours, wrap lines or spare characters.
+#: Variables that make programs write colours, wrap lines or avoid characters.
 HOSTILE: dict[str, str] = {
     "FORCE_COLOR": "1", "CLICOLOR_FORCE": "1", "TTY_COMPATIBLE": "1", "PY_COLORS": "1",
     "TERM": "xterm-256color", "COLUMNS": "20", "LC_ALL": "C", "PYTHONIOENCODING": "ascii",
@@ -29,7 +31,7 @@ HOSTILE: dict[str, str] = {
 
 
 class Program:
-    """The program and its recordings, in a folder of their own."""
+    """The program and its recordings, in a temporary folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -55,7 +57,7 @@ class Program:
         }
 
     def run(self, line: str, check: bool = True, **environment: str):
-        """Run a line of shell; what it wrote, as bytes."""
+        """Run a shell command and return its output."""
         done = subprocess.run(
             ["bash", "-o", "pipefail", "-c", line],
             cwd=self.folder,
@@ -80,7 +82,7 @@ def program(tmp_path_factory) -> Program:
 
 @pytest.fixture(scope="module")
 def said(program) -> list[str]:
-    """What the program says of each recording."""
+    """The transcript of each recording."""
     lines = program.run("streamer transcribe 1.wav 2.wav 3.wav").stdout.decode().splitlines()
     assert len(set(lines)) == len(lines) == 3
     assert all(line.strip() for line in lines)
@@ -106,14 +108,14 @@ def _without_measures(line: bytes) -> dict[str, object]:
     return {k: v for k, v in event.items() if not k.endswith("_ms") and k != "real_time_factor"}
 
 
-def test_text_is_a_line_a_final_and_partials_are_marked(program, said):
+def test_text_has_one_line_per_final_and_marks_partials(program, said):
     lines = program.run("streamer transcribe --partials 1.wav").stdout.decode().splitlines()
     assert lines[-1] == said[0]
     assert len(lines) > 2
     assert all(line.startswith("~ ") for line in lines[:-1])
 
 
-def test_json_lines_follow_the_schema_and_lead_to_the_same_text(program, said):
+def test_json_lines_follow_the_schema_and_give_the_same_text(program, said):
     jsonschema = pytest.importorskip("jsonschema")
     schema = Path(streamer.output.__file__).with_name("events.schema.json").read_text()
     validator = jsonschema.Draft202012Validator(json.loads(schema))
@@ -132,21 +134,21 @@ def test_json_lines_follow_the_schema_and_lead_to_the_same_text(program, said):
     assert len([e for e in events if e["type"] == "partial"]) > 2
 
 
-def test_jq_picks_out_the_finals(program, said):
+def test_jq_selects_the_finals(program, said):
     if shutil.which("jq") is None:
         pytest.skip("jq is not installed")
     line = """streamer transcribe --format jsonl 2.wav | jq -r 'select(.type=="final").text'"""
     assert program.run(line).stdout.decode() == said[1] + "\n"
 
 
-def test_tee_keeps_what_passes(program, said):
+def test_tee_saves_the_transcript(program, said):
     passed = program.run("streamer transcribe 1.wav 2.wav | tee notes.txt").stdout
     assert (program.folder / "notes.txt").read_bytes() == passed
     assert passed.decode().splitlines() == said[:2]
 
 
 @pytest.mark.parametrize("format", ["text", "vtt"])
-def test_a_reader_that_leaves_ends_it_quietly(program, format):
+def test_a_reader_that_closes_the_pipe_ends_it_quietly(program, format):
     reader = "'import sys; sys.stdin.readline()'"
     line = f"streamer transcribe --format {format} --partials 1.wav 2.wav 3.wav"
     line = line.replace(" 2.wav 3.wav", "") if format in ("srt", "vtt") else line
@@ -176,7 +178,7 @@ def test_subtitles_redirected_to_a_file_are_valid(program, said, format, parse):
     assert [cue.start for cue in cues] == sorted(cue.start for cue in cues)
 
 
-def test_one_bad_file_does_not_stop_the_rest_and_the_exit_code_says_so(program, said):
+def test_one_unreadable_file_does_not_stop_the_rest_and_sets_the_exit_code(program, said):
     done = program.run(
         "streamer transcribe --format vtt --output-dir out 1.wav bad.wav missing.wav 2.wav",
         check=False,
@@ -194,7 +196,7 @@ def test_one_bad_file_does_not_stop_the_rest_and_the_exit_code_says_so(program, 
         assert heard == said[number - 1]
 
 
-def test_a_folder_is_all_its_recordings(program, said):
+def test_a_folder_is_transcribed_recording_by_recording(program, said):
     inside = program.folder / "folder" / "deeper"
     inside.mkdir(parents=True)
     shutil.copy(program.folder / "1.wav", inside.parent)
@@ -215,7 +217,7 @@ def test_a_folder_is_all_its_recordings(program, said):
         ["--on-final", "echo 'x", "1.wav"],
     ],
 )
-def test_what_does_not_go_together_is_a_usage_error(program, arguments, monkeypatch, capsys):
+def test_conflicting_options_are_a_usage_error(program, arguments, monkeypatch, capsys):
     for name, value in program.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(program.folder)
@@ -227,7 +229,7 @@ def test_what_does_not_go_together_is_a_usage_error(program, arguments, monkeypa
     assert Path("1.wav").read_bytes() == before
 
 
-def test_the_file_gets_a_copy_in_the_format_of_its_name(program, said):
+def test_output_writes_a_copy_in_the_format_of_its_suffix(program, said):
     output = program.run("streamer transcribe --output copy.jsonl --timestamps 1.wav").stdout
     assert output.decode().startswith("[00:00:00.000 --> ")
     assert output.decode().endswith(f"] {said[0]}\n")
@@ -260,7 +262,7 @@ def test_a_command_gets_each_final(program, said):
     assert (program.folder / "chatter").read_text().splitlines() == said[:2]
 
 
-def test_dictation_flows_and_json_lines_say_how(program, said):
+def test_dictation_is_continuous_text_and_json_lines_have_its_edits(program, said):
     output = program.run("streamer transcribe --dictation 1.wav 2.wav").stdout.decode()
     assert output.count("\n") == 1
     assert output.lower().rstrip("\n") == " ".join(said[:2])

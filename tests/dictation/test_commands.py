@@ -10,7 +10,7 @@ from streamer.dictation import Command, Kind, load_commands
 from streamer.errors import UsageError
 
 
-def test_the_promised_commands_are_there():
+def test_the_documented_commands_exist():
     said = load_commands().commands
     for command in (
         "comma", "period", "full stop", "question mark", "exclamation mark", "colon", "new line",
@@ -20,7 +20,7 @@ def test_the_promised_commands_are_there():
         assert command in said
 
 
-def test_the_longest_command_counts():
+def test_the_longest_command_matches():
     table = load_commands()
     assert table.match(["say", "New", "paragraph", "now"], 1) == (Command(Kind.BREAK, "\n\n"), 2)
     assert table.match(["new"], 0) == (None, 1)
@@ -28,7 +28,7 @@ def test_the_longest_command_counts():
     assert table.weights()["paragraph"] > table.weights()["new"] > 0
 
 
-def test_a_users_table_adds_replaces_and_takes_away(tmp_path: Path):
+def test_a_users_table_adds_replaces_and_disables(tmp_path: Path):
     (tmp_path / "commands.toml").write_text(
         '[punctuation]\n"Period" = false\ncomma = ";"\n'
         '[replacements]\n"my  address" = "12 Harbour Street"\n',
@@ -41,7 +41,7 @@ def test_a_users_table_adds_replaces_and_takes_away(tmp_path: Path):
     assert said["colon"].text == ":"
 
 
-def test_without_a_users_table_the_packages_counts(tmp_path: Path):
+def test_without_a_users_table_the_packages_is_used(tmp_path: Path):
     assert load_commands(tmp_path).commands == load_commands().commands
 
 
@@ -56,7 +56,7 @@ def test_without_a_users_table_the_packages_counts(tmp_path: Path):
         ('[punctuation]\n"dot" = "\n', "not valid TOML .*line 2"),
     ],
 )
-def test_a_broken_table_is_one_error_that_names_the_line(tmp_path: Path, content, message):
+def test_an_invalid_table_is_one_error_that_names_the_line(tmp_path: Path, content, message):
     (tmp_path / "commands.toml").write_text(content, encoding="utf-8")
     with pytest.raises(UsageError, match=message) as caught:
         load_commands(tmp_path)

@@ -64,7 +64,7 @@ def test_utterances_in_a_row(finals, text):
     assert dictated(*finals) == text
 
 
-def test_scratch_that_retracts_the_final_before():
+def test_scratch_that_deletes_the_previous_final():
     formatter = DictationFormatter(TABLE)
     formatter.feed(0, "keep this period")
     assert formatter.feed(1, "not this").edit == Edit(1, 0, " Not this")
@@ -84,7 +84,7 @@ _said = st.lists(st.sampled_from([*TABLE.commands, "i", "a", "b c", "it's"]), ma
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(_said, max_size=8))
-def test_the_edits_always_give_the_formatters_text(finals: list[str]):
+def test_the_edits_always_give_the_text_of_the_formatter(finals: list[str]):
     formatter = DictationFormatter(TABLE)
     text = ""
     for segment, said in enumerate(finals):
@@ -98,7 +98,7 @@ def test_the_edits_always_give_the_formatters_text(finals: list[str]):
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(_said, max_size=6))
-def test_scratching_as_often_as_was_said_leaves_nothing(finals: list[str]):
+def test_scratching_every_utterance_leaves_nothing(finals: list[str]):
     formatter = DictationFormatter(TABLE)
     for segment, said in enumerate(finals):
         formatter.feed(segment, said)
@@ -107,7 +107,7 @@ def test_scratching_as_often_as_was_said_leaves_nothing(finals: list[str]):
     assert formatter.text == ""
 
 
-def test_plain_text_is_joined_by_spaces_and_not_changed():
+def test_plain_text_is_joined_by_spaces_and_otherwise_unchanged():
     formatter = PlainFormatter()
     text = ""
     for said in ("hello comma", "", "i say"):
@@ -115,7 +115,7 @@ def test_plain_text_is_joined_by_spaces_and_not_changed():
     assert text == "hello comma i say"
 
 
-def test_a_session_rewrites_finals_and_keeps_their_words():
+def test_finals_are_rewritten_and_keep_their_words():
     session = EventRewriter(DictationFormatter(TABLE))
     first = final("hello period")
     rewritten, edit = session.rewrite(first)
@@ -128,7 +128,7 @@ def test_a_session_rewrites_finals_and_keeps_their_words():
     assert session.rewrite(stats()) == [stats()]
 
 
-def test_a_partial_promises_nothing_while_words_may_become_commands():
+def test_no_partial_is_stable_while_words_may_become_commands():
     assert EventRewriter(DictationFormatter(TABLE)).rewrite(partial("new li", "new")) == [
         partial("new li", "")
     ]

@@ -1,4 +1,4 @@
-"""Subtitles, judged by parsers that are not ours."""
+"""Subtitles, checked with independent parsers."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def parse_vtt(content: str) -> Parsed:
 
 
 PARSERS = {"srt": parse_srt, "vtt": parse_vtt}
-#: Words as recognisers give them, times as they should not.
+#: Plausible words with implausible times.
 spoken = st.lists(
     st.builds(
         Word,
@@ -65,7 +65,7 @@ spoken = st.lists(
 @pytest.mark.parametrize("format", ["srt", "vtt"])
 @settings(max_examples=50, deadline=None)
 @given(events=st.lists(spoken | finals, max_size=4))
-def test_times_never_run_backwards_or_overlap_and_no_word_is_lost(format, events):
+def test_cues_are_in_order_never_overlap_and_lose_no_word(format, events):
     cues = PARSERS[format](written(format, *events))
     end = 0
     for start, stop, text in cues:
@@ -98,21 +98,21 @@ def test_a_cue_begins_and_ends_with_its_words():
     assert parse_srt(content) == [(10000, 11750, "one two"), (14000, 15500, "three")]
 
 
-def test_a_long_sentence_is_cut_by_length_and_by_time():
+def test_a_long_sentence_is_split_by_length_and_by_time():
     slow = final(" ".join(["word"] * 10), end=20.0)
     assert all(stop - start <= 7000 for start, stop, _ in parse_srt(written("srt", slow)))
     fast = final(" ".join(["sentence"] * 30), end=6.0)
     assert len(parse_srt(written("srt", fast))) > 3
 
 
-def test_two_lines_are_about_as_long():
+def test_two_lines_are_balanced():
     event = final("the quick brown fox jumps over the lazy dog and on", end=3.0)
     ((_, _, text),) = parse_vtt(written("vtt", event))
     first, second = text.split("\n")
     assert abs(len(first) - len(second)) <= 8
 
 
-def test_text_that_dictation_changed_keeps_its_utterances_time():
+def test_text_changed_by_dictation_keeps_the_times_of_its_utterance():
     words = (Word("hello", 5.0, 5.5, 1), Word("comma", 5.5, 6.0, 1), Word("bob", 6.0, 6.5, 1))
     event = Final(0, 0, 4.5, 7.0, "Hello, bob", "Hello, bob", words)
     ((start, end, text),) = parse_srt(written("srt", event))
@@ -126,7 +126,7 @@ def test_an_empty_transcript_is_a_valid_file():
     assert parse_vtt("WEBVTT\n\n") == []
 
 
-def test_markup_in_the_text_stays_text():
+def test_markup_characters_are_escaped():
     content = written("vtt", final("a <b> & c --> d"))
     ((_, _, text),) = parse_vtt(content)
     assert text == "a &lt;b&gt; &amp; c --&gt; d"

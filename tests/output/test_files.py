@@ -17,7 +17,7 @@ from streamer.output import files as files_module
 from tests.support.events import final, partial
 
 
-def test_each_final_is_synchronised_before_it_is_shown(tmp_path, monkeypatch):
+def test_each_final_is_on_the_disk_before_it_is_shown(tmp_path, monkeypatch):
     synchronised = []
     real = os.fsync
 
@@ -63,7 +63,7 @@ def test_a_killed_process_loses_nothing_that_was_shown(tmp_path):
     assert kept[: len(shown)] == shown
 
 
-def test_the_recording_is_never_written_over(tmp_path):
+def test_the_recording_is_never_overwritten(tmp_path):
     recording = tmp_path / "talk.wav"
     recording.write_bytes(b"RIFF")
     os.symlink(recording, tmp_path / "link.txt")
@@ -97,7 +97,7 @@ def test_a_named_pipe_is_a_file_too(tmp_path):
         assert reader.communicate()[0] == b"one\n"
 
 
-def test_a_folder_stands_for_the_recordings_below_it(tmp_path):
+def test_a_folder_is_replaced_by_the_recordings_below_it(tmp_path):
     for name in ("b.WAV", "a.flac", "notes.txt", "deep/c.mp3", "deep/d.wav.part"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -108,7 +108,7 @@ def test_a_folder_stands_for_the_recordings_below_it(tmp_path):
         expand_inputs([tmp_path / "empty"])
 
 
-def test_outputs_are_named_after_inputs_and_never_meet(tmp_path):
+def test_outputs_are_named_after_inputs_and_never_collide(tmp_path):
     inputs = [Path("a/talk.flac"), Path("b/Talk.mp3"), Path("-"), Path("talk-2.wav"), Path("x.y.z")]
     paths = output_paths(tmp_path / "new" / "out", inputs, "vtt")
     names = [p.name for p in paths]
@@ -117,7 +117,7 @@ def test_outputs_are_named_after_inputs_and_never_meet(tmp_path):
     assert (tmp_path / "new" / "out").is_dir()
 
 
-def test_a_folder_that_cannot_be_made_is_one_error(tmp_path):
+def test_a_folder_that_cannot_be_created_is_one_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot create the folder"):
         output_paths(tmp_path / "file" / "out", [Path("a.wav")], "text")

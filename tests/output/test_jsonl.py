@@ -1,4 +1,4 @@
-"""JSON lines, judged by the schema that comes with them."""
+"""JSON lines, checked against their schema."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def written(*items, **options) -> str:
     return stream.getvalue()
 
 
-def test_the_schema_is_a_schema():
+def test_the_schema_is_valid():
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
@@ -53,7 +53,7 @@ def test_every_event_is_one_line_of_ascii_that_the_schema_accepts(items):
         {"latency_ms": "fast"}, {"surprise": 1}, {"alternatives": [1]}, {"start": -0.5},
     ],
 )  # fmt: skip
-def test_the_schema_refuses_what_is_wrong(spoil):
+def test_the_schema_rejects_invalid_events(spoil):
     line = json.loads(written(final("hello")))
     VALIDATOR.validate(line)
     assert not VALIDATOR.is_valid({**line, **spoil})
@@ -80,7 +80,7 @@ def test_the_level_of_silence_is_null():
     assert line["latency_p50_ms"] is None
 
 
-def test_partials_are_written_unless_they_are_not_wanted():
+def test_partials_are_written_unless_disabled():
     assert json.loads(written(partial("hel", "he")))["stable"] == "he"
     assert written(partial("hel"), partials=False) == ""
 

@@ -14,12 +14,12 @@ from streamer.output import CommandPerFinal
 from streamer.output.worker import Worker
 from tests.support.events import final, partial, stats
 
-#: Long enough for anything that is not hanging.
+#: Guards against hangs only.
 LIMIT_S = 120.0
 
 
 def python(program: str, *arguments: object) -> str:
-    """A command line that runs a little program."""
+    """Return a command line that runs a small program."""
     return shlex.join([sys.executable, "-c", program, *map(str, arguments)])
 
 
@@ -27,7 +27,7 @@ def appending(path: Path) -> str:
     return python("import sys; open(sys.argv[1], 'ab').write(sys.stdin.buffer.read() + b'|')", path)
 
 
-def test_the_text_comes_on_standard_input_in_order(tmp_path):
+def test_texts_arrive_on_standard_input_in_order(tmp_path):
     told: list[str] = []
     path = tmp_path / "got"
     command = CommandPerFinal(appending(path), told.append)
@@ -39,7 +39,7 @@ def test_the_text_comes_on_standard_input_in_order(tmp_path):
     assert told == []
 
 
-def test_nothing_that_is_said_becomes_a_command(tmp_path, monkeypatch):
+def test_no_speech_becomes_a_command(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = "'; touch pwned; $(touch pwned) `touch pwned` && touch pwned | --help"
     command = CommandPerFinal(appending(tmp_path / "got") + " $HOME ';' touch pwned", print)
@@ -49,7 +49,7 @@ def test_nothing_that_is_said_becomes_a_command(tmp_path, monkeypatch):
     assert not (tmp_path / "pwned").exists()
 
 
-def test_standard_output_stays_clean(capfd):
+def test_the_commands_output_stays_off_standard_output(capfd):
     command = CommandPerFinal(python("print('chatter')"), print)
     command.write(final("one"))
     command.close(LIMIT_S)
@@ -70,14 +70,14 @@ def test_a_slow_command_does_not_hold_up_the_finals(tmp_path):
     command = CommandPerFinal(waiting, print)
     for number in range(5):
         command.write(final(f"final {number}"))
-    # Here every write has returned, and no command can have ended.
+    # Every write has returned by now, and no command can have ended.
     assert not (tmp_path / "got").exists()
     released.touch()
     command.close(LIMIT_S)
     assert (tmp_path / "got").read_text() == "".join(f"final {n}\n" for n in range(5))
 
 
-def test_failures_are_told_once():
+def test_a_failure_is_reported_once():
     told: list[str] = []
     command = CommandPerFinal(python("raise SystemExit(3)"), told.append)
     for _ in range(3):
@@ -87,7 +87,7 @@ def test_failures_are_told_once():
     assert "exit code 3" in told[0]
 
 
-def test_a_command_that_reads_nothing_is_no_failure():
+def test_a_command_may_ignore_its_input():
     told: list[str] = []
     command = CommandPerFinal(python("pass"), told.append)
     command.write(final("word " * 100_000))
@@ -95,7 +95,7 @@ def test_a_command_that_reads_nothing_is_no_failure():
     assert told == []
 
 
-def test_the_end_waits_for_a_limited_time_only(tmp_path):
+def test_closing_waits_for_a_limited_time_only(tmp_path):
     told: list[str] = []
     started = tmp_path / "started"
     hanging = python("import sys, time; open(sys.argv[1], 'w').close(); time.sleep(1000)", started)
@@ -118,12 +118,12 @@ def test_the_end_waits_for_a_limited_time_only(tmp_path):
         ("no-such-program-anywhere -x", "no program 'no-such-program-anywhere'"),
     ],
 )
-def test_a_command_that_cannot_run_is_told_before_anything_is_said(command, message):
+def test_an_invalid_command_is_an_error_at_once(command, message):
     with pytest.raises(UsageError, match=message):
         CommandPerFinal(command, print)
 
 
-def test_a_full_worker_drops_and_says_so_once():
+def test_a_full_worker_drops_items_and_reports_it_once():
     gate, done, full = threading.Event(), [], []
     busy = threading.Event()
 

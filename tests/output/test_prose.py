@@ -1,4 +1,4 @@
-"""Dictated text, written on and on and taken back where that can be done."""
+"""Continuous text: appended, and deleted where possible."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Terminal(io.StringIO):
 
 
 def edits(text: str, pieces) -> list[Edit]:
-    """Make edits that can be applied in order."""
+    """Return edits that can be applied in order."""
     made = []
     for delete, insert in pieces:
         edit = Edit(0, min(delete, len(text)), insert)
@@ -43,7 +43,7 @@ def edits(text: str, pieces) -> list[Edit]:
         )
     )
 )
-def test_a_file_always_holds_the_text_that_the_edits_make(tmp_path_factory, pieces):
+def test_a_file_always_contains_the_text_that_the_edits_give(tmp_path_factory, pieces):
     path = tmp_path_factory.mktemp("prose") / "text.txt"
     text = ""
     with path.open("w", encoding="utf-8", newline="\n") as stream:
@@ -56,7 +56,7 @@ def test_a_file_always_holds_the_text_that_the_edits_make(tmp_path_factory, piec
     assert path.read_bytes() == (text + "\n" if text and text[-1] != "\n" else text).encode()
 
 
-def test_what_was_in_a_file_before_stays(tmp_path):
+def test_earlier_content_of_a_file_is_never_deleted(tmp_path):
     path = tmp_path / "text.txt"
     path.write_text("before\n")
     with path.open("a", encoding="utf-8") as stream:
@@ -67,7 +67,7 @@ def test_what_was_in_a_file_before_stays(tmp_path):
     assert path.read_text(encoding="utf-8") == "before\nhall"
 
 
-def test_in_a_pipe_what_is_out_stays_and_is_told_once():
+def test_text_in_a_pipe_stays_with_one_warning():
     told: list[str] = []
     stream = Pipe()
     writer = create_writer("text", stream, flowing=True, warn=told.append)
@@ -77,7 +77,7 @@ def test_in_a_pipe_what_is_out_stays_and_is_told_once():
     assert len(told) == 1
 
 
-def test_on_a_terminal_text_is_taken_back_within_its_line(monkeypatch):
+def test_on_a_terminal_text_is_deleted_within_its_line(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     pyte = pytest.importorskip("pyte")
     told: list[str] = []
@@ -93,7 +93,7 @@ def test_on_a_terminal_text_is_taken_back_within_its_line(monkeypatch):
     assert [line.rstrip() for line in screen.display[:2]] == ["One.", "Two words"]
 
 
-def test_finals_stay_lines_where_lines_were_asked_for():
+def test_timestamps_and_partials_keep_one_line_per_final():
     stream = io.StringIO()
     writer = create_writer("text", stream, flowing=True, timestamps=True)
     writer.write(final("hello"))

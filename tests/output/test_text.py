@@ -21,7 +21,7 @@ class Terminal(io.StringIO):
 
 
 class FlushedAlways(io.StringIO):
-    """Fails when something is written and not flushed before the writer is left."""
+    """A stream that fails if the writer returns without flushing."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,13 +42,13 @@ def test_a_final_is_a_line():
     assert stream.getvalue() == "hello there\nagain\n"
 
 
-def test_a_final_without_words_is_no_line():
+def test_a_final_without_words_is_not_written():
     stream = io.StringIO()
     create_writer("text", stream).write(final(""))
     assert stream.getvalue() == ""
 
 
-def test_timestamps_stand_before_the_line():
+def test_timestamps_precede_the_line():
     stream = io.StringIO()
     create_writer("text", stream, timestamps=True).write(final("hello", start=3661.5, end=3662.25))
     assert stream.getvalue() == "[01:01:01.500 --> 01:01:02.250] hello\n"
@@ -104,7 +104,7 @@ def test_on_a_dumb_terminal_nothing_is_overwritten(monkeypatch):
 
 @settings(max_examples=50, deadline=None)
 @given(st.text(), st.integers(5, 100))
-def test_a_cut_partial_is_the_end_of_its_line_and_fits(line, width):
+def test_a_cut_partial_shows_the_end_of_its_line_and_fits(line, width):
     cut = last_columns(line, width)
     assert cell_len(cut) <= width
     assert cut == line or line.endswith(cut[3:])

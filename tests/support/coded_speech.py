@@ -1,7 +1,7 @@
-"""Speech that a trivial network understands: each letter is a loudness of its own.
+"""Speech that a trivial network understands: each letter has its own loudness.
 
-With it, everything between samples and events can be tested to the sample,
-without any trained model: what was said is known, and so is when.
+With it, everything between samples and events can be tested to the sample without
+a trained model: the words and their times are known.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ STEP = 320
 LABELS = " abcdefghijklmnopqrstuvwxyz'"
 BLANK = len(LABELS)
 
-#: Loudness of the first letter, and from one to the next.
+#: Loudness of the first letter, and the step from one letter to the next.
 LEVEL_STEP = 0.03
-#: Loudness between two letters: a voice, but no letter.
+#: Loudness between letters: a voice, but no letter.
 HUM = 0.01
-#: A letter and the hum after it: two frames each, so that each fills one frame
-#: at least, wherever the frames begin.
+#: A letter and the hum after it take two frames each, so that each fills at least
+#: one frame, wherever frames start.
 LETTER_SAMPLES = 4 * STEP
 
 
 def speech(text: str) -> FloatArray:
-    """Say a text, 80 ms a letter, without any pause."""
+    """Return a text as speech without pauses, 80 ms per letter."""
     parts: list[FloatArray] = []
     for letter in text:
         parts.append(np.full(2 * STEP, LEVEL_STEP * (LABELS.index(letter) + 1), np.float32))
@@ -47,7 +47,7 @@ def silence(seconds: float) -> FloatArray:
 
 
 class LoudnessFrontEnd:
-    """One coefficient: the loudness that fills the better half of a frame."""
+    """A front end with one coefficient: the loudness of most of a frame."""
 
     sample_rate_hz = RATE_HZ
     window_samples = STEP
@@ -63,7 +63,7 @@ class LoudnessFrontEnd:
 
 
 class LoudnessModel:
-    """Takes loudness for letters; counts how often it is asked."""
+    """A network that maps loudness to letters and counts its calls."""
 
     n_steps = 16
     n_context = 9
@@ -89,7 +89,7 @@ class LoudnessModel:
 
 
 class LoudnessDetector:
-    """Whatever is not silent is a voice."""
+    """A detector for which everything but silence is a voice."""
 
     def process_array(self, audio_array: FloatArray) -> float:
         return 0.99 if float(np.max(np.abs(audio_array))) > HUM / 2 else 0.01

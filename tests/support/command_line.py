@@ -1,4 +1,4 @@
-"""Runs the real command line in a process of its own, as a shell would."""
+"""Runs the real command line in a separate process."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Result = subprocess.CompletedProcess
 
 
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """This process's environment without settings of streamer, and with the checkout's package."""
+    """Return this process's environment, without settings of streamer, for this checkout."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("STREAMER_")}
     paths = [str(ROOT), env.get("PYTHONPATH", "")]
     env["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
     env["STREAMER_CONFIG"] = os.devnull
     env["OMP_NUM_THREADS"] = "1"
-    env["STREAMER_BACKEND"] = "numpy"  # starts soonest
+    env["STREAMER_BACKEND"] = "numpy"  # the fastest to start
     env.update(more or {})
     return env
 
@@ -39,7 +39,7 @@ def run(
     stdin: bytes = b"",
     env: Mapping[str, str] | None = None,
 ) -> Result[bytes]:
-    """Run to the end."""
+    """Run a command to its end."""
     return subprocess.run(
         command(*arguments),
         input=stdin,
@@ -51,14 +51,14 @@ def run(
 
 
 def start(*arguments: str | Path, **more: Any) -> subprocess.Popen[bytes]:
-    """Start; standard output and standard error are pipes."""
+    """Start a command, with pipes for standard output and standard error."""
     env = environment(more.pop("env", None))
     settings = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(command(*arguments), env=env, **{**settings, **more})
 
 
 def error_of(result: Result[bytes]) -> str:
-    """The one line on standard error, which has to be ``error: what - what to do``."""
+    """Return the only line on standard error; it must be ``error: what - what to do``."""
     lines = result.stderr.decode().splitlines()
     assert len(lines) == 1, lines
     assert lines[0].startswith("error: "), lines

@@ -1,4 +1,4 @@
-"""Events to test with: some by hand, and strategies that make any."""
+"""Events for tests: simple ones, and strategies for arbitrary ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from streamer.events import Event, Final, Gap, Notice, Partial, Stats, Word
 
 
 def final(text: str, segment: int = 0, start: float = 0.0, end: float = 1.0, **more: Any) -> Final:
-    """A final whose words stand evenly between its times."""
+    """Return a final whose words are spread evenly over its time."""
     spoken = text.split()
     step = (end - start) / max(len(spoken), 1)
     words = tuple(

@@ -6,8 +6,8 @@
 
 Everything is private to the context: the daemon, its socket, and the ALSA
 configuration that makes it the default device of the processes given ``env``.
-What is played into the sink comes out of the default microphone, through the
-real PortAudio, ALSA and PulseAudio. Tests that use it are marked `needs_pulse`.
+Audio played into the sink comes out of the default microphone, through the real
+PortAudio, ALSA and PulseAudio. Tests that use it are marked `needs_pulse`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _PROBE = "import sounddevice; sounddevice.query_devices(kind='input')"
 
 
 def _missing() -> str | None:
-    """What a virtual microphone needs and this machine lacks; None where all is there."""
+    """Return what a virtual microphone needs and this machine lacks; None if nothing."""
     if not sys.platform.startswith("linux"):
         return "needs Linux"
     for tool in ("pulseaudio", "paplay", "pactl"):
@@ -63,12 +63,12 @@ needs_pulse = pytest.mark.skipif(_MISSING is not None, reason=f"virtual micropho
 
 
 class VirtualMicrophone:
-    """A running PulseAudio daemon whose null sink is heard by the default microphone.
+    """A PulseAudio daemon whose null sink is the default microphone.
 
     Attributes:
-        env: the environment of processes that shall hear it.
+        env: the environment for processes that use it.
         daemon: the PulseAudio process.
-        log: where the daemon writes what it has to say.
+        log: the log of the daemon.
     """
 
     def __init__(self, folder: Path, rate: int, channels: int) -> None:
@@ -87,7 +87,7 @@ class VirtualMicrophone:
         }
         command = [
             "pulseaudio",
-            "-n",  # no configuration of the machine
+            "-n",  # ignore the machine's configuration
             "--daemonize=no",
             "--use-pid-file=no",
             "--exit-idle-time=-1",
@@ -100,7 +100,7 @@ class VirtualMicrophone:
             "-L",
             f"module-null-sink sink_name=virt rate={rate} channels={channels}",
         ]
-        # Not for the processes that listen: they may need what is in the real home.
+        # Not for the processes that listen: they may need the real home.
         environment = {**self.env, "HOME": str(folder / "home")}
         environment.pop("PULSE_SERVER")
         self.daemon = subprocess.Popen(
@@ -108,7 +108,7 @@ class VirtualMicrophone:
         )
 
     def wait_until_ready(self) -> None:
-        """Return when the daemon answers; skip the test where ALSA cannot reach it."""
+        """Wait until the daemon answers; skip the test if ALSA cannot reach it."""
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             if self.daemon.poll() is not None or time.monotonic() > deadline:
@@ -129,15 +129,15 @@ class VirtualMicrophone:
         return asked.returncode == 0
 
     def speak(self, path: str | Path) -> None:
-        """Play a WAV file into the microphone; returns when its last sample was played."""
+        """Play a WAV file into the microphone to its end."""
         self.start_speaking(path).wait()
 
     def start_speaking(self, path: str | Path) -> subprocess.Popen[bytes]:
-        """Play a WAV file into the microphone; returns the player at once."""
+        """Start to play a WAV file into the microphone and return the player."""
         return subprocess.Popen(["paplay", "--device=virt", str(path)], env=self.env)
 
     def listeners(self) -> list[str]:
-        """The streams that record just now, a line each: empty when nobody listens."""
+        """Return the streams that are recording, one line each."""
         listed = subprocess.run(
             ["pactl", "list", "short", "source-outputs"],
             env=self.env,
@@ -148,14 +148,14 @@ class VirtualMicrophone:
         return listed.stdout.splitlines()
 
     def wait_for_listener(self, timeout_s: float = START_SECONDS) -> None:
-        """Return when a process records from the microphone; see `wait_for_listeners`."""
+        """Wait until a process records from the microphone; see `wait_for_listeners`."""
         self.wait_for_listeners(1, timeout_s)
 
     def wait_for_listeners(self, n: int, timeout_s: float = START_SECONDS) -> None:
-        """Return when so many streams record from the microphone.
+        """Wait until ``n`` streams record from the microphone.
 
         Raises:
-            TimeoutError: they do not.
+            TimeoutError: they do not in time.
         """
         deadline = time.monotonic() + timeout_s
         while len(self.listeners()) != n:
@@ -164,20 +164,20 @@ class VirtualMicrophone:
             time.sleep(0.05)
 
     def unplug(self) -> None:
-        """Take the microphone away at once, as pulling its cable would."""
+        """Remove the microphone, as if unplugged."""
         self.daemon.kill()
         self.daemon.wait()
 
 
 @contextmanager
 def virtual_microphone(rate: int = 16000, channels: int = 1) -> Iterator[VirtualMicrophone]:
-    """A virtual microphone while the context lasts.
+    """Yield a virtual microphone.
 
     Args:
-        rate: the rate of the null sink in Hz.
-        channels: its channels.
+        rate: sample rate of the null sink in Hz.
+        channels: number of its channels.
     """
-    # A short path: the name of a socket may have 107 bytes at most.
+    # A short path: the name of a socket is limited to 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="mic-"))
     microphone = VirtualMicrophone(folder, rate, channels)
     try:

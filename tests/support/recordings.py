@@ -1,4 +1,4 @@
-"""Sounds that several tests read."""
+"""Recordings for several tests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from streamer.errors import AudioError
 
 
 def babble(seconds: float = 1.0, rate_hz: int = 16000, channels: int = 1) -> FloatArray:
-    """Something like speech: tones that come and go, float32 (n, channels), 16-bit values."""
+    """Return tones that come and go like speech: float32 (n, channels), 16-bit values."""
     t = np.arange(round(seconds * rate_hz)) / rate_hz
     rng = np.random.default_rng(1)
     sound = np.zeros((len(t), channels))
@@ -23,12 +23,12 @@ def babble(seconds: float = 1.0, rate_hz: int = 16000, channels: int = 1) -> Flo
 
 
 class Heard:
-    """What a source had to say from `open` to the end.
+    """Everything that a source returned, from `open` to its end.
 
     Attributes:
-        samples: all of it.
-        error: what it raised at the end; None where it ended well.
-        blocks: how many pieces it came in.
+        samples: all samples.
+        error: the error at the end, None if there was none.
+        blocks: number of blocks.
     """
 
     def __init__(self, source: Source, rate_hz: int = 16000) -> None:

@@ -1,4 +1,4 @@
-"""A real program in a real pseudo-terminal, and what stands on its screen (pexpect and pyte)."""
+"""A real program in a pseudo-terminal, with an emulated screen (pexpect and pyte)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pyte
 
 from tests.support.paths import ROOT
 
-#: Only against hangs: whatever is waited for comes in a fraction of it.
+#: Guards against hangs only, in seconds.
 PATIENCE_S = 90.0
 
 Condition = Union[str, Callable[[], bool]]
@@ -28,7 +28,7 @@ class Screen:
     Args:
         argv: the program and its arguments.
         columns, rows: the size of the terminal.
-        environment: added to that of the tests; None as a value takes a variable away.
+        environment: changes to the environment; None removes a variable.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Screen:
         self.child.delaybeforesend = None
 
     def pump(self, timeout_s: float = 0.02) -> bool:
-        """Take in what the program wrote; false when it has closed the terminal."""
+        """Process the program's output; return False once it has closed the terminal."""
         try:
             data = self.child.read_nonblocking(1 << 16, timeout=timeout_s)
         except pexpect.TIMEOUT:
@@ -64,7 +64,7 @@ class Screen:
         return True
 
     def wait_for(self, condition: Condition) -> None:
-        """Wait until a text stands on the screen, or something else holds."""
+        """Wait for a text on the screen, or for a condition."""
         until = time.monotonic() + PATIENCE_S
         while not self._holds(condition):
             alive = self.pump()
@@ -80,14 +80,14 @@ class Screen:
         return any(condition in line for line in self.lines())
 
     def wait_for_end(self) -> None:
-        """Wait until the program has ended and everything that it wrote was read."""
+        """Wait until the program has ended and all of its output has been read."""
         until = time.monotonic() + PATIENCE_S
         while self.pump():
             assert time.monotonic() < until, "\n".join(self.lines())
         self.child.wait()
 
     def lines(self) -> list[str]:
-        """Return the rows on the screen, without the spaces at their ends."""
+        """Return the rows on the screen, without trailing spaces."""
         return [row.rstrip() for row in self._screen.display]
 
     def everything(self) -> list[str]:
@@ -99,7 +99,7 @@ class Screen:
         return gone + self.lines()
 
     def row_of(self, text: str) -> int:
-        """Return the number of the first row that holds a text."""
+        """Return the number of the first row that contains a text."""
         return next(number for number, line in enumerate(self.lines()) if text in line)
 
     def style_of(self, text: str) -> pyte.screens.Char:
@@ -117,25 +117,25 @@ class Screen:
         self.child.send(keys)
 
     def resize(self, columns: int, rows: int) -> None:
-        """Give the terminal another size."""
+        """Resize the terminal."""
         self._screen.resize(rows, columns)
         self.child.setwinsize(rows, columns)
 
     def settings(self) -> list[Any]:
-        """Return the settings of the terminal (echo, line mode, special keys)."""
+        """Return the settings of the terminal (echo, line buffering, special keys)."""
         return termios.tcgetattr(self.child.child_fd)
 
     def close(self) -> None:
-        """End whatever still runs."""
+        """Kill whatever is still running."""
         self.child.close(force=True)
 
 
 class Driver:
-    """The driver with its pipe of orders and its log.
+    """The driver, with its pipe for orders and its log.
 
     Args:
-        folder: where they are made.
-        options: of the driver.
+        folder: for the pipe and the log.
+        options: options of the driver.
     """
 
     def __init__(self, folder: Path, *options: str) -> None:
@@ -143,7 +143,7 @@ class Driver:
         self.log = folder / "log"
         os.mkfifo(self.control)
         self.log.touch()
-        #: What starts the driver.
+        #: The command that starts the driver.
         self.argv = [
             sys.executable,
             "-m",
@@ -152,20 +152,20 @@ class Driver:
             str(self.log),
             *options,
         ]
-        # Read and write, so that opening does not wait for the driver.
+        # For reading and writing, so that opening does not wait for the driver.
         self._orders = os.open(self.control, os.O_RDWR)
 
     def order(self, **order: Any) -> None:
-        """Send an order, as ``partial={"text": "hello"}``."""
+        """Send an order, such as ``partial={"text": "hello"}``."""
         for kind, value in order.items():
             os.write(self._orders, (json.dumps({kind: value}) + "\n").encode())
 
     def did(self, what: str) -> Callable[[], bool]:
-        """Return a condition: a key has done this."""
+        """Return a condition: a key has had this effect."""
         return lambda: what in self.log.read_text(encoding="utf-8").splitlines()
 
     def logged(self, word: str) -> str:
-        """Return what stands after a word in the log."""
+        """Return the rest of the first line of the log that starts with a word."""
         lines = self.log.read_text(encoding="utf-8").splitlines()
         return next(line[len(word) + 1 :] for line in lines if line.startswith(word + " "))
 
@@ -175,7 +175,7 @@ class Driver:
 
 
 def environment_of(changes: dict[str, str | None]) -> dict[str, str]:
-    """Return the environment of a program in a terminal, the same wherever the tests run."""
+    """Return the environment for a program in a terminal, the same on every machine."""
     base: dict[str, str | None] = {
         **os.environ,
         "TERM": "xterm-256color",

@@ -1,7 +1,7 @@
 """A program that shows scripted events in the real live view; the tests run it in a terminal.
 
 Usage: ``python -m tests.support.terminal_driver CONTROL LOG [OPTION...]``. Each line of CONTROL
-(a named pipe) is an order in JSON, done at once; what the keys do is written to LOG.
+(a named pipe) is an order in JSON, carried out at once; LOG records what the keys do.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ INFO = ViewInfo(
 
 
 def event_of(order: dict[str, Any]) -> events.Event:
-    """Make an event of an order: ``{"partial": {...}}`` and so on, with small defaults."""
+    """Return the event of an order such as ``{"partial": {...}}``, with defaults."""
     ((kind, given),) = order.items()
     fields: dict[str, Any] = dict(given)
     fields["words"] = tuple(events.Word(*word) for word in fields.get("words", ()))
@@ -71,7 +71,7 @@ def event_of(order: dict[str, Any]) -> events.Event:
 
 
 def main() -> None:
-    """Run until an order or a key says otherwise."""
+    """Run until an order or a key ends the program."""
     control, log_path, *options = sys.argv[1:]
     log = open(log_path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
     orders: queue.Queue[dict[str, Any] | None] = queue.Queue()
@@ -131,7 +131,7 @@ def main() -> None:
             if "fault" in order:
                 ctypes.string_at(0)
             if "complain" in order:
-                # As `warnings.warn`, less the path, whose length would fold the line.
+                # Like `warnings.warn`, but without the path, which would wrap the line.
                 warnings.warn_explicit(order["complain"], UserWarning, "driver.py", 1)
                 continue
             event = event_of(order)

@@ -1,4 +1,4 @@
-"""The live view in a real pseudo-terminal: its screen, its keys, and how it leaves."""
+"""The live view in a pseudo-terminal: screen, keys, shutdown."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from tests.support.screen import Driver, Screen
 
 SIZES = [(80, 24), (40, 12), (120, 40)]
 
-#: Signals that end a program which does nothing about them, SIGKILL included. Python
-#: ignores SIGPIPE and SIGXFSZ from the start.
+#: Signals that kill a program without a handler, SIGKILL included. Python ignores
+#: SIGPIPE and SIGXFSZ by default.
 STOPPING = {"SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGCONT"}
 HARMLESS = {"SIGCHLD", "SIGURG", "SIGWINCH", "SIGINFO", "SIGPIPE", "SIGXFSZ", "SIGRTMAX"}
 DEADLY = sorted(s.name for s in signal.Signals if s.name not in STOPPING | HARMLESS)
@@ -55,9 +55,9 @@ def open_screen() -> Iterator[Callable[..., Screen]]:
 
 
 def in_shell(argv: list[str], redirection: str = "") -> list[str]:
-    """Run a program from a shell that leaves the terminal's settings alone.
+    """Return a shell command that runs a program and leaves the terminal's settings alone.
 
-    It waits for Enter before and after, so that both settings can be read.
+    It waits for Enter before and after, so that the settings can be read.
     """
     script = f'ulimit -c 0; echo ready; read _; "$@" {redirection}; echo "status $?"; read _'
     return ["/bin/sh", "-c", script, "sh", *argv]
@@ -68,7 +68,7 @@ def is_cbreak(settings: list[Any]) -> bool:
 
 
 @pytest.mark.parametrize(("columns", "rows"), SIZES)
-def test_finals_scroll_up_and_stay_and_the_region_stands_below_them(
+def test_finals_stay_in_the_scrollback_and_the_region_is_below_them(
     driver: Driver, open_screen: Callable[..., Screen], columns: int, rows: int
 ) -> None:
     screen = open_screen(driver.argv, columns, rows)
@@ -135,7 +135,7 @@ def test_keys_do_what_the_help_says(
     assert driver.did("quit")() and driver.did("ended")()
 
 
-def test_an_action_that_fails_is_said_and_the_view_goes_on(
+def test_a_failing_action_is_shown_and_the_view_goes_on(
     tmp_path: Path, open_screen: Callable[..., Screen]
 ) -> None:
     driver = Driver(tmp_path, "busy")
@@ -237,7 +237,7 @@ def test_a_dumb_terminal_gets_plain_lines_and_nothing_else(
     assert b"\x1b" not in screen.raw and screen.raw.startswith(b"hello\r\n")
 
 
-def test_lines_that_others_write_to_standard_error_stand_above_the_region(
+def test_lines_written_to_standard_error_appear_above_the_region(
     driver: Driver, open_screen: Callable[..., Screen]
 ) -> None:
     screen = open_screen(driver.argv)
@@ -269,7 +269,7 @@ def test_never_more_than_15_frames_a_second(
     assert driver.logged("frames") != "many"
 
 
-def test_into_a_pipe_go_the_finals_and_no_line_stands_twice_on_the_screen(
+def test_with_a_pipe_no_line_appears_twice_on_the_screen(
     driver: Driver, open_screen: Callable[..., Screen], tmp_path: Path
 ) -> None:
     notes = tmp_path / "notes"
@@ -282,8 +282,8 @@ def test_into_a_pipe_go_the_finals_and_no_line_stands_twice_on_the_screen(
         driver.order(partial={"text": text[:8], "segment": segment})
         screen.wait_for(text[:8])
         driver.order(final={"text": text, "segment": segment})
-        # tee writes to the terminal before it writes to the file; until then it is
-        # anybody's guess who writes first, the live region or tee.
+        # tee writes to the terminal before the file; until then, either it or the live
+        # region may write first.
         screen.wait_for(lambda said=text: notes.exists() and said in notes.read_text())
         driver.order(stats={})
         screen.wait_for(text[:20])
@@ -294,7 +294,7 @@ def test_into_a_pipe_go_the_finals_and_no_line_stands_twice_on_the_screen(
     assert notes.read_bytes() == f"hello there\n{long}\nthe end\n".encode()
 
 
-def test_into_a_file_go_the_finals_and_they_are_shown_too(
+def test_with_a_file_the_finals_are_also_shown(
     driver: Driver, open_screen: Callable[..., Screen], tmp_path: Path
 ) -> None:
     screen = open_screen(
@@ -328,7 +328,7 @@ def test_without_a_keyboard_it_works_without_keys(
 
 
 @pytest.mark.parametrize("way", ["crash", "fault", *DEADLY])
-def test_the_terminal_is_as_it_was_however_the_program_dies(
+def test_the_terminal_is_restored_however_the_program_dies(
     driver: Driver, open_screen: Callable[..., Screen], way: str
 ) -> None:
     screen = open_screen(in_shell(driver.argv))
@@ -371,7 +371,7 @@ def test_ctrl_z_gives_the_terminal_back_and_fg_takes_it_again(
         settings.append(found)
 
     def flat() -> list[str]:
-        """The rows, with those that the terminal wrapped joined again."""
+        """Return the rows, with wrapped ones joined."""
         joined: list[str] = []
         wrapped = False
         for line in screen.everything():

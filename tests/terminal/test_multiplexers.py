@@ -26,7 +26,7 @@ needs_screen = pytest.mark.skipif(shutil.which("screen") is None, reason="needs 
 
 
 class Tmux:
-    """A tmux server of its own with one window, and what stands in it."""
+    """A separate tmux server with one window."""
 
     def __init__(self, folder: Path, argv: list[str], columns: int, rows: int) -> None:
         self._socket = folder / "tmux"
@@ -50,7 +50,7 @@ class Tmux:
         return self.run("capture-pane", "-p", *options).split("\n")
 
     def everything(self) -> list[str]:
-        """The scrollback and the screen, rows that tmux wrapped joined again."""
+        """Return the scrollback and the screen, with wrapped rows joined."""
         return [line.rstrip() for line in self.screen("-J", "-S", "-") if line.strip()]
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
@@ -109,7 +109,7 @@ def test_resizing_tmux_while_someone_speaks_leaves_no_copy_of_the_region(
         expected = [" ".join(words)[a:b] for a, b in wrap(" ".join(words), columns - 1)]
 
         def settled() -> bool:
-            """What is said, or its end, stands there in rows for the new width."""
+            """Return whether the words, or the last of them, are wrapped for the new width."""
             spoken = [line for line in tmux.screen() if "word" in line or "more" in line]
             shown = expected[-len(spoken) :]  # noqa: B023
             return (
@@ -131,7 +131,7 @@ def test_resizing_tmux_while_someone_speaks_leaves_no_copy_of_the_region(
 
 
 @needs_tmux
-def test_the_status_never_goes_away_while_words_come_in_tmux(tmux: Tmux, driver: Driver) -> None:
+def test_the_status_never_disappears_while_words_arrive_in_tmux(tmux: Tmux, driver: Driver) -> None:
     driver.order(stats={})
     tmux.wait_for_text("speech")
     for number in range(60):

@@ -1,4 +1,4 @@
-"""The painter on an emulated terminal: what stands there after any sequence of frames."""
+"""The painter on an emulated terminal, after arbitrary sequences of frames."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ FRAME = st.tuples(st.lists(ROW, max_size=12), st.lists(ROW, min_size=1, max_size
 @given(
     st.lists(FRAME, max_size=8), st.lists(st.sampled_from(["", "refresh", "forget"]), max_size=8)
 )
-def test_what_scrolled_stays_and_the_region_stands_below_it(
+def test_the_scrollback_stays_and_the_region_is_below_it(
     frames: list[tuple[list[str], list[str]]], between: list[str]
 ) -> None:
     terminal = Emulator()
@@ -56,7 +56,7 @@ def test_what_scrolled_stays_and_the_region_stands_below_it(
     assert not terminal.screen.cursor.hidden and terminal.screen.cursor.x == 0
 
 
-def test_a_frame_is_one_write_and_one_that_changes_nothing_is_none() -> None:
+def test_a_frame_is_one_write_and_none_if_nothing_changed() -> None:
     terminal = Emulator()
     painter = Painter(terminal.write)
     assert painter.paint(["said"], ["saying", "status"])
@@ -64,7 +64,7 @@ def test_a_frame_is_one_write_and_one_that_changes_nothing_is_none() -> None:
     assert len(terminal.written) == 1
 
 
-def test_nothing_is_erased_before_it_is_written_anew() -> None:
+def test_nothing_is_erased_before_it_is_rewritten() -> None:
     terminal = Emulator()
     painter = Painter(terminal.write)
     painter.paint([], ["one", "two", "three"])
@@ -75,7 +75,7 @@ def test_nothing_is_erased_before_it_is_written_anew() -> None:
     assert "\x1b[K" not in before_text and "\x1b[J" not in before_text
 
 
-def test_what_others_wrote_over_the_region_is_gone_after_a_refresh() -> None:
+def test_a_refresh_removes_what_others_wrote_over_the_region() -> None:
     terminal = Emulator()
     painter = Painter(terminal.write)
     painter.paint([], ["one", "two"])
@@ -95,7 +95,7 @@ def test_a_narrower_terminal_keeps_no_copy_of_the_region() -> None:
     assert terminal.lines() == ["final", "a" * 19, "b" * 19]
 
 
-def test_a_frame_for_a_width_that_is_gone_does_not_lose_the_place() -> None:
+def test_a_frame_for_an_outdated_width_does_not_lose_the_position() -> None:
     terminal = Emulator(columns=20)
     painter = Painter(terminal.write)
     painter.paint(["a final of more than twenty columns"], ["a" * 55, "b" * 55])

@@ -1,4 +1,4 @@
-"""The small parts of the live view: keys, copying, saving, latencies, foreign lines."""
+"""Small parts of the live view: keyboard, copying, saving, latencies, standard error."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from streamer.terminal.tty.stderr_proxy import StderrProxy
 NOON = time.struct_time((2025, 11, 23, 12, 0, 5, 6, 327, 0))
 
 
-def test_arrows_and_function_keys_are_no_keys_of_ours() -> None:
+def test_arrows_and_function_keys_are_ignored() -> None:
     assert only_keys("\x1b[A\x1b[1;5qq\x1bOPu\x1b[200~") == ["q", "u"]
     assert only_keys("\r") == ["\n"] and only_keys("\x1b") == []
 
 
-def test_a_pipe_is_no_keyboard() -> None:
+def test_a_pipe_is_not_a_keyboard() -> None:
     assert open_keyboard(io.StringIO("q")) is None
     with open("/dev/null") as nothing:
         assert open_keyboard(nothing) is None
@@ -35,25 +35,25 @@ def test_a_pipe_is_no_keyboard() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.text(max_size=300))
-def test_what_is_copied_is_the_text_in_base64(text: str) -> None:
+def test_the_text_is_copied_as_base64(text: str) -> None:
     payload = base64.b64encode(text.encode()).decode()
     plain = f"\x1b]52;c;{payload}\x07"
     assert copy_sequence(text, {}) == plain
-    # tmux doubles every escape of what it hands through.
+    # tmux needs every escape doubled in what it passes on.
     (wrapped,) = re.findall(r"\x1bPtmux;(.*)\x1b\\$", copy_sequence(text, {"TMUX": "x"}), re.S)
     assert wrapped.replace("\x1b\x1b", "\x1b") == plain
     pieces = re.findall(r"\x1bP(.{1,512}?)\x1b\\", copy_sequence(text, {"STY": "x"}), re.S)
     assert "".join(pieces) == plain
 
 
-def test_more_than_terminals_take_is_refused_and_not_cut() -> None:
+def test_a_text_too_long_for_terminals_is_an_error_and_never_cut() -> None:
     longest = MAX_BASE64 // 4 * 3
     assert copy_sequence("x" * longest, {})
     with pytest.raises(OutputError, match=r"too long .* - save it with s"):
         copy_sequence("x" * (longest + 3), {})
 
 
-def test_saving_twice_in_a_second_writes_over_nothing(tmp_path: Path) -> None:
+def test_saving_twice_in_a_second_overwrites_nothing(tmp_path: Path) -> None:
     first = save_transcript("one\ntwo", tmp_path, lambda: NOON)
     second = save_transcript("three", tmp_path, lambda: NOON)
     assert first.name == "streamer-20251123-120005.txt"
@@ -61,7 +61,7 @@ def test_saving_twice_in_a_second_writes_over_nothing(tmp_path: Path) -> None:
     assert first.read_bytes() == b"one\ntwo\n" and second.read_bytes() == b"three\n"
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_an_unwritable_folder_is_an_error_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"cannot write .*missing"):
         save_transcript("one", tmp_path / "missing", lambda: NOON)
 
@@ -78,7 +78,7 @@ def test_latency_counts_until_the_words_are_drawn() -> None:
     assert log.percentile(0) == pytest.approx(90.0) and log.percentile(95) == pytest.approx(200.0)
 
 
-def test_whole_lines_are_handed_on_and_the_rest_at_the_end() -> None:
+def test_complete_lines_are_passed_on_at_once_and_the_rest_at_the_end() -> None:
     taken: list[str] = []
     stream = StderrProxy(io.StringIO(), taken.append)
     print("one\ntwo", end="", file=stream)

@@ -1,4 +1,4 @@
-"""The whole program in a real pseudo-terminal: the bundled model, files and a microphone."""
+"""The whole program in a pseudo-terminal: bundled model, files, microphone."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CLIP_S = 2.5
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The first seconds of the sample, so that a run at its own pace stays short."""
+    """The first seconds of the sample, to keep real-time runs short."""
     samples, rate = soundfile.read(sample_path(), dtype="int16")
     path = tmp_path_factory.mktemp("clip") / "clip.wav"
     soundfile.write(path, samples[: int(CLIP_S * rate)], rate)
@@ -43,7 +43,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def said(clip: Path) -> list[str]:
-    """The finals of the clip as a pipe gets them."""
+    """The finals of the clip, from a pipe."""
     done = subprocess.run(
         [*PROGRAM, "transcribe", str(clip)],
         env=environment_of({}), stdout=subprocess.PIPE, check=True, encoding="utf-8",
@@ -62,7 +62,7 @@ def open_screen(tmp_path: Path) -> Iterator[Callable[..., Screen]]:
         rows: int = 24,
         environment: dict[str, str | None] | None = None,
     ) -> Screen:
-        """Start the program from a shell that waits before and after."""
+        """Start the program from a shell that waits before and after it."""
         script = 'ulimit -c 0; echo ready; read _; "$@"; echo "status $?"; read _'
         note_pid = ["/bin/sh", "-c", 'echo $$ > "$0"; exec "$@"', str(tmp_path / "pid")]
         argv = ["/bin/sh", "-c", script, "sh", *note_pid, *PROGRAM, *words]
@@ -88,7 +88,7 @@ def joined(screen: Screen) -> str:
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(40, 12), (120, 40)])
-def test_words_come_while_they_are_spoken_and_finals_stay(
+def test_words_appear_while_they_are_spoken_and_finals_stay(
     open_screen: Callable[..., Screen], clip: Path, said: list[str], columns: int, rows: int
 ) -> None:
     screen = open_screen("transcribe", "--realtime", str(clip), columns=columns, rows=rows)
@@ -125,10 +125,10 @@ def test_the_demo_ends_with_a_table_and_q_ends_it_early_with_the_last_words(
 
 
 @pytest.mark.parametrize("way", ["SIGTERM", "SIGKILL"])
-def test_a_signal_leaves_the_terminal_as_it_was(
+def test_a_signal_restores_the_terminal(
     open_screen: Callable[..., Screen], clip: Path, way: str, tmp_path: Path
 ) -> None:
-    """The other signals are sent in test_terminal_live, to the view alone."""
+    """The other signals are tested on the view alone, in test_live_view."""
     screen = open_screen("transcribe", "--realtime", str(clip))
     before = screen.settings()
     begin(screen)
@@ -142,7 +142,7 @@ def test_a_signal_leaves_the_terminal_as_it_was(
     assert "Traceback" not in joined(screen)
 
 
-def test_enter_ends_an_utterance_and_u_takes_it_back(
+def test_enter_ends_an_utterance_and_u_undoes_it(
     open_screen: Callable[..., Screen], said: list[str]
 ) -> None:
     screen = open_screen("demo")
@@ -158,10 +158,10 @@ def test_enter_ends_an_utterance_and_u_takes_it_back(
     screen.wait_for("status 0")
 
 
-def test_sound_from_a_pipe_is_shown_without_keys(
+def test_audio_from_a_pipe_is_shown_without_keys(
     clip: Path, said: list[str], tmp_path: Path
 ) -> None:
-    """The sound waits at the end, as a person would, so that its words stand there."""
+    """The pipe stays open at the end, so that the words stay on the screen."""
     samples, rate = soundfile.read(clip, dtype="int16")
     raw, end = tmp_path / "clip.raw", tmp_path / "end"
     raw.write_bytes(samples.tobytes())
@@ -184,7 +184,7 @@ def test_sound_from_a_pipe_is_shown_without_keys(
 
 
 @needs_pulse
-def test_space_really_releases_the_microphone_and_takes_it_again(
+def test_space_releases_the_microphone_and_opens_it_again(
     open_screen: Callable[..., Screen], clip: Path, said: list[str]
 ) -> None:
     with virtual_microphone() as microphone:

@@ -1,4 +1,4 @@
-"""What the live view looks like, at every size."""
+"""The layout of the live view, at every size."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def drawn(text: Text, **options: bool) -> str:
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
-def test_every_fact_stands_there_at_every_size(width: int, height: int) -> None:
+def test_every_fact_is_shown_at_every_size(width: int, height: int) -> None:
     words = " ".join(rows(saying("hello world"), width, height))
     for fact in (
         "hello world", "speech", "0:12", "-18 dB", "lost 0", "p50/p95 212/340 ms", "RTF 0.031",
@@ -82,7 +82,7 @@ def test_the_help_lists_every_key_at_every_size(width: int, height: int) -> None
     st.integers(3, 40),
     st.booleans(),
 )
-def test_no_row_is_as_wide_as_the_terminal_and_the_region_is_lower_than_it(
+def test_the_region_is_narrower_and_lower_than_the_terminal(
     text: str, width: int, height: int, help_open: bool
 ) -> None:
     region = rows(replace(saying(text), help=help_open), width, height)
@@ -101,7 +101,7 @@ def test_wrapping_loses_nothing_but_the_spaces_between_rows(text: str, width: in
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.text(alphabet="abc漢", min_size=1, max_size=7), min_size=1, max_size=60))
-def test_full_rows_stay_as_they_are_while_more_is_said(words: list[str]) -> None:
+def test_full_rows_stay_the_same_while_words_are_added(words: list[str]) -> None:
     whole = wrap(" ".join(words), 20)
     for count in range(1, len(words)):
         shorter = wrap(" ".join(words[:count]), 20)
@@ -109,9 +109,7 @@ def test_full_rows_stay_as_they_are_while_more_is_said(words: list[str]) -> None
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
-def test_after_five_minutes_without_a_pause_the_tail_stands_there_after_an_ellipsis(
-    width: int, height: int
-) -> None:
+def test_a_long_partial_shows_its_tail_after_an_ellipsis(width: int, height: int) -> None:
     words = [f"word{number}" for number in range(5 * 150)]
     said = [r for r in rows(saying(" ".join(words)), width, height) if "word" in r]
     assert said[0].startswith("…word")
@@ -141,7 +139,7 @@ def test_words_of_low_confidence_are_marked_in_partials_and_finals() -> None:
     assert [line.plain[s.start : s.end] for s in line.spans] == ["hell"]
 
 
-def test_without_colour_nothing_but_attributes_is_written() -> None:
+def test_without_colour_only_attributes_are_written() -> None:
     state = replace(saying("hello world", "hello"), lost_samples=5, clip_until=99.0, help=True)
     written = drawn(render(state, 80, 24, DARK), no_color=True)
     codes = {c for seq in re.findall(r"\x1b\[([\d;]*)m", written) for c in seq.split(";")}
@@ -149,7 +147,7 @@ def test_without_colour_nothing_but_attributes_is_written() -> None:
     assert "CLIP" in written and "lost 5 samples" in written
 
 
-def test_lost_samples_are_red_and_none_are_quiet() -> None:
+def test_lost_samples_are_red_and_zero_is_dim() -> None:
     def style(state: ViewState) -> str:
         (fact,) = [f for f in status_facts(state, NEUTRAL) if f.plain.startswith("lost")]
         return str(fact.style)
@@ -166,13 +164,13 @@ def test_no_theme_changes_the_background_or_the_colour_of_words(theme: object) -
     assert theme.stable.color is theme.final.color is theme.volatile.color is None  # type: ignore[attr-defined]
 
 
-def test_the_background_is_guessed_from_what_the_terminal_tells() -> None:
+def test_the_background_is_guessed_from_the_environment() -> None:
     assert background({"COLORFGBG": "15;0"}) == "dark"
     assert background({"COLORFGBG": "0;default;15"}) == "light"
     assert background({}) == background({"COLORFGBG": "default"}) == "neutral"
 
 
-def test_signs_are_ascii_where_the_terminal_takes_no_unicode() -> None:
+def test_glyphs_are_ascii_without_unicode() -> None:
     state = replace(saying("word " * 400), paused=True)
     text = render(state, 40, 12, choose_theme("ascii", "neutral")).plain
     assert text.isascii() and text.startswith("...word") and "paused" in text
@@ -181,21 +179,19 @@ def test_signs_are_ascii_where_the_terminal_takes_no_unicode() -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(st.floats(-200, 20), st.floats(0, 30))
-def test_the_meter_never_leaves_its_columns_and_never_falls_with_the_level(
-    level: float, more: float
-) -> None:
+def test_the_meter_stays_in_its_columns_and_grows_with_the_level(level: float, more: float) -> None:
     for glyphs in (UNICODE, ASCII):
         assert len(meter_bar(level, glyphs)) <= len(meter_bar(level + more, glyphs)) <= 12
     assert meter_bar(0.0, ASCII) == "#" * 12 and meter_bar(-60.0, UNICODE) == ""
 
 
-def test_times_of_finals_stand_before_them_and_rows_below_are_indented() -> None:
+def test_timestamps_precede_finals_and_further_rows_are_indented() -> None:
     event = event_of({"final": {"text": "one two three four five six", "start": 65.0}})
     lines = scrollback_lines(event, 22, NEUTRAL, timestamps=True)  # type: ignore[arg-type]
     assert [line.plain for line in lines] == ["1:05 one two three", "     four five six"]
 
 
-def test_gaps_warnings_and_undone_finals_are_said_in_the_scrollback() -> None:
+def test_gaps_warnings_and_undone_finals_appear_in_the_scrollback() -> None:
     gap = event_of({"gap": {"start": 1.0, "end": 1.5, "samples": 8000}})
     warning = event_of({"warning": {"what": "no sound", "todo": "unmute"}})
     for item, said in (
@@ -213,13 +209,13 @@ def test_control_characters_of_devices_and_words_do_not_reach_the_terminal() -> 
     assert printable("a\x1b[2Jb\u2028c") == "a [2Jb c"
 
 
-def test_times_are_written_as_clocks() -> None:
+def test_times_are_formatted_as_minutes_and_seconds() -> None:
     assert [format_time(s) for s in (0, 59.9, 60, 3600, 36_061)] == [
         "0:00", "0:59", "1:00", "1:00:00", "10:01:01",
     ]  # fmt: skip
 
 
-def test_a_fact_does_not_take_the_colour_of_the_one_before_it() -> None:
+def test_a_fact_does_not_inherit_the_colour_of_the_previous_one() -> None:
     text = render(SPEAKING, 200, 24, NEUTRAL)
     assert "green" in " ".join(styles_at(text, "speech"))
     assert not any("green" in style for style in styles_at(text, "lost 0"))

@@ -45,12 +45,12 @@ def test_dumb_terminals_get_plain_lines(term: str) -> None:
     assert route(True, True, term) == PLAIN
 
 
-def test_plain_output_is_plain_everywhere() -> None:
+def test_plain_output_never_has_a_view() -> None:
     assert route(True, True, "xterm", RoutingOptions(plain=True)) == PLAIN
 
 
 @pytest.mark.parametrize("format", ["jsonl", "srt", "vtt"])
-def test_data_formats_on_the_terminal_are_what_the_person_wants_to_see(format: str) -> None:
+def test_data_formats_on_the_terminal_are_printed_without_a_view(format: str) -> None:
     assert route(True, True, "xterm", RoutingOptions(format=format)) == PLAIN
     piped = route(False, True, "xterm", RoutingOptions(format=format, piped=True))
     assert piped.live and piped.writer_prints
@@ -58,7 +58,7 @@ def test_data_formats_on_the_terminal_are_what_the_person_wants_to_see(format: s
 
 @pytest.fixture
 def terminals() -> Iterator[tuple[TextIO, TextIO]]:
-    """The program's ends of two terminals."""
+    """The program's side of two terminals."""
     ends = [pty.openpty(), pty.openpty()]
     streams = [os.fdopen(end[1], "w") for end in ends]
     yield streams[0], streams[1]
@@ -68,7 +68,7 @@ def terminals() -> Iterator[tuple[TextIO, TextIO]]:
         os.close(end[0])
 
 
-def test_streams_are_asked_what_they_are(
+def test_streams_are_examined_not_the_environment(
     terminals: tuple[TextIO, TextIO], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TERM", "xterm")

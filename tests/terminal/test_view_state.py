@@ -1,4 +1,4 @@
-"""What the live view knows after which events."""
+"""The state of the live view after events."""
 
 from __future__ import annotations
 
@@ -28,30 +28,30 @@ def final(text: str, segment: int = 0) -> Event:
     return event_of({"final": {"text": text, "segment": segment}})
 
 
-def test_a_final_takes_the_place_of_its_partial() -> None:
+def test_a_final_replaces_its_partial() -> None:
     state = after(partial("hello"), final("hello world"))
     assert state.partial is None
     assert transcript(state) == "hello world"
 
 
-def test_a_partial_that_comes_after_its_final_brings_no_dead_words_back() -> None:
+def test_a_partial_after_its_final_is_ignored() -> None:
     assert after(partial("hello"), final("hello"), partial("hello")).partial is None
     assert after(final("hello"), partial("next", 1)).partial is not None
 
 
-def test_a_final_without_words_is_no_line_but_ends_its_partial() -> None:
+def test_a_final_without_words_only_ends_its_partial() -> None:
     state = after(partial("uh"), final(""))
     assert state.partial is None and state.finals == () and state.pending == ()
 
 
-def test_undo_before_the_final_was_written_takes_it_out_of_what_is_to_be_written() -> None:
+def test_undo_removes_a_final_that_is_still_pending() -> None:
     state, undone = undo(after(final("one"), final("two", 1)))
     assert undone is not None and undone.text == "two"
     assert transcript(state) == "one"
     assert [getattr(item, "text", "") for item in state.pending] == ["one"]
 
 
-def test_undo_after_the_final_was_written_says_so_in_the_scrollback() -> None:
+def test_undo_of_a_written_final_adds_a_line_to_the_scrollback() -> None:
     written = replace(after(final("one")), pending=())
     state, undone = undo(written)
     assert undone is not None and state.finals == ()
@@ -62,14 +62,14 @@ def test_undo_without_finals_changes_nothing() -> None:
     assert undo(EMPTY) == (EMPTY, None)
 
 
-def test_lost_samples_are_counted_from_gaps_and_figures_alike() -> None:
+def test_lost_samples_are_counted_from_gaps_and_stats() -> None:
     state = after(event_of({"gap": {"samples": 800}}), event_of({"gap": {"samples": 200}}))
     assert state.lost_samples == 1000
     assert after(event_of({"stats": {"lost_samples": 1000}}), state=state).lost_samples == 1000
     assert after(event_of({"stats": {"lost_samples": 1500}}), state=state).lost_samples == 1500
 
 
-def test_the_clip_mark_stands_for_a_while_and_then_goes() -> None:
+def test_the_clip_mark_stays_for_a_while() -> None:
     state = after(event_of({"stats": {"time": 10.0, "clipped": True}}))
     later = after(event_of({"stats": {"time": 11.0}}), state=state)
     much_later = after(event_of({"stats": {"time": 13.0}}), state=later)
@@ -87,7 +87,7 @@ ANY_EVENT = st.one_of(
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(ANY_EVENT, max_size=20))
-def test_every_final_gap_and_warning_is_written_once_and_in_order(events: list[Event]) -> None:
+def test_every_final_gap_and_warning_is_pending_once_and_in_order(events: list[Event]) -> None:
     state = after(*events)
     to_write = [
         event
