@@ -74,6 +74,7 @@ def test_the_table_names_every_example() -> None:
     assert named == files
 
 
+@pytest.mark.slow
 def test_convert_and_loop(sandbox: Sandbox) -> None:
     lines = sandbox.run([sys.executable, str(EXAMPLES / "convert_and_loop.py")]).splitlines()
     assert lines[-1].startswith("final: ") and HEARD in lines[-1]

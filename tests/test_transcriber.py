@@ -330,6 +330,7 @@ def test_a_recording_becomes_text_in_one_call(english: Transcriber) -> None:
     assert streamer.transcribe(SAMPLE, decoder="greedy") != expected
 
 
+@pytest.mark.slow
 @needs_english
 def test_a_transcript_is_the_same_by_file_by_array_and_by_blocks_of_any_size(
     english: Transcriber, sample: Any

@@ -83,6 +83,7 @@ def words(tiny: Path, *arguments: Any, stdin: bytes = b"") -> bytes:
     return bytes(result.stdout)
 
 
+@pytest.mark.slow
 def test_a_recording_reads_the_same_by_file_and_by_standard_input(
     tiny: Path, sounds: Path, transcripts: dict[str, bytes]
 ) -> None:
@@ -174,6 +175,7 @@ def test_output_dir_writes_one_transcript_per_recording(
     assert all("-->" in path.read_text() for path in out.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_a_long_recording_shows_a_progress_bar_on_standard_error_only(
     tiny: Path, tmp_path: Path

@@ -49,6 +49,7 @@ def write(folder: Path, weights: Any = WEIGHTS, **arguments: Any) -> Path:
     return write_coreml(weights, path, **arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", ["lstm", "unrolled", "stateful"])
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_each_shape_computes_the_network_in_each_precision(
@@ -63,6 +64,7 @@ def test_each_shape_computes_the_network_in_each_precision(
     assert report.windows > 15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_the_older_format_computes_the_network_too(tmp_path: Path, precision: str) -> None:
     for shape in ("lstm", "unrolled"):
@@ -72,6 +74,7 @@ def test_the_older_format_computes_the_network_too(tmp_path: Path, precision: st
         assert (report.kind, report.precision) == ("neuralnetwork", precision)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [1, 2, 16, 64])
 def test_any_number_of_steps_makes_the_same_network(tmp_path: Path, steps: int) -> None:
     recording = speech_like(3.5) if steps == 64 else SPEECH
@@ -132,6 +135,7 @@ def test_states_after_a_short_window_are_those_after_its_last_real_step(
         assert np.abs(found["new_state_h"] - new_h).max() < 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", sorted(DAMAGES))
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_a_damaged_network_is_found_out_in_every_precision(
@@ -320,6 +324,7 @@ def test_a_model_says_what_it_is(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_models_get_smaller_with_their_precision(tmp_path: Path) -> None:
     weights = random_weights(128)
     sizes = []

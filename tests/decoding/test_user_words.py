@@ -48,6 +48,7 @@ def names_in(lines: list[str]) -> list[str]:
     return [word for line in lines for word in line.split() if word in NAMES]
 
 
+@pytest.mark.slow
 def test_without_user_words_the_names_cannot_be_heard():
     lines = heard()
     assert len(lines) == len(NAMES)  # it is heard that somebody is named, but not who
@@ -63,20 +64,24 @@ def test_words_from_a_file_are_heard(tmp_path):
     assert names_in(heard("--words", str(words))) == NAMES
 
 
+@pytest.mark.slow
 def test_a_word_with_a_weight_is_heard_and_changes_nothing_else():
     without, lines = heard(), heard("--word", "Matsumoto=8")
     assert names_in(lines) == ["matsumoto"]
     assert [lines[i] for i in (0, 2, 3)] == [without[i] for i in (0, 2, 3)]
 
 
+@pytest.mark.slow
 def test_a_word_can_come_from_the_environment():
     assert names_in(heard(STREAMER_WORD="matsumoto=8 fernandinho=8")) == NAMES[1:3]
 
 
+@pytest.mark.slow
 def test_a_weight_below_zero_makes_a_word_unlikely():
     assert names_in(heard("--word", "matsumoto=-50")) == []
 
 
+@pytest.mark.slow
 def test_dictation_tells_the_decoder_to_expect_its_commands(tmp_path):
     """A user's own command is heard, though its word is new to the language model."""
     (tmp_path / "commands.toml").write_text('[punctuation]\n"matsumoto" = ";"\n', encoding="utf-8")

@@ -129,6 +129,7 @@ def test_unknown_units_and_empty_measurements_are_refused(tmp_path: Path) -> Non
         units.fastest([])
 
 
+@pytest.mark.slow
 def test_the_bench_measures_the_bundles_network_and_every_shape_and_remembers(
     tmp_path: Path,
 ) -> None:

@@ -41,6 +41,7 @@ def test_orthogonalise_brings_singular_values_near_one_and_keeps_vectors(size: o
     assert float(inner.quantile(0.1)) > 0.6
 
 
+@pytest.mark.slow
 def test_muon_finds_the_least_squares_of_an_ill_conditioned_problem() -> None:
     torch.manual_seed(0)
     wanted = torch.randn(16, 16)

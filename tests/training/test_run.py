@@ -33,6 +33,8 @@ from streamer.training.network.training_network import NetworkShape, TrainingNet
 from streamer.training.recipe import Log, Recipe, prepare, train  # noqa: E402
 from tests.support.paths import TINY_SCORER  # noqa: E402
 
+pytestmark = pytest.mark.slow  # real trainings
+
 RATE_HZ = 16000
 WORDS = ["ab", "ba", "aba", "bab", "aab"]
 TINY = TrainingSettings(
