@@ -1,4 +1,4 @@
-"""The array types of the pipeline, and arrays that grow."""
+"""Array types, and a helper for arrays that grow."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
-"""Everything that streamer raises on purpose: one small tree of exceptions.
+"""The exceptions of streamer.
 
-The message of each says what is wrong and what to do, joined by " - "; the
-command line prints it as the single line ``error: what - what to do``.
+Each message says what is wrong and what to do, joined by " - "; the command
+line prints it as one line, ``error: what - what to do``.
 """
 
 from __future__ import annotations
 
 import re
 
-#: Characters that would break a line, or do worse to a terminal; names in files may hold them.
+#: Characters that break a line or control a terminal; file names may contain them.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -17,7 +17,7 @@ def _one_line(text: str) -> str:
 
 
 class StreamerError(Exception):
-    """Something a user can mend.
+    """An error that a user can fix.
 
     Args:
         what: what is wrong, without a full stop.
@@ -32,7 +32,7 @@ class StreamerError(Exception):
         super().__init__(f"{self.what} - {self.todo}")
 
     def __reduce__(self) -> tuple[type[StreamerError], tuple[str, str]]:
-        """Pickle by the two parts, so that it comes whole out of another process."""
+        """Pickle the two arguments, so that the error survives the way between processes."""
         return type(self), (self.what, self.todo)
 
 

@@ -346,12 +346,12 @@ def test_a_transcript_is_the_same_by_file_by_array_and_by_blocks_of_any_size(
 
 
 @needs_english
-def test_what_was_promised_stays(english: Transcriber) -> None:
-    promised = ""
+def test_a_stable_prefix_stays(english: Transcriber) -> None:
+    stable = ""
     for event in english.transcribe(SAMPLE):
         if isinstance(event, (Partial, Final)):
-            assert event.text.startswith(promised)
-            promised = event.stable if isinstance(event, Partial) else ""
+            assert event.text.startswith(stable)
+            stable = event.stable if isinstance(event, Partial) else ""
 
 
 @needs_english

@@ -1,1 +1,1 @@
-"""Sources of sound, the ring buffer, and the thread between them."""
+"""Audio input: sources, the ring buffer, and the capture thread between them."""

@@ -1,9 +1,9 @@
-"""The thread that moves samples from a source into the ring buffer.
+"""The thread that moves samples from a source into a ring buffer.
 
     source.read()  --capture thread-->  ring buffer  --blocks()-->  caller's thread
 
-A live source never waits: where the caller is late, the ring overwrites what
-is oldest and says so. A recording waits for room, so that it loses nothing.
+A live source never waits: if the caller is late, the ring overwrites the oldest
+samples and reports the loss. A recording waits for room and loses nothing.
 """
 
 from __future__ import annotations
@@ -20,33 +20,32 @@ from streamer.arrays import FloatArray
 from streamer.audio.ring import RingBuffer
 from streamer.audio.sources.source import Source
 
-#: Half a minute: longer than any stall of a recogniser that will ever catch up.
+#: Longer than any stall from which a recogniser can catch up.
 RING_SECONDS = 30.0
 
 #: Eight chunks of voice activity. A consumer recognises a whole block before it
 #: hands out events, so a longer one would hold them back when it is late.
 LARGEST_BLOCK_SECONDS = 0.256
 
-#: How long `Capture.stop` waits for a source that does not answer (a pipe that
-#: nobody writes to, a driver that hangs) before it leaves it behind.
+#: How long to wait for a source that does not react to `stop` (a pipe without a
+#: writer, a driver that hangs) before giving it up.
 STOP_SECONDS = 2.0
 
 _POLL_SECONDS = 0.5
 
-#: Times of arrival that are kept for a consumer that is late: more than there
-#: are blocks in a ring.
+#: Arrival times kept for a consumer that is late: more than there are blocks in a ring.
 _MOST_ARRIVALS = 20000
 
 
 class CapturedBlock(NamedTuple):
-    """Samples as the consumer gets them.
+    """Samples for the consumer.
 
     Attributes:
-        position: absolute position of the first sample, lost ones counted in.
+        position: absolute position of the first sample, lost samples included.
         samples: float32 (n,) at the rate of the capture.
         lost: samples missing just before ``position``.
-        arrived: when the last sample had arrived in this process, on the
-            clock given to `Capture`; None where the source is not live.
+        arrived: when the last sample arrived in this process, on the clock
+            given to `Capture`; None if the source is not live.
     """
 
     position: int
@@ -56,22 +55,22 @@ class CapturedBlock(NamedTuple):
 
 
 class Capture:
-    """Reads a source in a thread of its own.
+    """Reads a source in a background thread.
 
         with Capture(source, rate_hz=16000) as capture:
             for block in capture.blocks():
                 ...
 
-    One thread (the consumer) opens, iterates and closes; any thread may call
-    `stop`, which may be called from a signal handler too. What goes wrong
-    with the source is raised by `blocks`, after all samples before it.
+    One thread (the consumer) opens, iterates and closes; any thread or signal
+    handler may call `stop`. Errors of the source are raised by `blocks`, after
+    all samples before them.
 
     Args:
-        source: where the samples come from; opened and closed here.
-        rate_hz: the rate at which they are wanted.
-        ring_seconds: how far the consumer may be late before samples are lost
-            (live), or how far is read ahead (recordings).
-        clock: seconds that only ever grow, for times of arrival.
+        source: opened and closed here.
+        rate_hz: sample rate of the blocks.
+        ring_seconds: how late the consumer may be before samples are lost
+            (live), or how far to read ahead (recordings).
+        clock: monotonic, in seconds, for arrival times.
     """
 
     def __init__(
@@ -93,12 +92,12 @@ class Capture:
 
     @property
     def written(self) -> int:
-        """Absolute position of the next sample to come: how far the world is."""
+        """Absolute position of the next sample to be captured."""
         return self._ring.written
 
     @property
     def behind_s(self) -> float:
-        """How much audio waits in the ring, in seconds."""
+        """Length of the audio waiting in the ring, in seconds."""
         return self._ring.available / self.rate_hz
 
     def open(self) -> None:
@@ -110,22 +109,22 @@ class Capture:
         if self._thread is not None:
             return
         self.source.open(self.rate_hz)
-        # A daemon, so that a read that never returns cannot keep the program alive.
+        # A daemon: a read that never returns must not keep the program alive.
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """End the capture; what has been captured can still be taken from `blocks`.
+        """End the capture; samples captured so far still come from `blocks`.
 
-        Returns at once; may be called by any thread and more than once.
+        Returns at once; may be called twice, by any thread.
         """
         self._stopping = True
         self.source.stop()
 
     def close(self) -> None:
-        """Stop, and wait until the source is closed; may be called twice."""
+        """Stop and wait until the source is closed; may be called twice."""
         self.stop()
-        self._ring.close()  # lets a thread go that waits for room
+        self._ring.close()  # releases a thread that waits for room
         if self._thread is not None:
             self._thread.join(STOP_SECONDS)
 
@@ -137,17 +136,17 @@ class Capture:
         self.close()
 
     def blocks(self, idle_s: float | None = None) -> Iterator[CapturedBlock]:
-        """What was captured, in order; ends when the source has ended or was stopped.
+        """Iterate over the captured samples until the source ends or is stopped.
 
         Args:
-            idle_s: where given, a block without samples comes after so many
-                seconds without any, so that the caller can look about.
+            idle_s: yield an empty block whenever nothing came for this long,
+                so that the caller can do other things; None for never.
 
         Yields:
             Blocks of 0.256 s at most.
 
         Raises:
-            AudioError: the source failed; all samples before that were yielded.
+            AudioError: the source failed; all samples before that have been yielded.
         """
         largest = max(1, round(LARGEST_BLOCK_SECONDS * self.rate_hz))
         stopped_at: float | None = None
@@ -162,7 +161,7 @@ class Capture:
                 break
             now = time.monotonic()
             if self._stopping:
-                # The source was told; one that does not answer is left behind.
+                # Give up on a source that does not react.
                 stopped_at = now if stopped_at is None else stopped_at
                 if now - stopped_at > STOP_SECONDS:
                     break
@@ -173,7 +172,7 @@ class Capture:
             raise self._error
 
     def _arrival(self, position: int, samples: FloatArray) -> float | None:
-        """When the last of these samples arrived; forgets what is older."""
+        """Return when the last of these samples arrived, and forget older times."""
         end = position + len(samples)
         while self._arrivals:
             after, arrived = self._arrivals[0]
@@ -183,7 +182,7 @@ class Capture:
         return None
 
     def _run(self) -> None:
-        """The capture thread: everything but opening happens to the source here."""
+        """Run the capture thread: read the source, then close it."""
         try:
             self._move_everything()
         except BaseException as error:
@@ -205,14 +204,14 @@ class Capture:
                 return
             if live:
                 arrived = self._clock() - self.source.delay_s
-                # Before the samples can be seen, so that their time is there when they are.
+                # Before the samples: whoever reads them needs their time.
                 self._arrivals.append((self._ring.written + len(samples), arrived))
                 self._ring.write(samples)
             elif not self._write_patiently(samples):
                 return
 
     def _write_patiently(self, samples: FloatArray) -> bool:
-        """Write when there is room; false when the capture was stopped meanwhile."""
+        """Write when there is room; return false if the capture was stopped meanwhile."""
         piece = max(1, self._ring.capacity // 2)
         for start in range(0, len(samples), piece):
             part = samples[start : start + piece]

@@ -1,4 +1,4 @@
-"""Which microphones there are, and which of them is meant."""
+"""List microphones, and find one by number or name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from streamer.audio import portaudio
 from streamer.errors import DeviceError
 
-_LIST_THEM = "see which there are: streamer devices"
+_LIST_THEM = "list them all: streamer devices"
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,12 @@ class Device:
     Attributes:
         number: PortAudio's number for it.
         name: its name.
-        host: the system it belongs to: "ALSA", "Core Audio", "Windows WASAPI".
-        channels: how many it has at most.
-        rate_hz: its own rate.
-        default: whether it is the one used when none is named.
+        host: its audio system: "ALSA", "Core Audio", "Windows WASAPI".
+        channels: maximum number of channels.
+        rate_hz: its default rate.
+        default: whether it is the default device.
         takes_model_rate: whether it can be opened at the model's rate in
-            mono; None where that was not tried.
+            mono; None if that was not tried.
     """
 
     number: int
@@ -38,10 +38,10 @@ class Device:
 
 
 def input_devices() -> list[Device]:
-    """All devices that can record.
+    """Return all devices that can record.
 
     Raises:
-        DeviceError: there is no PortAudio.
+        DeviceError: PortAudio is not available.
     """
     sounddevice = portaudio.load()
     try:
@@ -68,10 +68,10 @@ def input_devices() -> list[Device]:
 
 
 def list_devices(model_rate_hz: int = 16000) -> list[Device]:
-    """All devices that can record, and whether each takes the model's rate; opens each shortly.
+    """Return all devices that can record, and try whether each takes the model's rate.
 
     Raises:
-        DeviceError: there is no PortAudio.
+        DeviceError: PortAudio is not available.
     """
     return [
         replace(device, takes_model_rate=takes(device, model_rate_hz, 1))
@@ -80,7 +80,7 @@ def list_devices(model_rate_hz: int = 16000) -> list[Device]:
 
 
 def takes(device: Device, rate_hz: float, channels: int) -> bool:
-    """Whether a device can be opened like this; false too while another program holds it."""
+    """Whether a device can be opened like this; also false while another program uses it."""
     sounddevice = portaudio.load()
     try:
         sounddevice.check_input_settings(
@@ -92,18 +92,18 @@ def takes(device: Device, rate_hz: float, channels: int) -> bool:
 
 
 def find_device(devices: Sequence[Device], wanted: int | str | None) -> Device:
-    """The device that is meant.
+    """Return the device with a number or name.
 
     Args:
         devices: what `input_devices` returned.
-        wanted: its number, its name or a part of it (capitals do not matter);
-            None for the default one.
+        wanted: number, name or part of the name, in any case; None for the
+            default device.
 
     Raises:
-        DeviceError: there is none, or several match.
+        DeviceError: none matches, or several do.
     """
     if not devices:
-        raise DeviceError("there is no microphone", _how_to_get_one(sys.platform))
+        raise DeviceError("no microphone found", _how_to_get_one(sys.platform))
     if wanted is None:
         return next((device for device in devices if device.default), devices[0])
     text = str(wanted).strip()
@@ -113,17 +113,17 @@ def find_device(devices: Sequence[Device], wanted: int | str | None) -> Device:
                 return device
     matches = _matching(devices, text)
     if not matches:
-        raise DeviceError(f'there is no microphone "{text}"', _suggest(devices, text))
+        raise DeviceError(f'no microphone is called "{text}"', _suggest(devices, text))
     if len({device.name for device in matches}) > 1:
         names = ", ".join(f"{device.number} {device.name}" for device in matches)
-        raise DeviceError(f'"{text}" may mean several microphones', f"give a number: {names}")
-    # One microphone may be reached through several systems (Windows has four).
+        raise DeviceError(f'several microphones match "{text}"', f"give a number: {names}")
+    # A microphone may be available through several audio systems (Windows has four).
     hosts = [device.host for device in devices if device.default]
     return next((device for device in matches if device.host in hosts), matches[0])
 
 
 def _matching(devices: Sequence[Device], text: str) -> list[Device]:
-    """The devices of this name; else those whose name has all of its words."""
+    """Return the devices of this name, or else those whose name contains all its words."""
     lower = text.lower()
     exact = [device for device in devices if device.name.lower() == lower]
     if exact or not lower:
@@ -139,11 +139,13 @@ def _suggest(devices: Sequence[Device], text: str) -> str:
     names = list(dict.fromkeys(device.name for device in devices))
     close = difflib.get_close_matches(text, names, n=3, cutoff=0.5) or names[:5]
     more = "" if len(names) <= len(close) else f"; {_LIST_THEM}"
-    return "there are: " + ", ".join(close) + more
+    return "available: " + ", ".join(close) + more
 
 
 def _how_to_get_one(platform: str) -> str:
-    todo = "plug one in, or transcribe a recording: streamer transcribe FILE"
+    todo = "connect one, or transcribe a recording: streamer transcribe FILE"
     if platform.startswith("linux"):
-        return f"{todo} (for PulseAudio or PipeWire ALSA's plugin is needed: libasound2-plugins)"
+        return (
+            f"{todo} (PulseAudio and PipeWire need ALSA's plugins: apt install libasound2-plugins)"
+        )
     return todo

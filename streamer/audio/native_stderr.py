@@ -1,10 +1,9 @@
-"""Silence for libraries in C that write to standard error whatever they like.
+"""Silence C libraries that write to standard error.
 
 libmpg123 (inside libsndfile) complains about each frame of a damaged MP3 file,
-ALSA and PortAudio about every device that is not there. None of them can be asked
-to be quiet from here, and their lines would run through the live view. So for
-the time of a command their standard error leads nowhere, and Python's own is
-a copy of the real one.
+ALSA and PortAudio about every missing device. They have no switch for it, and
+their lines would break up the live view. So while a command runs, file
+descriptor 2 is the null device and `sys.stderr` a copy of the real one.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from typing import TextIO
 def native_messages_hidden() -> Iterator[None]:
     """Hide what C code of this process writes to standard error.
 
-    `sys.stderr` goes on to lead where it led. A child process inherits the
-    silence unless it is given ``stderr=sys.stderr``. Where standard error is
-    closed, or is no file, nothing is done.
+    `sys.stderr` keeps its target. A child process inherits the silence unless
+    it is given ``stderr=sys.stderr``. Does nothing if standard error is closed
+    or not a file.
     """
     before = sys.stderr
     try:
@@ -32,7 +31,7 @@ def native_messages_hidden() -> Iterator[None]:
         return
     try:
         is_real = before is not None and before.fileno() == 2
-    except (OSError, ValueError, AttributeError):  # replaced by something that is no file
+    except (OSError, ValueError, AttributeError):  # replaced by something that is not a file
         is_real = False
     if not is_real:
         os.close(real)

@@ -1,9 +1,9 @@
 """Raw samples and WAV headers, read from streams that cannot seek.
 
-libsndfile needs to seek, a pipe cannot; and a program that writes a WAV file
-into a pipe cannot know its length, so that the header says 0 or the largest
-number there is. Format of the header: the RIFF specification (IBM and
-Microsoft, 1991) with WAVE_FORMAT_EXTENSIBLE and RF64 (EBU Tech 3306).
+libsndfile needs to seek, which a pipe cannot. A program that writes a WAV file
+into a pipe does not know its length, so the header says 0 or the largest
+possible number. Header format: the RIFF specification (IBM and Microsoft,
+1991) with WAVE_FORMAT_EXTENSIBLE and RF64 (EBU Tech 3306).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from streamer.errors import AudioError
 
 _PCM, _FLOAT, _ALAW, _MULAW, _EXTENSIBLE = 0x0001, 0x0003, 0x0006, 0x0007, 0xFFFE
 
-#: Chunks before the samples that are larger than this are no header.
+#: A larger chunk before the samples is not part of a header.
 _LARGEST_HEADER_CHUNK = 1 << 24
 
 _CONVERT = "convert it: ffmpeg -i INPUT -f s16le -ac 1 -ar 16000 - | streamer transcribe -"
@@ -28,13 +28,13 @@ _CONVERT = "convert it: ffmpeg -i INPUT -f s16le -ac 1 -ar 16000 - | streamer tr
 
 @dataclass(frozen=True)
 class PcmFormat:
-    """How the frames of a stream are written.
+    """Encoding of the frames of a stream.
 
     Attributes:
         encoding: "u8", "s16", "s24", "s32", "f32", "f64", "alaw" or "mulaw";
             little-endian.
         rate_hz: frames per second.
-        channels: samples in a frame.
+        channels: samples per frame.
     """
 
     encoding: str
@@ -43,18 +43,18 @@ class PcmFormat:
 
     @property
     def frame_bytes(self) -> int:
-        """Bytes in a frame."""
+        """Bytes per frame."""
         return _BYTES[self.encoding] * self.channels
 
     def decode(self, data: bytes) -> FloatArray:
-        """Turn bytes into frames.
+        """Decode bytes into frames.
 
         Args:
             data: whole frames.
 
         Returns:
             float32 (n, channels), full scale 1; 16-bit samples are divided by
-            32768, exactly as libsndfile does it.
+            32768, exactly as in libsndfile.
         """
         return _DECODERS[self.encoding](data).reshape(-1, self.channels)
 
@@ -62,7 +62,7 @@ class PcmFormat:
 def _s24(data: bytes) -> FloatArray:
     parts = np.frombuffer(data, np.uint8).reshape(-1, 3)
     wide = np.zeros((len(parts), 4), np.uint8)
-    wide[:, 1:] = parts  # the top three bytes of a 32-bit number, which keeps the sign
+    wide[:, 1:] = parts  # the top three bytes of a 32-bit number, to keep the sign
     return _divide(wide.view("<i4")[:, 0], 2**31)
 
 
@@ -97,7 +97,7 @@ def _u8(data: bytes) -> FloatArray:
 
 
 def _divide(values: npt.NDArray[Any], full_scale: float) -> FloatArray:
-    with np.errstate(over="ignore", invalid="ignore"):  # said by whoever looks at the samples
+    with np.errstate(over="ignore", invalid="ignore"):  # reported when the samples are checked
         samples: FloatArray = values.astype(np.float32)
     samples /= np.float32(full_scale)
     return samples
@@ -122,23 +122,22 @@ _ENCODINGS = {
 
 @dataclass(frozen=True)
 class WavHeader:
-    """What stands before the samples of a WAV file.
+    """The header of a WAV file.
 
     Attributes:
-        format: how the frames are written.
-        data_bytes: how many bytes of frames follow; None where the writer did
-            not know it.
+        format: encoding of the frames.
+        data_bytes: number of bytes of frames; None if the writer did not know it.
     """
 
     format: PcmFormat
     data_bytes: int | None
 
 
-def promised_bytes(size: int) -> int | None:
-    """The number of bytes a header promises; None where the writer did not know it.
+def declared_bytes(size: int) -> int | None:
+    """Return the number of bytes that a header declares; None if the writer did not know it.
 
-    Programs that write into a pipe put down 0 or something close to the
-    largest number of 31 or 32 bits.
+    Programs that write into a pipe use 0 or something close to the largest
+    number of 31 or 32 bits.
     """
     for largest in (0x7FFFFFFF, 0xFFFFFFFF):
         if largest - 0xFFFF <= size <= largest:
@@ -147,14 +146,14 @@ def promised_bytes(size: int) -> int | None:
 
 
 def read_wav_header(read: Callable[[int], bytes], name: str) -> WavHeader:
-    """Read a WAV header up to the first sample.
+    """Read a WAV header, up to the first sample.
 
     Args:
-        read: returns exactly so many bytes, fewer only at the end of the stream.
-        name: what is read, for messages.
+        read: returns exactly that many bytes, fewer only at the end of the stream.
+        name: of the stream, for messages.
 
     Raises:
-        AudioError: it is no WAV header, or describes samples that cannot be read.
+        AudioError: it is not a WAV header, or the encoding is not supported.
     """
     magic, _, kind = _unpack("<4sI4s", read, name)
     if magic not in (b"RIFF", b"RF64") or kind != b"WAVE":
@@ -175,10 +174,10 @@ def read_wav_header(read: Callable[[int], bytes], name: str) -> WavHeader:
         elif chunk == b"ds64" and size >= 16:
             long_size = int(struct.unpack_from("<Q", body, 8)[0])
     if form is None:
-        raise AudioError(f"{name} has a WAV header that does not say its format", _CONVERT)
+        raise AudioError(f"{name} has a WAV header without a format", _CONVERT)
     if long_size:
         return WavHeader(form, long_size)
-    return WavHeader(form, promised_bytes(size))
+    return WavHeader(form, declared_bytes(size))
 
 
 def _parse_format(body: bytes, name: str) -> PcmFormat:
@@ -186,20 +185,18 @@ def _parse_format(body: bytes, name: str) -> PcmFormat:
         raise AudioError(f"{name} has a broken WAV header", _CONVERT)
     code, channels, rate_hz, _, _, bits = struct.unpack_from("<HHIIHH", body)
     if code == _EXTENSIBLE and len(body) >= 26:
-        # The first two bytes of the sub-format's GUID are the code proper.
+        # The first two bytes of the sub-format's GUID are the actual code.
         code = struct.unpack_from("<H", body, 24)[0]
     if channels == 0:
         raise AudioError(
-            f"{name} says that it has 0 channels", "its header is broken: make the recording again"
+            f"{name} claims to have 0 channels", "its header is broken: record it again"
         )
     if rate_hz == 0:
-        raise AudioError(
-            f"{name} says that its rate is 0 Hz", "its header is broken: make the recording again"
-        )
+        raise AudioError(f"{name} claims a rate of 0 Hz", "its header is broken: record it again")
     encoding = _ENCODINGS.get((code, bits))
     if encoding is None:
         raise AudioError(
-            f"{name} is a WAV file of a kind not known here (format {code:#06x}, {bits} bits)",
+            f"{name} is a WAV file of an unsupported kind (format {code:#06x}, {bits} bits)",
             _CONVERT,
         )
     return PcmFormat(encoding, rate_hz, channels)
@@ -214,6 +211,4 @@ def _unpack(layout: str, read: Callable[[int], bytes], name: str) -> tuple[Any, 
 
 
 def _header_cut_short(name: str) -> AudioError:
-    return AudioError(
-        f"{name} ends within its WAV header", "it is cut short: copy or record it again"
-    )
+    return AudioError(f"{name} ends within its WAV header", "copy or record it again")

@@ -1,4 +1,4 @@
-"""The one place where sounddevice, and with it the PortAudio library, is loaded."""
+"""Load sounddevice and PortAudio, and explain their errors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from streamer.errors import DeviceError
 
-#: PortAudio's code for a device that another program holds.
+#: PortAudio's code for a device that another program uses.
 _DEVICE_UNAVAILABLE = -9985
 
 _PRIVACY = {
@@ -18,18 +18,22 @@ _PRIVACY = {
 
 
 def load() -> Any:
-    """The module sounddevice.
+    """Return the module `sounddevice`.
 
     Raises:
-        DeviceError: there is no PortAudio library, or it does not start.
+        DeviceError: it is not installed, or PortAudio is missing or does not start.
     """
     try:
         import sounddevice
+    except ImportError as error:
+        raise DeviceError(
+            f"the microphone needs sounddevice ({error})", "pip install sounddevice"
+        ) from None
     except OSError as error:
         raise DeviceError(
             f"the PortAudio library cannot be loaded ({error})", how_to_install(sys.platform)
         ) from None
-    except Exception as error:  # sounddevice.PortAudioError, which the import could not give us
+    except Exception as error:  # sounddevice.PortAudioError: not importable here
         if type(error).__name__ != "PortAudioError":
             raise
         raise DeviceError(f"PortAudio does not start ({error})", _check_sound_system()) from None
@@ -37,7 +41,7 @@ def load() -> Any:
 
 
 def how_to_install(platform: str) -> str:
-    """What to do where there is no PortAudio library.
+    """Return how to install the PortAudio library.
 
     Args:
         platform: as `sys.platform` has it.
@@ -47,14 +51,14 @@ def how_to_install(platform: str) -> str:
             "install it: apt install libportaudio2 (Debian, Ubuntu), dnf install portaudio"
             " (Fedora) or pacman -S portaudio (Arch)"
         )
-    again = "install it again: pip install --force-reinstall sounddevice"
+    again = "reinstall it: pip install --force-reinstall sounddevice"
     return f"{again}, or brew install portaudio" if platform == "darwin" else again
 
 
 def refresh() -> None:
-    """Look again which devices there are: PortAudio does so only when it starts.
+    """Update the list of devices, which PortAudio reads only when it starts.
 
-    Closes every stream of this process, so it is called when none is open.
+    Closes every stream of this process; call it when none is open.
     """
     sounddevice = load()
     with contextlib.suppress(sounddevice.PortAudioError):
@@ -63,35 +67,34 @@ def refresh() -> None:
 
 
 def explain(error: Exception, device: str | None = None) -> DeviceError:
-    """What a PortAudioError means for a user.
+    """Turn a PortAudioError into a message for users.
 
     Args:
-        error: the error; its arguments are a text, a code, and what the host
-            had to say.
-        device: the name of the device.
+        error: its arguments are a text, a code, and details of the host.
+        device: name of the device.
     """
     name = f'the microphone "{device}"' if device else "the microphone"
     code = error.args[1] if len(error.args) > 1 else None
     text = " ".join(str(error).split())
     if code == _DEVICE_UNAVAILABLE or "busy" in text.lower():
         return DeviceError(
-            f"{name} is in use by another program, or not there",
-            "close that program, or choose another one: streamer devices",
+            f"{name} is in use by another program, or missing",
+            "close that program, or choose another microphone: streamer devices",
         )
     return DeviceError(f"{name} cannot be opened ({text})", _check_sound_system())
 
 
 def privacy_hint(platform: str) -> str:
-    """What to do where a microphone gives nothing but zeros.
+    """Return what to do about a microphone that delivers only zeros.
 
     Args:
         platform: as `sys.platform` has it.
     """
-    where = _PRIVACY.get(platform, "see whether it is muted (alsamixer, pavucontrol)")
+    where = _PRIVACY.get(platform, "check whether it is muted (alsamixer, pavucontrol)")
     return f"{where}, or choose another one: streamer devices"
 
 
 def _check_sound_system() -> str:
     hint = _PRIVACY.get(sys.platform)
-    check = "see whether other programs can record, or choose another one: streamer devices"
+    check = "check whether other programs can record, or choose another one: streamer devices"
     return f"{hint}; {check}" if hint else check

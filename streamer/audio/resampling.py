@@ -1,4 +1,4 @@
-"""Any number of channels at any rate becomes mono at the model's rate, as a stream."""
+"""Mix down and resample a stream."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import numpy as np
 
 from streamer.arrays import FloatArray
 
-#: soxr's quality: "HQ" passes everything below 91 % of half the lower rate and
-#: delays by some 25 ms on the way from 48 to 16 kHz; "VHQ" takes twice as long
-#: for nothing a 16-bit microphone could show.
+#: soxr's quality. "HQ" passes everything below 91 % of half the lower rate and
+#: delays by about 25 ms from 48 to 16 kHz; "VHQ" takes twice as long and gains
+#: nothing at 16 bits.
 QUALITY = "HQ"
 
 
 def mix_down(frames: FloatArray) -> FloatArray:
-    """The mean of the channels.
+    """Return the mean of the channels.
 
-    The channels are added one after the other, not by a NumPy reduction, whose
-    order of additions (and so the last bit) may depend on the block's length.
+    They are added one after the other: the order of additions in a NumPy
+    reduction, and so the last bit, may depend on the length of the block.
 
     Args:
         frames: float32 (n, channels).
 
     Returns:
-        float32 (n,), which may share memory with ``frames`` where it is mono.
+        float32 (n,); shares memory with ``frames`` if they are mono.
     """
     channels = frames.shape[1]
     if channels == 1:
@@ -37,12 +37,12 @@ def mix_down(frames: FloatArray) -> FloatArray:
 
 
 class Resampler:
-    """Mixes down and resamples a stream; how it is cut into blocks changes no bit of it.
+    """Mixes down and resamples a stream, bit-identical however it is cut into blocks.
 
     Args:
-        from_rate_hz: rate of what comes in.
-        to_rate_hz: rate of what goes out. Where it is the same, the samples
-            go through untouched.
+        from_rate_hz: rate of the input.
+        to_rate_hz: rate of the output. If it is the same, the samples pass
+            unchanged.
     """
 
     def __init__(self, from_rate_hz: float, to_rate_hz: int) -> None:
@@ -54,7 +54,7 @@ class Resampler:
         self._frames_in = self._samples_out = 0
         self._stream: Any = None
         if self.from_rate_hz != self.to_rate_hz:
-            # Imported here: who only ever hears 16 kHz needs no soxr in memory.
+            # Imported here: input at 16 kHz does not need soxr.
             import soxr
 
             self._stream = soxr.ResampleStream(
@@ -63,12 +63,12 @@ class Resampler:
 
     @property
     def delay_s(self) -> float:
-        """How far what came out lies behind what went in, in seconds."""
+        """Delay of the output behind the input, in seconds."""
         behind_s = self._frames_in / self.from_rate_hz - self._samples_out / self.to_rate_hz
         return max(0.0, behind_s)
 
     def feed(self, frames: FloatArray) -> FloatArray:
-        """Take frames and return the samples they complete, which may be none.
+        """Take frames and return the samples that they complete, possibly none.
 
         Args:
             frames: float32 (n, channels).
@@ -82,10 +82,10 @@ class Resampler:
         return self._process(mono, last=False)
 
     def finish(self) -> FloatArray:
-        """End the stream and return what is left; the next `feed` begins a new one.
+        """End the stream and return the rest; the next `feed` begins a new one.
 
-        Over the whole stream as many samples come out as the rates say,
-        rounded: none are added and none are lost.
+        The length of the whole output is that of the input times the ratio of
+        the rates, rounded.
         """
         if self._stream is None:
             return np.zeros(0, np.float32)

@@ -1,10 +1,10 @@
-"""The ring buffer between the thread that captures and the one that recognises.
+"""The ring buffer between two threads.
 
-One producer writes, one consumer reads, and neither ever holds a lock the
-other waits for: the producer announces what it is about to overwrite, writes,
-and then announces what is there; the consumer copies and afterwards looks
-whether it was overtaken meanwhile. What it lost is counted to the sample and
-reported with the block that follows, so that positions stay true.
+One producer writes, one consumer reads, and neither holds a lock that the
+other waits for. The producer announces what it is about to overwrite, writes,
+and then announces what is complete; the consumer copies and then checks
+whether it was overtaken meanwhile. Lost samples are counted exactly and
+reported with the block that follows, so positions stay correct.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from streamer.audio.wakeup import Wakeup
 
 
 class Block(NamedTuple):
-    """What the consumer takes out of the ring at once.
+    """Samples read from the ring.
 
     Attributes:
-        position: absolute position of the first sample: how many samples were
-            written, skipped and lost ones counted in, before it.
-        samples: float32 (n,); empty where there was nothing to read.
-        lost: samples that are missing just before ``position``.
+        position: absolute position of the first sample, skipped and lost
+            samples included.
+        samples: float32 (n,); empty if there was nothing to read.
+        lost: samples missing just before ``position``.
     """
 
     position: int
@@ -38,11 +38,11 @@ class RingBuffer:
     """A preallocated buffer of samples for one producer and one consumer.
 
     The producer calls `write`, `skip`, `wait_for_room` and `close`, the
-    consumer `read` and `wait`; anybody may look at the counters, and `close`
-    may be called by a third thread.
+    consumer `read` and `wait`. Any thread may read the counters and call
+    `close`.
 
     Args:
-        capacity_samples: how many samples it holds, at least 1.
+        capacity_samples: at least 1.
     """
 
     def __init__(self, capacity_samples: int) -> None:
@@ -66,32 +66,32 @@ class RingBuffer:
 
     @property
     def written(self) -> int:
-        """The absolute position of the next sample: all that came, and all that was skipped."""
+        """Absolute position of the next sample to be written, skipped ones included."""
         return self._stored + self._skipped
 
     @property
     def available(self) -> int:
-        """How many samples the consumer could read now."""
+        """Number of samples that can be read now."""
         return min(self._stored - self._taken, self.capacity)
 
     @property
     def lost(self) -> int:
-        """How many samples the consumer missed so far, as reported by the blocks it read."""
+        """Number of samples that the consumer has missed so far, as reported by its blocks."""
         return self._lost
 
     @property
     def position(self) -> int:
-        """The absolute position after everything the consumer has read."""
+        """Absolute position after everything that was read."""
         return self._position
 
     @property
     def closed(self) -> bool:
-        """Whether the producer is done; what it wrote may still be read."""
+        """Whether the producer is done; there may still be samples to read."""
         return self._closed
 
     @property
     def finished(self) -> bool:
-        """Whether the producer is done and all that it wrote has been read."""
+        """Whether the producer is done and everything has been read."""
         closed = self._closed  # first: what was written before closing is seen below
         return closed and not self._readable
 
@@ -99,10 +99,10 @@ class RingBuffer:
     def _readable(self) -> bool:
         return self._stored > self._taken or bool(self._holes)
 
-    # The producer's side
+    # Producer
 
     def write(self, samples: FloatArray) -> None:
-        """Append samples; what is oldest goes where there is no room. Never blocks.
+        """Append samples, overwriting the oldest if there is no room. Never blocks.
 
         Args:
             samples: float32 (n,); copied.
@@ -121,9 +121,9 @@ class RingBuffer:
         self._filled.notify()
 
     def skip(self, samples: int) -> None:
-        """Say that so many samples are missing here; never blocks.
+        """Mark a number of samples as missing here. Never blocks.
 
-        The consumer gets them as ``lost`` with what is written next.
+        The consumer gets them as ``lost`` of the block that follows.
         """
         if samples <= 0:
             return
@@ -132,13 +132,13 @@ class RingBuffer:
         self._filled.notify()
 
     def wait_for_room(self, samples: int, timeout_s: float) -> bool:
-        """Wait until so many samples fit without loss: for producers that can wait.
+        """Wait until a number of samples fits without loss: for producers that can wait.
 
         Returns:
-            Whether there is room; false after the time, and when the ring is closed.
+            Whether there is room; false after the time, or when the ring is closed.
 
         Raises:
-            ValueError: they would not fit into an empty ring either.
+            ValueError: they would not fit even into an empty ring.
         """
         if samples > self.capacity:
             raise ValueError(f"{samples} samples never fit into a ring of {self.capacity}")
@@ -153,24 +153,24 @@ class RingBuffer:
         return False
 
     def close(self) -> None:
-        """Say that nothing more will be written; may be called twice, by any thread."""
+        """Declare that nothing more will be written; may be called twice, by any thread."""
         self._closed = True
         self._filled.notify()
         self._emptied.notify()
 
-    # The consumer's side
+    # Consumer
 
     def read(self, max_samples: int) -> Block:
-        """Take the oldest samples there are; never blocks.
+        """Take the oldest samples. Never blocks.
 
-        A block ends before a hole, so that all of its samples follow each
-        other and ``lost`` is always just before it.
+        A block ends before missing samples, so its samples are contiguous and
+        ``lost`` is always just before it.
 
         Args:
-            max_samples: take so many at most, at least 1.
+            max_samples: at least 1.
 
         Returns:
-            The block; without samples where there are none.
+            The block; without samples if there are none.
         """
         while True:
             stored = self._stored
@@ -180,7 +180,7 @@ class RingBuffer:
             if start == end:
                 safe = start
                 break
-            # Whatever the producer may have begun to overwrite meanwhile is not trusted.
+            # Drop what the producer may have begun to overwrite meanwhile.
             safe = max(start, self._claimed - self.capacity)
             if safe < end:
                 break
@@ -199,11 +199,11 @@ class RingBuffer:
         return block
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait until there is something to read or the ring is closed.
+        """Wait until there is something to read, or the ring is closed.
 
         Returns:
-            Whether samples or a hole can be read; false after the time, and
-            when the ring is closed and empty.
+            Whether there is something to read; false after the time, or when
+            the ring is closed and empty.
         """
         deadline = time.monotonic() + timeout_s
         while True:
@@ -216,7 +216,7 @@ class RingBuffer:
             self._filled.wait(rest)
 
     def _copy(self, start: int, end: int) -> FloatArray:
-        """Samples number ``start`` to ``end`` as a new array."""
+        """Return samples ``start`` to ``end`` as a new array."""
         first = start % self.capacity
         n = end - start
         head = self._data[first : min(first + n, self.capacity)]

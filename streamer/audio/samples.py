@@ -1,4 +1,4 @@
-"""What samples are, and which of them are none."""
+"""Validity check of samples."""
 
 from __future__ import annotations
 
@@ -6,19 +6,16 @@ import numpy as np
 
 from streamer.arrays import FloatArray
 
-#: Recordings of floats may exceed full scale, and some are scaled as 16-bit
-#: integers are; beyond this (150 dB over full scale) it is no sound.
+#: Recordings of floats may exceed full scale, and some are scaled like 16-bit
+#: integers; anything beyond this (150 dB over full scale) is not valid audio.
 LARGEST_SAMPLE = 3e7
 
 
 def first_bad_frame(frames: FloatArray) -> int | None:
-    """The index of the first frame that is no sound: NaN, infinite or enormous.
+    """Return the index of the first frame that is NaN, infinite or enormous; None without one.
 
     Args:
         frames: float32 (n, channels) or (n,).
-
-    Returns:
-        The index; None where all frames are sound.
     """
     with np.errstate(invalid="ignore"):
         good = np.abs(frames) <= LARGEST_SAMPLE  # false for NaN

@@ -1,4 +1,4 @@
-"""Waking another thread without ever waiting for it."""
+"""Wake another thread without waiting for it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import threading
 
 
 class Wakeup:
-    """Wakes one sleeping thread; ringing it never waits for anybody.
+    """Wakes one waiting thread; `notify` never blocks.
 
-    A raw lock serves as a binary semaphore: its release is one step in C,
-    where an Event takes a lock that somebody else may hold just then: the
-    sleeper, or the very thread that a signal handler interrupted.
+    A raw lock serves as a binary semaphore: releasing it is one step in C.
+    `threading.Event` takes a lock that may be held at that moment, by the
+    waiting thread or by the very thread that a signal handler interrupted.
     """
 
     def __init__(self) -> None:
@@ -19,12 +19,12 @@ class Wakeup:
         self._lock.acquire()
 
     def notify(self) -> None:
-        """Let the next (or the present) `sleep` return at once."""
+        """Make the current or the next `wait` return at once."""
         if self._lock.locked():
-            # Should another thread ring between the two lines: just as well.
+            # Another thread may notify between the two lines; the effect is the same.
             with contextlib.suppress(RuntimeError):
                 self._lock.release()
 
     def wait(self, timeout_s: float) -> None:
-        """Return when the bell has been rung since the last sleep, or after the time."""
+        """Return on `notify` since the last wait, or after the time."""
         self._lock.acquire(timeout=max(timeout_s, 0.0))

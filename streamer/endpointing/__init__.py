@@ -1,4 +1,4 @@
 """Where utterances begin and end: voice activity, and rules on trailing silence.
 
-Nothing is imported here: the command line wants the rules' defaults without NumPy.
+Imports nothing: the command line reads the defaults of the rules without NumPy.
 """

@@ -1,8 +1,8 @@
-"""From probabilities of speech to the beginnings and ends of utterances.
+"""Beginnings and ends of utterances, from probabilities of speech.
 
-Two thresholds (hysteresis): it takes more to begin than to go on. The network
+Two thresholds (hysteresis): beginning takes more than continuing. The network
 reacts within a chunk or two, so an utterance begins ``pre_roll`` before the
-chunk that woke it, never before the speech of the one before it.
+chunk that started it, but never before the end of speech of the previous one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from streamer.endpointing.voice_activity import CHUNK_SAMPLES, Chunk
 
 
 class Endpointer:
-    """Decides, chunk by chunk, where utterances begin and end; reads no clock.
+    """Decides, chunk by chunk, where utterances begin and end.
 
     All positions are absolute sample counts.
     """
@@ -27,7 +27,7 @@ class Endpointer:
 
     @property
     def speaking(self) -> bool:
-        """Whether the last chunk was no silence."""
+        """Whether the last chunk was speech."""
         return self._speaking
 
     @property
@@ -37,10 +37,10 @@ class Endpointer:
 
     @property
     def has_voice(self) -> bool:
-        """Whether the utterance holds enough evidence of a voice to have words.
+        """Whether the utterance has enough evidence of a voice to have words.
 
-        Single words are short, but sure of themselves; melodies and machines
-        resemble a voice for moments, and hardly ever quite.
+        Single words are short, but nearly certain; melodies and machines
+        resemble a voice for moments, and hardly ever closely.
         """
         if self._voiced < self._voice_samples:
             return False
@@ -48,7 +48,7 @@ class Endpointer:
         return sure or self._voiced >= self.settings.voice_share * self._span
 
     def reset(self, position: int = 0) -> None:
-        """Begin anew; no utterance may begin before ``position``."""
+        """Start over; no utterance may begin before ``position``."""
         self._in_utterance = False
         self._speaking = False
         self._floor = position
@@ -57,21 +57,21 @@ class Endpointer:
         self._forget_evidence()
 
     def begin(self, position: int) -> None:
-        """Begin an utterance here, whatever the voice activity says."""
+        """Begin an utterance here, regardless of voice activity."""
         self._in_utterance = True
         self._begin = position
         self._last_speech = position
         self._forget_evidence()
 
     def go_on(self, position: int) -> None:
-        """Begin an utterance here that goes on with the speech of the one before it."""
+        """Begin an utterance here that continues the speech of the previous one."""
         self._begin = position
 
     def feed(self, chunk: Chunk) -> int | None:
         """Take one chunk.
 
         Returns:
-            Where an utterance begins with this chunk: the absolute position of
+            If an utterance begins with this chunk, the absolute position of
             its first sample, pre-roll included; otherwise None.
         """
         settings = self.settings
@@ -88,15 +88,15 @@ class Endpointer:
         return self._begin if begins else None
 
     def rule(self, position: int, last_word_end: int | None) -> Rule | None:
-        """Say which rule ends the utterance, if one does.
+        """Return the rule that ends the utterance, or None.
 
-        Speech that the voice activity misses and the acoustic model hears
-        keeps an utterance open; a noise that it takes for speech and in which
-        the acoustic model hears nothing for long does not.
+        Speech that voice activity misses but the acoustic model hears keeps an
+        utterance open; noise that it takes for speech, but in which the
+        acoustic model hears nothing for long, does not.
 
         Args:
-            position: how far the stream was judged.
-            last_word_end: where the last word so far ends; None without words.
+            position: end of the last chunk.
+            last_word_end: end of the last word so far; None without words.
         """
         heard = self._begin if last_word_end is None else last_word_end
         silence = position - max(self._last_speech, heard)
@@ -112,8 +112,8 @@ class Endpointer:
     def end(self, position: int, last_word_end: int | None) -> None:
         """End the utterance at ``position``.
 
-        The next one may begin before that, with the silence at the end of this
-        one, so that its first word is whole; never before this one's last word.
+        The next one may begin earlier, in the silence at the end of this one,
+        so that its first word is complete; never before this one's last word.
         """
         spoken = self._last_speech if last_word_end is None else last_word_end
         spoken = max(spoken, min(self._last_speech, position))
@@ -124,7 +124,7 @@ class Endpointer:
 
     def _forget_evidence(self) -> None:
         self._heard = 0  # samples since the onset
-        self._span = 0  # the same up to the last speech
+        self._span = 0  # samples from the onset to the last speech
         self._voiced = 0  # samples of chunks that are evidence of a voice
         self._surest = 0.0  # the highest probability of a chunk
 

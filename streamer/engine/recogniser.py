@@ -1,13 +1,13 @@
-"""Joins the stages: samples in, events out. No thread runs here and no clock is read.
+"""The recogniser joins the stages: samples in, events out, no threads, no clock.
 
     samples -> voice activity -> endpointer -> utterance (framer, model, decoder) -> events
 
 Everything is decided at absolute sample positions: voice activity every 512
 samples, words whenever a window of the acoustic model is full. So the events
-are the same however the samples are cut into blocks.
+do not depend on how the samples are cut into blocks.
 
-While nobody speaks only the voice activity is computed, and the last seconds
-are kept, so that an utterance can begin before it was noticed.
+While nobody speaks, only voice activity is computed, and the last seconds are
+kept, so that an utterance can begin before it was detected.
 """
 
 from __future__ import annotations
@@ -34,27 +34,28 @@ if TYPE_CHECKING:
     from streamer.decoding import DecodedWord, Hypothesis
 
 
-#: Level and state are reported every so many chunks: 0.26 s.
+#: Chunks between two `Stats`: 0.26 s.
 STATS_CHUNKS = 8
 
-#: So far back speech without a pause may be cut, and is then recognised anew.
+#: Audio kept for recognising again what follows a cut.
 KEPT_SAMPLES = 8 * RATE_HZ
 
-#: Text and stable prefix of an utterance of which nothing was shown.
+#: Text and stable prefix of an utterance before its first partial.
 NOTHING = ("", "")
 
 
 class Recogniser:
-    """Takes a stream of samples and says what was said.
+    """Turns a stream of samples into events.
 
     Args:
         stages: front end, acoustic model and decoder, not shared with another
             recogniser.
-        settings: endpointing and what is reported.
-        voice_activity: judges chunks; Silero's network where None.
+        settings: endpointing, and which events are made.
+        voice_activity: None for Silero's network.
+        timing: measures latency and computing time; None for a stopped clock.
 
     Raises:
-        ModelError: the model wants another rate than the voice activity.
+        ModelError: the model does not take 16 kHz.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class Recogniser:
         self.rate_hz = stages.front_end.sample_rate_hz
         if self.rate_hz != RATE_HZ:
             raise ModelError(
-                f"the model wants {self.rate_hz} Hz, voice activity is known at {RATE_HZ} Hz only",
+                f"the model takes {self.rate_hz} Hz, voice activity only {RATE_HZ} Hz",
                 "use a model for 16 kHz",
             )
         self.settings = settings or RecogniserSettings()
@@ -90,7 +91,7 @@ class Recogniser:
         self._seq = 0
         self._segment = 0
         self._utterance: Utterance | None = None
-        self._reported = 0  # where the last final ended
+        self._reported = 0  # end of the last final
         self._shown = NOTHING
         self._chunks = 0
         self._windows = 0
@@ -99,30 +100,35 @@ class Recogniser:
 
     @property
     def position(self) -> int:
-        """The absolute position of the next sample."""
+        """Absolute position of the next sample."""
         return self._position
 
     @property
     def speaking(self) -> bool:
-        """Whether voice activity is on."""
+        """Whether voice activity detects speech."""
         return self._endpointer.speaking
 
-    # What comes in
+    # Input
 
     def feed(self, samples: FloatArray) -> list[Event]:
-        """Take samples, float32 (n,) mono at `rate_hz`, full scale 1; any n."""
+        """Recognise the next samples.
+
+        Args:
+            samples: float32 (n,) mono at `rate_hz`, full scale 1; any n. Kept
+                without copying.
+        """
         events: list[Event] = []
         start = 0
         while start < len(samples):
-            # To the end of the chunk and no further: what is decided there
-            # decides what becomes of the samples after it.
+            # No further than the end of the chunk: the decision there
+            # determines what happens to the samples after it.
             piece = samples[start : start + self._voice.missing]
             start += len(piece)
             events += self._feed_piece(piece)
         return events
 
     def gap(self, lost_samples: int) -> list[Event]:
-        """Samples are missing here: the utterance ends before them, time goes on after them."""
+        """Report missing samples: the utterance ends before them, time goes on after them."""
         if lost_samples <= 0:
             return []
         events = self._end_utterance()
@@ -135,13 +141,13 @@ class Recogniser:
         return events
 
     def end_utterance(self) -> list[Event]:
-        """End the utterance here, because a person asked for it."""
+        """End the current utterance at the current position."""
         events = self._end_utterance()
         self._endpointer.reset(self._position)
         return events
 
     def finish(self) -> list[Event]:
-        """The stream is over; `reset` before the next one."""
+        """End the stream; call `reset` before the next one."""
         events: list[Event] = []
         chunk = self._voice.finish()
         if chunk is not None:
@@ -154,16 +160,16 @@ class Recogniser:
         """Make a notice at the current position of the stream."""
         return Notice(self._next_seq(), self._time(self._position), what, todo)
 
-    # What happens to it
+    # Processing
 
     def _restart(self, position: int) -> None:
-        """Nothing before this position is of use any more."""
+        """Forget everything before this position."""
         self._voice.reset(position)
         self._endpointer.reset(position)
         self._recent.reset(position)
 
     def _feed_piece(self, piece: FloatArray) -> list[Event]:
-        """Take samples that reach to the end of a chunk at most."""
+        """Recognise samples that end no later than the current chunk."""
         events: list[Event] = []
         self._position += len(piece)
         self._recent.append(piece)
@@ -178,7 +184,7 @@ class Recogniser:
         return events
 
     def _judge(self, chunk: Chunk) -> list[Event]:
-        """Begin or end an utterance with this chunk, if it is time to."""
+        """Begin or end an utterance at this chunk, if it is time to."""
         self._recent.forget(self._position - KEPT_SAMPLES)
         begin = self._endpointer.feed(chunk)
         if begin is not None:
@@ -197,15 +203,15 @@ class Recogniser:
     def _feed_utterance(self, samples: FloatArray) -> list[Event]:
         assert self._utterance is not None
         events: list[Event] = []
-        for progress in self._utterance.feed(samples):
-            hypothesis = progress.hypothesis
+        for update in self._utterance.feed(samples):
+            hypothesis = update.hypothesis
             shown = (hypothesis.text, hypothesis.stable)
             if self.settings.partials and self._endpointer.has_voice and shown != self._shown:
-                events.append(self._partial(hypothesis, progress.position))
+                events.append(self._partial(hypothesis, update.position))
         return events
 
     def _end_utterance(self) -> list[Event]:
-        """End the utterance at the present position; it may turn out to be none."""
+        """End the utterance at the current position; it may turn out to have no words."""
         utterance = self._utterance
         if utterance is None:
             return []
@@ -216,19 +222,19 @@ class Recogniser:
         if hypothesis.text and has_voice:
             events.append(self._final(hypothesis.text, hypothesis, self._position))
         elif self._shown[0]:
-            # What was shown was a mistake: take it back. Nothing of it was promised.
+            # What was shown was a mistake: take it back. Nothing of it was stable.
             events.append(self._partial(replace(hypothesis, text="", words=()), self._position))
             self._shown = NOTHING
         self._close_utterance()
         return events
 
     def _cut(self) -> list[Event]:
-        """Cut speech without a pause: between two words, and go on with the second."""
+        """Cut speech without a pause between two words, and go on with the second."""
         utterance = self._utterance
         assert utterance is not None and utterance.latest is not None
         begin = max(self._recent.begin, utterance.begin)
         cut = choose_cut(utterance, self._recent.since(begin), begin)
-        if cut is None:  # nothing said so far, but perhaps something begins just here
+        if cut is None:  # no words yet, but one may be starting just here
             events, begin = [], max(begin, self._position - self._endpointer.pre_roll_samples)
         else:
             words = utterance.latest.words[: cut.kept]
@@ -244,7 +250,7 @@ class Recogniser:
         self._windows += self._utterance.windows
         self._utterance = None
 
-    # What goes out
+    # Output
 
     def _partial(self, hypothesis: Hypothesis, position: int) -> Partial:
         self._shown = (hypothesis.text, hypothesis.stable)
@@ -282,12 +288,12 @@ class Recogniser:
         return final
 
     def _start(self) -> int:
-        """Where the utterance begins for the outside: times of utterances never overlap."""
+        """Reported start of the utterance; reported times never overlap."""
         assert self._utterance is not None
         return max(self._utterance.begin, self._reported)
 
     def _words(self, words: Sequence[DecodedWord], start: int, end: int) -> tuple[Word, ...]:
-        """Put words on the time line, within the utterance and in order."""
+        """Give words their times, within the utterance and in order."""
         assert self._utterance is not None
         result = []
         for word in words:
@@ -316,7 +322,7 @@ class Recogniser:
         return self._seq - 1
 
     def _time(self, position: int) -> float:
-        """Seconds since the stream began: the one place where positions become times."""
+        """Seconds since the stream began; the only place where positions become times."""
         return position / self.rate_hz
 
 
@@ -325,7 +331,7 @@ def _stopped_clock() -> float:
 
 
 class _AlwaysSpeech:
-    """Stands in for voice activity where everything is known to be speech."""
+    """A detector for streams that are known to be speech."""
 
     def process_array(self, audio_array: FloatArray) -> float:
         return 1.0
@@ -334,5 +340,5 @@ class _AlwaysSpeech:
         pass
 
 
-#: One utterance, whatever happens: no rule ends it, and no voice need be found.
+#: The whole stream is one utterance: no rule ends it, no evidence of a voice is needed.
 _ONE_UTTERANCE = EndpointSettings(least_voice_s=0.0, rules=())

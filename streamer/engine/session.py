@@ -126,7 +126,7 @@ class Session:
                 self._capture = None
 
     def feed(self, samples: FloatArray) -> list[Event]:
-        """Recognise the next samples of a stream without a source.
+        """Recognise the next samples of a stream that has no source.
 
         Args:
             samples: float32 (n,) at `RATE_HZ`, full scale 1; kept, not copied.
@@ -225,7 +225,7 @@ class Session:
 
 
 class _Warnings:
-    """What a person should know about a live source, each once."""
+    """Warnings about a live source, each given once."""
 
     def __init__(self, capture: Capture) -> None:
         self._capture = capture
@@ -233,7 +233,7 @@ class _Warnings:
         self._behind = False
 
     def due(self) -> Iterator[tuple[str, str]]:
-        """What is wrong and what to do, for everything new since the last call."""
+        """Yield what is wrong and what to do, for each new problem."""
         source = self._capture.source
         if not self._silent and getattr(source, "silent_device", False):
             from streamer.audio.portaudio import privacy_hint

@@ -1,4 +1,4 @@
-"""One utterance on its way through framer, acoustic model and decoder."""
+"""One utterance, from samples to hypotheses."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Stages:
-    """What a recogniser is made of.
+    """The stages of a recogniser.
 
     Attributes:
-        front_end: makes coefficients of samples.
-        model: makes probabilities of coefficients.
-        decoder: makes words of probabilities.
+        front_end: turns samples into coefficients.
+        model: turns coefficients into probabilities.
+        decoder: turns probabilities into words.
     """
 
     front_end: FrontEnd
@@ -28,12 +28,12 @@ class Stages:
     decoder: Decoder
 
 
-class Progress(NamedTuple):
-    """The decoder has heard more.
+class HypothesisUpdate(NamedTuple):
+    """The hypothesis after one more window.
 
     Attributes:
-        position: absolute position after the last sample that had to be there.
-        hypothesis: what was said so far, as of then.
+        position: absolute position after the last sample that it depends on.
+        hypothesis: everything said in the utterance so far.
     """
 
     position: int
@@ -41,9 +41,9 @@ class Progress(NamedTuple):
 
 
 class Utterance:
-    """Begins at a sample, is fed the samples from there on, and ends once.
+    """Runs framer, acoustic model and decoder over one utterance.
 
-    The stages are those of the recogniser, used by one utterance at a time.
+    The stages are the recogniser's, used by one utterance at a time.
 
     Args:
         stages: front end, acoustic model and decoder; the decoder is reset here.
@@ -56,24 +56,24 @@ class Utterance:
         self._stages = stages
         self._framer = Framer(stages.front_end, stages.model.n_steps, stages.model.n_context)
         self._state: State = stages.model.initial_state()
-        #: Windows given to the acoustic model so far.
+        #: Windows run through the acoustic model so far.
         self.windows = 0
-        #: What was said so far, as of the newest window.
+        #: The newest hypothesis.
         self.latest: Hypothesis | None = None
         stages.decoder.reset()
 
-    def feed(self, samples: FloatArray) -> list[Progress]:
-        """Take the next samples, float32 (n,); returns a report for each full window."""
+    def feed(self, samples: FloatArray) -> list[HypothesisUpdate]:
+        """Take the next samples, float32 (n,); returns an update for each full window."""
         self.end += len(samples)
-        reports = []
+        updates = []
         for window in self._framer.feed(samples):
             self._run(window)
             self.latest = self._stages.decoder.hypothesis()
-            reports.append(Progress(self._window_position(), self.latest))
-        return reports
+            updates.append(HypothesisUpdate(self._window_position(), self.latest))
+        return updates
 
     def finish(self) -> Hypothesis:
-        """Run what is left through all stages; the hypothesis is final."""
+        """Run the rest through all stages and return the final hypothesis."""
         for window in self._framer.finish():
             self._run(window)
         self.latest = self._stages.decoder.finish()
@@ -81,13 +81,13 @@ class Utterance:
 
     @property
     def last_word_end(self) -> int | None:
-        """The absolute position at which the last word ends; None without words."""
+        """Absolute position of the end of the last word; None without words."""
         if self.latest is None or not self.latest.words:
             return None
         return min(self.end, self.position(self.latest.words[-1].end_frame))
 
     def position(self, frame: int) -> int:
-        """The absolute position at which a frame of the decoder begins."""
+        """Absolute position at which a frame of the decoder begins."""
         return self.begin + frame * self._stages.front_end.step_samples
 
     def _run(self, window: Window) -> None:
@@ -98,9 +98,9 @@ class Utterance:
         self.windows += 1
 
     def _window_position(self) -> int:
-        """Where the sample lies that completed the newest window.
+        """Absolute position after the sample that completed the newest window.
 
-        The step in the middle of a context needs ``n_context`` vectors after it.
+        A step needs ``n_context`` vectors after the one in its middle.
         """
         front, model = self._stages.front_end, self._stages.model
         vectors = self.windows * model.n_steps + model.n_context

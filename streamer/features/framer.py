@@ -1,10 +1,10 @@
-"""From samples to windows of the acoustic model, each sample transformed once.
+"""Cut a stream of samples into windows of the acoustic model.
 
-Three eager buffers follow each other, as in DeepSpeech's native client:
-samples until a window of the front end is full, coefficient vectors until the
-context of one step is full, steps until a window of the acoustic model is
-full. The beginning is padded with vectors of zeros (not with silence); so is
-the end, after the left-over samples were filled up to one more window.
+Three eager buffers in a row, as in DeepSpeech's native client: samples until a
+window of the front end is full, coefficient vectors until the context of one
+step is full, steps until a window of the acoustic model is full. The beginning
+is padded with zero vectors (not with silence); so is the end, after the
+remaining samples are padded to one more window. Each sample is transformed once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Window(NamedTuple):
     Attributes:
         features: float32 (1, n_steps, 2 * n_context + 1, n_coefficients);
             steps from ``n`` on are zeros.
-        n: how many steps are real, 1 to n_steps.
+        n: number of real steps, 1 to n_steps.
     """
 
     features: FloatArray
@@ -32,12 +32,12 @@ class Window(NamedTuple):
 
 
 class Framer:
-    """Cuts a stream of samples into windows of the acoustic model.
+    """Turns a stream of samples into windows of the acoustic model.
 
     Args:
-        front_end: makes the coefficients.
+        front_end: computes the coefficients.
         n_steps: steps in a window of the acoustic model.
-        n_context: coefficient vectors before and after the one in the middle.
+        n_context: coefficient vectors on each side of the middle one.
     """
 
     def __init__(self, front_end: FrontEnd, n_steps: int, n_context: int) -> None:
@@ -55,7 +55,7 @@ class Framer:
         self._fed = False
 
     def feed(self, samples: FloatArray) -> list[Window]:
-        """Take samples and return the windows they complete.
+        """Take samples and return the windows that they complete.
 
         Args:
             samples: float32 (n,), full scale is 1, at the front end's rate.
@@ -66,10 +66,9 @@ class Framer:
         return self._take_windows(flush=False)
 
     def finish(self) -> list[Window]:
-        """End the stream and return the windows that are left, the last one short.
+        """End the stream and return the remaining windows, the last one short.
 
-        A stream that was fed nothing has no windows. Call `reset` before the
-        next stream.
+        An empty stream has no windows. Call `reset` before the next stream.
         """
         if not self._fed:
             return []

@@ -1,9 +1,9 @@
-"""From windows of samples to coefficients: the two front ends of the DeepSpeech family.
+"""The two front ends of the DeepSpeech family: from samples to coefficients.
 
-A front end looks at one window at a time. That costs a little speed (about
-20 microseconds a window) and buys exactness: matrix products over several rows
-round differently from products over one, so anything batched would depend on
-how the stream was cut.
+A front end takes one window at a time. That costs about 20 microseconds per
+window and is exact: products of matrices with several rows round differently
+from products with one, so batches would make the result depend on how the
+stream is cut.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from python_speech_features import base, sigproc
 from streamer.arrays import FloatArray
 from streamer.errors import ModelError
 
-#: Full scale of 16-bit samples: front ends take samples in [-1, 1).
+#: Full scale of 16-bit samples; front ends take samples in [-1, 1).
 FULL_SCALE = 32768.0
 
 
 class FrontEnd(Protocol):
     """Turns one window of samples into one vector of coefficients."""
 
-    #: Samples a second.
+    #: Samples per second.
     sample_rate_hz: int
     #: Samples in a window.
     window_samples: int
     #: Samples from the start of one window to the start of the next.
     step_samples: int
-    #: Samples before a window that its coefficients depend on as well.
+    #: Samples before a window that its coefficients also depend on.
     history_samples: int
-    #: Length of the vector that comes out.
+    #: Length of the coefficient vector.
     n_coefficients: int
 
     def coefficients(self, window: FloatArray, history: FloatArray) -> FloatArray:
@@ -50,12 +50,12 @@ class FrontEnd(Protocol):
         ...
 
     def describe(self) -> dict[str, Any]:
-        """Return the entry of ``model.json`` that makes this front end again."""
+        """Return the ``front_end`` entry of ``model.json`` for this front end."""
         ...
 
 
 class DeepSpeechFrontEnd:
-    """The features of DeepSpeech 0.4 to 0.9 and Coqui STT, as their graph computes them.
+    """The features of DeepSpeech 0.4 to 0.9 and Coqui STT.
 
     TensorFlow's ``AudioSpectrogram`` and ``Mfcc`` operations: periodic Hann
     window, magnitude spectrum, 40 triangular filters that are linear in mel
@@ -64,16 +64,16 @@ class DeepSpeechFrontEnd:
     pre-emphasis, dither, lifter or energy.
 
     Args:
-        sample_rate_hz: samples a second.
+        sample_rate_hz: samples per second.
         window_samples: samples in a window; also the length of the FFT.
         step_samples: samples between the starts of two windows.
-        n_coefficients: how many cepstral coefficients are kept.
+        n_coefficients: number of cepstral coefficients.
         n_filters: number of mel filters.
         low_hz: lower edge of the first filter.
-        high_hz: upper edge of the last one; half the sample rate if None.
+        high_hz: upper edge of the last filter; None for half the sample rate.
     """
 
-    #: Below this a filter's output is raised before the logarithm.
+    #: Minimum of a filter's output before the logarithm.
     FLOOR = 1e-12
     history_samples = 0
 
@@ -148,22 +148,22 @@ class DeepSpeechFrontEnd:
 
 
 class PythonSpeechFeaturesFrontEnd:
-    """``python_speech_features.mfcc``, a window at a time.
+    """``python_speech_features.mfcc``, one window at a time.
 
-    The package's own pieces (``get_filterbanks``, ``lifter``, the framing
-    rules of ``sigproc``) are called once; what ``mfcc`` computes for a whole
-    signal comes out window by window, to float rounding. DeepSpeech 0.1 to 0.3
-    were trained on such features of 16-bit samples, with a Hamming window.
+    The package's own functions (``get_filterbanks``, ``lifter``) are called
+    once; the results equal those of ``mfcc`` for a whole signal, to float
+    rounding. DeepSpeech 0.1 to 0.3 were trained on these features of 16-bit
+    samples, with a Hamming window.
 
     Args:
-        sample_rate_hz: samples a second.
+        sample_rate_hz: samples per second.
         window_samples: samples in a window.
         step_samples: samples between the starts of two windows.
-        n_coefficients: how many cepstral coefficients are kept.
+        n_coefficients: number of cepstral coefficients.
         n_filters: number of mel filters.
         n_fft: length of the FFT, at least ``window_samples``.
         low_hz: lower edge of the first filter.
-        high_hz: upper edge of the last one; half the sample rate if None.
+        high_hz: upper edge of the last filter; None for half the sample rate.
         pre_emphasis: coefficient of the first difference.
         lifter: liftering parameter; 0 for none.
         append_energy: whether the log energy of the frame replaces c0.
@@ -194,7 +194,7 @@ class PythonSpeechFeaturesFrontEnd:
     ) -> None:
         if window not in self.WINDOWS:
             raise ModelError(
-                f"front end: no window called {window!r}",
+                f"front end: there is no window {window!r}",
                 f"use one of {', '.join(sorted(self.WINDOWS))} in model.json",
             )
         self.sample_rate_hz = sample_rate_hz
@@ -213,7 +213,7 @@ class PythonSpeechFeaturesFrontEnd:
         self.filters = base.get_filterbanks(
             n_filters, n_fft, sample_rate_hz, self.low_hz, self.high_hz
         )
-        # scipy's dct(type=2, norm="ortho"), the one the package calls, as a matrix.
+        # scipy's dct(type=2, norm="ortho"), which the package calls, as a matrix.
         k = np.arange(n_coefficients)[:, None]
         n = np.arange(n_filters)[None, :]
         dct = np.sqrt(2.0 / n_filters) * np.cos(np.pi * k * (n + 0.5) / n_filters)
@@ -224,7 +224,7 @@ class PythonSpeechFeaturesFrontEnd:
     def coefficients(self, window: FloatArray, history: FloatArray) -> FloatArray:
         """See `FrontEnd.coefficients`."""
         samples = window.astype(np.float64) * FULL_SCALE
-        # sigproc.preemphasis over the whole signal keeps its first sample as it is.
+        # sigproc.preemphasis leaves the first sample of a signal as it is.
         emphasised = sigproc.preemphasis(samples, self.pre_emphasis)
         if len(history):
             emphasised[0] -= self.pre_emphasis * (float(history[-1]) * FULL_SCALE)
@@ -264,7 +264,7 @@ _KINDS: dict[str, Any] = {
 
 
 def create_front_end(description: Mapping[str, Any]) -> FrontEnd:
-    """Make the front end that a ``front_end`` entry of ``model.json`` describes.
+    """Return the front end for a ``front_end`` entry of ``model.json``.
 
     Args:
         description: ``{"kind": ..., other arguments of the class}``.
@@ -276,11 +276,11 @@ def create_front_end(description: Mapping[str, Any]) -> FrontEnd:
     kind = arguments.pop("kind", None)
     if kind not in _KINDS:
         raise ModelError(
-            f"front end {kind!r} is not known", f"use one of {', '.join(sorted(_KINDS))}"
+            f"there is no front end {kind!r}", f"use one of {', '.join(sorted(_KINDS))}"
         )
     try:
         return cast(FrontEnd, _KINDS[kind](**arguments))
     except (TypeError, ValueError) as error:
         raise ModelError(
-            f"front end {kind}: {error}", "mend the front_end entry of model.json"
+            f"front end {kind}: {error}", "fix the front_end entry of model.json"
         ) from error

@@ -117,7 +117,7 @@ def test_an_error_comes_after_the_samples_before_it() -> None:
 def test_a_source_that_cannot_be_opened_says_so_at_once() -> None:
     class Broken(Script):
         def open(self, rate_hz: int) -> None:
-            raise AudioError("broken", "mend it")
+            raise AudioError("broken", "fix it")
 
     with pytest.raises(AudioError, match="broken"), Capture(Broken([])):
         pass

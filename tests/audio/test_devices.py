@@ -34,11 +34,11 @@ def test_a_device_is_found_by_number_name_or_part_of_it(wanted: Any, number: int
 def test_an_unknown_device_is_answered_with_those_there_are() -> None:
     with pytest.raises(DeviceError) as caught:
         find_device(devices(), "USB Mikrophone")
-    assert caught.value.what == 'there is no microphone "USB Mikrophone"'
+    assert caught.value.what == 'no microphone is called "USB Mikrophone"'
     assert "USB Microphone" in caught.value.todo
     with pytest.raises(DeviceError, match="Built-in Audio"):
         find_device(devices(), 33)
-    with pytest.raises(DeviceError, match="there is no microphone"):
+    with pytest.raises(DeviceError, match="no microphone"):
         find_device(devices(), "")
 
 
@@ -48,7 +48,7 @@ def test_several_devices_of_that_name_are_told_by_number() -> None:
 
 
 def test_a_machine_without_a_microphone_is_told_what_to_do() -> None:
-    with pytest.raises(DeviceError, match="no microphone - plug one in, or transcribe"):
+    with pytest.raises(DeviceError, match="no microphone found - connect one, or transcribe"):
         find_device([], None)
 
 

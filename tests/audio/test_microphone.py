@@ -165,7 +165,7 @@ def test_a_device_that_takes_nothing_is_an_error(fake: FakePortAudio) -> None:
 def test_a_device_that_is_not_there_is_looked_for_anew_before_it_is_an_error(
     fake: FakePortAudio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(DeviceError, match='no microphone "other" - there are: Fake'):
+    with pytest.raises(DeviceError, match='no microphone is called "other" - available: Fake'):
         MicrophoneSource("other").open(16000)
     assert fake.refreshed == 1
     late = {**fake.devices[0], "name": "Other"}
@@ -260,7 +260,7 @@ def test_nothing_but_zeros_is_noticed_and_after_a_while_an_error(fake: FakePortA
         assert source.silent_device == (second >= 3)
     fake.streams[0].speak(silence)
     assert source.read() is not None
-    with pytest.raises(DeviceError, match="nothing but zeros"):
+    with pytest.raises(DeviceError, match="delivers only zeros"):
         source.read()
 
 
@@ -504,7 +504,7 @@ print(json.dumps([[d.name for d in devices if d.default], virtual.takes_model_ra
     )
     default, takes, unknown, name = json.loads(done.stdout.splitlines()[-1])
     assert default == ["default"] and takes is True and name == "virtual_microphone"
-    assert unknown.startswith('there is no microphone "virtual mikrophone" - there are: virtual_')
+    assert unknown.startswith('no microphone is called "virtual mikrophone" - available: virtual_')
 
 
 @needs_pulse

@@ -97,7 +97,7 @@ def test_a_file_cut_short_gives_its_samples_and_then_says_so(
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
     heard = Heard(RecordingSource(path))
-    assert heard.error is not None and "cut short" in heard.error.what
+    assert heard.error is not None and "truncated" in heard.error.what
     n = len(heard.samples)
     np.testing.assert_array_equal(heard.samples, babble(4.0)[:n, 0])
     # FLAC can give whole blocks of 4096 samples only.
@@ -112,7 +112,7 @@ def test_a_lossy_file_cut_short_gives_its_samples_and_then_says_so(
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     heard = Heard(RecordingSource(path))
-    assert heard.error is not None and "cut short" in heard.error.what
+    assert heard.error is not None and "truncated" in heard.error.what
     assert len(heard.samples) > 1.5 * 16000  # a page of OGG may hold two seconds and more
 
 
@@ -177,7 +177,7 @@ def test_what_is_no_recording_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "zeros.mp3").write_bytes(bytes(10000))
     opening_fails(tmp_path / "zeros.mp3")
     soundfile.write(tmp_path / "nothing.wav", np.zeros(0), 16000)
-    assert "no sound" in opening_fails(tmp_path / "nothing.wav").what
+    assert "no samples" in opening_fails(tmp_path / "nothing.wav").what
 
 
 def test_a_wav_file_with_0_channels_or_at_0_hz_is_refused(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_a_wav_file_with_0_channels_or_at_0_hz_is_refused(tmp_path: Path) -> Non
 def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "a.wav")
     path.chmod(0)
-    assert "may not be read" in opening_fails(path).what
+    assert "permission denied" in opening_fails(path).what
 
 
 def test_random_bytes_never_end_in_anything_but_a_plain_answer(tmp_path: Path) -> None:

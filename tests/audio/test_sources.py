@@ -48,7 +48,7 @@ def test_an_array_can_be_read_again_and_a_stopped_one_ends() -> None:
 
 def test_a_fault_is_raised_after_the_last_samples_of_the_resampler() -> None:
     frames = babble(1.0, 48000)
-    parts: list[object] = [frames[:20000], frames[20000:], AudioError("cut", "mend")]
+    parts: list[object] = [frames[:20000], frames[20000:], AudioError("cut", "fix")]
 
     def read() -> np.ndarray:
         part = parts.pop(0)

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.arrays import FloatArray
-from streamer.audio.pcm import PcmFormat, promised_bytes
+from streamer.audio.pcm import PcmFormat, declared_bytes
 from streamer.audio.sources.recording import RecordingSource
 from streamer.audio.sources.standard_input import StandardInputSource
 from streamer.errors import AudioError, UsageError
@@ -113,9 +113,9 @@ def test_headers_of_programs_that_do_not_know_the_length_are_read(size: int) -> 
 
 
 def test_a_length_that_is_known_is_believed() -> None:
-    assert promised_bytes(1000) == 1000
-    assert promised_bytes(0x7FF00000) == 0x7FF00000
-    assert promised_bytes(0) is None and promised_bytes(0xFFFFFFFF) is None
+    assert declared_bytes(1000) == 1000
+    assert declared_bytes(0x7FF00000) == 0x7FF00000
+    assert declared_bytes(0) is None and declared_bytes(0xFFFFFFFF) is None
 
 
 def test_chunks_before_and_after_the_samples_are_no_sound() -> None:
@@ -169,7 +169,7 @@ def test_bytes_that_make_no_whole_frame_are_an_error_after_the_samples(
 def test_a_wav_stream_cut_short_gives_its_samples_and_then_says_so() -> None:
     for missing in (1, 2, 1001, 20000):
         heard = hear(wav(babble())[:-missing])
-        assert heard.error is not None and "cut short" in heard.error.what
+        assert heard.error is not None and "truncated" in heard.error.what
         np.testing.assert_array_equal(heard.samples, babble()[: (32000 - missing) // 2, 0])
 
 
@@ -205,7 +205,8 @@ def test_what_is_neither_raw_nor_wav_is_refused(data: bytes, says: str) -> None:
 def test_0_channels_0_hz_and_unknown_formats_are_refused() -> None:
     data = wav(babble(0.01))
     for place, new, says in [(22, b"\0\0", "0 channels"), (24, bytes(4), "0 Hz"),
-                             (20, b"\x55\0", "not known"), (34, b"\7\0", "not known")]:  # fmt: skip
+                             (20, b"\x55\0", "unsupported"),
+                             (34, b"\7\0", "unsupported")]:  # fmt: skip
         with pytest.raises(AudioError, match=says):
             hear(data[:place] + new + data[place + len(new) :])
 
@@ -234,7 +235,7 @@ def test_a_keyboard_is_no_pipe() -> None:
         def isatty(self) -> bool:
             return True
 
-    with pytest.raises(AudioError, match="no pipe"):
+    with pytest.raises(AudioError, match="not a pipe"):
         StandardInputSource(Keyboard()).open(16000)
 
 

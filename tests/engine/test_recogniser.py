@@ -202,7 +202,7 @@ def test_a_long_utterance_ends_at_a_breath() -> None:
 
 @settings(max_examples=12, deadline=None)
 @given(st.integers(0, 2**32 - 1))
-def test_events_keep_their_promises(seed: int) -> None:
+def test_events_are_consistent_over_a_whole_stream(seed: int) -> None:
     random = np.random.default_rng(seed)
     parts = []
     for _ in range(random.integers(1, 6)):
@@ -219,30 +219,30 @@ def test_events_keep_their_promises(seed: int) -> None:
         if random.random() < 0.02:
             events += recogniser.end_utterance()
     events += recogniser.finish()
-    check_promises(events)
+    check_stability(events)
 
 
-def check_promises(events: list[Event]) -> None:
-    """What docstrings of the events say, over a whole stream."""
+def check_stability(events: list[Event]) -> None:
+    """Check what the docstrings of the events say, over a whole stream."""
     assert [event.seq for event in events] == list(range(len(events)))
-    segment, promised, end = 0, "", 0.0
+    segment, stable, end = 0, "", 0.0
     for event in events:
         if not isinstance(event, (Partial, Final)):
             continue
         assert event.segment == segment
         assert event.text.startswith(event.stable)
-        assert event.text.startswith(promised)
+        assert event.text.startswith(stable)
         assert end <= event.start <= event.end
         clock = event.start
         for word in event.words:
             assert clock <= word.start <= word.end <= event.end
             assert 0.0 <= word.confidence <= 1.0
             clock = word.end
-        promised = event.stable
+        stable = event.stable
         if isinstance(event, Final):
             assert event.text == event.stable == " ".join(word.word for word in event.words)
             assert event.text
-            segment, promised, end = segment + 1, "", event.end
+            segment, stable, end = segment + 1, "", event.end
 
 
 def test_words_stand_where_they_were_said() -> None:
@@ -286,7 +286,7 @@ def test_end_utterance_ends_it_at_once_and_the_next_one_is_whole() -> None:
     assert texts(events) == ["now"]
     events += recogniser.feed(speech("then")) + recogniser.finish()
     assert texts(events) == ["now", "then"]
-    check_promises(events)
+    check_stability(events)
 
 
 def test_end_utterance_in_silence_says_nothing() -> None:
@@ -312,7 +312,7 @@ def test_one_utterance_goes_through_all_pauses() -> None:
     recogniser = make_recogniser(RecogniserSettings(one_utterance=True))
     events = transcribe(recogniser, MIXED)
     assert [text.replace(" ", "") for text in texts(events)] == ["hellotheregoonx"]
-    check_promises(events)
+    check_stability(events)
 
 
 def test_partials_show_words_while_they_are_being_said() -> None:

@@ -1,4 +1,4 @@
-"""Samples in memory, as a source."""
+"""Samples in memory as a source."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from streamer.arrays import FloatArray
 from streamer.audio.sources.source import FrameStream
 from streamer.errors import AudioError
 
-#: Samples handed out at once: half a second at 16 kHz.
+#: Frames per `read`: half a second at 16 kHz.
 BLOCK_SAMPLES = 8192
 
 
 class ArraySource:
-    """Samples that are in memory already.
+    """Samples in memory.
 
     Args:
         samples: (n,) mono or (n, channels); floats with full scale 1, or
             16-bit integers.
         rate_hz: their rate.
-        name: for people.
-        block_samples: how many are handed out at once.
+        name: for display.
+        block_samples: frames per `read`.
 
     Raises:
-        AudioError: samples of another shape or type.
+        AudioError: the samples have another shape or type.
     """
 
     live = False
@@ -50,20 +50,20 @@ class ArraySource:
         self.seconds: float | None = len(frames) / rate_hz
 
     def open(self, rate_hz: int) -> None:
-        """Begin at the first sample; may be called again after `close`."""
+        """Start at the first sample; may be called again after `close`."""
         self._position = 0
         self._stream = FrameStream(self._next_frames, self.name, self._rate_hz, rate_hz)
 
     def read(self) -> FloatArray | None:
-        """The next samples; None at the end."""
+        """Return the next samples; None at the end."""
         return self._stream.read() if self._stream else None
 
     def stop(self) -> None:
-        """Let `read` come to its end soon; may be called by any thread."""
+        """Make `read` reach its end soon; may be called by any thread."""
         self._position = len(self._frames)
 
     def close(self) -> None:
-        """End; may be called twice."""
+        """Close the source; may be called twice."""
         self._stream = None
 
     def _next_frames(self) -> FloatArray | None:
@@ -75,22 +75,22 @@ class ArraySource:
 
 
 def as_frames(samples: npt.NDArray[Any]) -> FloatArray:
-    """Samples of the kinds that people have in memory, as frames.
+    """Convert samples to float32 frames.
 
     Args:
         samples: (n,) mono or (n, channels); floats with full scale 1, or
             16-bit integers, which are divided by 32768.
 
     Returns:
-        float32 (n, channels); shares memory with ``samples`` where it can.
+        float32 (n, channels); shares memory with ``samples`` if possible.
 
     Raises:
-        AudioError: another shape or type.
+        AudioError: the shape or type is not supported.
     """
     array = np.asarray(samples)
     if array.ndim not in (1, 2):
         raise AudioError(
-            f"samples of shape {array.shape} are no recording", "give (n,) or (n, channels)"
+            f"samples of shape {array.shape} are not a recording", "give (n,) or (n, channels)"
         )
     if array.ndim == 2 and array.shape[1] == 0:
         raise AudioError("the samples have 0 channels", "give (n,) or (n, channels)")
@@ -98,11 +98,11 @@ def as_frames(samples: npt.NDArray[Any]) -> FloatArray:
     if array.dtype == np.int16:
         frames = array.astype(np.float32) / np.float32(32768)
     elif np.issubdtype(array.dtype, np.floating):
-        with np.errstate(over="ignore"):  # infinite then, which `read` complains about
+        with np.errstate(over="ignore"):  # becomes infinite, which `read` reports
             frames = array.astype(np.float32, copy=False)
     else:
         raise AudioError(
-            f"samples of type {array.dtype} are not known",
+            f"samples of type {array.dtype} are not supported",
             "give floats with full scale 1, or 16-bit integers",
         )
     return frames[:, None] if array.ndim == 1 else frames

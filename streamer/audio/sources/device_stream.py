@@ -1,4 +1,10 @@
-"""A device that records: PortAudio's callback, and the ring that it writes into."""
+"""A recording device: PortAudio's callback, and the ring that it writes to.
+
+    PortAudio's thread --copy--> device ring --reading thread: mix down, resample--> samples
+
+Three rules keep the callback safe: it copies its block and returns, it takes
+no lock, it calls nothing that could wait.
+"""
 
 from __future__ import annotations
 
@@ -13,41 +19,41 @@ from streamer.audio.devices import Device
 from streamer.audio.resampling import Resampler
 from streamer.audio.ring import RingBuffer
 
-#: PortAudio hands over blocks of this length. Left to itself ("0") it may choose
-#: blocks of 2 ms, which cost more than they carry.
+#: Block length of the callback. PortAudio's own choice may be 2 ms, which costs
+#: too much per sample.
 BLOCK_SECONDS = 0.02
 
-#: What PortAudio keeps for a callback that is late. The callback needs
-#: Python's lock, which a decoder may hold for tens of milliseconds; the
-#: default of 35 ms would overrun.
+#: PortAudio's buffer for a callback that is late. The callback needs the GIL,
+#: which a decoder may hold for tens of milliseconds; the default of 35 ms
+#: would overflow.
 LATENCY_SECONDS = 0.1
 
-#: What waits between the callback and the capture thread, which does nothing
-#: but read it: only a stopped machine fills it.
+#: Ring between the callback and the reading thread, which does little else:
+#: only a suspended machine fills it.
 DEVICE_RING_SECONDS = 10.0
 
-#: A live device sends blocks all the time, silence included. One that sends
-#: none for so long is gone, whatever it says about itself.
+#: A device sends blocks all the time, even of silence. If none comes for this
+#: long, it is gone, whatever its state says.
 GONE_SECONDS = 4.0
 
-#: A driver that lost its device may never come back from closing it.
+#: A driver that lost its device may never return from closing it.
 _CLOSE_SECONDS = 2.0
 
 
 class DeviceBlock(NamedTuple):
-    """Samples that wait to be read."""
+    """Samples ready to be read."""
 
-    samples: FloatArray  # none where only a loss is to be told
+    samples: FloatArray  # empty if only a loss is reported
     lost: int  # samples missing just before them
 
 
 class DeviceStream:
-    """One stretch of recording: the device is open from construction to `close`.
+    """A device, open from construction to `close`.
 
     Args:
         device: the device.
-        to_rate_hz: rate of the samples that `read` returns.
-        clock: seconds that only ever grow.
+        to_rate_hz: sample rate for `read`.
+        clock: monotonic, in seconds.
 
     Raises:
         DeviceError: it cannot be opened.
@@ -59,9 +65,9 @@ class DeviceStream:
         self._finished = False  # PortAudio ended the stream
         self.overflows = 0
         self._expected_adc_s: float | None = None
-        self._frames_in = 0  # lost ones counted in
-        self._samples_out = 0  # lost ones counted in
-        self._carried = 0  # lost samples that wait for the block after them
+        self._frames_in = 0  # including lost ones
+        self._samples_out = 0  # including lost ones
+        self._carried = 0  # lost samples, to be reported with the next block
         self._stream, self.rate_hz, self.channels = self._open(device, to_rate_hz)
         self._resampler = Resampler(self.rate_hz, to_rate_hz)
         try:
@@ -74,12 +80,12 @@ class DeviceStream:
     # PortAudio's thread
 
     def _callback(self, frames: FloatArray, n: int, times: Any, status: Any) -> None:
-        """Copy a block into the ring, and return.
+        """Copy a block into the ring.
 
         Args:
             frames: float32 (n, channels); PortAudio's own memory.
             n: frames in the block.
-            times: PortAudio's times for it.
+            times: PortAudio's times.
             status: PortAudio's flags.
         """
         begin_s = times.inputBufferAdcTime
@@ -99,11 +105,11 @@ class DeviceStream:
 
     @property
     def delay_s(self) -> float:
-        """How long ago the last sample that `read` returned had arrived."""
+        """Age of the last sample that `read` returned, in seconds."""
         return self._clock() - self._last_callback + self._resampler.delay_s
 
     def read(self, timeout_s: float) -> list[DeviceBlock]:
-        """What the device recorded, resampled; waits until there is something."""
+        """Return what the device recorded, resampled; waits until there is something."""
         blocks: list[DeviceBlock] = []
         waiting = self._ring.wait(timeout_s)
         while waiting:
@@ -117,17 +123,17 @@ class DeviceStream:
         return blocks
 
     def finish(self) -> list[DeviceBlock]:
-        """What is left in the resampler, and a loss that nothing followed."""
+        """Return the rest of the resampler, and a loss at the very end."""
         return [*self._give(self._resampler.finish()), *self._give_loss()]
 
     def is_gone(self) -> bool:
-        """Whether the device has left: its stream ended, or sends nothing any more."""
+        """Whether the device is gone: its stream ended, or nothing comes any more."""
         if self._ring.available:
             return False
         return self._finished or self._clock() - self._last_callback > GONE_SECONDS
 
     def close(self) -> None:
-        """Give the device back; what it recorded can still be read. May be called twice."""
+        """Close the device; what it recorded can still be read. May be called twice."""
         stream, self._stream = self._stream, None
         if stream is None:
             return
@@ -136,15 +142,15 @@ class DeviceStream:
             stream.stop()
             stream.close()
 
-        # In a thread of its own, for a driver that lost its device may hang here.
+        # In a background thread, because a driver that lost its device may hang here.
         closing = threading.Thread(target=close, name="close microphone", daemon=True)
         closing.start()
         closing.join(_CLOSE_SECONDS)
 
     def _go_over(self, lost_frames: int) -> list[DeviceBlock]:
-        """End the resampler before a gap, and count the gap at the rate of the samples.
+        """Flush the resampler before a gap, and convert the gap to the output rate.
 
-        The count is made from totals, so that roundings never add up.
+        The conversion uses totals, so that rounding errors do not add up.
         """
         blocks = self._give(self._resampler.finish())
         self._frames_in += lost_frames
@@ -168,13 +174,13 @@ class DeviceStream:
         return [DeviceBlock(np.zeros(0, np.float32), lost)] if lost else []
 
     def _open(self, device: Device, wanted_rate_hz: int) -> tuple[Any, float, int]:
-        """The stream, its rate and its channels: the first way that the device takes."""
+        """Return the stream, its rate and its channels: the first settings that work."""
         sounddevice = portaudio.load()
         own_hz, most = device.rate_hz, device.channels
         ways = [(float(wanted_rate_hz), 1), (own_hz, 1), (own_hz, min(2, most)), (own_hz, most)]
         fault: Exception | None = None
         for rate_hz, channels in dict.fromkeys(ways):
-            # Set before the stream is made, for the callback uses them.
+            # Set before the stream exists, because the callback uses them.
             self.rate_hz, self.channels = rate_hz, channels
             seconds = round(DEVICE_RING_SECONDS * rate_hz)
             settings = {

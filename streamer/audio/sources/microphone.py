@@ -1,11 +1,8 @@
-"""The microphone: PortAudio's callback copies into a ring, the reader does all the rest.
+"""The microphone as a source: opening, pausing, silence and disconnection.
 
-    PortAudio's thread --copies--> device ring --capture thread: mix down, resample--> samples
-
-Three rules keep the callback harmless: it copies its block and returns, it
-takes no lock, it calls nothing that could wait. All calls of PortAudio come
-from the one thread that reads (that of `streamer.audio.capture.Capture`);
-other threads only leave word with `stop`, `pause` and `resume`.
+All calls of PortAudio come from the reading thread, that of
+`streamer.audio.capture.Capture`; `stop`, `pause` and `resume` only set flags
+for it.
 """
 
 from __future__ import annotations
@@ -22,11 +19,11 @@ from streamer.audio.sources.device_stream import DeviceBlock, DeviceStream
 from streamer.audio.wakeup import Wakeup
 from streamer.errors import DeviceError
 
-#: A room is never silent to the last bit. After so many seconds of nothing
-#: but zeros the microphone is muted, or not allowed (macOS then gives zeros).
+#: A room is never silent to the last bit. After this time of only zeros the
+#: microphone is muted, or not permitted (macOS then delivers zeros).
 SILENT_SECONDS = 3.0
 
-#: And after so many it is given up, where not a single sample came.
+#: After this time of only zeros `read` raises.
 GIVE_UP_SECONDS = 15.0
 
 _POLL_SECONDS = 0.1
@@ -35,22 +32,22 @@ _PAUSE_POLL_SECONDS = 1.0
 
 
 class MicrophoneSource:
-    """A device that records.
+    """A microphone.
 
-    It is opened in mono at the rate asked for where it allows that, otherwise
-    at its own rate and as few of its channels as it takes; these are then
-    mixed down and resampled outside the callback.
+    It is opened in mono at the requested rate if possible, otherwise at its own
+    rate with as few channels as it allows; these are mixed down and resampled
+    outside the callback.
 
     Args:
-        device: its number, its name or a part of it; None for the default one.
-        give_up_s: after so many seconds of nothing but zeros, since it was
-            opened, `read` raises; None for never.
-        clock: seconds that only ever grow; the callback calls it too.
+        device: number, name or part of the name; None for the default device.
+        give_up_s: `read` raises after this time of only zeros since `open`;
+            None for never.
+        clock: monotonic, in seconds; also called by the callback.
 
     Attributes:
-        device: what was found, after `open`.
-        opened_rate_hz: the rate it was opened at.
-        opened_channels: the channels it was opened with.
+        device: the device, after `open`.
+        opened_rate_hz: its rate.
+        opened_channels: its number of channels.
     """
 
     live = True
@@ -75,54 +72,53 @@ class MicrophoneSource:
         self._past_overflows = 0
         self._blocks: deque[DeviceBlock] = deque()
         self._error: DeviceError | None = None
-        self._zeros = 0  # samples since opening, while nothing else came
+        self._zeros = 0  # samples since opening, if all of them were zeros
         self._heard = False
         self._ended = False
         self._stopped = False
         self._paused = False
-        self._wakeup = Wakeup()  # rung by stop, pause and resume
+        self._wakeup = Wakeup()  # notified by stop, pause and resume
 
     @property
     def name(self) -> str:
-        """The device's name; what was asked for until it is open."""
+        """Name of the device; what was asked for until it is open."""
         if self.device is not None:
             return self.device.name
         return "microphone" if self.wanted is None else str(self.wanted)
 
     @property
     def overflows(self) -> int:
-        """How many times the device overran so far.
+        """Number of overflows of the device so far.
 
-        How much it lost then is not known exactly: ``lost`` holds what the
-        device's own clock tells.
+        How much they lost is an estimate, from the device's own clock; see ``lost``.
         """
         stream = self._stream
         return self._past_overflows + (stream.overflows if stream else 0)
 
     @property
     def silent_device(self) -> bool:
-        """Whether for some seconds, since it was opened, nothing but zeros came.
+        """Whether only zeros have come for some seconds since opening.
 
-        Then it is muted, or the program may not use it. True until the first
-        sample that is not zero; any thread may ask.
+        If so, it is muted, or the program has no permission. May be read by
+        any thread.
         """
         return not self._heard and self._zeros >= SILENT_SECONDS * max(self._rate_hz, 1)
 
     @property
     def paused(self) -> bool:
-        """Whether `pause` was called, and `resume` not yet."""
+        """Whether the microphone is paused."""
         return self._paused
 
     # The reading thread
 
     def open(self, rate_hz: int) -> None:
-        """Open the device and begin to record.
+        """Open the device and start recording.
 
         Args:
-            rate_hz: the rate at which samples are wanted.
+            rate_hz: sample rate for `read`.
 
         Raises:
-            DeviceError: no PortAudio, no such device, busy, or refused.
+            DeviceError: PortAudio or the device is missing, busy, or refuses.
         """
         self.close()
         self._rate_hz = rate_hz
@@ -132,15 +128,15 @@ class MicrophoneSource:
         self._open_stream()
 
     def read(self) -> FloatArray | None:
-        """The next samples; blocks until there are some, for the length of a pause too.
+        """Return the next samples; blocks until there are some, also during a pause.
 
         Returns:
-            float32 (n,), mono at the rate asked for; None after `stop`, when
-            all that was recorded until then has been returned.
+            float32 (n,), mono at the requested rate; None after `stop`, when
+            everything recorded so far has been returned.
 
         Raises:
-            DeviceError: the device is gone, or could not be opened again after
-                a pause, or gives nothing but zeros.
+            DeviceError: the device is gone, could not be opened again after a
+                pause, or delivers only zeros.
         """
         while True:
             if self._blocks:
@@ -156,7 +152,7 @@ class MicrophoneSource:
                 self._record()
 
     def close(self) -> None:
-        """Give the device back; may be called twice."""
+        """Close the device; may be called twice."""
         if self._stream is not None:
             self._stream.close()
             self._stream = None
@@ -164,27 +160,27 @@ class MicrophoneSource:
     # Any thread
 
     def stop(self) -> None:
-        """Let `read` return what was recorded until now, and then None."""
+        """Make `read` return what was recorded so far, then None."""
         self._stopped = True
         self._wakeup.notify()
 
     def pause(self) -> None:
-        """Give the device back until `resume`, so that other programs may use it.
+        """Close the device until `resume`, so that other programs can use it.
 
-        The time that passes until then is no part of the stream.
+        The time until then is not part of the stream.
         """
         self._paused = True
         self._wakeup.notify()
 
     def resume(self) -> None:
-        """Open the device again; should that fail, `read` says so."""
+        """Open the device again; if that fails, `read` raises."""
         self._paused = False
         self._wakeup.notify()
 
-    # The reading thread, inside
+    # The reading thread, internals
 
     def _record(self) -> None:
-        """One step of `read`: fill ``_blocks`` or find out why there is nothing."""
+        """Do one step of `read`: fill ``_blocks``, or find out why there is nothing."""
         try:
             if self._stream is None:
                 self._sit_out_pause()
@@ -205,7 +201,7 @@ class MicrophoneSource:
         elif self._paused:
             self._wakeup.wait(_PAUSE_POLL_SECONDS)
         else:
-            # Devices may have come and gone meanwhile.
+            # Devices may have been connected or removed meanwhile.
             portaudio.refresh()
             self._open_stream()
 
@@ -213,7 +209,7 @@ class MicrophoneSource:
         try:
             self.device = find_device(input_devices(), self.wanted)
         except DeviceError:
-            # It may have been plugged in since PortAudio started.
+            # It may have been connected since PortAudio started.
             portaudio.refresh()
             self.device = find_device(input_devices(), self.wanted)
         self._stream = DeviceStream(self.device, self._rate_hz, self._clock)
@@ -221,7 +217,7 @@ class MicrophoneSource:
         self.opened_channels = self._stream.channels
 
     def _end_stream(self) -> None:
-        """Close the device and keep what it had recorded."""
+        """Close the device and keep what it has recorded."""
         stream, self._stream = self._stream, None
         assert stream is not None
         stream.close()
@@ -239,7 +235,7 @@ class MicrophoneSource:
             self.delay_s = self._stream.delay_s
 
     def _check(self, stream: DeviceStream) -> None:
-        """Complain about a device that is gone, or silent for too long."""
+        """Raise if the device is gone, or silent for too long."""
         if stream.is_gone():
             raise DeviceError(
                 f'the microphone "{self.name}" is gone',
@@ -248,7 +244,7 @@ class MicrophoneSource:
         limit_s = self._give_up_s
         if limit_s is not None and not self._heard and self._zeros >= limit_s * self._rate_hz:
             raise DeviceError(
-                f'the microphone "{self.name}" gives nothing but zeros: it is muted, or this'
-                " program may not use it",
+                f'the microphone "{self.name}" delivers only zeros: it is muted, or this'
+                " program has no permission",
                 portaudio.privacy_hint(sys.platform),
             )

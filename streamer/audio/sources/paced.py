@@ -1,4 +1,4 @@
-"""A recording that comes as a microphone would bring it."""
+"""A recording at the pace of a microphone."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from streamer.arrays import FloatArray
 from streamer.audio.sources.source import Source
 from streamer.audio.wakeup import Wakeup
 
-#: A microphone brings blocks of about this length.
+#: Typical block length of a microphone.
 PIECE_SECONDS = 0.02
 
 
 class Paced:
-    """Hands out another source's samples no earlier than a microphone would.
+    """Returns another source's samples no earlier than a microphone would.
 
-    The clock begins at the first `read`. A reader that is late gets what it
-    missed at once, as from a driver's buffer; the pace is that of the clock
-    and never drifts.
+    Time starts at the first `read`. A reader that is late gets what it missed
+    at once, as from a driver's buffer; the pace follows the clock and never
+    drifts.
 
     Args:
         source: a source that is not live.
-        clock: seconds that only ever grow.
-        sleep: waits so many seconds, or until `stop` is called; None for
-            waiting in real time.
+        clock: monotonic, in seconds.
+        sleep: waits for a number of seconds, or until `stop` is called; None
+            for waiting in real time.
     """
 
     live = True
@@ -49,12 +49,12 @@ class Paced:
 
     @property
     def name(self) -> str:
-        """The other source's name."""
+        """Name of the other source."""
         return self._source.name
 
     @property
     def seconds(self) -> float | None:
-        """The other source's length."""
+        """Length of the other source."""
         return self._source.seconds
 
     def open(self, rate_hz: int) -> None:
@@ -65,7 +65,7 @@ class Paced:
         self._stopped = False
 
     def read(self) -> FloatArray | None:
-        """The next 20 ms, when their last sample would have been said; None at the end."""
+        """Return the next 20 ms when their last sample is due; None at the end."""
         if self._stopped:
             return None
         if self._began is None:
@@ -82,13 +82,13 @@ class Paced:
         if early_s > 0:
             self._sleep(early_s)
             if self._stopped:
-                return None  # not said yet
-        # What comes late had arrived in time, as far as latency is concerned.
+                return None  # not due yet
+        # For latency, a late sample counts from when it was due.
         self.delay_s = max(0.0, self._clock() - due)
         return piece
 
     def stop(self) -> None:
-        """Let `read` come to its end at once; may be called by any thread."""
+        """Make `read` reach its end at once; may be called by any thread."""
         self._stopped = True
         self._wakeup.notify()
         self._source.stop()

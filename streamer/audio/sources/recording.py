@@ -1,4 +1,4 @@
-"""Recordings: everything libsndfile reads, in blocks and never whole."""
+"""Sound files, read in blocks by libsndfile."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from streamer.arrays import FloatArray
-from streamer.audio.pcm import PcmFormat, promised_bytes, read_wav_header
+from streamer.audio.pcm import PcmFormat, declared_bytes, read_wav_header
 from streamer.audio.sources.source import FrameStream
 from streamer.errors import AudioError
 
-#: Frames read at once; whole blocks of FLAC's usual 4096.
+#: Frames per read: whole blocks of FLAC's usual 4096.
 BLOCK_FRAMES = 8192
 
 _READABLE = "give a WAV, FLAC, OGG, Opus or MP3 file, or convert it: ffmpeg -i FILE sound.wav"
 _AGAIN = "everything before is transcribed; copy or record the file again for the rest"
 
-#: Lines of libsndfile's log that say how large the samples should be and how
-#: large they are: of WAV, AIFF, AU, W64 and RF64.
+#: Lines of libsndfile's log with the declared and the actual size of the samples,
+#: for WAV, AIFF, AU, W64 and RF64.
 _SIZES = re.compile(
     r"^\s*(?:data|SSND|Data Size|riff|Riff size)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE
 )
 
-#: An MP3 decoder may drop this much of a recording's two ends: two frames.
+#: An MP3 decoder may drop this much at the ends of a recording: two frames.
 _MP3_TOLERANCE_FRAMES = 2 * 1152
 
 
 class RecordingSource:
     """A sound file of any rate and any number of channels.
 
-    What is wrong with the file is said by `open` where nothing can be read
-    of it, and by `read` after all that can.
+    `open` raises if nothing can be read; `read` raises after everything that
+    can be read.
 
     Args:
         path: the file.
@@ -58,21 +58,21 @@ class RecordingSource:
         self._frames_read = 0
 
     def open(self, rate_hz: int) -> None:
-        """Begin at the first sample; may be called again after `close`.
+        """Start at the first sample; may be called again after `close`.
 
         Raises:
-            AudioError: no such file, not audio, empty, or not readable.
+            AudioError: the file is missing, empty, not readable or not audio.
         """
         self.close()
-        self._look_at_file()
+        self._check_file()
         soundfile = _soundfile()
         try:
             self._file = soundfile.SoundFile(os.fspath(self.path))
         except soundfile.LibsndfileError as error:
             raise self._explain(error.error_string) from None
-        # After each block soundfile seeks to where it is already, if it can.
-        # libmpg123 then forgets its bit reservoir: a crack at every seam of an
-        # MP3. Nothing is ever sought here, so it need not know that it could.
+        # After each block soundfile seeks to its current position, if it can.
+        # libmpg123 then drops its bit reservoir: a click at every seam of an
+        # MP3. Nothing seeks here, so pretend that the file cannot.
         self._file.seekable = lambda: False
         self._stopped, self._frames_read, self._fault = False, 0, None
         file_rate_hz, frames = self._file.samplerate, self._file.frames
@@ -80,24 +80,24 @@ class RecordingSource:
         if frames == 0:
             if not self._is_unfinished_wav():
                 self.close()
-                raise AudioError(f"{self.path} holds no sound", "give a recording with samples")
+                raise AudioError(f"{self.path} has no samples", "give another recording")
             read = self._read_raw_frames
-        # libsndfile says the largest number there is where it does not know.
+        # libsndfile reports the largest possible number if it does not know.
         self.seconds = frames / file_rate_hz if 0 < frames < 1 << 48 else None
         self._stream = FrameStream(read, str(self.path), file_rate_hz, rate_hz)
 
     def read(self) -> FloatArray | None:
-        """The next samples; None at the end.
+        """Return the next samples; None at the end.
 
         Raises:
-            AudioError: the file is cut short or damaged here.
+            AudioError: the file is truncated or damaged here.
         """
         if self._stream is None or self._stopped:
             return None
         return self._stream.read()
 
     def stop(self) -> None:
-        """Let `read` come to its end; may be called by any thread."""
+        """Make `read` reach its end; may be called by any thread."""
         self._stopped = True
 
     def close(self) -> None:
@@ -108,31 +108,31 @@ class RecordingSource:
                 file.close()
         self._file = self._raw = None
 
-    def _look_at_file(self) -> None:
-        """Complain about what is no file with something in it."""
+    def _check_file(self) -> None:
+        """Raise if there is no readable, non-empty file."""
         try:
             status = self.path.stat()
             if stat.S_ISDIR(status.st_mode):
-                raise AudioError(f"{self.path} is a folder", "name the recordings in it")
+                raise AudioError(f"{self.path} is a folder", "give the files in it")
             if not stat.S_ISREG(status.st_mode):
                 raise AudioError(
                     f"{self.path} is not a file", "pipe it into: streamer transcribe -"
                 )
             if status.st_size == 0:
-                raise AudioError(f"{self.path} is empty", "give a recording with samples")
+                raise AudioError(f"{self.path} is empty", "give another recording")
             with open(self.path, "rb"):
                 pass
         except FileNotFoundError:
             raise AudioError(f"there is no file {self.path}", "check its name") from None
         except PermissionError:
             raise AudioError(
-                f"{self.path} may not be read", "check the permissions of the file"
+                f"{self.path} cannot be read: permission denied", "check the file's permissions"
             ) from None
         except (OSError, ValueError) as error:  # ValueError: a name with a zero in it
             raise AudioError(f"{self.path} cannot be read: {error}", "check the file") from None
 
     def _explain(self, reason: str) -> AudioError:
-        """Why libsndfile refuses the file; a WAV header is looked at for a better reason."""
+        """Return why libsndfile refuses the file; for a WAV file, its header may tell more."""
         with open(self.path, "rb") as file:
             if file.read(4) in (b"RIFF", b"RF64"):
                 file.seek(0)
@@ -141,7 +141,7 @@ class RecordingSource:
                 except AudioError as error:
                     return error
         if "not recognised" in reason:
-            return AudioError(f"{self.path} is not audio in a known format", _READABLE)
+            return AudioError(f"{self.path} is not audio in a supported format", _READABLE)
         return AudioError(
             f"{self.path} cannot be read as audio ({reason.strip().rstrip('.')})", _READABLE
         )
@@ -153,7 +153,7 @@ class RecordingSource:
         try:
             block: FloatArray = self._file.read(out=frames)
         except _soundfile().LibsndfileError as error:
-            # What was decoded before the fault stands in the array already.
+            # The array already holds what was decoded before the fault.
             whole = ~np.isnan(frames).any(axis=1)
             good = len(frames) if whole.all() else int(np.argmin(whole))
             self._frames_read += good
@@ -164,21 +164,21 @@ class RecordingSource:
         if len(block):
             self._frames_read += len(block)
             return block
-        if self._cut_short():
-            raise self._damaged("it ends before its samples do")
+        if self._is_truncated():
+            raise self._damaged("the file ends early")
         return None
 
     def _damaged(self, reason: str) -> AudioError:
         seconds = self._frames_read / self._file.samplerate
         reason = reason.strip().rstrip(".")
         return AudioError(
-            f"{self.path} is cut short or damaged after {seconds:.2f} s ({reason})", _AGAIN
+            f"{self.path} is truncated or damaged after {seconds:.2f} s ({reason})", _AGAIN
         )
 
-    def _cut_short(self) -> bool:
-        """Whether the file, read to its end, promised more than it had."""
-        for promised, there in _SIZES.findall(self._file.extra_info):
-            if (promised_bytes(int(promised)) or 0) > int(there):
+    def _is_truncated(self) -> bool:
+        """Whether the file, read to its end, declared more than it had."""
+        for declared, actual in _SIZES.findall(self._file.extra_info):
+            if (declared_bytes(int(declared)) or 0) > int(actual):
                 return True
         kind = self._file.format
         if kind == "OGG":
@@ -191,10 +191,10 @@ class RecordingSource:
         return bool(self._frames_read < self._file.frames < 1 << 48)
 
     def _is_unfinished_wav(self) -> bool:
-        """Whether this is a WAV file whose writer never came back to fill in the length.
+        """Whether this is a WAV file whose writer did not fill in the length.
 
-        libsndfile believes the length of 0 that it finds there. The file is
-        then open at its first sample.
+        libsndfile believes the length of 0 in the header. If so, the file is
+        left open at its first sample.
         """
         raw = open(self.path, "rb")  # noqa: SIM115
         self._raw = raw
@@ -215,9 +215,11 @@ class RecordingSource:
 
 
 def _soundfile() -> Any:
-    """The module, imported when the first recording is opened: a microphone needs none."""
+    """Return the module `soundfile`, imported when the first recording is opened."""
     try:
         import soundfile
+    except ImportError as error:
+        raise AudioError(f"recordings need soundfile ({error})", "pip install soundfile") from None
     except OSError as error:
         raise AudioError(
             f"libsndfile cannot be loaded ({error})",
@@ -231,7 +233,7 @@ def _ogg_is_whole(path: Path) -> bool:
     """Whether the last page of an Ogg file is complete and marked as the last (RFC 3533)."""
     with open(path, "rb") as file:
         size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - (1 << 17)))  # a page has 65,307 bytes at most
+        file.seek(max(0, size - (1 << 17)))  # a page has at most 65,307 bytes
         tail = file.read()
     start = tail.rfind(b"OggS")
     if start < 0 or len(tail) < start + 27:
@@ -243,9 +245,9 @@ def _ogg_is_whole(path: Path) -> bool:
 
 
 def _mp3_knows_its_length(path: Path) -> bool:
-    """Whether an MP3 file begins with a Xing, Info or VBRI frame, which counts its frames.
+    """Whether an MP3 file begins with a Xing, Info or VBRI frame, which has its length.
 
-    Without one libsndfile guesses the length from the first frame's bit rate.
+    Without one, libsndfile guesses the length from the first frame's bit rate.
     """
     with open(path, "rb") as file:
         head = file.read(10)

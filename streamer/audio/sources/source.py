@@ -1,4 +1,4 @@
-"""Where samples come from: the protocol, and the parts that several sources share."""
+"""The protocol of a source, and the part that several sources share."""
 
 from __future__ import annotations
 
@@ -13,35 +13,33 @@ from streamer.errors import AudioError
 
 
 class Source(Protocol):
-    """Where samples come from.
+    """A stream of samples.
 
     One thread (that of `streamer.audio.capture.Capture`) calls `open`, then
     `read` until it returns None or raises, then `close`. Only `stop` may be
     called by another thread.
 
     Attributes:
-        name: for people: "built-in microphone", "talk.flac".
-        live: samples come at the pace of the world and cannot wait.
-        seconds: the length where it is known, after `open`.
-        lost: how many samples, at the rate asked for, were lost so far between
-            the world and this source. What `read` adds to it was lost just
-            before the block that it returns.
-        delay_s: how long ago the last sample of the block read last had
-            arrived in this process, when it was handed out; 0 where the
-            source is not live.
+        name: for display: "built-in microphone", "talk.flac".
+        live: whether samples come in real time and cannot wait.
+        seconds: length after `open`, if known.
+        lost: number of samples lost so far, at the requested rate. What `read`
+            adds to it was lost just before the block that it returns.
+        delay_s: age of the last sample of the newest block when `read`
+            returned it; 0 if the source is not live.
     """
 
     @property
     def name(self) -> str:
-        """For people."""
+        """Name for display."""
 
     @property
     def live(self) -> bool:
-        """Whether samples come at the pace of the world."""
+        """Whether samples come in real time."""
 
     @property
     def seconds(self) -> float | None:
-        """The length where it is known."""
+        """Length, if known."""
 
     @property
     def lost(self) -> int:
@@ -49,50 +47,50 @@ class Source(Protocol):
 
     @property
     def delay_s(self) -> float:
-        """Age of the last sample read, in seconds."""
+        """Age of the last sample, in seconds."""
 
     def open(self, rate_hz: int) -> None:
-        """Begin.
+        """Open the source.
 
         Args:
-            rate_hz: the rate at which the samples are wanted.
+            rate_hz: sample rate for `read`.
 
         Raises:
-            AudioError: there is nothing to read, or it is no sound.
+            AudioError: there is nothing to read, or it is not valid audio.
         """
 
     def read(self) -> FloatArray | None:
-        """The next samples; blocks until there are some.
+        """Return the next samples; blocks until there are some.
 
         Returns:
             float32 mono (n,) with n > 0, full scale 1, at the rate given to
             `open`; None at the end.
 
         Raises:
-            AudioError: no more can be read. All samples before the fault have
-                been returned by then.
+            AudioError: no more can be read; all samples before the fault have
+                been returned.
         """
 
     def stop(self) -> None:
-        """Let `read` come to its end soon; may be called by any thread, and twice.
+        """Make `read` reach its end soon; may be called twice, by any thread.
 
-        A live source still hands out what it has heard until now, then None.
+        A live source still returns what it has recorded so far, then None.
         """
 
     def close(self) -> None:
-        """Give everything back; may be called twice."""
+        """Close the source; may be called twice."""
 
 
 class FrameStream:
-    """Turns frames as a recording holds them into samples as a source hands them out.
+    """Turns the frames of a recording into the samples of a source.
 
-    What is wrong with a stream is said after all samples before the fault, the
-    resampler's last ones included, so that no word before it is lost.
+    Errors are raised after all samples before the fault, the resampler's last
+    ones included, so that no word before it is lost.
 
     Args:
         read_frames: returns the next frames, float32 (n, channels), or None at
             the end; raises AudioError.
-        name: what the frames come from, for messages.
+        name: of the recording, for messages.
         from_rate_hz: rate of the frames.
         to_rate_hz: rate of the samples.
     """
@@ -112,10 +110,10 @@ class FrameStream:
         self._error: AudioError | None = None
 
     def read(self) -> FloatArray | None:
-        """The next samples, float32 (n,) with n > 0; None at the end.
+        """Return the next samples, float32 (n,) with n > 0; None at the end.
 
         Raises:
-            AudioError: the stream has a fault here.
+            AudioError: the recording has a fault here.
         """
         while not self._ended:
             frames = self._next_frames()
@@ -132,7 +130,7 @@ class FrameStream:
         return None
 
     def _next_frames(self) -> FloatArray | None:
-        """Frames that are sound; None at the end; what is wrong goes to ``_error``."""
+        """Return valid frames, or None at the end; an error goes to ``_error``."""
         try:
             frames = self._read_frames()
         except AudioError as error:
@@ -144,9 +142,9 @@ class FrameStream:
         if bad is not None:
             seconds = (self._frames_read + bad) / self._resampler.from_rate_hz
             self._error = AudioError(
-                f"{self._name} holds samples that are no sound (NaN, infinite or enormous)"
-                f" from {seconds:.2f} s on",
-                "make the recording again, or mend it with an audio editor",
+                f"{self._name} is not valid audio from {seconds:.2f} s on: samples are NaN,"
+                " infinite or enormous",
+                "record it again, or fix it with an audio editor",
             )
             frames = frames[:bad]
         self._frames_read += len(frames)

@@ -1,4 +1,4 @@
-"""Samples on standard input: raw 16-bit little-endian, or a WAV file of any kind."""
+"""Samples from standard input: raw 16-bit little-endian, or any WAV file."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from streamer.audio.pcm import PcmFormat, read_wav_header
 from streamer.audio.sources.source import FrameStream
 from streamer.errors import AudioError, UsageError
 
-#: Bytes asked for at once; a pipe gives what it has, and holds no more than this.
+#: Bytes per read: the capacity of a pipe, which returns what it has.
 BLOCK_BYTES = 65536
 
 _POLL_SECONDS = 0.1
 
-#: How files begin that are clearly no raw samples.
+#: First bytes of files that are clearly not raw samples.
 _KNOWN_FILES = {
     b"fLaC": "a FLAC file", b"OggS": "an OGG file", b"ID3": "an MP3 file",
     b"FORM": "an AIFF file", b"RIFX": "a big-endian WAV file", b"caff": "a CAF file",
@@ -25,23 +25,23 @@ _KNOWN_FILES = {
 }  # fmt: skip
 
 _PIPE = "pipe samples in: arecord -f S16_LE -r 16000 -c 1 | streamer transcribe -"
-_AS_A_FILE = "give it by its name, or convert it: ffmpeg -i FILE -f wav - | streamer transcribe -"
+_AS_A_FILE = "give its name, or convert it: ffmpeg -i FILE -f wav - | streamer transcribe -"
 
 
 class StandardInputSource:
-    """Samples that come through a pipe.
+    """Samples from a pipe.
 
-    A WAV header at the beginning is recognised, and what it says outweighs
-    the arguments. The stream need not be a pipe; it is never sought in.
+    A WAV header at the beginning overrides the arguments. The stream need not
+    be a pipe, nor seekable.
 
     Args:
-        stream: where the bytes come from; standard input where None.
+        stream: of bytes; None for standard input.
         rate_hz: rate of raw samples.
         channels: channels of raw samples, interleaved.
-        name: for people.
+        name: for display.
 
     Raises:
-        UsageError: a rate or a number of channels below 1.
+        UsageError: the rate or the number of channels is below 1.
     """
 
     live = False
@@ -56,9 +56,9 @@ class StandardInputSource:
         name: str = "standard input",
     ) -> None:
         if rate_hz < 1:
-            raise UsageError(f"a rate of {rate_hz} Hz is none", "give samples per second")
+            raise UsageError(f"{rate_hz} Hz is not a sample rate", "give samples per second")
         if channels < 1:
-            raise UsageError(f"{channels} channels are none", "give 1 for mono or 2 for stereo")
+            raise UsageError(f"{channels} channels are too few", "give 1 for mono or 2 for stereo")
         self.name = name
         self.seconds: float | None = None
         self._given = stream
@@ -66,24 +66,24 @@ class StandardInputSource:
         self._stream: FrameStream | None = None
         self._bytes: Any = None
         self._fd: int | None = None
-        self._pending = b""  # read, but not yet given out
-        self._promised: int | None = None  # bytes of samples still to come
+        self._pending = b""  # read, but not yet returned
+        self._bytes_left: int | None = None  # bytes of samples still to come
         self._frames_read = 0
         self._ended = False
         self._stopped = False
 
     def open(self, rate_hz: int) -> None:
-        """Read until it is clear what comes.
+        """Read the header, if there is one.
 
         Raises:
-            AudioError: nothing comes, or a header of something else than WAV.
+            AudioError: the stream is empty, or a file that is not WAV.
         """
-        # The buffered reader waits until a block is full and holds a lock all
-        # the while, which would hang the interpreter when it ends; the raw
-        # one below it returns what the pipe has.
+        # The buffered reader holds a lock while it waits for a full block, which
+        # would hang the interpreter at exit; the raw one below it returns what
+        # the pipe has.
         stream = self._given if self._given is not None else getattr(sys.stdin, "buffer", None)
         if stream is None or stream.closed or stream.isatty():
-            raise AudioError(f"{self.name} is no pipe", _PIPE)
+            raise AudioError(f"{self.name} is not a pipe", _PIPE)
         self._bytes = getattr(stream, "raw", stream)
         self._fd = _pollable(self._bytes)
         self._fill(4)
@@ -94,34 +94,34 @@ class StandardInputSource:
                 raise AudioError(f"{self.name} is {what}, not raw samples or WAV", _AS_A_FILE)
         if self._pending[:4] in (b"RIFF", b"RF64"):
             header = read_wav_header(self._read_exactly, self.name)
-            self._format, self._promised = header.format, header.data_bytes
-        if self._promised is not None:
-            self.seconds = self._promised / self._format.frame_bytes / self._format.rate_hz
+            self._format, self._bytes_left = header.format, header.data_bytes
+        if self._bytes_left is not None:
+            self.seconds = self._bytes_left / self._format.frame_bytes / self._format.rate_hz
         self._stream = FrameStream(self._read_frames, self.name, self._format.rate_hz, rate_hz)
 
     def read(self) -> FloatArray | None:
-        """The next samples, as soon as there are any; None at the end.
+        """Return the next samples as soon as there are any; None at the end.
 
         Raises:
-            AudioError: the input ended within a sample, or before it should.
+            AudioError: the input ended within a sample, or too early.
         """
         if self._stream is None or self._stopped:
             return None
         return self._stream.read()
 
     def stop(self) -> None:
-        """Let `read` come to its end; may be called by any thread.
+        """Make `read` reach its end; may be called by any thread.
 
-        On Windows a pipe that nobody writes to cannot be left.
+        On Windows a read from a pipe without a writer cannot be interrupted.
         """
         self._stopped = True
 
     def close(self) -> None:
-        """Let go of the stream, which stays open: it belongs to the caller."""
+        """Release the stream, which stays open: it belongs to the caller."""
         self._stream = None
 
     def _read_some(self) -> bytes:
-        """What the stream has, at least one byte; none at its end, or when stopped."""
+        """Return what the stream has; no bytes at its end, or when stopped."""
         try:
             if self._fd is not None:
                 while not select.select([self._fd], [], [], _POLL_SECONDS)[0]:
@@ -134,7 +134,7 @@ class StandardInputSource:
             ) from None
 
     def _fill(self, n: int) -> None:
-        """Have n bytes pending; fewer only at the end of the stream."""
+        """Read until n bytes are pending; fewer only at the end of the stream."""
         while len(self._pending) < n and not self._ended:
             more = self._read_some()
             self._ended = not more
@@ -150,46 +150,46 @@ class StandardInputSource:
 
     def _read_frames(self) -> FloatArray | None:
         frame_bytes = self._format.frame_bytes
-        if self._promised is not None and self._promised < frame_bytes:
-            return None  # what follows the samples of a WAV file is none of our business
+        if self._bytes_left is not None and self._bytes_left < frame_bytes:
+            return None  # what follows the samples of a WAV file is ignored
         self._fill(frame_bytes)
         if self._stopped:
             return None
         frames = len(self._pending) // frame_bytes
-        if self._promised is not None:
-            frames = min(frames, self._promised // frame_bytes)
-            self._promised -= frames * frame_bytes
+        if self._bytes_left is not None:
+            frames = min(frames, self._bytes_left // frame_bytes)
+            self._bytes_left -= frames * frame_bytes
         if frames:
             self._frames_read += frames
             return self._format.decode(self._take(frames * frame_bytes))
-        self._complain_about_rest()
+        self._check_end()
         return None
 
-    def _complain_about_rest(self) -> None:
-        """Raise where the input ends before the file does, or within a frame."""
+    def _check_end(self) -> None:
+        """Raise if the input ended too early, or within a frame."""
         frame_bytes = self._format.frame_bytes
-        if self._promised is not None:
-            missing_s = self._promised / frame_bytes / self._format.rate_hz
+        if self._bytes_left is not None:
+            missing_s = self._bytes_left / frame_bytes / self._format.rate_hz
             raise AudioError(
-                f"{self.name} is cut short: its WAV header promises {missing_s:.2f} s more than"
-                f" the {self._frames_read / self._format.rate_hz:.2f} s that came",
+                f"{self.name} is truncated: its WAV header declares {missing_s:.2f} s more than"
+                f" the {self._frames_read / self._format.rate_hz:.2f} s received",
                 "everything before is transcribed; send the whole file for the rest",
             )
         if self._pending:
             raise AudioError(
-                f"{self.name} ends within a sample: {len(self._pending)} of the {frame_bytes}"
-                " bytes of a frame are there",
-                "check that it is 16-bit little-endian, as --rate and --channels say",
+                f"{self.name} ends within a sample, after {len(self._pending)} of the {frame_bytes}"
+                " bytes of a frame",
+                "send 16-bit little-endian samples, and check --channels",
             )
         if not self._frames_read:
-            raise AudioError(f"{self.name} holds no samples", _PIPE)
+            raise AudioError(f"{self.name} has no samples", _PIPE)
 
 
 def _pollable(stream: Any) -> int | None:
-    """The descriptor of a stream that can be waited for with a time limit."""
+    """Return the descriptor of a stream, if waiting for it can have a timeout."""
     if os.name != "posix":
         return None
     try:
         return int(stream.fileno())
-    except (AttributeError, OSError, ValueError):  # bytes in memory have none
+    except (AttributeError, OSError, ValueError):  # e.g. bytes in memory
         return None
