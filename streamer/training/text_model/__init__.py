@@ -1,0 +1,1 @@
+"""Training of the text model: the marks and capitals of written English."""

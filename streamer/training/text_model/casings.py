@@ -1,0 +1,95 @@
+"""Makes the lexicon of casings; ``python -m streamer.training.text_model.casings --help``."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from streamer.text.casings import TITLES
+from streamer.text.tags import MARKS
+from streamer.training.text_model.corpus import count_surfaces, read_lines, tokens
+
+#: A word that is rarer than this in the corpus is not judged.
+FEWEST = 6
+#: Share of capitals from which on a word always has them.
+ALWAYS = 0.93
+#: The same of a pair whose words have none alone.
+PAIR_ALWAYS = 0.9
+FEWEST_PAIRS = 6
+_EXTRA = Path(__file__).with_name("casings_extra.txt")
+_HEADER = """\
+# Words and pairs of words that English writes with capitals wherever they stand.
+# Counted from Project Gutenberg books (public domain in the USA), ELTeC (CC BY 4.0), speeches of
+# US presidents (public domain), the Schema-Guided Dialogue data and Taskmaster-4 (both
+# CC BY-SA 4.0 / CC BY 4.0), where no sentence begins; a short list of our own is added.
+"""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Write the lexicon."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("output", type=Path)
+    options = parser.parse_args(arguments)
+    lines = [
+        line
+        for name in ("books", "speeches", "dialogue")
+        for line in read_lines(options.corpus / f"{name}.txt")
+    ]
+    entries = always_capital(lines)
+    extra = [e for e in _EXTRA.read_text(encoding="utf-8").splitlines() if e and e[0] != "#"]
+    known = {entry.lower(): entry for entry in entries}
+    known.update((entry.lower(), entry) for entry in extra)
+    never = {entry[1:].strip() for entry in extra if entry.startswith("-")}
+    kept = sorted(e for low, e in known.items() if low not in never and not e.startswith("-"))
+    options.output.write_text(_HEADER + "\n".join(kept) + "\n", encoding="utf-8")
+    print(f"{len(kept):,} entries")
+
+
+def always_capital(lines: list[str]) -> list[str]:
+    """Return the words, then the pairs of words, that have capitals wherever they stand."""
+    words = {}
+    for word, forms in count_surfaces(lines).items():
+        total = sum(forms.values())
+        best, _ = max(forms.items(), key=lambda item: (item[1], item[0]))
+        if best == word or len(word) < 2 or word in TITLES:
+            continue
+        if total >= FEWEST and total - forms[word] >= ALWAYS * total:
+            words[word] = best
+    # Possessives come from their words.
+    words = {w: b for w, b in words.items() if not (w.endswith("'s") and w[:-2] in words)}
+    return [*words.values(), *_pairs(lines, words)]
+
+
+def _pairs(lines: Iterable[str], words: dict[str, str]) -> list[str]:
+    together: Counter[tuple[str, str]] = Counter()
+    capital: Counter[tuple[str, str]] = Counter()
+    for line in lines:
+        before = None
+        for token in tokens(line):
+            plain = token.begins or token.unsure
+            if before is not None and not token.begins:
+                pair = (before.surface.lower(), token.surface.lower())
+                both = before.surface[0].isupper() and token.surface[0].isupper()
+                together[pair] += not before.begins or not both
+                capital[pair] += both and not before.begins
+            before = None if plain and token.unsure else token
+            if MARKS[token.mark]:
+                before = None
+    return [
+        f"{a.capitalize()} {b.capitalize()}"
+        for (a, b), count in sorted(capital.items())
+        if count >= FEWEST_PAIRS
+        and count >= PAIR_ALWAYS * together[a, b]
+        and not (a in words and b in words)
+        and a not in TITLES
+        and "'" not in a + b
+        and len(a) > 1
+        and len(b) > 1
+    ]
+
+
+if __name__ == "__main__":
+    main()

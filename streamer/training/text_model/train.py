@@ -1,0 +1,192 @@
+"""Trains the tagger: ``python -m streamer.training.text_model.train CORPUS OUTPUT``.
+
+It writes ``checkpoint.pt`` every few minutes and continues from it when it is started again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from streamer.arrays import FloatArray
+from streamer.text.model import DESCRIPTION_FILE, WORDS_FILE
+from streamer.text.tagger import PAUSE_FEATURES
+from streamer.text.tags import Case
+from streamer.text.vocabulary import Vocabulary
+from streamer.training.text_model import corpus
+from streamer.training.text_model.batches import Batch, Sampler
+from streamer.training.text_model.network import Sizes, TaggerNetwork
+from streamer.training.text_model.scoring import Scores, counted
+from streamer.training.text_model.thresholds import best_biases
+
+#: How often a row is drawn from each text: spoken style has more weight than it has words.
+SHARES = {"books": 0.6, "speeches": 0.2, "dialogue": 0.2}
+#: Words of spoken style count so many times for the vocabulary.
+SPOKEN_WEIGHT = 5
+ROW_WORDS = 64
+ROWS = 128
+WARM_UP_STEPS = 200
+#: Weight of the cases' loss.
+CASE_WEIGHT = 0.5
+SAVE_EVERY_S = 300.0
+#: The end of each text measures the training.
+DEVELOPMENT_LINES = 400
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the training."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--words", type=int, default=24_000, help="of the vocabulary")
+    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--state", type=int, default=256)
+    parser.add_argument("--look-ahead", type=int, default=4)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    options.output.mkdir(parents=True, exist_ok=True)
+    texts, vocabulary, development = _texts(options)
+    sizes = Sizes(len(vocabulary), state=options.state, look_ahead=options.look_ahead)
+    network = TaggerNetwork(sizes)
+    _train(options, network, texts, development)
+    found = {name: logits_of(network, words) for name, words in development.items()}
+    bias = best_biases(list(found.values()), [words.marks for words in development.values()])
+    biases = {"mark_bias": [round(float(b), 3) for b in bias], "case_bias": [0.0] * len(Case)}
+    (options.output / DESCRIPTION_FILE).write_text(json.dumps(biases) + "\n", encoding="utf-8")
+    for name, words in development.items():
+        print(name, counted((found[name] + bias).argmax(axis=1), words.marks).summary())
+
+
+def _texts(
+    options: argparse.Namespace,
+) -> tuple[dict[str, corpus.Words], Vocabulary, dict[str, corpus.Words]]:
+    lines = {name: corpus.read_lines(options.corpus / f"{name}.txt") for name in SHARES}
+    words_file = options.output / WORDS_FILE
+    surfaces = corpus.count_surfaces(line for each in lines.values() for line in each)
+    stressed = corpus.stressed_words(surfaces)
+    if not words_file.exists():
+        counts = corpus.count_words(lines["books"])
+        for name in ("speeches", "dialogue"):
+            for word, count in corpus.count_words(lines[name]).items():
+                counts[word] += SPOKEN_WEIGHT * count
+        words = [word for word, _ in counts.most_common(options.words)]
+        words_file.write_text("\n".join(words) + "\n", encoding="utf-8")
+    vocabulary = Vocabulary(words_file.read_text(encoding="utf-8").split())
+    texts, development = {}, {}
+    for name, each in lines.items():
+        texts[name] = corpus.encode(each[:-DEVELOPMENT_LINES], vocabulary, stressed)
+        development[name] = corpus.encode(each[-DEVELOPMENT_LINES:], vocabulary, stressed)
+        print(f"{name}: {len(texts[name]):,} words", flush=True)
+    return texts, vocabulary, development
+
+
+def _train(
+    options: argparse.Namespace,
+    network: TaggerNetwork,
+    texts: dict[str, corpus.Words],
+    development: dict[str, corpus.Words],
+) -> None:
+    sampler = Sampler(
+        list(texts.values()), [SHARES[name] for name in texts], ROW_WORDS, options.look_ahead
+    )
+    optimiser = torch.optim.AdamW(network.parameters(), lr=options.rate, weight_decay=0.01)
+    checkpoint = options.output / "checkpoint.pt"
+    step = 0
+    if checkpoint.exists():
+        saved = torch.load(checkpoint, weights_only=True)
+        network.load_state_dict(saved["network"])
+        optimiser.load_state_dict(saved["optimiser"])
+        step = saved["step"]
+        sampler.reseed(step)
+    begun = saved_at = time.monotonic()
+    losses: list[float] = []
+    network.train()
+    while step < options.steps:
+        for group in optimiser.param_groups:
+            group["lr"] = options.rate * _schedule(step, options.steps)
+        loss = _loss(network, sampler.batch(ROWS))
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        losses.append(loss.item())
+        step += 1
+        done = step == options.steps
+        if done or time.monotonic() - saved_at > SAVE_EVERY_S:
+            saved_at = time.monotonic()
+            _save(checkpoint, network, optimiser, step)
+            scores = {name: measure(network, words) for name, words in development.items()}
+            line = {"step": step, "minutes": round((saved_at - begun) / 60, 1)}
+            line["loss"] = round(float(np.mean(losses)), 4)
+            losses.clear()
+            print(json.dumps({**line, **{k: v.summary() for k, v in scores.items()}}), flush=True)
+            network.train()
+
+
+def _schedule(step: int, steps: int) -> float:
+    if step < WARM_UP_STEPS:
+        return (step + 1) / WARM_UP_STEPS
+    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
+def _loss(network: TaggerNetwork, batch: Batch) -> torch.Tensor:
+    marks, cases, _ = network(
+        torch.from_numpy(batch.numbers),
+        torch.from_numpy(batch.ahead),
+        torch.from_numpy(batch.pauses),
+    )
+    of_marks = nn.functional.cross_entropy(
+        marks.flatten(0, 1), torch.from_numpy(batch.marks).flatten()
+    )
+    of_cases = nn.functional.cross_entropy(
+        cases.flatten(0, 1),
+        torch.from_numpy(batch.cases).flatten(),
+        ignore_index=corpus.NO_CASE,
+    )
+    return of_marks + CASE_WEIGHT * of_cases
+
+
+def _save(path: Path, network: TaggerNetwork, optimiser: torch.optim.Optimizer, step: int) -> None:
+    new = path.with_suffix(".new")
+    torch.save(
+        {
+            "network": network.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "step": step,
+            "sizes": vars(network.sizes),
+        },
+        new,
+    )
+    new.replace(path)
+
+
+@torch.no_grad()
+def logits_of(network: TaggerNetwork, words: corpus.Words) -> FloatArray:
+    """Return the logits of the marks of running words, without pauses and utterances."""
+    network.eval()
+    length = network.sizes.look_ahead
+    numbers = torch.from_numpy(words.numbers.astype(np.int64))
+    padded = torch.cat([numbers, numbers.new_zeros(length)])
+    ahead = padded[1:].unfold(0, length, 1)
+    marks, _, _ = network(numbers[None], ahead[None], torch.zeros(1, len(words), PAUSE_FEATURES))
+    logits: FloatArray = marks[0].numpy()
+    return logits
+
+
+def measure(network: TaggerNetwork, words: corpus.Words) -> Scores:
+    """Score the marks of running words."""
+    return counted(logits_of(network, words).argmax(axis=1), words.marks)
+
+
+if __name__ == "__main__":
+    main()
