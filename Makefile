@@ -56,7 +56,7 @@ KOKORO ?=
 BUNDLE ?= assets/english
 OPTIONS ?=
 english: $(VENV)/train.stamp $(if $(KOKORO),$(VENV)/synthesis.stamp)
-	$(PY) -m streamer.cli.english --data $(DATA) --text $(TEXT) --output $(BUNDLE) \
+	$(PY) -m streamer.training.english --data $(DATA) --text $(TEXT) --output $(BUNDLE) \
 		$(if $(KOKORO),--kokoro $(KOKORO) --voices $(VOICES)) $(OPTIONS)
 
 $(PY):

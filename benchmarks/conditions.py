@@ -35,7 +35,7 @@ from streamer.arrays import FloatArray
 from streamer.training.data.cache import read_audio
 from streamer.training.data.manifests import Clip, read_data_set
 from streamer.training.evaluation.error_rates import Errors, confidence_interval, errors, total
-from streamer.training.language.normalisation import spoken
+from streamer.training.language.normalisation import normalise
 
 #: Changes the samples of a clip, float32 at 16 kHz.
 Condition = Callable[[FloatArray, np.random.Generator], FloatArray]
@@ -152,7 +152,7 @@ def measure(
         yield (
             name,
             [
-                errors(clip.transcript, spoken(hear(changed(name, samples, clip.path.name))))
+                errors(clip.transcript, normalise(hear(changed(name, samples, clip.path.name))))
                 for clip, samples in zip(clips, recordings)
             ],
         )

@@ -26,8 +26,8 @@ from streamer.decoding.search.contract import Search
 from streamer.decoding.streaming import StreamingDecoder
 from streamer.engine.model_loader import ModelChoice, load_decoder
 from streamer.training.data.manifests import read_data_set
+from streamer.training.evaluation.decoding import Utterance, posteriors
 from streamer.training.evaluation.error_rates import edit_distance
-from streamer.training.tune import Utterance, posteriors
 
 DEV = Path(__file__).resolve().parents[2] / "shared" / "speech" / "dev.tsv"
 

@@ -33,7 +33,7 @@ from streamer.arrays import FloatArray
 from streamer.training.data.cache import read_audio
 from streamer.training.data.manifests import Clip, read_data_set
 from streamer.training.evaluation.error_rates import Errors, confidence_interval, errors, total
-from streamer.training.language.normalisation import spoken
+from streamer.training.language.normalisation import normalise
 
 #: Takes the samples of a clip, float32 at 16 kHz, and returns its words.
 Hear = Callable[[FloatArray], str]
@@ -125,7 +125,7 @@ def run_engine(name: str, model: str, data: Sequence[Path], limit: int) -> None:
         for clip in chosen_clips(where, limit):
             samples = read_audio(clip.path, RATE_HZ)
             started, cpu = time.perf_counter(), time.process_time()
-            texts.append(spoken(hear(samples)))
+            texts.append(normalise(hear(samples)))
             spent_s += time.perf_counter() - started
             cpu_s += time.process_time() - cpu
             speech_s += len(samples) / RATE_HZ

@@ -1,4 +1,4 @@
-"""From a checkpoint to a bundle: networks in every form, alphabet and ``model.json``."""
+"""Export of a checkpoint as a bundle: networks in every form, alphabet and ``model.json``."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable
 
-import torch
-
 from streamer.acoustic.weights import Weights
 from streamer.bundle import Bundle, read_bundle, write_bundle
 from streamer.convert.bundle_writer import bundle_for, staging, write_networks
@@ -16,25 +14,20 @@ from streamer.decoding.alphabet import Alphabet, write_alphabet
 from streamer.decoding.language.recurrent_model import read_recurrent_model
 from streamer.decoding.lexicon.lexicon import Lexicon, write_lexicon
 from streamer.decoding.scorer.package import read_scorer
-from streamer.errors import StreamerError
 from streamer.training.language.pronunciations import Pronunciations
-from streamer.training.network.trainer import averaged_state, read_checkpoint
-from streamer.training.network.training_network import (
-    RELU_CLIP,
-    NetworkShape,
-    TrainingNetwork,
-    plain_layers,
-)
+from streamer.training.network.checkpoint import averaged_state, read_checkpoint
+from streamer.training.network.folding import folded_layers
+from streamer.training.network.training_network import RELU_CLIP, NetworkShape, TrainingNetwork
 
-#: What is written when nothing else is asked for: form and how its weights are stored.
+#: Default forms and precisions.
 FORMS: Sequence[Sequence[str]] = (
     ("onnx", "fp32"),
     ("onnx", "int8"),
     ("mlprogram", "fp16"),
 )
 
-#: How a bundle that hears phonemes is decoded where nothing else is asked for. With words that
-#: end at any phoneme the beam has to be wider than for letters; RESULTS.md has the figures.
+#: Default decoding of a bundle with phonemes. Words may end at any phoneme, so the beam is wider
+#: than for letters; RESULTS.md has the figures.
 PHONEME_DECODING: Mapping[str, Any] = {
     "beam": 512, "beam_threshold": 14.0, "cutoff_top_n": 15, "lm_alpha": 1.0, "lm_beta": 0.0,
     "max_words": 50_000,
@@ -42,11 +35,11 @@ PHONEME_DECODING: Mapping[str, Any] = {
 
 
 def checkpoint_weights(checkpoint: Mapping[str, Any], about: Mapping[str, Any]) -> Weights:
-    """Return the plain network of a checkpoint, its averaged weights.
+    """Return the folded network of a checkpoint's averaged weights.
 
     Args:
-        checkpoint: see `read_checkpoint`.
-        about: more for the description: licence, version and the like.
+        checkpoint: as of `read_checkpoint`.
+        about: more entries of the description: licence, version and the like.
     """
     shape = NetworkShape(**checkpoint["shape"])
     network = TrainingNetwork(shape)
@@ -63,7 +56,7 @@ def checkpoint_weights(checkpoint: Mapping[str, Any], about: Mapping[str, Any]) 
         "language": "en",
         **about,
     }
-    return Weights(plain_layers(network), description)
+    return Weights(folded_layers(network), description)
 
 
 def export(
@@ -87,25 +80,25 @@ def export(
     """Write a bundle.
 
     Args:
-        checkpoint_path: what `streamer train` wrote.
-        folder: where the bundle goes; made if it is not there.
+        checkpoint_path: checkpoint of `streamer train`.
+        folder: folder of the bundle; created if missing.
         name: of the model and its files.
         version: of the model.
         licence: of the model.
-        summary: one sentence about it.
-        data: what it was trained on, in words.
-        scorer: a language model to put in.
-        lexicon: how words are spoken, for a network that hears phonemes and a scorer; what
-            the training left beside the checkpoint if None, or it is learned anew.
-        recurrent: a recurrent language model to put in, for a scorer.
+        summary: one sentence about the model.
+        data: description of the training data.
+        scorer: language model to include, or None.
+        lexicon: pronunciations, for a network with phonemes and a scorer. If None, those that
+            the training wrote beside the checkpoint; they are learned if there are none.
+        recurrent: recurrent language model to include, or None; needs a scorer.
         decoding: defaults of the decoder; `PHONEME_DECODING` if None and there is a lexicon.
-        measured: its measured accuracy; that of the last epoch if None.
+        measured: measured accuracy; that of the last epoch if None.
         steps: steps in a window.
         forms: pairs of a form and a precision of `streamer.convert`.
-        progress: takes a line about each file.
+        progress: prints a line about each file.
 
     Returns:
-        The bundle, read back.
+        The bundle, read from the folder.
 
     Raises:
         StreamerError: the checkpoint cannot be read or a form cannot be written.
@@ -129,7 +122,7 @@ def export(
             words = read_scorer(scorer).words(Alphabet(list(checkpoint["letters"])))
             kept = lexicon or checkpoint_path.parent / "cache" / "pronunciations.gz"
             if not kept.is_file():
-                progress("learning how words are spoken, which takes a minute or two")
+                progress("learning pronunciations, which takes a minute or two")
                 kept = place / "pronunciations.part"
             write_lexicon(_lexicon_of(words, kept), place / f"{name}.lexicon.gz")
             (place / "pronunciations.part").unlink(missing_ok=True)
@@ -152,39 +145,10 @@ def export(
 
 
 def _lexicon_of(words: Sequence[str], kept: Path) -> Lexicon:
-    """Return how these words are spoken, with the rules for all others."""
+    """Return the pronunciations of these words, with the rules for all others."""
     whole = Pronunciations(kept).lexicon
-    said = {word: whole.pronunciations(word) for word in words}
-    return Lexicon({word: ways for word, ways in said.items() if ways}, lambda: whole.rules)
-
-
-def write_slim(checkpoint_path: Path, path: Path) -> None:
-    """Write a checkpoint that others can begin with (``--from``), an eighth of the size.
-
-    The averaged weights in 16 bits, all heads among them; nothing to resume with.
-
-    Args:
-        checkpoint_path: what `streamer train` wrote.
-        path: where to; replaced if it exists.
-
-    Raises:
-        StreamerError: the checkpoint cannot be read or the file not be written.
-    """
-    checkpoint = read_checkpoint(checkpoint_path)
-    kept = {
-        key: checkpoint[key]
-        for key in ("format", "shape", "front_end", "letters", "settings", "progress", "hours")
-    }
-    kept["average"] = {
-        name: value.half() if value.is_floating_point() else value
-        for name, value in checkpoint["average"].items()
-    }
-    part = path.with_name(path.name + ".part")
-    try:
-        torch.save(kept, part)
-        part.replace(path)
-    except (OSError, RuntimeError) as error:
-        raise StreamerError(f"cannot write {path}: {error}", "choose another place") from error
+    variants = {word: whole.pronunciations(word) for word in words}
+    return Lexicon({word: found for word, found in variants.items() if found}, lambda: whole.rules)
 
 
 def _training(checkpoint: Mapping[str, Any], data: str) -> dict[str, Any]:

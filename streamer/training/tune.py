@@ -1,11 +1,10 @@
-"""Tunes the decoder on a data set: which weights give the fewest wrong words.
+"""Tuning of the decoder on a data set: the weights with the lowest word error rate.
 
     python -m streamer.training.tune assets/english ../shared/speech/dev.tsv
 
-The acoustic model runs once, in its streaming form; then one weight after the
-other is moved to the best of its neighbours until none helps (coordinate
-descent). At the end the beam width is varied at the weights that were found,
-and word error rate and decoding time are printed for each.
+The acoustic model runs once, streaming. Then one weight after the other is set to the best of
+its neighbours until none is better (coordinate descent). At the end, word error rate and
+decoding time are printed for several beam widths.
 """
 
 from __future__ import annotations
@@ -13,107 +12,27 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import soundfile
-
-from streamer.arrays import FloatArray
 from streamer.bundle import Bundle, load_bundle
-from streamer.decoding import DecodingSettings, create_decoder, read_alphabet
+from streamer.decoding import DecodingSettings
 from streamer.decoding.settings import BEAM
-from streamer.features import Framer
-from streamer.models.backends import load_acoustic_model
 from streamer.training.data.manifests import Clip, read_data_set
-from streamer.training.evaluation.error_rates import edit_distance
+from streamer.training.evaluation.decoding import Outcome, Utterance, decode, posteriors
 
-#: What each weight may be, in order.
+#: Values of each weight, in ascending order.
 GRID: dict[str, Sequence[float]] = {
     "lm_alpha": (0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.7, 2.0, 2.4, 2.8),
     "lm_beta": (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0),
     "silence_score": (-0.4, -0.2, 0.0, 0.2, 0.4, 0.8),
     "recurrent_share": (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
 }
-#: Beam widths of the curve.
+#: Beam widths that are compared at the end.
 BEAMS = (8, 16, 32, 64, 128, 256, 512)
-
-
-@dataclass(frozen=True)
-class Utterance:
-    """What the network says of a clip, and what was said in it."""
-
-    windows: tuple[FloatArray, ...]
-    transcript: str
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Errors and time of a decoding.
-
-    Attributes:
-        errors: substituted, deleted and inserted words.
-        words: words of the transcripts.
-        seconds: time of the decoder alone.
-        windows: how many windows it was fed.
-    """
-
-    errors: int
-    words: int
-    seconds: float
-    windows: int
-
-    @property
-    def rate(self) -> float:
-        """Word error rate."""
-        return self.errors / max(self.words, 1)
-
-
-def posteriors(bundle: Bundle, clips: Sequence[Clip], backend: str = "auto") -> list[Utterance]:
-    """Run the acoustic model over clips, in windows with carried state."""
-    model = load_acoustic_model(bundle, backend)
-    framer = Framer(bundle.front_end(), model.n_steps, model.n_context)
-    utterances = []
-    for clip in clips:
-        samples, rate = soundfile.read(clip.path, dtype="float32")
-        if rate != framer.front_end.sample_rate_hz or samples.ndim != 1:
-            raise ValueError(f"{clip.path}: not mono at {framer.front_end.sample_rate_hz} Hz")
-        framer.reset()
-        state = model.initial_state()
-        windows = []
-        for window in [*framer.feed(samples), *framer.finish()]:
-            probabilities, state = model.infer(window.features, window.n, state)
-            windows.append(np.array(probabilities))
-        utterances.append(Utterance(tuple(windows), clip.transcript))
-    return utterances
-
-
-def decode(bundle: Bundle, utterances: Sequence[Utterance], settings: DecodingSettings) -> Outcome:
-    """Decode utterances with the bundle's scorer and count the errors."""
-    alphabet = read_alphabet(bundle.alphabet_path)
-    decoder = create_decoder(
-        "beam", alphabet, bundle.scorer_path, settings,
-        lexicon_path=bundle.lexicon_path, n_phonemes=bundle.n_phonemes,
-        recurrent_path=bundle.recurrent_path,
-    )  # fmt: skip
-    errors = words = windows = 0
-    seconds = 0.0
-    for utterance in utterances:
-        begun = time.perf_counter()
-        for window in utterance.windows:
-            decoder.feed(window)
-        text = decoder.finish().text
-        seconds += time.perf_counter() - begun
-        decoder.reset()
-        reference = utterance.transcript.split()
-        errors += edit_distance(reference, text.split())
-        words += len(reference)
-        windows += len(utterance.windows)
-    return Outcome(errors, words, seconds, windows)
 
 
 def _moved(settings: DecodingSettings, name: str, value: float) -> DecodingSettings:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from streamer.arrays import FloatArray
 from streamer.features import DeepSpeechFrontEnd, PythonSpeechFeaturesFrontEnd, create_front_end
-from streamer.training.data.augmentation import AugmentationSettings, Cepstrum, FeatureAugmentation
+from streamer.training.data.augmentation import Cepstrum, FeatureAugmentation
+from streamer.training.settings import AugmentationSettings
 
 FRONT_ENDS = [PythonSpeechFeaturesFrontEnd().describe(), DeepSpeechFrontEnd().describe()]
 NOTHING = AugmentationSettings(

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install streamer[train]")
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch")
 
 from streamer.training.data.batches import frames_needed  # noqa: E402
-from streamer.training.network import losses  # noqa: E402
-from streamer.training.network.denominator_lm import trigram  # noqa: E402
+from streamer.training.optimisation import losses  # noqa: E402
+from streamer.training.optimisation.denominator_lm import phoneme_trigram  # noqa: E402
 
 
 @settings(max_examples=30, deadline=None)
@@ -34,11 +34,11 @@ def test_frames_without_a_teacher_teach_nothing() -> None:
     wanted = torch.randn(6, 4)
     wanted[3:] = 0
     mean, scale = torch.zeros(4), torch.ones(4)
-    losses.teacher([guess], wanted, mean, scale).backward()
+    losses.distillation([guess], wanted, mean, scale).backward()
     assert guess.grad is not None
     assert guess.grad[:3].abs().min() > 0
     assert guess.grad[3:].abs().max() == 0
-    assert float(losses.teacher([guess], torch.zeros(6, 4), mean, scale).detach()) == 0
+    assert float(losses.distillation([guess], torch.zeros(6, 4), mean, scale).detach()) == 0
 
 
 def _sentences(n_labels: int) -> list[list[int]]:
@@ -48,11 +48,11 @@ def _sentences(n_labels: int) -> list[list[int]]:
 
 @pytest.mark.parametrize("n_labels", [2, 5])
 def test_a_trigram_is_made_of_distributions_that_know_what_was_said(n_labels: int) -> None:
-    table = trigram([*_sentences(n_labels), [0, 1, 0, 1]] * 3, n_labels)
+    table = phoneme_trigram([*_sentences(n_labels), [0, 1, 0, 1]] * 3, n_labels)
     assert table.shape == (n_labels + 1,) * 3
     np.testing.assert_allclose(table.sum(axis=2), 1, rtol=1e-5)
     assert table.min() > 0
-    always = trigram([[0, 1, 1]] * 50, n_labels)
+    always = phoneme_trigram([[0, 1, 1]] * 50, n_labels)
     assert always[0, 1, 1] > 0.9 and always[1, 1, n_labels] > 0.9
     assert always[n_labels, n_labels, 0] > 0.9
 
@@ -78,14 +78,14 @@ def test_all_sentences_are_all_paths_there_are(fast: bool) -> None:
     if fast and losses.kernels.why_not():
         pytest.skip(losses.kernels.why_not())
     torch.manual_seed(0)
-    table = torch.from_numpy(trigram(_sentences(3), 3))
+    table = torch.from_numpy(phoneme_trigram(_sentences(3), 3))
     logits = torch.randn(8, 4, requires_grad=True)
     probabilities = logits.double().softmax(-1)
     clips = probabilities[:5], probabilities[5:]
     wanted = torch.stack([_enumerated(clip, table) for clip in clips])
     weights = torch.tensor([1.0, 2.0])
     (slope,) = torch.autograd.grad((wanted * weights).sum(), logits)
-    got = losses.all_sentences(logits, torch.tensor([5, 3]), table, fast)
+    got = losses.log_denominator(logits, torch.tensor([5, 3]), table, fast)
     (found,) = torch.autograd.grad((got * weights).sum(), logits)
     torch.testing.assert_close(got, wanted.float(), atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(found, slope, atol=1e-5, rtol=1e-4)
@@ -93,16 +93,16 @@ def test_all_sentences_are_all_paths_there_are(fast: bool) -> None:
 
 def test_one_sentence_is_less_than_all_and_nearly_all_where_it_alone_is_heard() -> None:
     said = [0, 2, 2, 1]
-    table = torch.from_numpy(trigram([said, [1, 0], [2, 1]], 3))
+    table = torch.from_numpy(phoneme_trigram([said, [1, 0], [2, 1]], 3))
     path = torch.tensor([0, 0, 3, 2, 3, 2, 2, 1, 3])
     n_frames, count = torch.tensor([len(path)]), torch.tensor([len(said)])
-    spelled = losses.sentence(torch.tensor([*said, *said]), torch.tensor([4, 4]), table)
+    spelled = losses.log_prior(torch.tensor([*said, *said]), torch.tensor([4, 4]), table)
     assert math.isclose(float(spelled[0]), float(spelled[1]), rel_tol=1e-6)
     step_by_step = zip([3, 3, *said], [3, *said], [*said, 3])
     wanted = sum(math.log(float(table[a, b, c])) for a, b, c in step_by_step)
     assert math.isclose(float(spelled[0]), wanted, rel_tol=1e-5)
     for sharpness, most in ((0.0, math.inf), (30.0, 1e-3)):
         logits = sharpness * torch.nn.functional.one_hot(path, 4).float()
-        all_ = losses.all_sentences(logits, n_frames, table)
+        all_ = losses.log_denominator(logits, n_frames, table)
         right = spelled[:1] - losses.ctc(logits, n_frames, torch.tensor(said), count)
         assert -1e-4 < float(all_ - right) < most

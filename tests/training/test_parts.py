@@ -5,25 +5,25 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install streamer[train]")
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch")
 
 from streamer.training.network import number_formats  # noqa: E402
-from streamer.training.network.optimiser import Muon, Optimisers, orthogonalise  # noqa: E402
-from streamer.training.network.trainer import Average  # noqa: E402
+from streamer.training.network.folding import folded_layers  # noqa: E402
+from streamer.training.network.initial_weights import widened  # noqa: E402
 from streamer.training.network.training_network import (  # noqa: E402
     NetworkShape,
     TrainingNetwork,
-    plain_layers,
-    widened,
 )
+from streamer.training.optimisation.averaging import WeightAverage  # noqa: E402
+from streamer.training.optimisation.optimiser import Muon, Optimisers, orthogonalise  # noqa: E402
 
 
 def test_bfloat16_only_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(number_formats, "cpu_flags", lambda: ("avx2", "fma"))
-    assert number_formats.matrix_type("cpu") is torch.float32
+    assert number_formats.matmul_dtype("cpu") is torch.float32
     monkeypatch.setattr(number_formats, "cpu_flags", lambda: ("avx2", "avx512_bf16"))
-    assert number_formats.matrix_type("cpu") is torch.bfloat16
-    assert number_formats.matrix_type("mps") is torch.float32
+    assert number_formats.matmul_dtype("cpu") is torch.bfloat16
+    assert number_formats.matmul_dtype("mps") is torch.float32
 
 
 @pytest.mark.parametrize("size", [(3, 40, 40), (2, 24, 60), (2, 60, 24)])
@@ -96,7 +96,7 @@ def test_the_plain_network_says_the_same_as_the_trained_one() -> None:
         outputs = network(vectors, torch.tensor([32]))
     heads = [outputs.letters, outputs.phonemes[1]]
     wanted = np.concatenate([head.softmax(-1).numpy() for head in heads], axis=1)
-    model = NumpyAcousticModel(Weights(plain_layers(network), {"n_phonemes": 5}), 16)
+    model = NumpyAcousticModel(Weights(folded_layers(network), {"n_phonemes": 5}), 16)
     windows = np.lib.stride_tricks.sliding_window_view(vectors[0].numpy(), 19, axis=0)
     windows = windows.transpose(0, 2, 1).reshape(2, 1, 16, 19, 26)
     state = model.initial_state()
@@ -135,7 +135,7 @@ def test_padding_of_a_batch_changes_nothing() -> None:
 
 def test_the_average_of_weights_that_stand_still_is_those_weights() -> None:
     network = _network()
-    average = Average(network, 0.9)
+    average = WeightAverage(network, 0.9)
     for parameter in network.parameters():
         torch.nn.init.constant_(parameter, 0.5)
     for _ in range(200):

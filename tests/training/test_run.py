@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install streamer[train]")
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch")
 
 from streamer.decoding import read_alphabet, read_scorer  # noqa: E402
 from streamer.decoding.language.recurrent_model import read_recurrent_model  # noqa: E402
@@ -26,11 +26,17 @@ from streamer.features import Framer, create_front_end  # noqa: E402
 from streamer.models.backends import load_acoustic_model  # noqa: E402
 from streamer.training.data.cache import Cache, build_cache, clip_features, read_audio  # noqa: E402
 from streamer.training.data.manifests import Clip, read_data_set  # noqa: E402
-from streamer.training.export import checkpoint_weights, export, write_slim  # noqa: E402
-from streamer.training.network.trainer import Trainer as RecipeTrainer  # noqa: E402
-from streamer.training.network.trainer import TrainingSettings, read_checkpoint  # noqa: E402
+from streamer.training.export import checkpoint_weights, export  # noqa: E402
+from streamer.training.log import Log  # noqa: E402
+from streamer.training.network.checkpoint import (  # noqa: E402
+    read_checkpoint,
+    write_slim_checkpoint,
+)
 from streamer.training.network.training_network import NetworkShape, TrainingNetwork  # noqa: E402
-from streamer.training.recipe import Log, Recipe, prepare, train  # noqa: E402
+from streamer.training.optimisation.trainer import Trainer as RecipeTrainer  # noqa: E402
+from streamer.training.preparation import prepare  # noqa: E402
+from streamer.training.recipe import train  # noqa: E402
+from streamer.training.settings import Recipe, TrainingSettings  # noqa: E402
 from tests.support.paths import TINY_SCORER  # noqa: E402
 
 pytestmark = pytest.mark.slow  # real trainings
@@ -38,8 +44,8 @@ pytestmark = pytest.mark.slow  # real trainings
 RATE_HZ = 16000
 WORDS = ["ab", "ba", "aba", "bab", "aab"]
 TINY = TrainingSettings(
-    n_hidden=24, epochs=5, batch_s=4.0, first_batch_s=4.0, warm_up_steps=3, hold=0.5,
-    clean_until=2.0, ramp_steps=5, strength=0.5, average=0.8, bf16=False,
+    n_hidden=24, epochs=5, batch_s=4.0, first_batch_s=4.0, warm_up_steps=3, lr_hold_share=0.5,
+    clean_until=2.0, ramp_steps=5, strength=0.5, average_decay=0.8, bf16=False,
 )  # fmt: skip
 
 
@@ -108,7 +114,7 @@ def test_the_loss_falls_and_the_log_says_how_well_it_hears(trained: Path) -> Non
 def test_exported_networks_agree_with_pytorch(
     trained: Path, manifest: Path, tmp_path: Path
 ) -> None:
-    pytest.importorskip("onnx", reason="onnx is not installed: pip install streamer[convert]")
+    pytest.importorskip("onnx", reason="onnx is not installed: pip install onnx")
     forms = [("onnx", "fp32"), ("onnx", "int8"), ("safetensors", "fp32")]
     bundle = export(trained, tmp_path / "tiny", name="tiny", licence="CC0-1.0", forms=forms)
     assert set(bundle.networks) == {"onnx", "onnx-int8", "numpy"}
@@ -218,7 +224,7 @@ def test_a_training_by_the_clock_ends_when_its_time_is_over(manifest: Path, tmp_
     trainer.run(save_every_s=1e9)
     progress = read_checkpoint(tmp_path / "last.pt")["progress"]
     assert progress["seconds"] >= 30
-    assert trainer.rate() == 0
+    assert trainer.lr_factor() == 0
 
 
 def test_two_workers_end_with_the_same_weights(manifest: Path, tmp_path: Path) -> None:
@@ -249,7 +255,7 @@ def test_workers_train_the_recipe_together(manifest: Path, tmp_path: Path) -> No
 
 
 def _work(rank: int, recipe: Recipe, meeting: str, result: Path) -> None:
-    from streamer.training.network.workers import join_workers
+    from streamer.training.optimisation.workers import join_workers
 
     torch.set_num_threads(1)
     data, _ = prepare(recipe, Kept())
@@ -265,7 +271,7 @@ def _work(rank: int, recipe: Recipe, meeting: str, result: Path) -> None:
 def test_a_changed_copy_is_another_recording_of_the_same_words(
     manifest: Path, tmp_path: Path
 ) -> None:
-    recipe = _recipe(manifest, tmp_path, copies=1)
+    recipe = _recipe(manifest, tmp_path, augmented_copies=1)
     data, _ = prepare(recipe, Kept())
     plain, changed = data.caches
     assert [e.transcript for e in plain.entries] == [e.transcript for e in changed.entries]
@@ -306,7 +312,7 @@ def test_a_slim_checkpoint_exports_the_same_network_to_16_bits(
     manifest: Path, trained: Path, tmp_path: Path
 ) -> None:
     slim = tmp_path / "slim.pt"
-    write_slim(trained, slim)
+    write_slim_checkpoint(trained, slim)
     assert slim.stat().st_size < 0.3 * trained.stat().st_size
     whole, small = (checkpoint_weights(read_checkpoint(p), {}) for p in (trained, slim))
     for name, value in whole.layers.items():
@@ -335,7 +341,7 @@ def test_whole_sentences_are_learned_from_what_a_first_network_hears(
     second = dataclasses.replace(
         first, folder=tmp_path / "second", start_from=checkpoint,
         settings=dataclasses.replace(
-            TINY, n_hidden=32, epochs=2, batch_s=12.0, first_batch_s=12.0, sentence_weight=0.9,
+            TINY, n_hidden=32, epochs=2, batch_s=12.0, first_batch_s=12.0, crf_weight=0.9,
             clean_until=0.0,
         ),
     )  # fmt: skip
@@ -345,7 +351,7 @@ def test_whole_sentences_are_learned_from_what_a_first_network_hears(
         saved = read_checkpoint(train(second, log))
     finally:
         torch.set_flush_denormal(False)
-    assert any("spoken otherwise" in line for line in log.lines)
+    assert any("pronunciations other than" in line for line in log.lines)
     # It goes on from what was learned, in more units, and goes on learning.
     assert saved["shape"]["n_hidden"] == 32
     before = read_checkpoint(checkpoint)["progress"]["history"]
@@ -388,7 +394,7 @@ def test_a_recording_that_cannot_be_read_is_an_error_that_names_it(tmp_path: Pat
 def test_the_commands_train_and_export_make_a_bundle_that_loads(
     manifest: Path, tmp_path: Path
 ) -> None:
-    pytest.importorskip("onnx", reason="onnx is not installed: pip install streamer[convert]")
+    pytest.importorskip("onnx", reason="onnx is not installed: pip install onnx")
     from streamer.bundle import load_bundle
     from streamer.cli.app import main
 
@@ -409,10 +415,10 @@ def test_the_commands_train_and_export_make_a_bundle_that_loads(
 def test_the_english_recipe_goes_from_manifests_to_a_bundle(
     manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("onnx", reason="onnx is not installed: pip install streamer[convert]")
+    pytest.importorskip("onnx", reason="onnx is not installed: pip install onnx")
     pytest.importorskip("coremltools", reason="coremltools is not installed")
     from streamer.bundle import load_bundle
-    from streamer.cli import english
+    from streamer.training.english import __main__ as english
     from streamer.training.language import pronunciations
     from streamer.training.synthesis import recordings as synthesis
 
@@ -458,7 +464,7 @@ def test_the_english_recipe_goes_from_manifests_to_a_bundle(
     words = read_scorer(bundle.scorer_path).words(read_alphabet(bundle.alphabet_path))
     assert recurrent.numbers(words).tolist() == list(range(len(words)))
     first, second = (read_checkpoint(work / n / "last.pt") for n in ("hearing", "sentences"))
-    assert first["settings"]["sentence_weight"] == 0 < second["settings"]["sentence_weight"]
+    assert first["settings"]["crf_weight"] == 0 < second["settings"]["crf_weight"]
 
 
 def test_weights_of_a_checkpoint_describe_themselves(trained: Path) -> None:

@@ -15,8 +15,10 @@ pytest.importorskip("onnxruntime.quantization")
 
 from streamer.errors import StreamerError  # noqa: E402
 from streamer.training.data.manifests import read_data_set  # noqa: E402
-from streamer.training.synthesis import kokoro  # noqa: E402
-from streamer.training.synthesis import recordings as synthesis  # noqa: E402
+from streamer.training.synthesis import dequantisation, kokoro, recordings  # noqa: E402
+from streamer.training.synthesis.__main__ import main  # noqa: E402
+from streamer.training.synthesis.sentences import Coverage  # noqa: E402
+from streamer.training.synthesis.speakers import Speaker, draw_speaker  # noqa: E402
 
 HIDDEN = 8
 
@@ -82,7 +84,7 @@ def test_a_quantised_graph_becomes_floats_and_says_the_same(tmp_path: Path) -> N
     quantize_dynamic(whole, small, op_types_to_quantize=operators, weight_type=QuantType.QUInt8)
     kinds = {node.op_type for node in onnx.load(str(small)).graph.node}
     assert {"ConvInteger", "MatMulInteger", "DynamicQuantizeLSTM"} <= kinds
-    floats = kokoro.read_float_model(small)
+    floats = dequantisation.read_float_model(small)
     onnx.checker.check_model(floats)
     assert not any(node.domain or "Quantize" in node.op_type for node in floats.graph.node)
     assert not any("Integer" in node.op_type for node in floats.graph.node)
@@ -99,15 +101,15 @@ def test_a_file_that_is_no_model_and_one_of_another_kind_are_named(tmp_path: Pat
     wrong = tmp_path / "wrong.onnx"
     wrong.write_bytes(b"no model")
     with pytest.raises(StreamerError, match=r"wrong\.onnx"):
-        kokoro.read_float_model(wrong)
+        dequantisation.read_float_model(wrong)
     model = _float_graph()
     with pytest.raises(StreamerError, match="not Kokoro, it has no input 'speed'"):
-        kokoro.check_inputs(model, wrong)
+        dequantisation.check_inputs(model, wrong)
     node = onnx.helper.make_node("MatMulInteger", ["q", "w"], ["i"])
     model.graph.node.append(node)
     onnx.save(model, str(wrong))
-    with pytest.raises(StreamerError, match="not quantised as the Kokoro"):
-        kokoro.read_float_model(wrong)
+    with pytest.raises(StreamerError, match="not quantised as Kokoro"):
+        dequantisation.read_float_model(wrong)
 
 
 class _Whistle:
@@ -127,18 +129,18 @@ class _Whistle:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
-    monkeypatch.setattr(synthesis, "Kokoro", _Whistle)
+    monkeypatch.setattr(recordings, "Kokoro", _Whistle)
     voices = tmp_path / "voices"
     voices.mkdir()
     for number, name in enumerate(("af_one", "am_two", "bf_three", "zf_four")):
-        np.full((kokoro.MOST_TOKENS, 1, 256), number, np.float32).tofile(voices / f"{name}.bin")
+        np.full((kokoro.MAX_TOKENS, 1, 256), number, np.float32).tofile(voices / f"{name}.bin")
     text = tmp_path / "text.txt"
     text.write_text("so it is\nthe cat sat on the mat today\nshe didn't say a word\nno\n")
     return {"voices": voices, "text": text, "out": tmp_path / "out"}
 
 
 def _make(place: dict[str, Path], hours: float) -> Path:
-    return synthesis.synthesise(
+    return recordings.synthesise(
         [place["text"]], place["out"], Path("kokoro.onnx"), place["voices"], hours, 1
     )
 
@@ -164,11 +166,11 @@ def test_a_data_set_has_so_many_hours_and_goes_on_where_it_was(place: dict[str, 
 def test_speech_is_as_loud_as_its_speaker_and_lasts_as_its_tempo_says(
     place: dict[str, Path],
 ) -> None:
-    voices = {"af_one": np.zeros((kokoro.MOST_TOKENS, 256), np.float32)}
+    voices = {"af_one": np.zeros((kokoro.MAX_TOKENS, 256), np.float32)}
     lengths = []
     for tempo, size in ((1.0, 1.0), (1.25, 1.0), (1.0, 1.1)):
-        who = synthesis.Speaker(("af_one",), (1.0,), tempo, size, -20.0, -80.0)
-        said = synthesis.record(_Whistle(Path("kokoro.onnx")), voices, "hello there", who, 0)  # type: ignore[arg-type]
+        who = Speaker(("af_one",), (1.0,), tempo, size, -20.0, -80.0)
+        said = recordings.say(_Whistle(Path("kokoro.onnx")), voices, "hello there", who, 0)  # type: ignore[arg-type]
         assert said is not None
         assert 20 * np.log10(np.sqrt(np.mean(said**2))) == pytest.approx(-20, abs=0.1)
         lengths.append(len(said))
@@ -179,8 +181,8 @@ def test_speech_is_as_loud_as_its_speaker_and_lasts_as_its_tempo_says(
 
 def test_speakers_are_mixtures_and_a_seed_gives_the_same_one() -> None:
     names = ["af_one", "am_two", "bf_three", "zf_four"]
-    speakers = [synthesis.speaker(names, (1, n)) for n in range(300)]
-    assert speakers[7] == synthesis.speaker(names, (1, 7))
+    speakers = [draw_speaker(names, (1, n)) for n in range(300)]
+    assert speakers[7] == draw_speaker(names, (1, 7))
     assert len(set(speakers)) == 300
     assert all(sum(who.shares) == pytest.approx(1) for who in speakers)
     foreign = sum("zf_four" in who.voices for who in speakers)
@@ -189,7 +191,7 @@ def test_speakers_are_mixtures_and_a_seed_gives_the_same_one() -> None:
 
 
 def test_coverage_prefers_common_word_pairs_that_have_not_been_said() -> None:
-    coverage = synthesis.Coverage(["the cat sat"] * 9 + ["a dog ran"] * 3 + ["odd words here"])
+    coverage = Coverage(["the cat sat"] * 9 + ["a dog ran"] * 3 + ["odd words here"])
     candidates = ["odd words here", "a dog ran", "the cat sat"]
     # Worth ln 10, ln 4 and ln 2 at first; what has been said n times is worth 1 / (1 + n) of that.
     order = [coverage.choose(candidates) for _ in range(5)]
@@ -203,12 +205,12 @@ def test_sentences_of_held_out_data_sets_are_never_said(
     held_out.write_text("path\ttranscript\nx.wav\tthe cat sat on the mat today\n")
     arguments = [str(place["text"]), "-o", str(place["out"]), "--model", "kokoro.onnx"]
     arguments += ["--voices", str(place["voices"]), "--processes", "1", "--hours", "0.02"]
-    assert synthesis.main(arguments) == 0
+    assert main(arguments) == 0
     said = [clip.transcript for clip in read_data_set(place["out"] / "train.tsv")]
     assert any("cat sat" in text for text in said)
     other = place["out"].with_name("other")
     arguments[2] = str(other)
-    assert synthesis.main([*arguments, "--held-out", str(held_out)]) == 0
+    assert main([*arguments, "--held-out", str(held_out)]) == 0
     said = [clip.transcript for clip in read_data_set(other / "train.tsv")]
     assert said and not any("cat sat" in text for text in said)
 
@@ -217,9 +219,9 @@ def test_wrong_input_is_one_line(
     place: dict[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = [str(place["text"]), "-o", str(place["out"]), "--model", "kokoro.onnx"]
-    assert synthesis.main([*arguments, "--voices", str(place["out"])]) == 2
+    assert main([*arguments, "--voices", str(place["out"])]) == 2
     assert capsys.readouterr().err.startswith("error: ")
     (place["voices"] / "broken.bin").write_bytes(b"12345678")
-    assert synthesis.main([*arguments, "--voices", str(place["voices"]), "--processes", "1"]) == 1
+    assert main([*arguments, "--voices", str(place["voices"]), "--processes", "1"]) == 1
     error = capsys.readouterr().err
     assert "broken.bin: not a voice" in error and error.count("\n") == 1

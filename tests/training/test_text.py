@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from streamer.decoding import Alphabet, DecodingSettings, create_decoder, read_scorer
 from streamer.errors import ScorerError, UsageError
-from streamer.training.language.held_out import HeldOut
-from streamer.training.language.normalisation import sentences, spoken
+from streamer.training.language.held_out import HeldOutFilter
+from streamer.training.language.normalisation import normalise, split_sentences
 from streamer.training.language.prompts import prompts
-from streamer.training.language.scorer import ScorerRecipe, build_scorer, count_words
+from streamer.training.language.scorer import build_scorer, count_words
+from streamer.training.language.settings import ScorerSettings
 
 ENGLISH = Alphabet(" abcdefghijklmnopqrstuvwxyz'")
 needs_kenlm = pytest.mark.skipif(
@@ -37,7 +38,7 @@ needs_kenlm = pytest.mark.skipif(
     ],
 )
 def test_a_sentence_is_written_as_it_is_spoken(written: str, said: str) -> None:
-    assert spoken(written) == said
+    assert normalise(written) == said
 
 
 @pytest.mark.parametrize(
@@ -51,12 +52,12 @@ def test_a_sentence_is_written_as_it_is_spoken(written: str, said: str) -> None:
 )
 def test_numbers_are_written_out(written: str, said: str) -> None:
     pytest.importorskip("num2words", reason="needs num2words")
-    assert spoken(written).replace(" and ", " ") == said
+    assert normalise(written).replace(" and ", " ") == said
 
 
 def test_running_text_is_cut_into_sentences() -> None:
     text = 'He said: "No."\nShe left; Mr. Jones\nstayed. Why?\n\nA new one'
-    assert list(sentences(text)) == [
+    assert list(split_sentences(text)) == [
         "he said",
         "no",
         "she left",
@@ -69,7 +70,7 @@ def test_running_text_is_cut_into_sentences() -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.text(alphabet=st.characters(blacklist_categories=("Nd", "Nl", "No"))))
 def test_whatever_is_written_only_letters_are_spoken(written: str) -> None:
-    assert re.fullmatch(r"([a-z']+( [a-z']+)*)?", spoken(written))
+    assert re.fullmatch(r"([a-z']+( [a-z']+)*)?", normalise(written))
 
 
 def test_prompts_are_reproducible_varied_and_spelled_with_the_alphabet() -> None:
@@ -85,11 +86,11 @@ def test_prompts_are_reproducible_varied_and_spelled_with_the_alphabet() -> None
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 10**6))
 def test_a_line_that_quotes_a_held_out_sentence_is_found(seed: int) -> None:
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     known = "the a of cat sat on mat and dog ran away home".split()
-    words = [chance.choice(known) for _ in range(14)]
-    held_out = HeldOut([" ".join(words)])
-    start = chance.randrange(len(words) - 5)
+    words = [rng.choice(known) for _ in range(14)]
+    held_out = HeldOutFilter([" ".join(words)])
+    start = rng.randrange(len(words) - 5)
     quoted = ["well", *words[start : start + 6], "indeed"]
     assert held_out.overlaps(" ".join(quoted))
     assert held_out.overlaps(" ".join(words[start : start + 3]))
@@ -110,7 +111,7 @@ def test_texts_without_words_and_recipes_that_do_not_fit_are_refused(tmp_path: P
     with pytest.raises(ScorerError, match="no word"):
         build_scorer([(text, 1)], tmp_path / "x.scorer", ENGLISH)
     with pytest.raises(UsageError, match="thresholds"):
-        build_scorer([(text, 1)], tmp_path / "x.scorer", ENGLISH, ScorerRecipe(order=2))
+        build_scorer([(text, 1)], tmp_path / "x.scorer", ENGLISH, ScorerSettings(order=2))
 
 
 def test_without_kenlm_it_says_where_that_comes_from(
@@ -126,7 +127,7 @@ def test_without_kenlm_it_says_where_that_comes_from(
 def test_a_scorer_of_ones_own_text_decodes(tmp_path: Path) -> None:
     text = tmp_path / "a.txt"
     text.write_text("open the pod bay doors\nclose the doors\n" * 20, encoding="utf-8")
-    recipe = ScorerRecipe(order=3, minimum_counts=(0,))
+    recipe = ScorerSettings(order=3, minimum_counts=(0,))
     n = build_scorer([(text, 1)], tmp_path / "x.scorer", ENGLISH, recipe, ["hal"])
     assert n == 7
     scorer = read_scorer(tmp_path / "x.scorer")

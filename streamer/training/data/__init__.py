@@ -1,1 +1,1 @@
-"""Training data: manifests, feature caches, batches, augmentation, the teacher."""
+"""Training data: manifests, feature caches, batches, augmentation, distillation targets."""

@@ -1,15 +1,14 @@
-"""Making a little speech into much: changes to coefficients, drawn anew each time.
+"""Augmentation of coefficients, drawn anew in every epoch.
 
-Cepstral coefficients are taken back to log filter energies by the inverse of
-the cosine transform, changed there, and brought forward again; only the
-*difference* is added to the original coefficients, so what is not changed
-stays as the front end of the engine made it, to the last bit.
+Cepstral coefficients are transformed back to log filter energies by the inverse cosine
+transform, changed there, and transformed forward again. Only the *difference* is added to the
+original coefficients: without a change they stay exactly as the front end made them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, cast
 
@@ -17,13 +16,14 @@ import numpy as np
 from scipy import signal
 
 from streamer.arrays import FloatArray
+from streamer.training.settings import AugmentationSettings
 
-#: The softest share of a clip's frames is taken for its silence.
+#: Share of a clip's frames, the quietest ones, that count as its silence.
 _QUIET_SHARE = 0.1
 
 
 class Cepstrum:
-    """Coefficients to log filter energies and back.
+    """Transforms coefficients to log filter energies and back.
 
     Args:
         front_end: the ``front_end`` entry of ``model.json``.
@@ -36,7 +36,7 @@ class Cepstrum:
         phase = np.pi / n_filters * k * (np.arange(n_filters)[None] + 0.5)
         matrix = np.sqrt(2.0 / n_filters) * np.cos(phase)
         self.energy_first = False
-        #: Log energies are of power (2 to the factor of the amplitude) or of magnitude.
+        #: Exponent of power in the filter energies: 1 for power, 0.5 for magnitude.
         self.power = 1.0
         if front_end["kind"] == "python_speech_features":
             matrix[0] /= np.sqrt(2.0)
@@ -55,7 +55,7 @@ class Cepstrum:
         if not self.energy_first:
             return cast(FloatArray, vectors @ self._inverse.T)
         shape = vectors[:, 1:] @ self._inverse.T[1:]
-        # c0 was replaced by the log of the total energy: shift the filters to add up to it.
+        # c0 is the log of the total energy: shift the filters so that they add up to it.
         return cast(FloatArray, shape + (vectors[:, :1] - _log_sum(shape)))
 
     def vectors(self, energies: FloatArray) -> FloatArray:
@@ -71,45 +71,12 @@ def _log_sum(x: FloatArray) -> FloatArray:
     return cast(FloatArray, top + np.log(np.exp(x - top).sum(axis=1, keepdims=True)))
 
 
-@dataclass(frozen=True)
-class AugmentationSettings:
-    """How far coefficients are changed; each value is a bound, drawn anew for each clip.
-
-    Attributes:
-        stretch: tempo, as a share: 0.15 is 0.85 to 1.15 times as long.
-        warp: vocal tract, as a share of the mel axis.
-        gain_db: louder or softer.
-        tilt_db: a smooth change of the spectrum, as another microphone makes.
-        noise: probability of added noise.
-        noise_snr_db: lowest and highest ratio of speech to noise.
-        reverberation: probability of a late tail.
-        padding_steps: most steps of the clip's own silence added at either end.
-        time_masks: how many stretches of time are blotted out.
-        time_mask_steps: how long they are at most.
-        frequency_masks: how many bands are blotted out.
-        frequency_mask_filters: how wide they are at most.
-    """
-
-    stretch: float = 0.15
-    warp: float = 0.2
-    gain_db: float = 10.0
-    tilt_db: float = 6.0
-    noise: float = 0.5
-    noise_snr_db: tuple[float, float] = (5.0, 30.0)
-    reverberation: float = 0.25
-    padding_steps: int = 25
-    time_masks: int = 2
-    time_mask_steps: int = 15
-    frequency_masks: int = 2
-    frequency_mask_filters: int = 4
-
-
 class FeatureAugmentation:
-    """Changes the coefficients of one clip.
+    """Augments the coefficients of one clip.
 
     Args:
         front_end: the ``front_end`` entry of ``model.json``.
-        settings: the bounds.
+        settings: bounds of the changes.
     """
 
     def __init__(self, front_end: Mapping[str, Any], settings: AugmentationSettings) -> None:
@@ -124,14 +91,14 @@ class FeatureAugmentation:
         return FeatureAugmentation(self._front_end, rest)
 
     def __call__(
-        self, vectors: FloatArray, strength: float, random: np.random.Generator
+        self, vectors: FloatArray, strength: float, rng: np.random.Generator
     ) -> tuple[FloatArray, FloatArray]:
-        """Return changed coefficients, and where each frame was in the original.
+        """Return augmented coefficients, and the position of each frame in the original.
 
         Args:
             vectors: float32 (n, n_coefficients).
             strength: 0 (no change) to 1; scales bounds and probabilities.
-            random: where the dice come from.
+            rng: random generator.
 
         Returns:
             float32 (m, n_coefficients), and float32 (m,) positions in 0 .. n - 1.
@@ -141,18 +108,18 @@ class FeatureAugmentation:
         if strength <= 0:
             return vectors, position
         before = self._cepstrum.energies(vectors)
-        # Frames between frames are a little blurred: not in every clip while strength is low.
-        stretch = bounds.stretch if random.random() < strength else 0.0
-        factor = 1 + stretch * random.uniform(-1, 1)
-        position = self._stretched(before, position, factor, strength, random)
+        # Interpolated frames are slightly blurred: not in every clip while strength is low.
+        stretch = bounds.stretch if rng.random() < strength else 0.0
+        factor = 1 + stretch * rng.uniform(-1, 1)
+        position = self._stretched(before, position, factor, strength, rng)
         vectors, before = interpolated(vectors, position), interpolated(before, position)
-        after = self._warp(before, strength, random)
-        after = after + self._colour(after.shape[1], strength, random)
-        if random.random() < bounds.reverberation * strength:
-            after = self._reverberate(after, random)
-        if random.random() < bounds.noise * strength:
-            after = self._noise(after, random)
-        after = self._mask(after, strength, random)
+        after = self._warp(before, strength, rng)
+        after = after + self._colour(after.shape[1], strength, rng)
+        if rng.random() < bounds.reverberation * strength:
+            after = self._reverberate(after, rng)
+        if rng.random() < bounds.noise * strength:
+            after = self._noise(after, rng)
+        after = self._mask(after, strength, rng)
         change = self._cepstrum.vectors(after) - self._cepstrum.vectors(before)
         return vectors + change, position
 
@@ -162,61 +129,57 @@ class FeatureAugmentation:
         position: FloatArray,
         factor: float,
         strength: float,
-        random: np.random.Generator,
+        rng: np.random.Generator,
     ) -> FloatArray:
         n = len(position)
         stretched = np.linspace(0, n - 1, max(2, round(n * factor)), dtype=np.float32)
         loudness = energies.max(axis=1)
         quiet = np.flatnonzero(loudness <= np.quantile(loudness, _QUIET_SHARE))
         most = round(self.settings.padding_steps * strength)
-        ends = [
-            random.choice(quiet, random.integers(0, most + 1)).astype(np.float32) for _ in range(2)
-        ]
+        ends = [rng.choice(quiet, rng.integers(0, most + 1)).astype(np.float32) for _ in range(2)]
         return cast(FloatArray, np.concatenate([ends[0], stretched, ends[1]]))
 
-    def _warp(
-        self, energies: FloatArray, strength: float, random: np.random.Generator
-    ) -> FloatArray:
+    def _warp(self, energies: FloatArray, strength: float, rng: np.random.Generator) -> FloatArray:
         n = energies.shape[1]
-        factor = 1 + self.settings.warp * strength * random.uniform(-1, 1)
-        # Low filters move in proportion; the last quarter bends back so that the top stays.
+        factor = 1 + self.settings.warp * strength * rng.uniform(-1, 1)
+        # Filters below three quarters move in proportion; above, they are compressed or stretched.
         knots = np.array([0.0, 0.75 * (n - 1), n - 1.0])
         moved = np.array([0.0, min(0.75 * (n - 1) * factor, n - 1.5), n - 1.0])
         source = np.interp(np.arange(n), knots, moved).astype(np.float32)
         return cast(FloatArray, interpolated(energies.T, source).T)
 
-    def _colour(self, n_filters: int, strength: float, random: np.random.Generator) -> FloatArray:
+    def _colour(self, n_filters: int, strength: float, rng: np.random.Generator) -> FloatArray:
         decibel = np.log(10.0) / 10.0 * self._cepstrum.power
         x = np.linspace(0, 1, n_filters)
-        gain = self.settings.gain_db * random.uniform(-1, 1)
-        waves = sum(random.uniform(-1, 1) * np.cos(np.pi * k * x) / k for k in (1, 2, 3))
+        gain = self.settings.gain_db * rng.uniform(-1, 1)
+        waves = sum(rng.uniform(-1, 1) * np.cos(np.pi * k * x) / k for k in (1, 2, 3))
         curve = (gain + self.settings.tilt_db * waves) * strength * decibel
         return cast(FloatArray, curve.astype(np.float32))
 
     @staticmethod
-    def _reverberate(energies: FloatArray, random: np.random.Generator) -> FloatArray:
+    def _reverberate(energies: FloatArray, rng: np.random.Generator) -> FloatArray:
         power = np.exp(np.minimum(energies, 60.0))
         # 60 dB in 0.2 to 0.7 s, at 50 steps a second.
-        decay = np.float32(10 ** (-6 / (random.uniform(0.2, 0.7) * 50)))
-        level = np.float32(random.uniform(0.05, 0.3))
+        decay = np.float32(10 ** (-6 / (rng.uniform(0.2, 0.7) * 50)))
+        level = np.float32(rng.uniform(0.05, 0.3))
         # tail[t] = decay (tail[t - 1] + power[t - 1])
         tail = signal.lfilter([0.0, decay], [1.0, -decay], power, axis=0)
         result = (power + level * tail).astype(np.float32)
         return cast(FloatArray, np.log(np.maximum(result, 1e-12)))
 
-    def _noise(self, energies: FloatArray, random: np.random.Generator) -> FloatArray:
+    def _noise(self, energies: FloatArray, rng: np.random.Generator) -> FloatArray:
         n, n_filters = energies.shape
         decibel = np.log(10.0) / 10.0 * self._cepstrum.power
-        snr = random.uniform(*self.settings.noise_snr_db)
+        snr = rng.uniform(*self.settings.noise_snr_db)
         x = np.linspace(0, 1, n_filters)
-        curve = random.uniform(-8, 8) * x
-        curve = curve + sum(random.uniform(-4, 4) * np.cos(np.pi * k * x) for k in (1, 2, 3, 4))
+        curve = rng.uniform(-8, 8) * x
+        curve = curve + sum(rng.uniform(-4, 4) * np.cos(np.pi * k * x) for k in (1, 2, 3, 4))
         speech = np.quantile(energies.max(axis=1), 0.9)
         spectrum = speech - snr * decibel + (curve - curve.max()) * decibel
-        # A filter sums a few bins of noise: its power goes up and down by some decibels.
-        flicker = np.log(random.gamma(4.0, 0.25, (n, n_filters))) * self._cepstrum.power
+        # A filter sums only a few bins of noise, so its power fluctuates by some decibels.
+        flicker = np.log(rng.gamma(4.0, 0.25, (n, n_filters))) * self._cepstrum.power
         knots = np.arange(0, n + 50, 50)
-        swell = np.interp(np.arange(n), knots, random.normal(0, 3 * decibel, len(knots)))
+        swell = np.interp(np.arange(n), knots, rng.normal(0, 3 * decibel, len(knots)))
         noise = spectrum[None] + flicker + swell[:, None]
         return cast(FloatArray, np.logaddexp(energies, noise.astype(np.float32)))
 
@@ -224,25 +187,25 @@ class FeatureAugmentation:
         self,
         energies: FloatArray,
         strength: float,
-        random: np.random.Generator,
+        rng: np.random.Generator,
     ) -> FloatArray:
         bounds = self.settings
         n, n_filters = energies.shape
         mean = energies.mean(axis=0)
         masked = energies.copy()
-        for _ in range(round(bounds.time_masks * strength * n / 250 + random.uniform(-0.5, 0.5))):
-            width = min(int(random.integers(1, bounds.time_mask_steps + 1)), n // 4)
-            start = int(random.integers(0, n - width + 1))
+        for _ in range(round(bounds.time_masks * strength * n / 250 + rng.uniform(-0.5, 0.5))):
+            width = min(int(rng.integers(1, bounds.time_mask_steps + 1)), n // 4)
+            start = int(rng.integers(0, n - width + 1))
             masked[start : start + width] = mean
-        for _ in range(round(bounds.frequency_masks * strength + random.uniform(-0.5, 0.5))):
-            width = int(random.integers(1, bounds.frequency_mask_filters + 1))
-            low = int(random.integers(0, n_filters - width + 1))
+        for _ in range(round(bounds.frequency_masks * strength + rng.uniform(-0.5, 0.5))):
+            width = int(rng.integers(1, bounds.frequency_mask_filters + 1))
+            low = int(rng.integers(0, n_filters - width + 1))
             masked[:, low : low + width] = mean[low : low + width]
         return cast(FloatArray, masked)
 
 
 def interpolated(rows: FloatArray, position: FloatArray) -> FloatArray:
-    """Return rows at fractional positions, between neighbours in proportion."""
+    """Return rows at fractional positions by linear interpolation."""
     low = np.clip(np.floor(position).astype(np.int64), 0, len(rows) - 1)
     high = np.minimum(low + 1, len(rows) - 1)
     share = (position - low)[:, None].astype(np.float32)

@@ -1,4 +1,4 @@
-"""From a cache to batches: clips of like length, augmented, padded, with their targets."""
+"""Batches of clips of similar length: augmented, padded, with their targets."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ LETTERS = " abcdefghijklmnopqrstuvwxyz'"
 
 @dataclass(frozen=True)
 class Example:
-    """One clip of one cache, with its targets.
+    """A clip with its targets.
 
     Attributes:
-        cache: number of the cache it is from.
-        entry: where it lies there.
+        cache: number of its cache.
+        entry: its entry there.
         letters: labels of the transcript.
-        phonemes: its phonemes; empty if a word of it is not in the dictionary.
+        phonemes: labels of its phonemes; empty if a word has no known pronunciation.
     """
 
     cache: int
@@ -39,7 +39,7 @@ class Example:
 
 
 class Batch(NamedTuple):
-    """What the network learns from at one step.
+    """Inputs and targets of one step.
 
     Attributes:
         vectors: float32 (batch, time + 2 n_context, n_input).
@@ -47,9 +47,9 @@ class Batch(NamedTuple):
         letters: int64, all transcripts one after the other.
         n_letters: int64 (batch,).
         phonemes: int64, likewise.
-        n_phonemes: int64 (batch,); 0 where they are not known.
-        teacher: float32 (frames / STRIDE, width), see `teacher.STRIDE`, rows of zeros where there
-            is none; or None.
+        n_phonemes: int64 (batch,); 0 if they are not known.
+        teacher: the teacher's vectors, float32 (frames / STRIDE, width), see
+            `distillation.STRIDE`; zeros for clips without, None without a teacher.
     """
 
     vectors: Tensor
@@ -61,12 +61,12 @@ class Batch(NamedTuple):
     teacher: Tensor | None
 
     def to(self, device: torch.device) -> Batch:
-        """Return it on another device."""
+        """Return the batch on another device."""
         return Batch(*(None if part is None else part.to(device) for part in self))
 
 
 def frames_needed(labels: Sequence[int]) -> int:
-    """Return how many frames CTC needs at least: one a label, one more between equal ones."""
+    """Return the least frames CTC needs: one per label, one more between equal labels."""
     return len(labels) + sum(a == b for a, b in zip(labels, labels[1:]))
 
 
@@ -115,8 +115,8 @@ class DataSet:
                 if not fits:
                     self.left_out += 1
                     continue
-                said = pronunciations.sentence(entry.transcript) if pronunciations else None
-                phonemes = tuple(said or ())
+                found = pronunciations.sentence(entry.transcript) if pronunciations else None
+                phonemes = tuple(found or ())
                 if frames_needed(phonemes) > entry.n_frames:
                     phonemes = ()
                 self.examples.append(Example(index, entry, letters, phonemes))
@@ -124,50 +124,50 @@ class DataSet:
             raise StreamerError("the data sets hold no usable clip", "check their manifests")
 
     def set_phonemes(self, phonemes: Sequence[tuple[int, ...]]) -> None:
-        """Give each example other phonemes; those that do not fit into its frames are not taken."""
+        """Replace the phonemes of all examples, except where they do not fit into the frames."""
         self.examples = [
-            replace(e, phonemes=said) if frames_needed(said) <= e.entry.n_frames else e
-            for e, said in zip(self.examples, phonemes)
+            replace(e, phonemes=new) if frames_needed(new) <= e.entry.n_frames else e
+            for e, new in zip(self.examples, phonemes)
         ]
 
     @property
     def hours(self) -> float:
-        """Hours of speech in it."""
+        """Hours of speech."""
         return sum(e.entry.n_frames for e in self.examples) / self.frames_per_s / 3600
 
     @property
     def n_phonemes(self) -> int:
-        """Labels of the phoneme task and its blank; 0 if there is none."""
+        """Phonemes and their blank; 0 if there are no phoneme targets."""
         return len(PHONEMES) + 1 if any(e.phonemes for e in self.examples) else 0
 
     @property
     def n_teacher(self) -> int:
-        """Width of the teacher's vectors; 0 if there is none."""
+        """Width of the teacher's vectors; 0 if there are none."""
         widths = {c.teacher.shape[1] for c in self.caches if c.teacher is not None}
         return int(next(iter(widths))) if widths else 0
 
     def statistics(self, most_clips: int = 500) -> tuple[Any, Any]:
-        """Return mean and deviation of each coefficient, float32 (n_input,) both.
+        """Return mean and standard deviation of each coefficient, float32 (n_input,) both.
 
         Args:
-            most_clips: how many clips they are taken from, spread evenly.
+            most_clips: number of clips to take them from, spread evenly.
         """
         chosen = self.examples[:: max(1, len(self.examples) // most_clips)]
         rows = np.concatenate([self.caches[e.cache].vectors(e.entry) for e in chosen])
         return rows.mean(axis=0), np.maximum(rows.std(axis=0), 1e-3)
 
     def order(self, batch_s: float, epoch: int, seed: int) -> list[list[Example]]:
-        """Return the batches of an epoch, each of clips of like length.
+        """Return the batches of an epoch, each of clips of similar length.
 
-        The first epoch goes from short to long; later ones are shuffled.
+        The first epoch goes from short to long clips; later ones are shuffled.
 
         Args:
-            batch_s: seconds of speech in a batch, about.
+            batch_s: approximate seconds of speech in a batch.
             epoch: 0 is the first.
-            seed: of the shuffling.
+            seed: random seed of the order.
         """
-        random = np.random.default_rng([seed, epoch])
-        jitter = random.uniform(0.9, 1.1, len(self.examples))
+        rng = np.random.default_rng([seed, epoch])
+        jitter = rng.uniform(0.9, 1.1, len(self.examples))
         lengths = np.array([e.entry.n_frames for e in self.examples])
         batches: list[list[Example]] = []
         longest = 0
@@ -178,7 +178,7 @@ class DataSet:
                 longest = int(lengths[index])
             batches[-1].append(self.examples[index])
         if epoch:
-            random.shuffle(batches)  # type: ignore[arg-type]
+            rng.shuffle(batches)  # type: ignore[arg-type]
         return batches
 
     def batch(
@@ -190,18 +190,18 @@ class DataSet:
         with_teacher: bool = False,
         conditions: float = 0.0,
     ) -> Batch:
-        """Make one batch.
+        """Make a batch.
 
         Args:
             examples: its clips.
-            augmentation: changes their coefficients.
-            strength: how much, 0 to 1.
-            seed: where the dice of the augmentation start.
-            with_teacher: whether the teacher's vectors are wanted.
+            augmentation: augments their coefficients.
+            strength: strength of the augmentation, 0 to 1.
+            seed: random seed of the augmentation.
+            with_teacher: whether to add the teacher's vectors.
             conditions: strength of `multi_condition`, 0 to 1.
         """
-        random = np.random.default_rng(list(seed))
-        made = [self._example(e, augmentation, strength, conditions, random) for e in examples]
+        rng = np.random.default_rng(list(seed))
+        made = [self._example(e, augmentation, strength, conditions, rng) for e in examples]
         n_frames = [len(vectors) for vectors, _ in made]
         width = made[0][0].shape[1]
         context = self.n_context
@@ -235,28 +235,28 @@ class DataSet:
         augmentation: FeatureAugmentation | None,
         strength: float,
         conditions: float,
-        random: np.random.Generator,
+        rng: np.random.Generator,
     ) -> tuple[Any, Any]:
-        """Return the coefficients of a clip, and where each was in the recording."""
+        """Return the coefficients of a clip, and the position of each in the recording."""
         cache, entry = self.caches[example.cache], example.entry
         vectors = np.asarray(cache.vectors(entry))
         position = np.arange(len(vectors), dtype=np.float32)
-        # A clip that became too short for its transcript stays as it was.
+        # A clip that became too short for its transcript is not augmented.
         shortest = frames_needed(example.letters)
         change = self.multi_condition
-        if change is not None and change.chosen(conditions, random):
-            heard, moved = change(cache.samples(entry), entry.n_frames, conditions, random)
+        if change is not None and change.chosen(conditions, rng):
+            heard, moved = change(cache.samples(entry), entry.n_frames, conditions, rng)
             if len(heard) >= shortest:
                 vectors, position = heard, moved
                 augmentation = augmentation and augmentation.light
         if augmentation is not None and strength > 0:
-            changed, moved = augmentation(vectors, strength, random)
+            changed, moved = augmentation(vectors, strength, rng)
             if len(changed) >= shortest:
                 return changed, np.interp(moved, np.arange(len(position)), position)
         return vectors, position
 
     def _targets(self, example: Example, position: Any) -> Any:
-        """Return the teacher's vectors at positions in a clip, zeros where there are none."""
+        """Return the teacher's vectors at positions in a clip; zeros if it has none."""
         teacher = self.caches[example.cache].teacher
         if teacher is None:
             return np.zeros((len(position), self.n_teacher), np.float32)
@@ -266,6 +266,6 @@ class DataSet:
 
 
 def evaluation_batches(data: DataSet, batch_s: float) -> Iterator[tuple[list[Example], Batch]]:
-    """Yield all clips of a data set, unchanged, with their batches."""
+    """Yield all clips of a data set in batches, without augmentation."""
     for examples in data.order(batch_s, 0, 0):
         yield examples, data.batch(examples)

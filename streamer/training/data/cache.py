@@ -1,9 +1,8 @@
-"""Recordings decoded and turned into coefficients once, kept in flat files on disk.
+"""Feature cache: recordings decoded and turned into coefficients once, in flat files.
 
-A cache is a folder of ``audio.i16`` (samples), ``features.f32`` (coefficients
-of the engine's own front end and framer), perhaps ``teacher.f16``
-(see `streamer.training.data.distillation`) and ``clips.json``. Everything is mapped into
-memory, never loaded whole.
+A cache is a folder with ``audio.i16`` (samples), ``features.f32`` (coefficients of the engine's
+own front end and framer), ``clips.json`` and optionally ``teacher.f16`` (see
+`streamer.training.data.distillation`). The files are memory-mapped.
 """
 
 from __future__ import annotations
@@ -25,23 +24,23 @@ from streamer.errors import AudioError, StreamerError
 from streamer.features import Framer, create_front_end
 from streamer.training.data.manifests import Clip
 
-#: Framer windows per call while caching; any number gives the same vectors.
+#: Steps in a window of the framer; any number gives the same vectors.
 _STEPS = 64
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Where one clip lies in the flat files.
+    """Position of a clip in the flat files.
 
     Attributes:
-        path: the recording, as text.
+        path: path of the recording.
         transcript: see `Clip`.
         speaker: see `Clip`.
         corpus: see `Clip`.
         first_sample: position in ``audio.i16``.
-        n_samples: length there.
+        n_samples: number of samples.
         first_frame: position in ``features.f32`` and ``teacher.f16``.
-        n_frames: length there.
+        n_frames: number of frames.
     """
 
     path: str
@@ -55,7 +54,7 @@ class Entry:
 
 
 def read_audio(path: Path, rate_hz: int) -> FloatArray:
-    """Return a whole recording, float32 (n,), mono, at a rate of ``rate_hz``.
+    """Return a whole recording, float32 (n,), mono, at ``rate_hz``.
 
     Raises:
         AudioError: it cannot be read.
@@ -71,16 +70,16 @@ def read_audio(path: Path, rate_hz: int) -> FloatArray:
 
 
 def clip_features(samples: FloatArray, front_end: Mapping[str, Any]) -> FloatArray:
-    """Return all vectors of one stream, padding aside, float32 (n_frames, n_coefficients).
+    """Return the vectors of a recording without padding, float32 (n_frames, n_coefficients).
 
-    The framer of the engine makes them, its last, zero-filled window included.
+    They are those of the engine's framer, including its last, zero-filled window.
     """
     framer = Framer(create_front_end(front_end), _STEPS, 0)
     windows = framer.feed(samples) + framer.finish()
     return np.concatenate([window.features[0, : window.n, 0] for window in windows])
 
 
-#: Changes samples before their features are computed (augmentation).
+#: Augments samples before their features are computed.
 Change = Callable[[FloatArray, "np.random.Generator"], FloatArray]
 _Task = tuple[Clip, dict[str, Any], Optional[Change], int]
 _Done = tuple[npt.NDArray[np.int16], FloatArray]
@@ -104,16 +103,16 @@ def build_cache(
     seed: int = 0,
     progress: Callable[[Iterable[_Done], int], Iterable[_Done]] = lambda items, total: items,
 ) -> Cache:
-    """Decode every clip, compute its features and write the cache.
+    """Decode clips, compute their features and write a cache.
 
     Args:
-        clips: what to read.
-        where: a folder, made if it is not there.
+        clips: the clips.
+        where: its folder; created if missing.
         front_end: the ``front_end`` entry of ``model.json``.
-        processes: how many work at once.
-        change: applied to the samples of each clip first.
-        seed: of the changes; clip i is changed with ``seed + i``.
-        progress: wraps the iteration to show it.
+        processes: number of processes.
+        change: augments the samples of each clip first.
+        seed: random seed of the augmentation; clip i has ``seed + i``.
+        progress: wraps the iteration to show its progress.
 
     Raises:
         AudioError: a recording cannot be read.
@@ -146,13 +145,13 @@ def build_cache(
 
 
 class Cache:
-    """A cache that is there, mapped into memory.
+    """A memory-mapped cache.
 
     Args:
         where: its folder.
 
     Raises:
-        StreamerError: it is not a cache or is incomplete.
+        StreamerError: it is missing or incomplete.
     """
 
     def __init__(self, where: Path) -> None:
@@ -171,7 +170,7 @@ class Cache:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StreamerError(
                 f"{where}: not a complete cache of features ({error})",
-                "remove the folder; the next run makes it again",
+                "remove the folder; the next run creates it again",
             ) from error
         self.teacher: npt.NDArray[np.float16] | None = None
         teacher = where / "teacher.f16"
@@ -184,7 +183,7 @@ class Cache:
         return self.features[first : first + entry.n_frames]
 
     def samples(self, entry: Entry) -> FloatArray:
-        """Return the samples of a clip, float32 (n_samples,), full scale is 1."""
+        """Return the samples of a clip, float32 (n_samples,); full scale is 1."""
         first = entry.first_sample
         pcm = self.audio[first : first + entry.n_samples]
         return cast(FloatArray, pcm.astype(np.float32) / np.float32(32768))

@@ -1,13 +1,11 @@
-"""A teacher for scarce data: what Whisper's encoder makes of each 20 ms of a recording.
+"""Distillation targets: the vectors of Whisper's encoder for each 20 ms of a recording.
 
-Whisper's encoder gives a vector every 20 ms, the step of our front end, so
-frame t of the one describes frame t of the other. A network that has to
-predict these vectors from its own hidden layer learns from 680,000 hours of
-other people's speech what is worth telling apart. The teacher is used in
-training only; nothing of it is in the model that comes out.
+The encoder's step is that of our front end, so frame t of one corresponds to frame t of the
+other. By predicting these vectors from its hidden layers, the network learns what matters in
+speech from a teacher that heard 680,000 hours of it. The teacher is used in training only; the
+resulting model contains nothing of it.
 
-Its window is 30 s however short the clip, so clips are packed into it, a
-little silence between them.
+The encoder's window is always 30 s, so clips are packed into it with a little silence between.
 """
 
 from __future__ import annotations
@@ -24,23 +22,23 @@ from streamer.errors import StreamerError
 from streamer.training.data.cache import Cache, Entry
 
 RATE_HZ = 16000
-#: Samples a step of the encoder, and of our front end.
+#: Samples in a step of the encoder and of our front end.
 STEP = 320
-#: Every third frame of a batch is compared with the teacher: neighbours say nearly the same.
+#: Every third frame of a batch has a target: neighbours are nearly the same.
 STRIDE = 3
 #: Steps in the encoder's window of 30 s.
 WINDOW_STEPS = 1500
-#: Silence between two clips in one window: long enough that neither hears the other's edge.
+#: Steps of silence between two clips in a window, so that they do not affect each other.
 GAP_STEPS = 15
 _N_FFT, _HOP, _N_MELS = 400, 160, 80
-#: Root mean square that each clip is brought to, as clips of one window share its dynamic range.
+#: Root mean square of each clip: the clips of a window share its dynamic range.
 _LEVEL = 0.06
 
 
 def slaney_filters(n_mels: int = _N_MELS, n_fft: int = _N_FFT) -> FloatArray:
     """Return Slaney's mel filter bank for 16 kHz, float32 (n_mels, n_fft / 2 + 1).
 
-    Linear below 1 kHz, logarithmic above, each triangle of area 1: what
+    Linear below 1 kHz, logarithmic above, each triangle of area 1, as
     Whisper was trained with.
     """
     log_step = np.log(6.4) / 27.0
@@ -60,10 +58,10 @@ def slaney_filters(n_mels: int = _N_MELS, n_fft: int = _N_FFT) -> FloatArray:
 
 
 def log_mel(samples: FloatArray) -> FloatArray:
-    """Return Whisper's input for 30 s of samples, float32 (80, 3000).
+    """Return Whisper's input for 30 s of samples, a log mel spectrogram, float32 (80, 3000).
 
     Args:
-        samples: float32 (480000,) at 16 kHz, full scale is 1.
+        samples: float32 (480000,) at 16 kHz; full scale is 1.
     """
     padded = np.pad(samples, _N_FFT // 2, mode="reflect")
     frames = np.lib.stride_tricks.sliding_window_view(padded, _N_FFT)[::_HOP]
@@ -75,15 +73,14 @@ def log_mel(samples: FloatArray) -> FloatArray:
     return cast(FloatArray, ((mel + 4.0) / 4.0).astype(np.float32))
 
 
-#: A clip, the step of its own at which this piece begins, the step in the window, and its length.
+#: A piece of a clip: entry, first step in the clip, first step in the window, number of steps.
 Piece = tuple[Entry, int, int, int]
 
 
 def pack(entries: Iterable[Entry]) -> list[list[Piece]]:
-    """Pack clips into windows of 30 s; one that is longer is cut into pieces.
+    """Pack clips into windows of 30 s; longer clips are cut into pieces.
 
-    The clips are taken longest first and put into the first window with room,
-    among the last few, so that windows are nearly full.
+    First-fit decreasing: the longest clips first, each into the first open window with room.
     """
     open_windows: list[tuple[int, list[Piece]]] = []
     full: list[list[Piece]] = []
@@ -108,8 +105,8 @@ class WhisperTeacher:
     """Whisper's encoder through CTranslate2.
 
     Args:
-        folder: a model in CTranslate2's format, 80 mel channels.
-        threads: how many cores it may use.
+        folder: a model in CTranslate2's format with 80 mel channels.
+        threads: number of threads.
 
     Raises:
         StreamerError: ctranslate2 is not installed or the folder holds no model.
@@ -154,17 +151,17 @@ def _window_samples(cache: Cache, pieces: list[Piece]) -> FloatArray:
     return cast(FloatArray, np.clip(window, -1.0, 1.0))
 
 
-def teach(
+def write_targets(
     cache: Cache,
     teacher: WhisperTeacher,
     progress: Callable[[Iterable[list[Piece]], int], Iterable[list[Piece]]] = lambda i, n: i,
 ) -> None:
-    """Write ``teacher.f16`` of a cache: a vector for each frame of each clip.
+    """Write ``teacher.f16`` of a cache: the teacher's vector for each frame of each clip.
 
     Args:
-        cache: whose clips are encoded; its front end must step by 320 samples at 16 kHz.
+        cache: the cache; its front end must have a step of 320 samples at 16 kHz.
         teacher: the encoder.
-        progress: wraps the iteration to show it.
+        progress: wraps the iteration to show its progress.
 
     Raises:
         StreamerError: the front end has another step.
@@ -173,7 +170,7 @@ def teach(
     if (front["sample_rate_hz"], front["step_samples"]) != (RATE_HZ, STEP):
         raise StreamerError(
             "the teacher needs a front end with a step of 320 samples at 16 kHz",
-            "train this one without --teacher",
+            "train without --teacher",
         )
     windows = pack(cache.entries)
     part = cache.where / "teacher.part"

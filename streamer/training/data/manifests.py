@@ -1,10 +1,9 @@
-"""Reading data sets: which recording says what.
+"""Reading data sets: recordings and their transcripts.
 
-Four layouts are read, told apart by what is there, so that whoever has more
-data trains with the same command:
+Four formats are supported and detected:
 
 * a TSV with the columns ``path`` and ``transcript`` (``speaker`` and ``corpus`` if known);
-* Common Voice: a TSV with ``path`` and ``sentence``, recordings in ``clips/`` beside it;
+* Common Voice: a TSV with ``path`` and ``sentence``, recordings in ``clips/`` beside the file;
 * DeepSpeech: a CSV with ``wav_filename`` and ``transcript``;
 * LibriSpeech: a folder with ``*.trans.txt`` files somewhere below it.
 """
@@ -17,18 +16,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streamer.errors import StreamerError
-from streamer.training.language.normalisation import spoken
+from streamer.training.language.normalisation import normalise
 
 
 @dataclass(frozen=True)
 class Clip:
-    """One recording and the words said in it.
+    """A recording and its transcript.
 
     Attributes:
-        path: where the recording is.
-        transcript: a-z, apostrophe and single spaces.
-        speaker: who speaks, "" where that is not known.
-        corpus: which collection it is from.
+        path: the recording.
+        transcript: normalised: a-z, apostrophe and single spaces.
+        speaker: identifier of the speaker, or "".
+        corpus: name of the collection.
     """
 
     path: Path
@@ -38,18 +37,18 @@ class Clip:
 
 
 def read_data_set(where: Path, audio_root: Path | None = None) -> list[Clip]:
-    """Read a manifest or a folder in one of the four layouts.
+    """Read a manifest or a folder in one of the four formats.
 
     Args:
         where: a TSV or CSV file, or a LibriSpeech folder.
-        audio_root: what relative paths in a manifest start from; the
-            manifest's own folder if None.
+        audio_root: folder that relative paths in a manifest start from; the manifest's own
+            if None.
 
     Returns:
-        The clips in the manifest's order; those without a word are left out.
+        The clips in the manifest's order; those with empty transcripts are left out.
 
     Raises:
-        StreamerError: it is not there, or its layout is not known.
+        StreamerError: it is missing, or its format is not known.
     """
     if where.is_dir():
         clips = list(_read_librispeech(where))
@@ -81,18 +80,18 @@ def _read_table(where: Path, root: Path) -> Iterator[Clip]:
             raise StreamerError(
                 f"{where}: the first line names neither path and transcript, path and sentence, "
                 "nor wav_filename and transcript",
-                "add the names of the columns as first line",
+                "add a first line with the names of the columns",
             )
-        # Common Voice's sentences hold quotation marks that quote nothing.
+        # Common Voice does not quote fields: quotation marks belong to the sentence.
         plain = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
         rows = plain if tabs else csv.reader(file)
         for number, values in enumerate(rows, 2):
             row = dict(zip(columns, values))
             if path_column not in row or text_column not in row:
                 raise StreamerError(
-                    f"{where}: line {number} has too few columns", "mend or remove that line"
+                    f"{where}: line {number} has too few columns", "fix or remove that line"
                 )
-            transcript = spoken(row[text_column])
+            transcript = normalise(row[text_column])
             if transcript:
                 speaker = row.get("speaker") or row.get("client_id") or ""
                 corpus = row.get("corpus") or where.stem
@@ -103,6 +102,6 @@ def _read_librispeech(where: Path) -> Iterator[Clip]:
     for book in sorted(where.rglob("*.trans.txt")):
         for line in book.read_text(encoding="utf-8").splitlines():
             name, _, sentence = line.partition(" ")
-            transcript = spoken(sentence)
+            transcript = normalise(sentence)
             if transcript:
                 yield Clip(book.parent / f"{name}.flac", transcript, name.split("-")[0], where.name)

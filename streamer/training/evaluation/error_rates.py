@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 
 class Errors(NamedTuple):
-    """Edits and lengths, to be added up over clips.
+    """Edits and lengths of one or more clips.
 
     Attributes:
-        word_edits: words put in, left out or changed.
+        word_edits: inserted, deleted and substituted words.
         words: words of the reference.
-        character_edits: the same of characters, spaces among them.
+        character_edits: the same of characters, spaces included.
         characters: characters of the reference.
     """
 
@@ -26,7 +26,7 @@ class Errors(NamedTuple):
 
     @property
     def wer(self) -> float:
-        """Word error rate, 0 where there are no words."""
+        """Word error rate; 0 without words."""
         return self.word_edits / max(1, self.words)
 
     @property
@@ -36,7 +36,7 @@ class Errors(NamedTuple):
 
 
 def edit_distance(reference: Sequence[object], hypothesis: Sequence[object]) -> int:
-    """Return the least number of insertions, deletions and changes (Levenshtein)."""
+    """Return the Levenshtein distance: insertions, deletions and substitutions."""
     row = list(range(len(hypothesis) + 1))
     for i, wanted in enumerate(reference, 1):
         before, row[0] = row[0], i
@@ -47,7 +47,7 @@ def edit_distance(reference: Sequence[object], hypothesis: Sequence[object]) -> 
 
 
 def errors(reference: str, hypothesis: str) -> Errors:
-    """Compare one clip's words and characters."""
+    """Return the errors of one clip."""
     words = reference.split()
     return Errors(
         edit_distance(words, hypothesis.split()), len(words),
@@ -56,7 +56,7 @@ def errors(reference: str, hypothesis: str) -> Errors:
 
 
 def total(parts: Sequence[Errors]) -> Errors:
-    """Add up."""
+    """Return the sum over clips."""
     return Errors(*(sum(column) for column in zip(*parts))) if parts else Errors(0, 0, 0, 0)
 
 
@@ -67,21 +67,21 @@ def confidence_interval(
 
     Args:
         parts: the errors of each clip.
-        draws: how many samples of the clips are drawn, with repetition.
-        seed: of the drawing.
+        draws: number of resamples.
+        seed: random seed.
     """
     counts = np.array([(part.word_edits, part.words) for part in parts], float)
-    random = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     rates = []
     for _ in range(draws):
-        edits, words = counts[random.integers(0, len(counts), len(counts))].sum(axis=0)
+        edits, words = counts[rng.integers(0, len(counts), len(counts))].sum(axis=0)
         rates.append(edits / max(1.0, words))
     low, high = np.quantile(rates, [0.025, 0.975])
     return float(low), float(high)
 
 
 def greedy_labels(scores: npt.NDArray[np.float32]) -> list[int]:
-    """Return the likeliest label of each frame, repeats merged and blanks dropped.
+    """Return the most probable label of each frame, repeats merged and blanks removed.
 
     Args:
         scores: float32 (n, n_labels), blank last.
@@ -93,7 +93,7 @@ def greedy_labels(scores: npt.NDArray[np.float32]) -> list[int]:
 
 
 def greedy_text(scores: npt.NDArray[np.float32], letters: str) -> str:
-    """Return the text of `greedy_labels`, single spaces between words.
+    """Return the text of `greedy_labels`, with single spaces between words.
 
     Args:
         scores: float32 (n, n_labels), blank last.

@@ -1,1 +1,1 @@
-"""Text for training: normalisation, scorers, the recurrent model, pronunciations."""
+"""Language side of the training: texts, pronunciations, scorers, recurrent models."""

@@ -1,25 +1,24 @@
-"""Keeps sentences that a model is judged by out of the text its language model learns from.
+"""Removal of held-out sentences from training texts.
 
-Novels are quoted, split and printed twice. A line is left out if it shares six
-words in a row with a held-out sentence, is a fragment of one (three words or
-more), or is one itself.
+Novels are quoted, split and printed twice. A line overlaps with a held-out sentence if they
+share six consecutive words, or if it is the sentence or a fragment of at least three words.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-#: Words in a row that two independent sentences hardly ever share.
+#: Consecutive words that two independent sentences hardly ever share.
 SHARED_WORDS = 6
-#: Shorter lines than this may stand in any sentence.
+#: Shorter lines may occur in any sentence.
 FRAGMENT_WORDS = 3
 
 
-class HeldOut:
-    """What must not be learnt.
+class HeldOutFilter:
+    """Finds lines that overlap with held-out sentences.
 
     Args:
-        sentences: the held-out sentences, words and single spaces.
+        sentences: the held-out sentences, words separated by single spaces.
     """
 
     def __init__(self, sentences: Iterable[str]) -> None:
@@ -32,11 +31,11 @@ class HeldOut:
             self._runs.update(_runs(words, SHARED_WORDS))
             for length in range(FRAGMENT_WORDS, SHARED_WORDS):
                 self._fragments.update(_runs(words, length))
-        # Most lines share no first word of a run: a quick way out.
+        # A quick test: most lines share no first word of a run.
         self._first_words = {run.split(" ", 1)[0] for run in self._runs}
 
     def overlaps(self, line: str) -> bool:
-        """Whether a line gives away a part of a held-out sentence."""
+        """Whether a line overlaps with a held-out sentence."""
         if line in self._whole or line in self._fragments:
             return True
         words = line.split(" ")
@@ -46,8 +45,8 @@ class HeldOut:
             for start in range(len(words) - SHARED_WORDS + 1)
         )
 
-    def without(self, lines: Iterable[str]) -> Iterator[str]:
-        """Yield the lines that give nothing away."""
+    def filter(self, lines: Iterable[str]) -> Iterator[str]:
+        """Yield the lines that do not overlap."""
         return (line for line in lines if not self.overlaps(line))
 
 

@@ -1,7 +1,7 @@
-"""From running English text to lines as they are spoken: a-z, apostrophe and space.
+"""Text normalisation for English: sentences of a-z, apostrophe and space.
 
-LibriSpeech's transcripts are the model for the rules: one sentence a line, no
-punctuation, titles and numbers written out, accents dropped.
+The rules follow LibriSpeech's transcripts: one sentence per line, no punctuation, titles and
+numbers written out, accents removed.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ _PUNCTUATION = str.maketrans({"’": "'", "‘": "'", "`": "'", "“": '"', "”
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+|[;:]\s+|\s*--+\s*|\n\s*\n")
 _INITIAL = re.compile(r"\b([A-Z])\.(?=\s*[A-Z])")
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(st|nd|rd|th)?\b")
-_NOT_SPOKEN = re.compile(r"[^a-z' ]+")
+_UNSPOKEN = re.compile(r"[^a-z' ]+")
 _LOOSE_APOSTROPHE = re.compile(r"(?<![a-z])'+|'+(?![a-z])")
 _YEARS = range(1100, 2000)
 
 
-def _say_number(match: Match[str]) -> str:
+def _number_words(match: Match[str]) -> str:
     try:
         from num2words import num2words  # type: ignore[import-untyped,unused-ignore]
     except ImportError as error:
         raise StreamerError(
             "the text holds digits and the package num2words is not installed",
-            'install it with: pip install "streamer[train]"',
+            "pip install num2words",
         ) from error
     digits = match.group(0).replace(",", "")
     ordinal = match.group(1)
@@ -59,44 +59,44 @@ def _say_number(match: Match[str]) -> str:
         return " ".join(num2words(int(digit)) for digit in digits if digit.isdigit())
     value = float(digits) if "." in digits else int(digits)
     if ordinal:
-        spoken = num2words(int(value), to="ordinal")
+        words = num2words(int(value), to="ordinal")
     elif isinstance(value, int) and value in _YEARS and "," not in match.group(0):
-        spoken = num2words(value, to="year")
+        words = num2words(value, to="year")
     else:
-        spoken = num2words(value)
-    return f" {spoken} "
+        words = num2words(value)
+    return f" {words} "
 
 
-def spoken(sentence: str) -> str:
-    """Return one sentence as it is spoken: a-z, apostrophe and single spaces.
+def normalise(sentence: str) -> str:
+    """Return a sentence as it is spoken: a-z, apostrophe and single spaces.
 
     Args:
-        sentence: any text; accents are dropped, numbers written out.
+        sentence: any text.
 
     Raises:
-        StreamerError: there are digits and num2words is not installed.
+        StreamerError: it has digits, and num2words is not installed.
     """
     text = sentence.translate(_PUNCTUATION)
     text = _TITLE.sub(lambda m: _TITLES[(m.group(1) or m.group(2)).lower()] + " ", text)
-    text = _NUMBER.sub(_say_number, text)
+    text = _NUMBER.sub(_number_words, text)
     text = text.replace("&", " and ")
     folded = unicodedata.normalize("NFKD", text)
     text = "".join(c for c in folded if not unicodedata.combining(c)).lower()
-    text = _NOT_SPOKEN.sub(" ", text)
+    text = _UNSPOKEN.sub(" ", text)
     return " ".join(_LOOSE_APOSTROPHE.sub(" ", text).split())
 
 
-def sentences(text: str) -> Iterator[str]:
-    """Yield the sentences of a running text, spoken (`spoken`), empty ones left out.
+def split_sentences(text: str) -> Iterator[str]:
+    """Yield the normalised sentences of a running text, without empty ones.
 
     Args:
-        text: paragraphs separated by blank lines; lines may be folded anywhere.
+        text: paragraphs separated by blank lines; lines may be wrapped.
     """
     text = _TITLE.sub(
         lambda m: _TITLES[(m.group(1) or m.group(2)).lower()] + " ", text.translate(_PUNCTUATION)
     )
     text = _INITIAL.sub(r"\1", text)
     for part in _SENTENCE_END.split(text):
-        line = spoken(part.replace("\n", " ")) if part else ""
+        line = normalise(part.replace("\n", " ")) if part else ""
         if line:
             yield line

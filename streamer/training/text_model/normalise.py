@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from streamer.training.language.normalisation import spoken
+from streamer.training.language.normalisation import normalise
 
 #: Marks that the model learns; semicolons and dashes become commas.
 MARKS = ",.?!:"
@@ -159,12 +159,12 @@ def _say_number(core: str) -> list[str] | None:
         hours, minutes = clock.groups()
         parts = [hours] if minutes == "00" else [hours, minutes]
         between = " oh " if minutes[0] == "0" and minutes != "00" else " "
-        return spoken(between.join(part.lstrip("0") or "0" for part in parts)).split()
+        return normalise(between.join(part.lstrip("0") or "0" for part in parts)).split()
     number = _NUMBER.match(core)
     if number is None:
         return None
     currency, digits, percent = number.groups()
-    words = spoken(digits).split()
+    words = normalise(digits).split()
     if currency:
         words.append(_CURRENCIES[currency][:-1] if digits == "1" else _CURRENCIES[currency])
     return words + ["percent"] * bool(percent)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from random import Random
 
-from streamer.training.language.held_out import HeldOut
+from streamer.training.language.held_out import HeldOutFilter
 from streamer.training.text_model.normalise import UNSURE, written_line
 from streamer.training.text_model.sources import Document, documents
 
@@ -54,7 +54,7 @@ def stretches(
         yield paragraphs[begin : begin + length]
 
 
-def lines(paragraphs: Iterable[str], held_out: HeldOut) -> Iterator[str]:
+def lines(paragraphs: Iterable[str], held_out: HeldOutFilter) -> Iterator[str]:
     """Yield lines of the corpus; where one had to be left out, a blank one."""
     blank = True
     for paragraph in paragraphs:
@@ -97,10 +97,10 @@ def main(arguments: list[str] | None = None) -> None:
         rows = manifest.read_text(encoding="utf-8").splitlines()
         column = rows[0].split("\t").index("transcript")
         sentences += [row.split("\t")[column] for row in rows[1:]]
-    _write(options, titles, HeldOut(sentences))
+    _write(options, titles, HeldOutFilter(sentences))
 
 
-def _write(options: argparse.Namespace, titles: set[str], held_out: HeldOut) -> None:
+def _write(options: argparse.Namespace, titles: set[str], held_out: HeldOutFilter) -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     random = Random(0)
     count = {"books": 0}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install streamer[train]")
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch")
 
 from streamer.errors import StreamerError  # noqa: E402
 from streamer.features import PythonSpeechFeaturesFrontEnd  # noqa: E402
@@ -21,12 +21,11 @@ from streamer.training.data.augmentation import (  # noqa: E402
 from streamer.training.data.batches import DataSet  # noqa: E402
 from streamer.training.data.multi_condition import MultiCondition  # noqa: E402
 from streamer.training.data.waveform import WaveformAugmentation, WaveformSettings  # noqa: E402
-from streamer.training.network.trainer import (  # noqa: E402
-    Trainer,
-    TrainingSettings,
-    read_checkpoint,
-)
-from streamer.training.recipe import Log, Recipe, prepare  # noqa: E402
+from streamer.training.log import Log  # noqa: E402
+from streamer.training.network.checkpoint import read_checkpoint  # noqa: E402
+from streamer.training.optimisation.trainer import Trainer  # noqa: E402
+from streamer.training.preparation import prepare  # noqa: E402
+from streamer.training.settings import Recipe, TrainingSettings  # noqa: E402
 
 RATE_HZ = 16000
 FRONT_END = PythonSpeechFeaturesFrontEnd().describe()

@@ -1,4 +1,4 @@
-"""``streamer export``: a trained network becomes a bundle that streamer runs."""
+"""``streamer export``: a bundle from a checkpoint."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ import typer
 def export(
     checkpoint: Path = typer.Argument(..., help="Checkpoint of streamer train (last.pt)."),
     output: Path = typer.Option(..., "--output", "-o", help="Folder of the bundle."),
-    name: str = typer.Option("", "--name", help="Name of the model; else that of the folder."),
+    name: str = typer.Option("", "--name", help="Name of the model; the folder's by default."),
     version: str = typer.Option("0.1.0", "--version", help="Version of the model."),
     licence: str = typer.Option("", "--licence", help="Licence of the model."),
     summary: str = typer.Option("", "--summary", help="One sentence about the model."),
-    data: str = typer.Option("", "--data", help="What it was trained on, in words."),
-    scorer: Optional[Path] = typer.Option(None, "--scorer", help="Language model to put in."),
+    data: str = typer.Option("", "--data", help="Description of the training data."),
+    scorer: Optional[Path] = typer.Option(None, "--scorer", help="Language model to include."),
     lexicon: Optional[Path] = typer.Option(
         None,
         "--lexicon",
-        help="How words are spoken (english.lexicon.gz of a model): for a network that hears "
-        "phonemes, with --scorer. Else what the training left beside the checkpoint, or it is "
-        "learned anew.",
+        help="Pronunciations (english.lexicon.gz of a model), for a network with phonemes and a "
+        "--scorer. By default those that the training wrote beside the checkpoint; they are "
+        "learned if there are none.",
     ),
     recurrent: Optional[Path] = typer.Option(
-        None, "--recurrent", help="Recurrent language model to put in, with --scorer."
+        None, "--recurrent", help="Recurrent language model to include; needs --scorer."
     ),
     steps: int = typer.Option(
-        16, "--steps", min=1, max=64, help="Steps in a window: fewer, less delay."
+        16, "--steps", min=1, max=64, help="Steps in a window; fewer mean less delay."
     ),
     slim: Optional[Path] = typer.Option(
-        None, "--slim", help="Also write a small checkpoint here, to begin with (train --from)."
+        None, "--slim", help="Also write a small checkpoint to start from (train --from)."
     ),
     form: Optional[list[str]] = typer.Option(
         None,
         "--format",
-        help="onnx, onnx-int8, mlprogram or safetensors; may be given more than once. "
-        "The first three if not given.",
+        help="onnx, onnx-int8, mlprogram or safetensors; may be repeated. The first three by "
+        "default.",
     ),
 ) -> None:
     """Write a bundle: ONNX in float32 and int8, Core ML, model.json."""
-    from streamer.cli.commands.model.train import need_torch
     from streamer.errors import UsageError
+    from streamer.training.requirements import need_torch
 
     known = {
         "onnx": ("onnx", "fp32"),
@@ -54,8 +54,9 @@ def export(
         if wanted not in known:
             raise UsageError(f"--format {wanted} is not known", f"use one of {', '.join(known)}")
     need_torch()
-    from streamer.training.export import FORMS, write_slim
+    from streamer.training.export import FORMS
     from streamer.training.export import export as run
+    from streamer.training.network.checkpoint import write_slim_checkpoint
 
     bundle = run(
         checkpoint,
@@ -73,7 +74,7 @@ def export(
         progress=lambda what: typer.echo(what, err=True),
     )
     if slim is not None:
-        write_slim(checkpoint, slim)
+        write_slim_checkpoint(checkpoint, slim)
     for kind, path in bundle.networks.items():
         typer.echo(f"{kind}\t{path}")
     typer.echo(f"use it with: streamer --model {output}", err=True)

@@ -1,4 +1,4 @@
-"""``streamer scorer``: a language model of one's own jargon, names or language."""
+"""``streamer scorer``: a language model for your own jargon, names or language."""
 
 from __future__ import annotations
 
@@ -8,37 +8,42 @@ from typing import Optional
 
 import typer
 
+from streamer.training.language.settings import RecurrentSettings, ScorerSettings
+
 
 def build(
     texts: list[str] = typer.Argument(
-        ..., metavar="TEXT[=WEIGHT]...", help="Texts, plain or .xz; a weight counts one repeatedly."
+        ..., metavar="TEXT[=WEIGHT]...", help="Texts, plain or .xz; a weight repeats one."
     ),
     output: Path = typer.Option(..., "--output", "-o", help="The .scorer to write."),
     model: str = typer.Option("english", help="Bundle whose alphabet spells the words."),
-    order: int = typer.Option(4, min=2, max=6, help="Longest n-gram."),
-    vocabulary: int = typer.Option(80_000, min=1, help="At most so many words are counted."),
+    order: int = typer.Option(ScorerSettings.order, min=2, max=6, help="Longest n-gram."),
+    vocabulary: int = typer.Option(
+        ScorerSettings.vocabulary, min=1, help="Maximum number of words that are counted."
+    ),
     lexicon: int = typer.Option(
-        0, min=0, help="At most so many words can be recognised; 0: all that are counted."
+        ScorerSettings.lexicon, min=0,
+        help="Maximum number of words that can be recognised; 0: all that are counted.",
     ),
     prune: str = typer.Option(
-        "0,0,1,2", help="Leave out n-grams seen no more often than this, a number an order."
+        ",".join(map(str, ScorerSettings.minimum_counts)),
+        help="Prune n-grams seen no more often than this, a number per order.",
     ),
     words: Optional[Path] = typer.Option(
-        None, help="Words that belong in whatever their count, one a line."
+        None, help="Words to include regardless of their count, one per line."
     ),
-    alpha: Optional[float] = typer.Option(None, help="Weight of the language model."),
-    beta: Optional[float] = typer.Option(None, help="Reward of a word."),
+    alpha: float = typer.Option(ScorerSettings.lm_alpha, help="Weight of the language model."),
+    beta: float = typer.Option(ScorerSettings.lm_beta, help="Reward of a word."),
     raw: bool = typer.Option(
-        False, "--raw", help="The texts are running text: cut sentences, drop punctuation."
+        False, "--raw", help="The texts are running text: split into sentences and normalise."
     ),
-) -> None:
+) -> None:  # fmt: skip
     """Build a scorer from texts (needs KenLM's lmplz and build_binary on the PATH)."""
     from streamer.bundle import load_bundle
     from streamer.decoding import read_alphabet
     from streamer.errors import UsageError
-    from streamer.training.language.normalisation import sentences
+    from streamer.training.language.normalisation import split_sentences
     from streamer.training.language.scorer import (
-        ScorerRecipe,
         build_scorer,
         open_text,
         weighted_texts,
@@ -48,15 +53,15 @@ def build(
         thresholds = tuple(int(number) for number in prune.split(","))
     except ValueError as error:
         raise UsageError(
-            f"--prune {prune}: not whole numbers", "write them with commas, as 0,0,1,2"
+            f"--prune {prune}: not whole numbers", "separate them with commas, as 0,0,1,2"
         ) from error
-    recipe = ScorerRecipe(
+    settings = ScorerSettings(
         order=order,
         vocabulary=vocabulary,
         lexicon=lexicon,
         minimum_counts=thresholds[:order],
-        lm_alpha=ScorerRecipe.lm_alpha if alpha is None else alpha,
-        lm_beta=ScorerRecipe.lm_beta if beta is None else beta,
+        lm_alpha=alpha,
+        lm_beta=beta,
     )
     alphabet = read_alphabet(load_bundle(model).alphabet_path)
     weighted = weighted_texts(texts)
@@ -64,11 +69,11 @@ def build(
     with tempfile.TemporaryDirectory() as folder:
         if raw:
             for number, (path, weight) in enumerate(weighted):
-                spoken = Path(folder) / f"{number}.txt"
-                with open_text(path) as source, open(spoken, "w", encoding="utf-8") as lines:
-                    lines.writelines(line + "\n" for line in sentences(source.read()))
-                weighted[number] = (spoken, weight)
-        n_words = build_scorer(weighted, output, alphabet, recipe, extra)
+                normalised = Path(folder) / f"{number}.txt"
+                with open_text(path) as source, open(normalised, "w", encoding="utf-8") as lines:
+                    lines.writelines(line + "\n" for line in split_sentences(source.read()))
+                weighted[number] = (normalised, weight)
+        n_words = build_scorer(weighted, output, alphabet, settings, extra)
     size = output.stat().st_size / 1e6
     typer.echo(f"{output}: {n_words} words, {size:.1f} MB", err=True)
 
@@ -76,45 +81,51 @@ def build(
 def recurrent(
     texts: list[str] = typer.Argument(
         ..., metavar="TEXT[=WEIGHT]...",
-        help="Texts of one sentence a line, plain or .xz; a weight counts one repeatedly.",
+        help="Texts of one sentence per line, plain or .xz; a weight repeats one.",
     ),
-    scorer: Path = typer.Option(..., "--scorer", help="The .scorer whose words these are."),
+    scorer: Path = typer.Option(..., "--scorer", help="The .scorer whose words are used."),
     output: Path = typer.Option(..., "--output", "-o", help="The .safetensors to write."),
     model: str = typer.Option("english", help="Bundle whose alphabet spells the words."),
-    start_from: Optional[Path] = typer.Option(None, "--from", help="Model to go on from."),
-    dev: Optional[Path] = typer.Option(None, help="Text whose perplexity is told at the end."),
-    minutes: float = typer.Option(60.0, min=0.0, help="Train so long."),
-    rate: float = typer.Option(2e-3, min=0.0, help="Learning rate."),
-    constant: float = typer.Option(
-        0.25, min=0.0, max=0.99, help="Share of the time before the rate falls."
+    start_from: Optional[Path] = typer.Option(None, "--from", help="Model to start from."),
+    dev: Optional[Path] = typer.Option(None, help="Text whose perplexity is printed at the end."),
+    minutes: float = typer.Option(
+        RecurrentSettings.minutes, min=0.0, help="Duration of the training."
     ),
-    width: int = typer.Option(512, min=1, help="Units of the LSTM."),
-    vector: int = typer.Option(256, min=1, help="Entries of a word's vector."),
-    seed: int = typer.Option(0, help="Of all dice."),
+    rate: float = typer.Option(RecurrentSettings.lr, min=0.0, help="Learning rate."),
+    constant: float = typer.Option(
+        RecurrentSettings.lr_hold_share, min=0.0, max=0.99,
+        help="Share of the training before the learning rate falls.",
+    ),
+    width: int = typer.Option(RecurrentSettings.n_hidden, min=1, help="Units of the LSTM."),
+    vector: int = typer.Option(
+        RecurrentSettings.embedding_size, min=1, help="Entries of a word's vector."
+    ),
+    seed: int = typer.Option(RecurrentSettings.seed, help="Random seed."),
 ) -> None:  # fmt: skip
-    """Train a recurrent language model to go beside a scorer (needs PyTorch).
+    """Train a recurrent language model to use beside a scorer (needs PyTorch).
 
-    It is written every ten minutes; `streamer export --recurrent` puts it into a bundle.
+    It is written every ten minutes; `streamer export --recurrent` adds it to a bundle.
     """
-    from streamer.cli.commands.model.train import need_torch
+    from streamer.training.requirements import need_torch
 
     need_torch()
     from streamer.bundle import load_bundle
     from streamer.decoding import read_alphabet, read_scorer
-    from streamer.training.language.recurrent import RecurrentRecipe, train
+    from streamer.training.language.recurrent_training import train
     from streamer.training.language.scorer import open_text, weighted_texts
 
     weighted = weighted_texts(texts)
     words = read_scorer(scorer).words(read_alphabet(load_bundle(model).alphabet_path))
-    recipe = RecurrentRecipe(
-        width=width, vector=vector, minutes=minutes, rate=rate, constant=constant, seed=seed
-    )
+    settings = RecurrentSettings(
+        n_hidden=width, embedding_size=vector, minutes=minutes, lr=rate, lr_hold_share=constant,
+        seed=seed,
+    )  # fmt: skip
     sentences: list[str] = []
     if dev is not None:
         with open_text(dev) as lines:
             sentences = lines.read().splitlines()
     train(
-        weighted, words, output, recipe, start_from, sentences,
+        weighted, words, output, settings, start_from, sentences,
         lambda line: typer.echo(line, err=True),
     )  # fmt: skip
 

@@ -1,9 +1,8 @@
 """Muon for the hidden matrices, AdamW for everything else.
 
-Muon (Jordan and others, 2024) takes the momentum of a matrix and replaces it
-by the nearest matrix with equal singular values, so that directions which the
-data rarely asks for are learned as fast as the others. On this recipe it needs
-clearly fewer steps than AdamW alone.
+Muon (Jordan et al., 2024) replaces the momentum of a matrix by the nearest matrix with equal
+singular values, so that rare directions are learned as fast as common ones. With this recipe
+it needs clearly fewer steps than AdamW alone.
 """
 
 from __future__ import annotations
@@ -14,21 +13,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from streamer.training.network.number_formats import matrix_type
-from streamer.training.network.workers import ALONE, Workers
+from streamer.training.network.number_formats import matmul_dtype
+from streamer.training.optimisation.workers import ALONE, Workers
 
-#: Coefficients of the Newton-Schulz iteration (Jordan and others): singular values end near 1.
+#: Coefficients of the Newton-Schulz iteration (Jordan et al.): singular values end near 1.
 _A, _B, _C = 3.4445, -4.7750, 2.0315
 _ITERATIONS = 5
 
 
 def orthogonalise(matrices: Tensor) -> Tensor:
-    """Return matrices whose singular values are all about 1, singular vectors kept.
+    """Return matrices with the same singular vectors and singular values of about 1.
 
     Args:
         matrices: (count, rows, columns).
     """
-    x = matrices.to(matrix_type(matrices.device.type))
+    x = matrices.to(matmul_dtype(matrices.device.type))
     tall = x.shape[1] > x.shape[2]
     if tall:
         x = x.transpose(1, 2)
@@ -40,14 +39,14 @@ def orthogonalise(matrices: Tensor) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum, made orthogonal.
+    """Orthogonalised Nesterov momentum.
 
     Args:
-        matrices: each parameter, and how many matrices stand on top of each other in it.
-        lr: learning rate; an update has about unit singular values times it.
-        momentum: share of the last update that is kept (Nesterov).
+        matrices: each parameter, and the number of matrices stacked in it.
+        lr: learning rate, the singular values of an update.
+        momentum: decay of the momentum.
         weight_decay: decoupled, times the learning rate.
-        workers: processes that share the work, each taking some of the matrices.
+        workers: processes that share the work, each with some of the matrices.
     """
 
     def __init__(
@@ -90,12 +89,12 @@ class Muon(torch.optim.Optimizer):
 
 
 class Optimisers:
-    """The two optimisers of a network as one.
+    """Muon and AdamW as one optimiser.
 
     Args:
-        network: its ``matrices()`` go to Muon, the rest to AdamW.
+        network: its matrices are for Muon, the rest for AdamW.
         matrices: see `Muon`.
-        muon_lr: learning rate of Muon; with 0 everything goes to AdamW.
+        muon_lr: learning rate of Muon; 0: AdamW for all.
         adam_lr: learning rate of AdamW.
         weight_decay: of both.
         workers: see `Muon`.
@@ -131,7 +130,7 @@ class Optimisers:
             self._rates.append(muon_lr)
 
     def step(self, factor: float) -> None:
-        """Take one step at ``factor`` times the learning rates, and forget the gradients."""
+        """Take one step at ``factor`` times the learning rates, and clear the gradients."""
         for optimiser, rate in zip(self._all, self._rates):
             for group in optimiser.param_groups:
                 group["lr"] = rate * factor
@@ -139,10 +138,10 @@ class Optimisers:
             optimiser.zero_grad(set_to_none=True)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what `load_state_dict` takes."""
+        """Return the state for `load_state_dict`."""
         return {"optimisers": [optimiser.state_dict() for optimiser in self._all]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from `state_dict`."""
+        """Restore the state of `state_dict`."""
         for optimiser, saved in zip(self._all, state["optimisers"]):
             optimiser.load_state_dict(saved)

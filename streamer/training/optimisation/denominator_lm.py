@@ -1,4 +1,4 @@
-"""How likely phonemes follow each other: a dense trigram, for training against other sentences."""
+"""The denominator's language model in CTC-CRF: a dense trigram of phonemes."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ import numpy.typing as npt
 from streamer.arrays import FloatArray
 
 
-def trigram(sentences: Iterable[Sequence[int]], n_phonemes: int) -> FloatArray:
-    """Return the probabilities of each phoneme after any two, smoothed by Witten and Bell's way.
+def phoneme_trigram(sentences: Iterable[Sequence[int]], n_phonemes: int) -> FloatArray:
+    """Estimate a trigram with Witten-Bell smoothing (Witten and Bell 1991, method C).
 
-    A pair that was followed by many different phonemes leaves more to the pair's last
-    phoneme alone, that in turn to no context at all (Witten and Bell 1991, method C).
+    The more different phonemes follow a context, the more weight the shorter context gets.
 
     Args:
-        sentences: phonemes 0 .. n_phonemes - 1 of each.
-        n_phonemes: how many phonemes there are.
+        sentences: phonemes of each, 0 to n_phonemes - 1.
+        n_phonemes: number of phonemes.
 
     Returns:
-        float32 (n_phonemes + 1,) * 3: [before last, last, next]. As one of the first two
-        ``n_phonemes`` stands for the time before the sentence, as the third for its end.
+        Probabilities, float32 (n_phonemes + 1,) * 3: [second last, last, next]. ``n_phonemes`` is
+        the start of the sentence in the context, its end as the next one.
     """
     edge = n_phonemes
     counts = np.zeros((edge + 1,) * 3)
@@ -38,7 +37,7 @@ def trigram(sentences: Iterable[Sequence[int]], n_phonemes: int) -> FloatArray:
 def _interpolated(
     counts: npt.NDArray[np.float64], shorter: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Return the distributions over the last axis, those with less context mixed in."""
+    """Return distributions over the last axis, interpolated with the shorter context's."""
     total = counts.sum(axis=-1, keepdims=True)
     kinds = np.maximum((counts > 0).sum(axis=-1, keepdims=True), 1)
     mixed: npt.NDArray[np.float64] = (counts + kinds * shorter) / (total + kinds)

@@ -1,7 +1,7 @@
-"""Several processes that train one network together, each on its share of every batch.
+"""Data-parallel training: processes that each compute a share of every batch.
 
-On a CPU that others use as well this is much faster than threads: threads wait
-for each other thousands of times a step, processes once.
+On a CPU with other load this is much faster than threads, which wait for each other thousands
+of times a step; processes wait once.
 """
 
 from __future__ import annotations
@@ -13,20 +13,26 @@ import torch
 from torch import Tensor
 
 
+def configure_threads(count: int) -> None:
+    """Set the threads of this process, and flush denormal gradients, which are 100 times slower."""
+    torch.set_num_threads(max(1, count))
+    torch.set_flush_denormal(True)
+
+
 @dataclass(frozen=True)
 class Workers:
     """This process among those that train together.
 
     Attributes:
-        rank: its number, from 0; the first one speaks, judges and saves.
-        count: how many there are.
+        rank: its number, from 0; rank 0 logs, evaluates and saves.
+        count: number of processes.
     """
 
     rank: int = 0
     count: int = 1
 
     def add_up(self, tensors: Sequence[Tensor]) -> list[Tensor]:
-        """Return the sums of each tensor over all processes."""
+        """Return the sum of each tensor over all processes."""
         if self.count == 1:
             return list(tensors)
         flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
@@ -35,17 +41,17 @@ class Workers:
         return [part.view_as(tensor) for part, tensor in zip(parts, tensors)]
 
 
-#: One process by itself.
+#: A single process.
 ALONE = Workers()
 
 
 def join_workers(rank: int, count: int, meeting_point: str) -> Workers:
-    """Meet the other processes; waits until all are there.
+    """Join the process group; blocks until all processes have joined.
 
     Args:
-        rank: number of this one, from 0.
-        count: how many there are.
-        meeting_point: a file that does not exist yet, the same for all.
+        rank: number of this process, from 0.
+        count: number of processes.
+        meeting_point: path of a file that does not exist yet, the same for all.
     """
     if count > 1:
         torch.distributed.init_process_group(

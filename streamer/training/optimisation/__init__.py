@@ -1,0 +1,1 @@
+"""The optimisation of a network: losses, optimisers, the training loop."""

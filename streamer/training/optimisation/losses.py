@@ -1,0 +1,120 @@
+"""Losses: CTC, the denominator of CTC-CRF, distillation."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from streamer.training.network import kernels
+
+
+def per_label(losses: Tensor, n_labels: Tensor) -> Tensor:
+    """Return the loss per label of the clips with labels, a scalar.
+
+    Args:
+        losses: float32 (batch,).
+        n_labels: int64 (batch,).
+    """
+    return (losses * (n_labels > 0)).sum() / n_labels.sum().clamp(min=1)
+
+
+def ctc(
+    logits: Tensor, n_frames: Tensor, labels: Tensor, n_labels: Tensor, fast: bool = False
+) -> Tensor:
+    """Return the CTC loss of each clip, float32 (batch,); 0 if the frames are too few.
+
+    Args:
+        logits: float32 (frames, labels), blank last, the clips one after the other.
+        n_frames: int64 (batch,).
+        labels: int64, all targets one after the other.
+        n_labels: int64 (batch,).
+        fast: whether to use `streamer.training.network.kernels`.
+    """
+    if fast:
+        return kernels.ctc(logits, n_frames, labels, n_labels)
+    log_probabilities = nn.functional.log_softmax(logits.float(), dim=-1)
+    padded = nn.utils.rnn.pad_sequence(list(log_probabilities.split(n_frames.tolist())))
+    blank = logits.shape[1] - 1
+    return nn.functional.ctc_loss(
+        padded, labels, n_frames, n_labels, blank, reduction="none", zero_infinity=True
+    )
+
+
+def log_prior(labels: Tensor, n_labels: Tensor, trigram: Tensor) -> Tensor:
+    """Return the log probability of each label sequence under the trigram, float32 (batch,).
+
+    Args:
+        labels: int64, all targets one after the other.
+        n_labels: int64 (batch,).
+        trigram: float32 (labels,) * 3, see `streamer.training.optimisation.denominator_lm.trigram`.
+    """
+    edge = labels.new_tensor([len(trigram) - 1])
+    result = []
+    for sequence in labels.split(n_labels.tolist()):
+        padded = torch.cat([edge, edge, sequence, edge])
+        result.append(trigram[padded[:-2], padded[1:-1], padded[2:]].log().sum())
+    return torch.stack(result)
+
+
+def log_denominator(
+    logits: Tensor, n_frames: Tensor, trigram: Tensor, fast: bool = False
+) -> Tensor:
+    """Return the logarithm of the CTC-CRF denominator, float32 (batch,).
+
+    This is the sum over all paths through labels and blanks of the path's probability times
+    the language model's probability of its label sequence (Xiang and Ou, "CRF-based
+    single-stage acoustic modeling with CTC topology", 2019). CTC loss + log denominator - log
+    prior makes the transcript likelier than all other sequences, weighted by their prior.
+
+    Args:
+        logits: float32 (frames, labels), blank last, the clips one after the other.
+        n_frames: int64 (batch,).
+        trigram: float32 (labels,) * 3, see `streamer.training.optimisation.denominator_lm.trigram`.
+        fast: whether to use `streamer.training.network.kernels`.
+    """
+    if fast:
+        return kernels.log_denominator(logits, n_frames, trigram)
+    probabilities = nn.functional.softmax(logits.float(), dim=-1)
+    padded = nn.utils.rnn.pad_sequence(list(probabilities.split(n_frames.tolist())))
+    edge = logits.shape[1] - 1
+    # [clip, label before the last, last label]: paths that end with that label, and with a blank
+    # after it.
+    in_label = logits.new_zeros((len(n_frames), edge + 1, edge + 1), dtype=torch.float32)
+    in_blank = in_label.clone()
+    in_blank[:, edge, edge] = 1.0
+    result = in_label.new_zeros(len(n_frames))
+    # A label repeats only after a blank.
+    repeats = torch.eye(edge + 1, device=logits.device)
+    again = torch.diagonal(trigram, dim1=1, dim2=2)
+    for t, row in enumerate(padded):
+        either = in_label + in_blank
+        into = torch.einsum("bij,ijk->bjk", either, trigram) * (1 - repeats)
+        into = into + torch.diag_embed(torch.einsum("bij,ij->bj", in_blank, again))
+        labels = torch.cat([row[:, None, :edge], torch.zeros_like(row[:, None, edge:])], dim=2)
+        new_label, new_blank = labels * (in_label + into), row[:, None, edge:] * either
+        total = (new_label + new_blank).sum(dim=(1, 2))
+        within_clip = t < n_frames
+        scale = torch.where(within_clip, total, torch.ones_like(total))
+        result = result + scale.log()
+        mask = within_clip[:, None, None]
+        in_label = torch.where(mask, new_label / scale[:, None, None], in_label)
+        in_blank = torch.where(mask, new_blank / scale[:, None, None], in_blank)
+    end = torch.einsum("bij,ij->b", in_label + in_blank, trigram[:, :, edge])
+    return result + end.log()
+
+
+def distillation(predicted: list[Tensor], target: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
+    """Return the mean smooth L1 distance to the teacher's normalised vectors, a scalar.
+
+    Args:
+        predicted: float32 (frames, width), one per head.
+        target: float32 (frames, width); rows of zeros have no target.
+        mean: float32 (width,) of the teacher's vectors.
+        scale: float32 (width,), 1 / their standard deviation.
+    """
+    known = target.abs().amax(dim=1) > 0
+    normalised = ((target - mean) * scale)[known].clamp(-5.0, 5.0)
+    if not len(normalised):
+        return target.sum() * 0.0
+    parts = [nn.functional.smooth_l1_loss(head[known].float(), normalised) for head in predicted]
+    return torch.stack(parts).mean() * 2.0
