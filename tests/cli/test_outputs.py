@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from streamer.cli.support import outputs as outputs
 from streamer.cli.support import outputs as outputs_module
 from streamer.cli.support.outputs import OutputOptions, Outputs
 from streamer.dictation import find_virtual_keyboard, load_commands
