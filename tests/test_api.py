@@ -24,7 +24,7 @@ import streamer
 from streamer import (
     About, AudioError, ConversionError, DecoderError, DeviceError, EndpointSettings, Event, Final,
     Gap, ModelError, Notice, OutputError, Partial, ScorerError, Stats, StreamerError, Transcriber,
-    UsageError, UserWord, Word, __version__, transcribe,
+    UsageError, UserWord, Word, __version__, transcribe, write_out,
 )
 
 ERRORS: tuple[type[StreamerError], ...] = (
@@ -67,6 +67,7 @@ def main() -> None:
         text += streamer.transcribe(np.zeros(16000, np.int16), rate_hz=16000)
     except ERRORS as error:
         print(error.what, error.todo, error.exit_code)
+    print(write_out("twenty two words", numbers=True))
     asyncio.run(follow(transcriber))
 '''
 
@@ -75,6 +76,13 @@ def test_every_public_name_can_be_imported() -> None:
     for name in streamer.__all__:
         assert getattr(streamer, name) is not None
     assert set(streamer.__all__) <= set(dir(streamer))
+
+
+def test_every_name_of_the_reference_is_public() -> None:
+    reference = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    names = re.findall(r"^::: streamer\.(\w+)$", reference, re.MULTILINE)
+    assert names
+    assert set(names) <= set(streamer.__all__)
 
 
 def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:

@@ -1,4 +1,4 @@
-"""Errors: one line, whatever is in the names they mention."""
+"""Errors: one line, whatever names they mention."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from streamer.errors import ModelError, StreamerError, UsageError
         ("two  spaces, ä, 漢", "two  spaces, ä, 漢"),
     ],
 )
-def test_an_error_is_one_line_and_cannot_drive_the_terminal(written: str, shown: str) -> None:
+def test_an_error_is_one_line_and_cannot_control_the_terminal(written: str, shown: str) -> None:
     error = StreamerError(written, written)
     assert str(error) == f"{shown} - {shown}"
     assert (error.what, error.todo) == (shown, shown)
 
 
-def test_a_mistake_of_the_command_line_has_its_own_exit_code() -> None:
+def test_a_usage_error_has_its_own_exit_code() -> None:
     assert (ModelError("a", "b").exit_code, UsageError("a", "b").exit_code) == (1, 2)

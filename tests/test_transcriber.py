@@ -1,4 +1,4 @@
-"""The Python API, with the bundled model where it is there and a random one where it is not."""
+"""The Python API, with a random model, and with the bundled one if it is there."""
 
 from __future__ import annotations
 
@@ -60,16 +60,16 @@ def texts(events: Iterable[Event]) -> list[str]:
 
 
 def finals(events: Iterable[Event]) -> list[Final]:
-    """Finals without their number among the events, which statistics are counted with."""
+    """Finals without ``seq``, which counts `Stats` too."""
     return [replace(event, seq=0) for event in events if isinstance(event, Final)]
 
 
 def timeless(events: Iterable[Event]) -> list[Event]:
-    """Events without what only a clock can tell."""
+    """Events that do not depend on a clock."""
     return [event for event in events if not isinstance(event, Stats)]
 
 
-def test_importing_it_is_quick_because_nothing_heavy_comes_along() -> None:
+def test_importing_streamer_imports_nothing_heavy() -> None:
     import subprocess
     import sys
 
@@ -104,7 +104,7 @@ def test_sixteen_bit_samples_are_taken_as_they_are(tiny: Transcriber) -> None:
     assert texts(tiny.transcribe(integers)) == texts(by_integers)
 
 
-def test_samples_that_are_no_sound_are_refused_and_the_stream_goes_on(tiny: Transcriber) -> None:
+def test_invalid_samples_are_refused_and_the_stream_goes_on(tiny: Transcriber) -> None:
     expected = timeless(tiny.feed(sound(2.0)) + tiny.finish())
     events = tiny.feed(sound(2.0))
     with pytest.raises(AudioError, match="NaN"):
@@ -114,7 +114,7 @@ def test_samples_that_are_no_sound_are_refused_and_the_stream_goes_on(tiny: Tran
     assert timeless(events + tiny.finish()) == expected
 
 
-def test_a_model_that_is_none_is_told_by_the_first_use() -> None:
+def test_an_unknown_model_is_an_error_on_first_use() -> None:
     with Transcriber("klingon") as transcriber, pytest.raises(ModelError, match="klingon"):
         transcriber.feed(sound(0.1))
 
@@ -132,7 +132,7 @@ def test_a_recording_that_fails_gives_everything_before_the_fault(tiny: Transcri
 
 
 class LiveSource(ArraySource):
-    """Samples as from a microphone: live, with holes, and perhaps with an end of its own."""
+    """Samples as from a microphone: live, with gaps, and an error at the end if wanted."""
 
     live = True
 
@@ -156,7 +156,7 @@ class LiveSource(ArraySource):
         self.stopped.set()
 
 
-def test_a_live_stream_tells_latencies_and_figures_and_ends_when_told(tiny: Transcriber) -> None:
+def test_a_live_stream_measures_latencies_and_ends_on_request(tiny: Transcriber) -> None:
     events: list[Event] = []
     for event in tiny.run(LiveSource(sound(3.0))):
         events.append(event)
@@ -177,7 +177,7 @@ def test_a_live_stream_tells_latencies_and_figures_and_ends_when_told(tiny: Tran
     assert last.chunks > 0
 
 
-def test_lost_samples_are_told_where_they_are_missing(tiny: Transcriber) -> None:
+def test_lost_samples_are_reported_where_they_are_missing(tiny: Transcriber) -> None:
     source = LiveSource(sound(2.0), holes=(0, 0, 0, 0, 0, 8000), fails=True)
     events: list[Event] = []
     with pytest.raises(DeviceError, match="gone"):
@@ -218,7 +218,7 @@ def test_a_person_can_end_the_utterance(tiny: Transcriber) -> None:
     assert [final.segment for final in finals] == list(range(len(finals)))
 
 
-def test_a_loop_that_is_left_lets_go_of_the_source(tiny: Transcriber) -> None:
+def test_leaving_the_loop_closes_the_source(tiny: Transcriber) -> None:
     source = LiveSource(sound(3.0))
     events = tiny.run(source)
     next(events)
@@ -228,7 +228,7 @@ def test_a_loop_that_is_left_lets_go_of_the_source(tiny: Transcriber) -> None:
     assert texts(tiny.transcribe(sound(2.0)))
 
 
-def test_no_such_file_is_an_error_of_its_own(tiny: Transcriber) -> None:
+def test_a_missing_file_is_an_error(tiny: Transcriber) -> None:
     with pytest.raises(StreamerError, match="no file"):
         list(tiny.transcribe("/no/such/file.wav"))
 
@@ -236,14 +236,14 @@ def test_no_such_file_is_an_error_of_its_own(tiny: Transcriber) -> None:
 # Asynchronously
 
 
-def test_events_come_asynchronously_too(tiny: Transcriber) -> None:
+def test_asynchronous_events_equal_the_blocking_ones(tiny: Transcriber) -> None:
     async def collect() -> list[Event]:
         return [event async for event in tiny.atranscribe(sound(2.0))]
 
     assert timeless(asyncio.run(collect())) == timeless(tiny.transcribe(sound(2.0)))
 
 
-def test_an_error_of_the_stream_is_raised_asynchronously_too(tiny: Transcriber) -> None:
+def test_an_asynchronous_stream_raises_its_errors(tiny: Transcriber) -> None:
     async def collect() -> list[Event]:
         return [event async for event in tiny.atranscribe("/no/such/file.wav")]
 
@@ -253,7 +253,7 @@ def test_an_error_of_the_stream_is_raised_asynchronously_too(tiny: Transcriber) 
 
 @pytest.fixture
 def microphone(monkeypatch: pytest.MonkeyPatch) -> LiveSource:
-    """Samples that take the microphone's place; their end is silence until `stop`."""
+    """Samples in place of the microphone's; after them nothing comes until `stop`."""
     source = LiveSource(sound(3.0))
     monkeypatch.setattr("streamer.audio.sources.microphone.MicrophoneSource", lambda device: source)
     return source
@@ -307,7 +307,7 @@ def test_the_event_loop_goes_on_while_the_microphone_is_silent(
     assert events[-1].time == 3.0
 
 
-def test_an_asynchronous_stream_that_is_left_closes_its_source(
+def test_closing_an_asynchronous_stream_closes_the_source(
     tiny: Transcriber, microphone: LiveSource
 ) -> None:
     async def main() -> None:
@@ -332,7 +332,7 @@ def test_a_recording_becomes_text_in_one_call(english: Transcriber) -> None:
 
 @pytest.mark.slow
 @needs_english
-def test_a_transcript_is_the_same_by_file_by_array_and_by_blocks_of_any_size(
+def test_file_array_and_blocks_of_any_size_have_the_same_transcript(
     english: Transcriber, sample: Any
 ) -> None:
     by_file = finals(english.transcribe(SAMPLE))
@@ -366,7 +366,7 @@ def test_silence_around_speech_changes_little(english: Transcriber, sample: Any)
 
 
 @needs_english
-def test_soft_speech_is_heard_from_end_to_end(english: Transcriber, sample: Any) -> None:
+def test_soft_speech_is_transcribed_from_end_to_end(english: Transcriber, sample: Any) -> None:
     loud = finals(english.transcribe(sample))
     soft = finals(english.transcribe(sample * np.float32(0.03)))
     heard_s = sum(final.end - final.start for final in soft)
@@ -387,7 +387,7 @@ def melody(seconds: float) -> Any:
 
 @needs_english
 @pytest.mark.parametrize("kind", ["silence", "white noise", "hum", "melody"])
-def test_what_is_no_speech_brings_no_words(kind: str, english: Transcriber) -> None:
+def test_other_sounds_have_no_words(kind: str, english: Transcriber) -> None:
     seconds = 30.0
     time = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
     samples = {
@@ -405,7 +405,7 @@ def test_what_is_no_speech_brings_no_words(kind: str, english: Transcriber) -> N
 
 
 @needs_english
-def test_one_utterance_hears_the_same_words(english: Transcriber) -> None:
+def test_one_utterance_has_the_same_words(english: Transcriber) -> None:
     whole = Transcriber(one_utterance=True)
     (text,) = texts(whole.transcribe(SAMPLE))
     parts = " ".join(texts(english.transcribe(SAMPLE))).split()

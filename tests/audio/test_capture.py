@@ -1,4 +1,4 @@
-"""The capture thread: nothing is lost that could wait, and all that is lost is told."""
+"""The capture thread: recordings lose nothing, live sources report every loss."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def numbered(start: int, n: int) -> FloatArray:
 
 
 class Script:
-    """A source that does what its steps say, one a read.
+    """A source that follows a script, one step per read.
 
     Each step is an array (handed out), a number (so many samples are lost just
     before what follows), an error (raised), or an event (waited for).
@@ -65,7 +65,7 @@ class Script:
 
 
 def finished(capture: Capture) -> None:
-    """Wait until the capture thread is done, so that what follows is decided."""
+    """Wait until the capture thread is done."""
     assert capture._thread is not None
     capture._thread.join(60)
 
@@ -76,7 +76,7 @@ def finished(capture: Capture) -> None:
     block=st.integers(1, 900),
     ring_samples=st.integers(1, 600),
 )
-def test_a_recording_comes_whole_through_any_ring(n: int, block: int, ring_samples: int) -> None:
+def test_a_recording_passes_any_ring_without_loss(n: int, block: int, ring_samples: int) -> None:
     source = ArraySource(numbered(0, n), 16000, block_samples=block)
     with Capture(source, 16000, ring_seconds=ring_samples / 16000) as capture:
         blocks = list(capture.blocks())
@@ -84,7 +84,7 @@ def test_a_recording_comes_whole_through_any_ring(n: int, block: int, ring_sampl
     assert all(b.lost == 0 and b.arrived is None for b in blocks)
 
 
-def test_a_live_source_never_waits_and_what_is_lost_is_told() -> None:
+def test_a_live_source_never_waits_and_losses_are_reported() -> None:
     source = Script([numbered(0, 100), numbered(100, 100), numbered(200, 50)])
     with Capture(source, 100, ring_seconds=1) as capture:
         finished(capture)
@@ -94,7 +94,7 @@ def test_a_live_source_never_waits_and_what_is_lost_is_told() -> None:
     np.testing.assert_array_equal(np.concatenate([b.samples for b in blocks]), numbered(150, 100))
 
 
-def test_what_the_source_lost_is_told_where_it_was_lost() -> None:
+def test_losses_of_the_source_are_reported_where_they_happened() -> None:
     source = Script([numbered(0, 10), 7, numbered(17, 10), 3])
     with Capture(source, 100, ring_seconds=10) as capture:
         finished(capture)
@@ -114,7 +114,7 @@ def test_an_error_comes_after_the_samples_before_it() -> None:
     assert source.closed == 1
 
 
-def test_a_source_that_cannot_be_opened_says_so_at_once() -> None:
+def test_a_source_that_cannot_be_opened_raises_at_once() -> None:
     class Broken(Script):
         def open(self, rate_hz: int) -> None:
             raise AudioError("broken", "fix it")
@@ -147,7 +147,7 @@ def test_stopping_a_recording_does_not_wait_for_its_end() -> None:
     assert position <= 16000 * 4
 
 
-def test_a_source_that_does_not_answer_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_source_that_does_not_react_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streamer.audio.capture.STOP_SECONDS", 0.05)
     release = threading.Event()
     with Capture(Script([numbered(0, 10), release, numbered(10, 10)])) as capture:
@@ -158,7 +158,7 @@ def test_a_source_that_does_not_answer_is_left_behind(monkeypatch: pytest.Monkey
     release.set()
 
 
-def test_times_of_arrival_are_those_of_the_last_sample_of_each_block() -> None:
+def test_arrival_times_are_those_of_the_last_sample_of_each_block() -> None:
     times = iter([10.0, 20.0, 30.0])
     source = Script([numbered(0, 10), numbered(10, 10), numbered(20, 10)])
     source.delay_s = 0.5
@@ -170,7 +170,7 @@ def test_times_of_arrival_are_those_of_the_last_sample_of_each_block() -> None:
     assert arrived == [(3, time_s) for time_s in times_s]
 
 
-def test_an_idle_consumer_gets_empty_blocks_to_look_about() -> None:
+def test_an_idle_consumer_gets_empty_blocks() -> None:
     release = threading.Event()
     source = Script([numbered(0, 10), release, numbered(10, 10)])
     seen: list[int] = []
@@ -183,7 +183,7 @@ def test_an_idle_consumer_gets_empty_blocks_to_look_about() -> None:
     assert 0 in seen and sum(seen) == 20
 
 
-def test_leaving_the_context_lets_a_waiting_thread_go() -> None:
+def test_leaving_the_context_releases_a_waiting_thread() -> None:
     source = ArraySource(np.zeros(160000, np.int16), 16000)
     with Capture(source, ring_seconds=0.5) as capture:
         next(capture.blocks())
@@ -192,7 +192,7 @@ def test_leaving_the_context_lets_a_waiting_thread_go() -> None:
     assert not capture._thread.is_alive()
 
 
-def test_faults_of_the_program_are_not_swallowed() -> None:
+def test_programming_errors_are_not_swallowed() -> None:
     def fault() -> None:
         raise ZeroDivisionError("a fault")
 

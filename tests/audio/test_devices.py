@@ -1,4 +1,4 @@
-"""Which microphone is meant, and what is said where it is none."""
+"""Finding a microphone, and the messages if there is none."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_device_is_found_by_number_name_or_part_of_it(wanted: Any, number: int
     assert find_device(devices(), wanted).number == number
 
 
-def test_an_unknown_device_is_answered_with_those_there_are() -> None:
+def test_an_unknown_device_is_answered_with_the_available_ones() -> None:
     with pytest.raises(DeviceError) as caught:
         find_device(devices(), "USB Mikrophone")
     assert caught.value.what == 'no microphone is called "USB Mikrophone"'
@@ -42,7 +42,7 @@ def test_an_unknown_device_is_answered_with_those_there_are() -> None:
         find_device(devices(), "")
 
 
-def test_several_devices_of_that_name_are_told_by_number() -> None:
+def test_several_devices_of_that_name_are_distinguished_by_number() -> None:
     with pytest.raises(DeviceError, match="2 USB Microphone, 5 USB Headset"):
         find_device(devices(), "usb")
 
@@ -52,7 +52,7 @@ def test_a_machine_without_a_microphone_is_told_what_to_do() -> None:
         find_device([], None)
 
 
-def test_without_a_default_the_first_device_is_taken() -> None:
+def test_without_a_default_the_first_device_is_used() -> None:
     assert find_device(devices()[:1], None).number == 0
 
 
@@ -82,7 +82,7 @@ def test_each_system_has_its_own_remedy() -> None:
     assert "muted" in portaudio.privacy_hint("linux")
 
 
-def test_a_busy_device_is_told_from_one_that_refuses() -> None:
+def test_a_busy_device_has_another_message_than_one_that_refuses() -> None:
     busy = portaudio.explain(
         RuntimeError("Error opening InputStream: Device unavailable", -9985), "USB Microphone"
     )

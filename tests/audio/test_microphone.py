@@ -1,4 +1,4 @@
-"""The microphone: a pretended PortAudio for what hardware does, a real one for the whole way."""
+"""The microphone, on a fake PortAudio for hardware faults and on a real one."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from tests.support.recordings import babble
 
 
 class PortAudioError(Exception):
-    """Stands for sounddevice's."""
+    """Replaces sounddevice's."""
 
 
 class FakePortAudio:
-    """As much of sounddevice as a microphone needs, with one device that a test speaks into.
+    """The part of sounddevice that a microphone needs, with one device that a test controls.
 
     Attributes:
         takes: whether the device takes a rate and a number of channels.
@@ -93,7 +93,7 @@ class FakeStream:
         self.closed = True
 
     def speak(self, frames: FloatArray, missing: int = 0) -> None:
-        """What PortAudio's thread would do with a block, after so many frames went missing."""
+        """Call back with a block as PortAudio's thread does, after losing some frames."""
         self.adc_s += missing / self.settings["samplerate"]
         memory = frames.copy()
         self.settings["callback"](
@@ -122,7 +122,7 @@ def rest(source: MicrophoneSource) -> FloatArray:
         parts.append(block)
 
 
-def test_it_is_opened_at_the_rate_asked_for_in_mono_where_it_allows_that(
+def test_it_is_opened_in_mono_at_the_requested_rate_if_possible(
     fake: FakePortAudio,
 ) -> None:
     source = MicrophoneSource()
@@ -138,7 +138,7 @@ def test_it_is_opened_at_the_rate_asked_for_in_mono_where_it_allows_that(
     (lambda rate, channels: rate == 48000, (48000, 1)),
     (lambda rate, channels: rate == 48000 and channels == 2, (48000, 2)),
 ], ids=["mono", "stereo"])  # fmt: skip
-def test_otherwise_it_is_opened_as_it_likes_and_mixed_down_and_resampled(
+def test_otherwise_it_is_opened_with_its_own_settings_mixed_down_and_resampled(
     takes: Callable[[float, int], bool], expected: Any, fake: FakePortAudio
 ) -> None:
     fake.takes = takes
@@ -153,7 +153,7 @@ def test_otherwise_it_is_opened_as_it_likes_and_mixed_down_and_resampled(
     np.testing.assert_array_equal(rest(source), wanted)
 
 
-def test_a_device_that_takes_nothing_is_an_error(fake: FakePortAudio) -> None:
+def test_a_device_that_takes_no_settings_is_an_error(fake: FakePortAudio) -> None:
     fake.takes = lambda rate, channels: False
     with pytest.raises(DeviceError, match="cannot be opened"):
         MicrophoneSource().open(16000)
@@ -162,7 +162,7 @@ def test_a_device_that_takes_nothing_is_an_error(fake: FakePortAudio) -> None:
         MicrophoneSource().open(16000)
 
 
-def test_a_device_that_is_not_there_is_looked_for_anew_before_it_is_an_error(
+def test_a_missing_device_is_searched_again_before_it_is_an_error(
     fake: FakePortAudio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(DeviceError, match='no microphone is called "other" - available: Fake'):
@@ -183,7 +183,7 @@ def test_a_device_that_is_not_there_is_looked_for_anew_before_it_is_an_error(
     ),
     rate=st.sampled_from([16000, 44100, 48000]),
 )
-def test_what_the_device_lost_is_counted_and_the_timeline_stays_right(
+def test_losses_of_the_device_are_counted_and_positions_stay_right(
     blocks: list[Any], rate: int
 ) -> None:
     fake = FakePortAudio()
@@ -200,11 +200,11 @@ def test_what_the_device_lost_is_counted_and_the_timeline_stays_right(
             frames += n + missing
         samples = rest(source)
     assert source.overflows == sum(1 for i, (_, m) in enumerate(blocks) if m and i)
-    # One sample of tolerance a stretch: what is shorter than one cannot be told.
+    # One sample of tolerance per stretch: shorter losses cannot be measured.
     assert abs(len(samples) + source.lost - frames * 16000 / rate) <= 2
 
 
-def test_losses_reach_the_consumer_at_their_place(fake: FakePortAudio) -> None:
+def test_losses_reach_the_consumer_in_their_place(fake: FakePortAudio) -> None:
     source = MicrophoneSource()
     with Capture(source) as capture:
         blocks = capture.blocks()
@@ -219,7 +219,7 @@ def test_losses_reach_the_consumer_at_their_place(fake: FakePortAudio) -> None:
     assert after[-1].samples[0] == 0.25
 
 
-def test_a_device_that_says_nothing_any_more_is_gone(fake: FakePortAudio) -> None:
+def test_a_device_that_sends_nothing_any_more_is_gone(fake: FakePortAudio) -> None:
     source = MicrophoneSource(clock=fake.clock)
     source.open(16000)
     frames = babble(0.5)
@@ -250,7 +250,7 @@ def test_a_stream_that_portaudio_ends_is_gone_at_once(fake: FakePortAudio) -> No
     assert len(np.concatenate(samples)) == 8000  # the resampler's last ones too
 
 
-def test_nothing_but_zeros_is_noticed_and_after_a_while_an_error(fake: FakePortAudio) -> None:
+def test_only_zeros_are_noticed_and_become_an_error_after_a_while(fake: FakePortAudio) -> None:
     source = MicrophoneSource(give_up_s=5)
     source.open(16000)
     silence = np.zeros((16000, 1), np.float32)
@@ -279,7 +279,7 @@ def test_a_single_sample_that_is_not_zero_shows_that_a_microphone_is_alive(
     source.close()
 
 
-def test_a_pause_gives_the_device_back_and_a_resume_opens_it_again(fake: FakePortAudio) -> None:
+def test_a_pause_closes_the_device_and_a_resume_opens_it_again(fake: FakePortAudio) -> None:
     source = MicrophoneSource()
     with Capture(source) as capture:
         blocks = capture.blocks(idle_s=0.01)
@@ -301,7 +301,7 @@ def test_a_pause_gives_the_device_back_and_a_resume_opens_it_again(fake: FakePor
         assert all(not len(block.samples) for block in blocks)
 
 
-def test_a_device_that_went_during_a_pause_is_an_error_after_it(fake: FakePortAudio) -> None:
+def test_a_device_removed_during_a_pause_is_an_error_after_it(fake: FakePortAudio) -> None:
     source = MicrophoneSource()
     with pytest.raises(DeviceError, match="no microphone"), Capture(source) as capture:
         source.pause()
@@ -390,7 +390,7 @@ class Recorder:
         self._process.stdin.flush()
 
     def wait_for_more(self, seconds: float) -> None:
-        """Return when it has recorded so much more."""
+        """Return when it has recorded this much more."""
         assert self._process.stdout is not None
         first: int | None = None
         deadline = time.monotonic() + 120
@@ -404,13 +404,13 @@ class Recorder:
         raise TimeoutError("the recorder does not get on")
 
     def finish(self) -> Any:
-        """Stop it; returns its samples and what it says about them."""
+        """Stop it; return its samples and its report."""
         out, _ = self._process.communicate(timeout=120)
         return np.load(self._target), json.loads(out.splitlines()[-1])
 
 
 def similarity(heard: FloatArray, said: FloatArray) -> float:
-    """The correlation of what was said with the place in what was heard where it is."""
+    """Correlation of the played sound with its place in the recording."""
     n = 1 << (len(heard) + len(said)).bit_length()
     product = np.fft.irfft(np.fft.rfft(heard, n) * np.conj(np.fft.rfft(said, n)), n)
     start = int(np.argmax(product[: len(heard)]))
@@ -447,7 +447,7 @@ def stereo() -> Iterator[VirtualMicrophone]:
 
 @needs_pulse
 @pytest.mark.parametrize("refuse", [False, True], ids=["at 16 kHz mono", "at its own rate"])
-def test_what_is_spoken_into_a_real_stereo_microphone_is_heard(
+def test_a_real_stereo_microphone_records_what_is_played(
     refuse: bool, stereo: VirtualMicrophone, tmp_path: Path
 ) -> None:
     said = sentence(tmp_path / "said.wav", 48000, 2)
@@ -457,12 +457,12 @@ def test_what_is_spoken_into_a_real_stereo_microphone_is_heard(
     heard, report = recorder.finish()
     assert report["error"] == "" and report["lost"] == 0
     assert (report["rate"] == 16000 and report["channels"] == 1) == (not refuse)
-    # PulseAudio's resampler may delay by a part of a sample.
+    # PulseAudio's resampler may delay by a fraction of a sample.
     assert similarity(heard, said) > 0.9
 
 
 @needs_pulse
-def test_a_real_microphone_is_heard_at_16_khz_and_a_pause_really_lets_go_of_it(
+def test_a_real_microphone_records_at_16_khz_and_a_pause_really_releases_it(
     mono: VirtualMicrophone, tmp_path: Path
 ) -> None:
     said = sentence(tmp_path / "said.wav", 16000, 1)
@@ -508,7 +508,7 @@ print(json.dumps([[d.name for d in devices if d.default], virtual.takes_model_ra
 
 
 @needs_pulse
-def test_a_real_microphone_that_goes_while_recording_leaves_what_it_recorded(
+def test_a_real_microphone_removed_while_recording_keeps_what_it_recorded(
     mono: VirtualMicrophone, tmp_path: Path
 ) -> None:
     """The last test with this microphone, which it destroys."""

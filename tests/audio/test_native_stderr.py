@@ -25,7 +25,7 @@ def run(program: str, **more: object) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_only_messages_of_c_code_are_hidden_and_only_for_a_while() -> None:
+def test_only_messages_of_c_code_are_hidden_and_only_within_the_context() -> None:
     done = run(PROGRAM)
     assert done.stdout == "data\n"
     assert done.stderr.splitlines() == ["from Python", "C again", "Python again", "the end"]

@@ -1,4 +1,4 @@
-"""A paced recording comes as a microphone would bring it; the time here is a toy."""
+"""A paced recording comes at the pace of a microphone; the clock here is a fake."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.recordings import Heard, babble
 
 
 class Time:
-    """A clock that moves only when somebody sleeps or works."""
+    """A clock that moves only when someone sleeps or works."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -30,7 +30,7 @@ def paced(seconds: float, time: Time, rate: int = 16000) -> Paced:
     return Paced(ArraySource(babble(seconds, rate), rate), time.clock, time.sleep)
 
 
-def test_all_samples_come_in_pieces_of_20_ms_each_when_its_last_sample_is_said() -> None:
+def test_samples_come_in_blocks_of_20_ms_each_when_its_last_sample_is_due() -> None:
     time = Time()
     source = paced(1.03, time)
     source.open(16000)
@@ -72,8 +72,8 @@ def test_it_is_live_and_named_and_as_long_as_its_recording() -> None:
     assert (source.live, source.name, source.seconds) == (True, "talk", 2.0)
 
 
-def test_stopping_wakes_a_sleeping_reader() -> None:
-    """The clock stands still, so that only `stop` can end the waiting soon."""
+def test_stopping_wakes_a_waiting_reader() -> None:
+    """The clock stands still, so only `stop` can end the wait."""
     source = Paced(ArraySource(np.ones(32000, np.float32), 16000), clock=lambda: 0.0)
     source.open(16000)
     ends: list[object | None] = []
@@ -84,7 +84,7 @@ def test_stopping_wakes_a_sleeping_reader() -> None:
     assert ends == [None]
 
 
-def test_a_paced_recording_gives_the_samples_of_the_recording() -> None:
+def test_a_paced_recording_has_the_samples_of_the_recording() -> None:
     time = Time()
     heard = Heard(paced(0.5, time, rate=44100))
     np.testing.assert_array_equal(

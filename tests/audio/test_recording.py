@@ -1,4 +1,4 @@
-"""Recordings: every kind is read in blocks, and what is wrong is said after what is right."""
+"""Recordings: all formats are read in blocks, and errors come after the valid samples."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from streamer.audio.sources.recording import RecordingSource
 from streamer.errors import AudioError
 from tests.support.recordings import Heard, babble
 
-#: Every kind that is promised, and how soundfile writes it.
+#: The documented formats, and how soundfile writes them.
 KINDS: dict[str, dict[str, Any]] = {
     "wav": {}, "flac": {}, "ogg": {"format": "OGG", "subtype": "VORBIS"},
     "opus": {"format": "OGG", "subtype": "OPUS"}, "mp3": {},
@@ -34,14 +34,14 @@ def write(path: Path, kind: str = "wav", seconds: float = 2.0, rate: int = 16000
 
 
 @pytest.mark.parametrize("kind", LOSSLESS)
-def test_lossless_kinds_give_every_sample_exactly(kind: str, tmp_path: Path) -> None:
+def test_lossless_formats_give_every_sample_exactly(kind: str, tmp_path: Path) -> None:
     heard = Heard(RecordingSource(write(tmp_path / f"a.{kind}", kind)))
     np.testing.assert_array_equal(heard.samples, babble(2.0)[:, 0])
     assert heard.error is None
 
 
 @pytest.mark.parametrize("kind", ["ogg", "opus", "mp3"])
-def test_lossy_kinds_give_what_libsndfile_decodes_at_once(kind: str, tmp_path: Path) -> None:
+def test_lossy_formats_give_what_libsndfile_decodes_at_once(kind: str, tmp_path: Path) -> None:
     """Decoding in blocks leaves no seams (those of soundfile's `blocks` crack, in MP3)."""
     path = write(tmp_path / f"a.{kind}", kind)
     heard = Heard(RecordingSource(path))
@@ -52,7 +52,7 @@ def test_lossy_kinds_give_what_libsndfile_decodes_at_once(kind: str, tmp_path: P
 
 
 @pytest.mark.parametrize(("rate", "channels"), [(8000, 1), (44100, 2), (48000, 6), (96000, 1)])
-def test_any_rate_and_any_channels_become_mono_at_the_rate_asked_for(
+def test_any_rate_and_any_channels_become_mono_at_the_requested_rate(
     rate: int, channels: int, tmp_path: Path
 ) -> None:
     source = RecordingSource(write(tmp_path / "a.wav", rate=rate, channels=channels))
@@ -85,12 +85,12 @@ def test_a_recording_can_be_read_again_and_a_stopped_one_ends(tmp_path: Path) ->
     source.close()
 
 
-# What is wrong with a file
+# Faulty files
 
 
 @pytest.mark.parametrize("kind", ["wav", "flac", "aiff", "au", "w64", "rf64"])
 @pytest.mark.parametrize("share", [0.3, 0.66, 0.95])
-def test_a_file_cut_short_gives_its_samples_and_then_says_so(
+def test_a_truncated_file_gives_its_samples_and_then_an_error(
     kind: str, share: float, tmp_path: Path
 ) -> None:
     path = write(tmp_path / f"a.{kind}", kind, seconds=4)
@@ -105,7 +105,7 @@ def test_a_file_cut_short_gives_its_samples_and_then_says_so(
 
 
 @pytest.mark.parametrize("kind", ["ogg", "opus", "mp3"])
-def test_a_lossy_file_cut_short_gives_its_samples_and_then_says_so(
+def test_a_truncated_lossy_file_gives_its_samples_and_then_an_error(
     kind: str, tmp_path: Path
 ) -> None:
     path = write(tmp_path / f"a.{kind}", kind, seconds=10)
@@ -116,7 +116,7 @@ def test_a_lossy_file_cut_short_gives_its_samples_and_then_says_so(
     assert len(heard.samples) > 1.5 * 16000  # a page of OGG may hold two seconds and more
 
 
-def test_every_cut_of_a_wav_file_ends_in_a_plain_answer(tmp_path: Path) -> None:
+def test_a_wav_file_truncated_anywhere_gives_samples_or_a_plain_error(tmp_path: Path) -> None:
     path = write(tmp_path / "a.wav", seconds=0.01)
     data = path.read_bytes()
     for n in range(len(data)):
@@ -131,7 +131,7 @@ def test_every_cut_of_a_wav_file_ends_in_a_plain_answer(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 0x7FFFF000, 0x7FFFFFFF - 36, 0xFFFFFFFF])
-def test_a_wav_file_whose_writer_did_not_know_the_length_is_whole(
+def test_a_wav_file_whose_writer_did_not_know_the_length_is_read_completely(
     size: int, tmp_path: Path
 ) -> None:
     path = write(tmp_path / "a.wav")
@@ -145,7 +145,7 @@ def test_a_wav_file_whose_writer_did_not_know_the_length_is_whole(
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e30])
 @pytest.mark.parametrize("rate", [16000, 44100])
-def test_samples_that_are_no_sound_are_an_error_after_those_before(
+def test_invalid_samples_are_an_error_after_those_before(
     bad: float, rate: int, tmp_path: Path
 ) -> None:
     frames = babble(2.0, rate, 2)
@@ -167,7 +167,7 @@ def opening_fails(path: Path) -> AudioError:
     return caught.value
 
 
-def test_what_is_no_recording_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_other_files_are_refused_in_one_line(tmp_path: Path) -> None:
     assert "no file" in opening_fails(tmp_path / "missing.wav").what
     assert "folder" in opening_fails(tmp_path).what
     (tmp_path / "empty.wav").write_bytes(b"")
@@ -190,13 +190,13 @@ def test_a_wav_file_with_0_channels_or_at_0_hz_is_refused(tmp_path: Path) -> Non
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")
 @pytest.mark.skipif(getattr(os, "geteuid", lambda: 0)() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
+def test_a_file_without_permission_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "a.wav")
     path.chmod(0)
     assert "permission denied" in opening_fails(path).what
 
 
-def test_random_bytes_never_end_in_anything_but_a_plain_answer(tmp_path: Path) -> None:
+def test_random_bytes_give_samples_or_a_plain_error(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for kind in ("wav", "flac", "ogg", "aiff"):
         path = write(tmp_path / f"a.{kind}", kind, seconds=0.5)

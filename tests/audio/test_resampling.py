@@ -35,14 +35,14 @@ def resample(frames: FloatArray, sizes: list[int], rate_hz: int) -> FloatArray:
     n=st.integers(1, 5000),
     sizes=st.lists(st.integers(1, 1500), min_size=1, max_size=5),
 )
-def test_no_cut_changes_a_bit(rate_hz: int, channels: int, n: int, sizes: list[int]) -> None:
+def test_block_sizes_change_no_bit(rate_hz: int, channels: int, n: int, sizes: list[int]) -> None:
     frames = noise(n, channels)
     np.testing.assert_array_equal(resample(frames, sizes, rate_hz), resample(frames, [n], rate_hz))
 
 
 @settings(max_examples=40, deadline=None)
 @given(rate_hz=st.sampled_from(RATES), n=st.integers(1, 20000))
-def test_as_many_samples_come_out_as_the_rates_say(rate_hz: int, n: int) -> None:
+def test_the_number_of_samples_follows_from_the_rates(rate_hz: int, n: int) -> None:
     out = resample(noise(n, 1), [640], rate_hz)
     assert abs(len(out) - n * 16000 / rate_hz) <= 0.5 + 1e-9
 
@@ -57,13 +57,13 @@ def test_a_tone_stays_a_tone_in_pitch_time_and_loudness(rate_hz: int) -> None:
     np.testing.assert_allclose(out[middle], tone(16000)[middle], atol=2e-3)
 
 
-def test_what_the_lower_rate_cannot_hold_is_removed() -> None:
+def test_frequencies_above_the_lower_rate_are_removed() -> None:
     tone = np.sin(2 * np.pi * 11000 * np.arange(48000) / 48000).astype(np.float32)
     out = resample(tone[:, None], [480], 48000)
     assert np.abs(out[2000:14000]).max() < 1e-3
 
 
-def test_the_same_rate_leaves_mono_samples_untouched() -> None:
+def test_the_same_rate_leaves_mono_samples_unchanged() -> None:
     frames = noise(1000, 1)
     np.testing.assert_array_equal(resample(frames, [160], 16000), frames[:, 0])
 
@@ -74,7 +74,7 @@ def test_channels_are_averaged() -> None:
     )
 
 
-def test_a_resampler_begins_anew_after_its_end() -> None:
+def test_a_resampler_starts_over_after_its_end() -> None:
     frames = noise(3000, 2)
     resampler = Resampler(48000, 16000)
     first = np.concatenate([resampler.feed(frames), resampler.finish()])

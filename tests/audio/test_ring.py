@@ -1,4 +1,4 @@
-"""The ring buffer: order, positions and losses are right for every way of using it."""
+"""The ring buffer: order, positions and losses are right however it is used."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from streamer.audio.ring import Block, RingBuffer
 
-#: What a test does to a ring: write so many, skip so many, or read so many.
+#: What a test does to a ring: write, skip or read a number of samples.
 STEPS = st.lists(
     st.tuples(st.sampled_from(["write", "skip", "read"]), st.integers(1, 40)), max_size=60
 )
@@ -86,7 +86,7 @@ def test_nothing_is_lost_while_there_is_room(sizes: list[int], at_once: int) -> 
     )
 
 
-def test_a_hole_is_told_with_the_block_after_it() -> None:
+def test_missing_samples_are_reported_with_the_block_after_them() -> None:
     ring = RingBuffer(100)
     ring.write(numbered(0, 10))
     ring.skip(5)
@@ -96,7 +96,7 @@ def test_a_hole_is_told_with_the_block_after_it() -> None:
     assert (second.position, len(second.samples), second.lost) == (15, 10, 5)
 
 
-def test_a_hole_at_the_end_is_told_too() -> None:
+def test_missing_samples_at_the_end_are_reported_too() -> None:
     ring = RingBuffer(100)
     ring.write(numbered(0, 10))
     ring.skip(7)
@@ -133,7 +133,7 @@ def test_waiting_does_not_end_before_what_was_written_is_read() -> None:
     assert not ring.wait(60) and ring.finished
 
 
-def test_a_patient_producer_loses_nothing_and_a_closed_ring_lets_it_go() -> None:
+def test_a_waiting_producer_loses_nothing_and_a_closed_ring_releases_it() -> None:
     ring = RingBuffer(10)
     ring.write(numbered(0, 8))
     assert ring.wait_for_room(2, 0)

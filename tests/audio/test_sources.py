@@ -1,4 +1,4 @@
-"""Samples in memory, and what all sources share."""
+"""Samples in memory, and the shared part of all sources."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_16_bit_integers_are_divided_by_32768_exactly() -> None:
 @pytest.mark.parametrize("samples", [
     np.zeros((10, 0)), np.zeros((2, 2, 2)), np.zeros(10, np.int32), np.array(["a"]), np.zeros(()),
 ])  # fmt: skip
-def test_what_are_no_samples_is_refused(samples: np.ndarray) -> None:
+def test_other_arrays_are_refused(samples: np.ndarray) -> None:
     with pytest.raises(AudioError):
         ArraySource(samples, 16000)
 

@@ -26,7 +26,7 @@ SUBTYPES = ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ALAW", "
 
 
 class Pipe(io.RawIOBase):
-    """Gives its bytes in pieces of the sizes asked for, as a pipe may."""
+    """Returns its bytes in blocks of given sizes, as a pipe may."""
 
     def __init__(self, data: bytes, sizes: list[int] | None = None) -> None:
         self._data = data
@@ -67,7 +67,7 @@ def wav(frames: FloatArray, rate: int = 16000, subtype: str = "PCM_16", kind: st
     header=st.booleans(),
     sizes=st.lists(st.integers(1, 700), min_size=1, max_size=6),
 )
-def test_no_cut_of_the_pipe_changes_a_sample(
+def test_the_blocks_of_the_pipe_change_no_sample(
     n: int, channels: int, rate: int, header: bool, sizes: list[int]
 ) -> None:
     frames = babble(n / rate, rate, channels)
@@ -93,7 +93,7 @@ def test_every_kind_of_wav_gives_the_samples_that_the_file_gives(
 
 
 @pytest.mark.parametrize(("encoding", "subtype"), [("alaw", "ALAW"), ("mulaw", "ULAW")])
-def test_all_codes_of_g711_mean_what_libsndfile_takes_them_for(encoding: str, subtype: str) -> None:
+def test_all_codes_of_g711_are_decoded_as_by_libsndfile(encoding: str, subtype: str) -> None:
     codes = bytes(range(256))
     expected, _ = soundfile.read(
         io.BytesIO(codes), dtype="float32", samplerate=8000, channels=1,
@@ -118,7 +118,7 @@ def test_a_length_that_is_known_is_believed() -> None:
     assert declared_bytes(0) is None and declared_bytes(0xFFFFFFFF) is None
 
 
-def test_chunks_before_and_after_the_samples_are_no_sound() -> None:
+def test_chunks_before_and_after_the_samples_are_skipped() -> None:
     data = wav(babble())
     info = b"LIST" + struct.pack("<I", 5) + b"INFOx" + b"\0"
     heard = hear(data[:12] + info + data[12:] + info * 20, [77])
@@ -126,7 +126,7 @@ def test_chunks_before_and_after_the_samples_are_no_sound() -> None:
     np.testing.assert_array_equal(heard.samples, babble()[:, 0])
 
 
-def test_rf64_is_read_by_its_long_length() -> None:
+def test_rf64_is_read_by_its_64_bit_length() -> None:
     data = wav(babble(), kind="RF64") + b"LIST\4\0\0\0more"
     heard = hear(data)
     assert heard.error is None
@@ -153,27 +153,25 @@ def test_what_other_programs_write_into_a_pipe_is_read(command: list[str], tmp_p
     np.testing.assert_allclose(heard.samples, babble()[:, 0], atol=2 / 32768)
 
 
-# What is wrong with the input
+# Faulty input
 
 
 @pytest.mark.parametrize(("channels", "extra"), [(1, 1), (2, 1), (2, 2), (2, 3)])
-def test_bytes_that_make_no_whole_frame_are_an_error_after_the_samples(
-    channels: int, extra: int
-) -> None:
+def test_an_incomplete_frame_is_an_error_after_the_samples(channels: int, extra: int) -> None:
     frames = babble(0.5, 16000, channels)
     heard = hear(raw(frames) + b"x" * extra, [999], channels=channels)
     assert heard.error is not None and "within a sample" in heard.error.what
     assert len(heard.samples) == 8000
 
 
-def test_a_wav_stream_cut_short_gives_its_samples_and_then_says_so() -> None:
+def test_a_truncated_wav_stream_gives_its_samples_and_then_an_error() -> None:
     for missing in (1, 2, 1001, 20000):
         heard = hear(wav(babble())[:-missing])
         assert heard.error is not None and "truncated" in heard.error.what
         np.testing.assert_array_equal(heard.samples, babble()[: (32000 - missing) // 2, 0])
 
 
-def test_every_cut_of_a_wav_header_is_a_plain_error() -> None:
+def test_a_wav_header_truncated_anywhere_is_a_plain_error() -> None:
     data = wav(babble(0.01), subtype="FLOAT", kind="WAVEX")
     start = data.index(b"data") + 8
     for n in range(4, start + 1):
@@ -197,7 +195,7 @@ def test_every_cut_of_a_wav_header_is_a_plain_error() -> None:
     (b"RIFF\0\0\0\0WAVEdata\4\0\0\0xxxx", "format"),
     (b"RIFF\0\0\0\0WAVEjunk\xff\xff\xff\x7f" + bytes(100), "broken"),
 ])  # fmt: skip
-def test_what_is_neither_raw_nor_wav_is_refused(data: bytes, says: str) -> None:
+def test_files_other_than_wav_are_refused(data: bytes, says: str) -> None:
     with pytest.raises(AudioError, match=says):
         hear(data)
 
@@ -211,12 +209,12 @@ def test_0_channels_0_hz_and_unknown_formats_are_refused() -> None:
             hear(data[:place] + new + data[place + len(new) :])
 
 
-def test_a_wav_stream_without_samples_says_so() -> None:
+def test_a_wav_stream_without_samples_is_an_error() -> None:
     heard = hear(wav(np.zeros((0, 1), np.float32)))
     assert heard.error is not None and "no samples" in heard.error.what
 
 
-def test_samples_that_are_no_sound_are_an_error_after_those_before() -> None:
+def test_invalid_samples_are_an_error_after_those_before() -> None:
     frames = babble()
     frames[4000] = np.nan
     heard = hear(wav(frames, subtype="FLOAT"))
@@ -224,13 +222,13 @@ def test_samples_that_are_no_sound_are_an_error_after_those_before() -> None:
     np.testing.assert_array_equal(heard.samples, frames[:4000, 0])
 
 
-def test_a_rate_or_channels_below_1_are_wrong_usage() -> None:
+def test_a_rate_or_channels_below_1_are_a_usage_error() -> None:
     for settings_ in [{"rate_hz": 0}, {"channels": 0}, {"rate_hz": -1}]:
         with pytest.raises(UsageError):
             StandardInputSource(io.BytesIO(b"xx"), **settings_)
 
 
-def test_a_keyboard_is_no_pipe() -> None:
+def test_a_keyboard_is_refused() -> None:
     class Keyboard(io.BytesIO):
         def isatty(self) -> bool:
             return True
@@ -240,7 +238,7 @@ def test_a_keyboard_is_no_pipe() -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a pipe that can be waited for")
-def test_a_silent_pipe_can_be_left() -> None:
+def test_a_silent_pipe_can_be_stopped() -> None:
     reader, writer = os.pipe()
     stream = os.fdopen(reader, "rb")
     source = StandardInputSource(stream)

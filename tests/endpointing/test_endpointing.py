@@ -1,4 +1,4 @@
-"""Voice activity, rules on trailing silence, levels and the memory for samples."""
+"""Voice activity, rules on trailing silence, levels, recent audio."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def chunks(probabilities: list[float]) -> list[Chunk]:
     return [Chunk(i * CHUNK_SAMPLES, nothing, p) for i, p in enumerate(probabilities)]
 
 
-def test_it_takes_more_to_begin_than_to_go_on() -> None:
+def test_beginning_takes_more_than_continuing() -> None:
     between = (EndpointSettings().onset_probability + EndpointSettings().offset_probability) / 2
     endpointer = Endpointer()
     begun = [endpointer.feed(chunk) for chunk in chunks([between, 0.9, between, between])]
@@ -70,7 +70,7 @@ def test_an_utterance_begins_by_the_pre_roll_before_its_onset() -> None:
     assert positions[-1] == 50 * CHUNK_SAMPLES - round(EndpointSettings().pre_roll_s * RATE_HZ)
 
 
-def test_an_utterance_never_begins_before_the_words_of_the_last_one() -> None:
+def test_an_utterance_never_begins_before_the_end_of_the_previous_one() -> None:
     endpointer = Endpointer()
     for chunk in chunks([0.9] * 10):
         endpointer.feed(chunk)
@@ -80,7 +80,7 @@ def test_an_utterance_never_begins_before_the_words_of_the_last_one() -> None:
 
 
 class Scripted:
-    """A detector that says what a chunk's first sample says."""
+    """A detector that returns the first sample of a chunk as its probability."""
 
     def process_array(self, audio_array: np.ndarray) -> float:  # type: ignore[type-arg]
         return float(audio_array[0])
@@ -91,7 +91,7 @@ class Scripted:
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(0, 1500), max_size=20))
-def test_chunks_lie_on_the_same_grid_however_samples_come(sizes: list[int]) -> None:
+def test_chunks_do_not_depend_on_the_sizes_of_the_blocks(sizes: list[int]) -> None:
     samples = np.linspace(0, 1, sum(sizes), dtype=np.float32)
     voice = VoiceActivity(Scripted())
     voice.reset(7)
@@ -107,7 +107,7 @@ def test_chunks_lie_on_the_same_grid_however_samples_come(sizes: list[int]) -> N
     assert np.array_equal(whole, samples[: len(whole)])
 
 
-def test_the_last_chunk_is_filled_up() -> None:
+def test_the_last_chunk_is_padded() -> None:
     voice = VoiceActivity(Scripted())
     assert voice.finish() is None
     voice.feed(np.full(10, 0.5, np.float32))
@@ -121,7 +121,7 @@ def probabilities(voice: VoiceActivity, samples: np.ndarray) -> list[float]:  # 
     return [chunk.probability for chunk in voice.feed(samples.astype(np.float32))]
 
 
-def test_a_stream_leaves_no_trace_in_the_next_one() -> None:
+def test_a_stream_does_not_affect_the_next_one() -> None:
     voice = VoiceActivity()
     noise = 0.1 * np.random.default_rng(0).standard_normal(16000)
     fresh = probabilities(voice, noise)
@@ -131,7 +131,7 @@ def test_a_stream_leaves_no_trace_in_the_next_one() -> None:
 
 
 @pytest.mark.parametrize("amplitude", [0.0, 1e-3, 1e-2, 0.1, 0.5, 3.0])
-def test_noise_of_any_loudness_is_no_voice(amplitude: float) -> None:
+def test_noise_of_any_level_is_not_a_voice(amplitude: float) -> None:
     noise = amplitude * np.random.default_rng(1).standard_normal(20 * RATE_HZ)
     assert max(probabilities(VoiceActivity(), noise)) < EndpointSettings().onset_probability
 
@@ -148,7 +148,7 @@ def test_read_sentences_are_voices() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(1, 50), max_size=30), st.data())
-def test_history_returns_what_was_appended(sizes: list[int], data: st.DataObject) -> None:
+def test_recent_audio_returns_what_was_appended(sizes: list[int], data: st.DataObject) -> None:
     history = RecentAudio(100)
     stream = np.arange(100, 100 + sum(sizes), dtype=np.float32)
     start = 0
@@ -162,7 +162,7 @@ def test_history_returns_what_was_appended(sizes: list[int], data: st.DataObject
     assert np.array_equal(history.since(position), stream[position - 100 :])
 
 
-def test_a_meter_knows_level_peak_and_clipping() -> None:
+def test_a_meter_measures_level_peak_and_clipping() -> None:
     meter = LevelMeter()
     assert meter.take() == (-100.0, -100.0, False)
     meter.feed(np.array([0.5, -0.5, 0.5, -0.5], np.float32))

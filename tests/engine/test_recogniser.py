@@ -1,4 +1,4 @@
-"""Everything between samples and events, with speech that is known to the sample."""
+"""The recogniser, on coded speech whose words are known to the sample."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ MIXED = join(
 
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(0, 9000), min_size=1, max_size=40))
-def test_events_are_the_same_for_every_way_of_cutting_the_samples(cuts: list[int]) -> None:
+def test_events_do_not_depend_on_the_sizes_of_the_blocks(cuts: list[int]) -> None:
     recogniser = make_recogniser()
     whole = transcribe(recogniser, MIXED, len(MIXED))
     recogniser.reset()
@@ -95,19 +95,19 @@ def test_a_pause_ends_an_utterance_and_a_short_one_does_not() -> None:
 
 @pytest.mark.parametrize("before", [0.0, 0.01, 0.1, 0.5, 3.0])
 @pytest.mark.parametrize("after", [0.0, 0.02, 0.4, 2.0])
-def test_first_and_last_words_are_whole(before: float, after: float) -> None:
+def test_first_and_last_words_are_complete(before: float, after: float) -> None:
     samples = join(silence(before), speech(STORY[:40]), silence(after))
     assert texts(transcribe(make_recogniser(), samples)) == [STORY[:40].strip()]
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 40000), st.sampled_from(["a", "go", "yes", "no"]))
-def test_a_single_short_word_is_heard_wherever_it_stands(offset: int, word: str) -> None:
+def test_a_single_short_word_is_recognised_wherever_it_is(offset: int, word: str) -> None:
     samples = join(np.zeros(offset, np.float32), speech(word), silence(0.2))
     assert texts(transcribe(make_recogniser(), samples)) == [word]
 
 
-def test_a_beginning_that_the_voice_activity_misses_is_heard_by_the_pre_roll() -> None:
+def test_the_pre_roll_has_a_beginning_that_voice_activity_misses() -> None:
     recogniser = make_recogniser()
     detector = recogniser._voice._detector
     judge = detector.process_array
@@ -123,21 +123,21 @@ def test_a_beginning_that_the_voice_activity_misses_is_heard_by_the_pre_roll() -
     assert texts(transcribe(recogniser, samples)) == ["softly spoken"]
 
 
-def test_words_right_after_an_endpoint_are_whole() -> None:
-    # The next utterance begins while the last one's silence is hardly over.
+def test_words_right_after_an_endpoint_are_complete() -> None:
+    # The next utterance begins right after the silence that ended the previous one.
     for pause_s in np.arange(0.80, 1.0, 0.013):
         samples = join(speech("first"), silence(float(pause_s)), speech("second"), silence(0.3))
         assert "".join(texts(transcribe(make_recogniser(), samples))) == "firstsecond", pause_s
 
 
-def test_silence_costs_no_network_and_brings_no_words() -> None:
+def test_silence_never_reaches_the_network_and_has_no_words() -> None:
     recogniser = make_recogniser()
     events = transcribe(recogniser, silence(60.0), 4000)
     assert model_of(recogniser).calls == 0
     assert not [e for e in events if isinstance(e, (Partial, Final))]
 
 
-def test_after_an_utterance_the_network_sleeps_again() -> None:
+def test_after_an_utterance_the_network_rests_again() -> None:
     recogniser = make_recogniser()
     transcribe(recogniser, join(speech("hello"), silence(1.2)))
     calls = model_of(recogniser).calls
@@ -145,7 +145,7 @@ def test_after_an_utterance_the_network_sleeps_again() -> None:
     assert model_of(recogniser).calls - calls == calls
 
 
-def test_a_click_brings_no_words_even_if_the_network_hears_letters() -> None:
+def test_a_click_has_no_words_even_if_the_network_finds_letters() -> None:
     click = speech("q")[:500]  # loud for one chunk: less than any voice is
     samples = join(np.zeros(5120, np.float32), click, silence(3.0))
     events = transcribe(make_recogniser(), samples)
@@ -153,7 +153,7 @@ def test_a_click_brings_no_words_even_if_the_network_hears_letters() -> None:
 
 
 class Moody:
-    """A detector that takes sound for a voice now and then, and is never sure."""
+    """A detector that takes sound for a voice now and then, and is never certain."""
 
     def __init__(self) -> None:
         self._chunks = 0
@@ -166,14 +166,14 @@ class Moody:
         pass
 
 
-def test_a_sound_that_resembles_a_voice_for_moments_brings_no_words() -> None:
+def test_a_sound_that_resembles_a_voice_for_moments_has_no_words() -> None:
     recogniser = Recogniser(make_stages(), None, VoiceActivity(Moody()))
     events = transcribe(recogniser, join(speech("la la la"), silence(2.0)))
     assert model_of(recogniser).calls > 0
     assert not [e for e in events if isinstance(e, (Partial, Final))]
 
 
-def test_a_voice_without_words_brings_none_and_ends() -> None:
+def test_a_voice_without_words_has_none_and_ends() -> None:
     hum = np.full(30 * RATE_HZ, 0.01, np.float32)
     recogniser = make_recogniser()
     events = transcribe(recogniser, join(hum, silence(1.0)))
@@ -245,7 +245,7 @@ def check_stability(events: list[Event]) -> None:
             segment, stable, end = segment + 1, "", event.end
 
 
-def test_words_stand_where_they_were_said() -> None:
+def test_words_have_the_times_at_which_they_were_said() -> None:
     samples = join(silence(1.0), speech("one two"), silence(1.5), speech("three"), silence(1.0))
     first, second = finals(transcribe(make_recogniser(), samples))
     (one, two), (three,) = first.words, second.words
@@ -275,11 +275,11 @@ def test_a_gap_ends_the_utterance_and_time_goes_on() -> None:
     assert stats.lost_samples == 32000
 
 
-def test_no_samples_lost_is_no_gap() -> None:
+def test_a_gap_of_no_samples_is_none() -> None:
     assert make_recogniser().gap(0) == []
 
 
-def test_end_utterance_ends_it_at_once_and_the_next_one_is_whole() -> None:
+def test_end_utterance_ends_it_at_once_and_the_next_one_is_complete() -> None:
     recogniser = make_recogniser()
     events = recogniser.feed(speech("now"))
     events += recogniser.end_utterance()
@@ -289,26 +289,26 @@ def test_end_utterance_ends_it_at_once_and_the_next_one_is_whole() -> None:
     check_stability(events)
 
 
-def test_end_utterance_in_silence_says_nothing() -> None:
+def test_end_utterance_in_silence_has_no_events() -> None:
     recogniser = make_recogniser()
     recogniser.feed(silence(1.0))
     assert recogniser.end_utterance() == []
 
 
-def test_a_stream_without_samples_has_statistics_only() -> None:
+def test_a_stream_without_samples_has_only_stats() -> None:
     (stats,) = make_recogniser().finish()
     assert isinstance(stats, Stats)
     assert stats.time == 0.0
 
 
-def test_a_stream_leaves_no_trace_in_the_next_one() -> None:
+def test_a_stream_does_not_affect_the_next_one() -> None:
     recogniser = make_recogniser()
     fresh = transcribe(make_recogniser(), MIXED)
     transcribe(recogniser, speech("something else altogether"))
     assert transcribe(recogniser, MIXED) == fresh
 
 
-def test_one_utterance_goes_through_all_pauses() -> None:
+def test_one_utterance_includes_all_pauses() -> None:
     recogniser = make_recogniser(RecogniserSettings(one_utterance=True))
     events = transcribe(recogniser, MIXED)
     assert [text.replace(" ", "") for text in texts(events)] == ["hellotheregoonx"]
@@ -326,13 +326,13 @@ def test_partials_show_words_while_they_are_being_said() -> None:
     assert len({partial.text for partial in partials}) == len(partials)
 
 
-def test_partials_are_left_out_where_nobody_wants_them() -> None:
+def test_partials_can_be_turned_off() -> None:
     events = transcribe(make_recogniser(RecogniserSettings(partials=False)), MIXED)
     assert not [event for event in events if isinstance(event, Partial)]
     assert texts(events) == ["hello there", "goon", "x"]
 
 
-def test_statistics_come_about_four_times_a_second() -> None:
+def test_stats_come_about_four_times_a_second() -> None:
     events = transcribe(make_recogniser(), join(silence(5.0), speech("hi"), silence(5.0)))
     stats = [event for event in events if isinstance(event, Stats)]
     assert 35 <= len(stats) <= 45
@@ -344,7 +344,7 @@ def test_statistics_come_about_four_times_a_second() -> None:
     assert len(quiet) == 1
 
 
-def test_samples_at_full_scale_are_told() -> None:
+def test_samples_at_full_scale_are_reported_as_clipped() -> None:
     loud = np.ones(16000, np.float32)
     stats = [e for e in transcribe(make_recogniser(), loud) if isinstance(e, Stats)]
     assert stats[0].clipped

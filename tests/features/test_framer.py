@@ -1,4 +1,4 @@
-"""The framer: the same windows however the samples come, padded as the native client does."""
+"""The framer: the same windows for all block sizes, padded as in the native client."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def same(one: list[Window], other: list[Window]) -> bool:
 
 
 def native_client_steps(front_end: Any, samples: Any, n_context: int) -> Any:
-    """All steps of a stream by the rules of DeepSpeech's native client, in one go.
+    """All steps of a stream at once, by the rules of DeepSpeech's native client.
 
     n_context zero vectors before; a vector for each full window; what is left
     over, zero-padded to one more window; n_context zero vectors after.
@@ -64,7 +64,7 @@ def native_client_steps(front_end: Any, samples: Any, n_context: int) -> Any:
     cuts=st.lists(st.integers(0, 20_000), max_size=12),
     n_steps=st.sampled_from([1, 4, 16]),
 )
-def test_every_way_of_cutting_gives_the_same_bits(
+def test_block_sizes_change_no_bit(
     kind: str, seed: int, total: int, cuts: list[int], n_steps: int
 ) -> None:
     samples = speech_like(seed, total)
@@ -91,7 +91,7 @@ def test_blocks_of_one_size_give_the_same_bits(kind: str, block: int) -> None:
     n_steps=st.sampled_from([1, 3, 16]),
     n_context=st.sampled_from([0, 5, 9]),
 )
-def test_the_steps_are_those_of_the_native_client(
+def test_the_steps_equal_those_of_the_native_client(
     kind: str, seed: int, total: int, n_steps: int, n_context: int
 ) -> None:
     samples = speech_like(seed, total)
@@ -111,7 +111,7 @@ def test_the_first_window_comes_after_8192_samples() -> None:
     assert 24 * 320 + 512 == 8192
 
 
-def test_a_stream_fed_nothing_has_no_windows() -> None:
+def test_an_empty_stream_has_no_windows() -> None:
     framer = Framer(DeepSpeechFrontEnd(), 16, 9)
     assert framer.finish() == []
     framer.reset()
@@ -135,7 +135,7 @@ def test_the_beginning_is_padded_with_zero_vectors_not_with_silence() -> None:
     assert windows[0].features[0, 0, 9, 0] == pytest.approx(-247.1, abs=0.05)
 
 
-def test_reset_begins_anew() -> None:
+def test_reset_begins_a_new_stream() -> None:
     framer = Framer(PythonSpeechFeaturesFrontEnd(), 4, 2)
     samples = speech_like(5, 5000)
     first = run(framer, [samples])
@@ -143,7 +143,7 @@ def test_reset_begins_anew() -> None:
     assert same(run(framer, [samples]), first)
 
 
-def test_windows_that_were_given_out_do_not_change_later() -> None:
+def test_returned_windows_do_not_change_later() -> None:
     framer = Framer(DeepSpeechFrontEnd(), 4, 2)
     early = framer.feed(speech_like(1, 8000))
     before = [w.features.copy() for w in early]

@@ -58,7 +58,7 @@ def test_digital_silence_has_the_known_c0_and_nothing_else() -> None:
     np.testing.assert_allclose(silence[1:], 0, atol=1e-4)
 
 
-def test_constant_samples_leak_into_no_filter_above_the_first_bins() -> None:
+def test_constant_samples_do_not_leak_above_the_first_bins() -> None:
     """The periodic window puts a constant into bins 0 and 1, which no filter reads."""
     constant = DeepSpeechFrontEnd().coefficients(np.full(512, 0.5, np.float32), NOTHING)
     silence = DeepSpeechFrontEnd().coefficients(np.zeros(512, np.float32), NOTHING)
@@ -116,7 +116,7 @@ def test_psf_front_end_of_silence_equals_the_package() -> None:
         PythonSpeechFeaturesFrontEnd(8000, 200, 80, n_fft=256, n_coefficients=13, lifter=0),
     ],
 )
-def test_a_description_makes_the_same_front_end_again(front_end) -> None:
+def test_a_description_restores_the_front_end(front_end) -> None:
     again = create_front_end(front_end.describe())
     samples = np.random.default_rng(0).standard_normal(front_end.window_samples)
     samples = samples.astype(np.float32) * np.float32(0.1)
@@ -136,6 +136,6 @@ def test_a_description_makes_the_same_front_end_again(front_end) -> None:
         {"kind": "python_speech_features", "window": "square"},
     ],
 )
-def test_a_description_that_makes_no_sense_is_a_model_error(description) -> None:
+def test_an_invalid_description_is_a_model_error(description) -> None:
     with pytest.raises(ModelError):
         create_front_end(description)

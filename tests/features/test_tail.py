@@ -25,7 +25,7 @@ def whole_windows(samples: Any) -> Any:
 
 
 def guide_loop(features: Any) -> list[Any]:
-    """The guide's way: ``while start + step < max``, whole chunks only."""
+    """The guide's loop: ``while start + step < max``, whole chunks only."""
     model = NumpyAcousticModel(WEIGHTS, STEPS)
     state = model.initial_state()
     rows: list[Any] = []
@@ -52,7 +52,7 @@ def our_loop(samples: Any) -> list[Any]:
 @settings(max_examples=20, deadline=None)
 @given(steps=st.integers(18, 70))
 def test_the_guides_loop_drops_the_tail_and_ours_keeps_it(steps: int) -> None:
-    # The 192 samples that every last window leaves over are filled up to one more.
+    # The 192 samples after the last window are padded to one more.
     samples = speech_like(2.0)[: 512 + 320 * (steps - 2)]
     features = whole_windows(samples)
     assert features.shape[1] == steps
@@ -61,7 +61,7 @@ def test_the_guides_loop_drops_the_tail_and_ours_keeps_it(steps: int) -> None:
     ours, theirs = our_loop(samples), guide_loop(features)
     assert len(ours) == steps
     assert np.abs(np.array(ours) - one_call).max() < 1e-5
-    # Even where the recording ends with a full chunk the guide loses it.
+    # The guide loses even a full chunk at the end.
     dropped = (steps - 1) % STEPS + 1
     assert len(theirs) == steps - dropped
     assert np.abs(np.array(theirs) - one_call[: len(theirs)]).max() < 1e-5
