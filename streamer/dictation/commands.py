@@ -71,13 +71,13 @@ class CommandTable:
 
     def __init__(self, commands: Mapping[str, Command]) -> None:
         self.commands = dict(commands)
-        self._longest = max((len(said.split()) for said in commands), default=0)
+        self._longest = max((len(spoken.split()) for spoken in commands), default=0)
 
     def match(self, words: Sequence[str], position: int) -> tuple[Command | None, int]:
         """Return the longest command that starts at a word, and its number of words."""
         for length in range(min(self._longest, len(words) - position), 0, -1):
-            said = " ".join(words[position : position + length]).lower()
-            command = self.commands.get(said)
+            spoken = " ".join(words[position : position + length]).lower()
+            command = self.commands.get(spoken)
             if command is not None:
                 return command, length
         return None, 1
@@ -87,8 +87,8 @@ class CommandTable:
 
         Language models are trained on prose, in which nobody says "comma".
         """
-        said = sorted({word for command in self.commands for word in command.split()})
-        return {word: RARE_WEIGHT if word in RARE_WORDS else COMMON_WEIGHT for word in said}
+        spoken = sorted({word for command in self.commands for word in command.split()})
+        return {word: RARE_WEIGHT if word in RARE_WORDS else COMMON_WEIGHT for word in spoken}
 
 
 def load_commands(user_folder: Path | None = None) -> CommandTable:
@@ -103,7 +103,7 @@ def load_commands(user_folder: Path | None = None) -> CommandTable:
     commands = _read(_PACKAGE_TABLE)
     if user_folder is not None and (user_folder / USER_TABLE).exists():
         commands.update(_read(user_folder / USER_TABLE))
-    return CommandTable({said: command for said, command in commands.items() if command})
+    return CommandTable({spoken: command for spoken, command in commands.items() if command})
 
 
 def _read(path: Path) -> dict[str, Command | None]:
@@ -119,19 +119,21 @@ def _read(path: Path) -> dict[str, Command | None]:
     for section, entries in sections.items():
         if section not in {kind.value for kind in Kind} or not isinstance(entries, dict):
             raise _bad(path, text, section, f"[{section}] is not a section of commands")
-        for said, value in entries.items():
-            commands[" ".join(said.lower().split())] = _command(path, text, section, said, value)
+        for spoken, value in entries.items():
+            commands[" ".join(spoken.lower().split())] = _command(
+                path, text, section, spoken, value
+            )
     return commands
 
 
-def _command(path: Path, text: str, section: str, said: str, value: Any) -> Command | None:
+def _command(path: Path, text: str, section: str, spoken: str, value: Any) -> Command | None:
     if value is False:
         return None
     kind = Kind(section)
-    if not isinstance(value, str) or not value or not said.strip():
-        raise _bad(path, text, said, f'"{said}" must be some text, or false')
+    if not isinstance(value, str) or not value or not spoken.strip():
+        raise _bad(path, text, spoken, f'"{spoken}" must be some text, or false')
     if kind is Kind.ACTION and value not in ACTIONS:
-        raise _bad(path, text, said, f'"{said}" must be one of: {", ".join(ACTIONS)}')
+        raise _bad(path, text, spoken, f'"{spoken}" must be one of: {", ".join(ACTIONS)}')
     return Command(kind, value)
 
 

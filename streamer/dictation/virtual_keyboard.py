@@ -67,8 +67,8 @@ def run_tool(arguments: Sequence[str], standard_input: str) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise OutputError(f"{name} cannot type ({error})", f"try {name} by hand") from error
     if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        why = said[-1] if said else f"exit code {done.returncode}"
+        errors = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        why = errors[-1] if errors else f"exit code {done.returncode}"
         raise OutputError(f"{name} cannot type ({why})", f"try {name} by hand")
 
 

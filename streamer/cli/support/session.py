@@ -88,7 +88,7 @@ class LiveSession:
             try:
                 with outputs:
                     for event in start(lambda source: self._open(source, opened)):
-                        self._take(outputs, event)
+                        self._handle(outputs, event)
             except BrokenPipeError:
                 discard_standard_output()
             finally:
@@ -107,12 +107,12 @@ class LiveSession:
         transcriber = self._transcriber
         about = transcriber.about
         info = ViewInfo(
-            about.device,
-            about.rate_hz,
-            about.model,
-            about.backend,
-            about.compute_unit,
-            self._network_timing,
+            device=about.device,
+            rate_hz=about.rate_hz,
+            model=about.model,
+            backend=about.backend,
+            compute_unit=about.compute_unit,
+            network_timing=self._network_timing,
         )
         live = source.live and hasattr(source, "pause")
         actions = ViewActions(
@@ -120,7 +120,7 @@ class LiveSession:
             resume=transcriber.resume if live else None,
             end_utterance=transcriber.end_utterance,
             quit=transcriber.stop,
-            undo=self._undone,
+            undo=self._on_undo,
             save=_save,
         )
         self._view = LiveView(
@@ -133,7 +133,7 @@ class LiveSession:
         )
         self._view.start()
 
-    def _take(self, outputs: Outputs, event: Event) -> None:
+    def _handle(self, outputs: Outputs, event: Event) -> None:
         self.last = event
         written = (Final, Partial) if self._results.partials else (Final,)
         if self._view is not None and isinstance(event, written):
@@ -146,11 +146,11 @@ class LiveSession:
         if outputs.stop_requested:
             self._transcriber.stop()
 
-    def _undone(self, final: Final) -> None:
+    def _on_undo(self, final: Final) -> None:
         """Tell the user where an undone line remains."""
         assert self._view is not None
         if self._results.output is not None or self._routing.writer_prints:
-            self._view.say("undone here; what was written elsewhere stays")
+            self._view.say("undone here; lines written elsewhere stay")
 
 
 def say_event(event: Event) -> None:

@@ -22,7 +22,7 @@ from streamer.errors import StreamerError
 AUDIO_S = 60.0
 
 #: The promised upper limits on two cores: a ratio, MB, seconds.
-LIMITS = {"real-time factor": 0.05, "memory": 250.0, "until it listens": 1.5}
+LIMITS = {"real-time factor": 0.05, "memory": 250.0, "time until listening": 1.5}
 
 #: A process that takes longer has hung, in seconds.
 _LIMIT_S = 300.0
@@ -86,22 +86,22 @@ def bench(
     started = [_start(recording, model) for _ in range(runs)]
     _row("real-time factor", statistics.median(f["rtf"] for f in found), "{:.3f}", "")
     busy = statistics.median(f["busy"] for f in found)
-    print(f"{'processor time, all threads':30} {busy:.3f} s for a second of audio")
+    print(f"{'CPU time, all threads':30} {busy:.3f} s per second of audio")
     memory = [f["memory_mb"] for f in found if f["memory_mb"] is not None]
     if memory:
         _row("memory", statistics.median(memory), "{:.0f}", " MB")
-    _row("until it listens", statistics.median(s for s, _ in started), "{:.2f}", " s")
+    _row("time until listening", statistics.median(s for s, _ in started), "{:.2f}", " s")
     ready_s = statistics.median(s for _, s in started)
-    print(f"{'until its model is ready too':30} {ready_s:.2f} s")
+    print(f"{'time until the model is ready':30} {ready_s:.2f} s")
     p50 = statistics.median(f["chunk_p50_ms"] for f in found if f["chunk_p50_ms"] is not None)
     p95 = statistics.median(f["chunk_p95_ms"] for f in found if f["chunk_p95_ms"] is not None)
-    print(f"{'network, a chunk':30} p50 {p50:.1f} ms, p95 {p95:.1f} ms")
+    print(f"{'network, per chunk':30} p50 {p50:.1f} ms, p95 {p95:.1f} ms")
 
 
 def _row(name: str, value: float, form: str, unit: str) -> None:
     limit = LIMITS[name]
     verdict = "ok" if value <= limit else "MISSED"
-    print(f"{name:30} {form.format(value)}{unit}  (promised: {limit:g}{unit}, {verdict})")
+    print(f"{name:30} {form.format(value)}{unit}  (limit: {limit:g}{unit}, {verdict})")
 
 
 def _repeat(recording: Path, target: Path) -> float:
@@ -152,18 +152,18 @@ def _start(recording: Path, model: str) -> tuple[float, float]:
     )
     assert child.stdout is not None and child.stderr is not None
     try:
-        said = child.stderr.readline()
+        first_line = child.stderr.readline()
         listening_s = time.monotonic() - begin_s
         if not child.stdout.readline():
-            raise _failed(said + child.stderr.read())
+            raise _failed(first_line + child.stderr.read())
         return listening_s, time.monotonic() - begin_s
     finally:
         child.kill()
         child.communicate()
 
 
-def _failed(said: str) -> StreamerError:
-    lines = said.strip().splitlines()
+def _failed(stderr: str) -> StreamerError:
+    lines = stderr.strip().splitlines()
     return StreamerError(
         f"a benchmark process failed: {lines[-1] if lines else 'no error message'}",
         "see: streamer doctor",
