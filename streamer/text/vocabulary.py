@@ -36,9 +36,16 @@ class Vocabulary:
     def number(self, word: str) -> int:
         """Return the number of a word in lower case."""
         known = self._numbers.get(word)
-        if known is not None:
-            return known
+        return self.ending(word) if known is None else known
+
+    def ending(self, word: str) -> int:
+        """Return the number that a word has by its ending."""
         return 2 + zlib.crc32(word[-ENDING:].encode()) % BUCKETS
+
+    def endings(self) -> IntArray:
+        """Return the number by its ending for each number, int64 (len,)."""
+        own = list(range(2 + BUCKETS))
+        return np.array(own + [self.ending(word) for word in self.words], dtype=np.int64)
 
     def numbers(self, words: Iterable[str]) -> IntArray:
         """Return the numbers of words, int64 (n,)."""

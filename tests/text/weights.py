@@ -29,6 +29,8 @@ def random_weights(
         "cases.bias": (len(Case),),
     }
     weights = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
-    embeddings = weights["embedding.weight"]
-    weights["embedding.weight"] = embeddings.astype(np.float16).astype(np.float32)
-    return weights
+    # Rounded as they are stored.
+    return {
+        name: each.astype(np.float16).astype(np.float32) if each.ndim > 1 else each
+        for name, each in weights.items()
+    }

@@ -19,6 +19,8 @@ CUT = {"": 0.01, ",": 0.06, ":": 0.1, ".": 0.3, "?": 0.35, "!": 0.35}
 CUT_PARAGRAPH = 0.7
 #: How much of the time the words to come are not known yet: partials.
 UNKNOWN_AHEAD = 0.15
+#: How many words are seen by their ending only, as words that are not in the vocabulary are.
+STRANGE = 0.02
 #: How many rows have no times.
 WITHOUT_PAUSES = 0.5
 #: Pauses in seconds by mark: shares of (none, short, long) and the mean of each.
@@ -63,6 +65,7 @@ class Sampler:
         shares: how often each is drawn from.
         row_words: words of a row.
         look_ahead: words after each that the network sees.
+        endings: number by its ending for each number of a word (`Vocabulary.endings`).
         seed: random seed.
     """
 
@@ -72,9 +75,11 @@ class Sampler:
         shares: Sequence[float],
         row_words: int,
         look_ahead: int,
+        endings: npt.NDArray[np.int64],
         seed: int = 0,
     ) -> None:
         self._texts = texts
+        self._endings = endings
         self._shares = np.array(shares) / sum(shares)
         self._row_words = row_words
         self._look_ahead = look_ahead
@@ -99,6 +104,8 @@ class Sampler:
         numbers = np.stack([self._texts[n].numbers[c] for n, c in zip(names, cuts)]).astype(
             np.int64
         )
+        strange = self._random.random(numbers.shape) < STRANGE
+        numbers[strange] = self._endings[numbers[strange]]
         marks = np.stack([self._texts[n].marks[c] for n, c in zip(names, cuts)]).astype(np.int64)
         cases = np.stack([self._texts[n].cases[c] for n, c in zip(names, cuts)]).astype(np.int64)
         paragraphs = np.stack([self._texts[n].paragraph_ends[c] for n, c in zip(names, cuts)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -106,19 +107,16 @@ def stressed_words(surfaces: dict[str, Counter[str]]) -> set[str]:
 
 def encode(lines: Sequence[str], vocabulary: Vocabulary, stressed: set[str]) -> Words:
     """Turn lines into arrays."""
-    numbers: list[int] = []
-    marks: list[int] = []
-    cases: list[int] = []
-    ends: list[bool] = []
+    numbers, marks, cases, ends = array("i"), array("b"), array("b"), array("b")
     for line in lines:
         for token in tokens(line):
             word = token.surface.lower()
             numbers.append(vocabulary.number(word))
             marks.append(token.mark)
             cases.append(_case(token, word, stressed))
-            ends.append(False)
+            ends.append(0)
         if ends:
-            ends[-1] = True
+            ends[-1] = 1
     return Words(
         np.array(numbers, dtype=np.int32),
         np.array(marks, dtype=np.int8),

@@ -1,6 +1,6 @@
 """Writes a trained tagger as ONNX: ``python -m streamer.training.text_model.export RUN OUTPUT``.
 
-The embedding is stored with 16 bits, which halves the file; everything is computed with 32.
+Matrices are stored with 16 bits, which halves the file; everything is computed with 32.
 """
 
 from __future__ import annotations
@@ -22,17 +22,21 @@ from streamer.text.tags import MARKS, Case
 
 _OPSET = 15
 _IR_VERSION = 8
+#: Constants with 16 bits beside the embedding; they are widened when the file is loaded.
+_MATRICES = ("gru_w", "gru_r", "ahead_w", "hidden_w", "marks_w", "cases_w")
 
 
 def read_weights(checkpoint: Path) -> dict[str, FloatArray]:
-    """Read the weights of a training, the embedding rounded as it is stored."""
+    """Read the weights of a training, rounded as they are stored."""
     import torch
 
     saved = torch.load(checkpoint, weights_only=True, map_location="cpu")
-    weights = {name: value.numpy() for name, value in saved["network"].items()}
-    embedding = weights["embedding.weight"]
-    weights["embedding.weight"] = embedding.astype(np.float16).astype(np.float32)
-    return weights
+    return {name: rounded(value.numpy()) for name, value in saved["network"].items()}
+
+
+def rounded(values: FloatArray) -> FloatArray:
+    """Round a matrix as it is stored; vectors stay."""
+    return values.astype(np.float16).astype(np.float32) if values.ndim > 1 else values
 
 
 def write_onnx(weights: Mapping[str, FloatArray], path: Path) -> None:
@@ -72,7 +76,11 @@ def write_onnx(weights: Mapping[str, FloatArray], path: Path) -> None:
     def dense(name: str, inputs: str, output: str) -> Any:
         return node("Gemm", [inputs, f"{name}_w", f"{name}_b"], output, transB=1)
 
+    halves = [name for name in constants if name in _MATRICES]
+    for name in halves:
+        constants[f"{name}_16"] = constants.pop(name).astype(np.float16)
     nodes = [
+        *(node("Cast", [f"{name}_16"], name, to=TensorProto.FLOAT) for name in halves),
         node("Gather", ["embedding", "numbers"], "words_16"),
         node("Cast", ["words_16"], "words", to=TensorProto.FLOAT),
         node("Concat", ["words", "before"], "inputs", axis=1),

@@ -21,12 +21,12 @@ HELD_OUT_AUTHOR = "Wharton"
 #: No speech of this year is learnt from.
 HELD_OUT_YEAR = 2009
 #: Speeches before this year are written language.
-FIRST_YEAR = 1930
+FIRST_YEAR = 1900
 #: Words of a held-out set.
 HELD_OUT_WORDS = 120_000
 #: Of each book so many stretches of so many paragraphs are read.
 STRETCHES = 3
-STRETCH_PARAGRAPHS = 45
+STRETCH_PARAGRAPHS = 70
 _NOT_LETTERS = re.compile(r"[^a-z]+")
 _PLAIN = re.compile(rf"[{re.escape(UNSURE)},.?!:]")
 
@@ -86,7 +86,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--without-books", type=Path, help="table of books: id, title")
     parser.add_argument("--without-lines", type=Path, nargs="*", default=[], help="manifests")
     parser.add_argument("--every", type=int, default=1, help="read every n-th document only")
-    parser.add_argument("--words", type=int, default=12_000_000, help="at most, of books")
+    parser.add_argument("--words", type=int, default=40_000_000, help="at most, of books")
     options = parser.parse_args(arguments)
     titles = set()
     if options.without_books:
@@ -125,7 +125,7 @@ def _write(options: argparse.Namespace, titles: set[str], held_out: HeldOutFilte
         if document.kind == "books":
             parts = list(stretches(paragraphs, STRETCHES, STRETCH_PARAGRAPHS, random))
         elif document.kind == "dialogue":  # many of them are much alike
-            parts = [paragraphs[: len(paragraphs) // 4]]
+            parts = [paragraphs[: len(paragraphs) // 2]]
         if name not in files:
             files[name] = (options.output / f"{name}.txt").open("w", encoding="utf-8")
         for part in parts:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from streamer.arrays import FloatArray
+from streamer.arrays import FloatArray, IntArray
 from streamer.text.model import DESCRIPTION_FILE, WORDS_FILE
 from streamer.text.tagger import PAUSE_FEATURES
 from streamer.text.tags import Case
@@ -27,7 +27,7 @@ from streamer.training.text_model.scoring import Scores, counted
 from streamer.training.text_model.thresholds import best_biases
 
 #: How often a row is drawn from each text: spoken style has more weight than it has words.
-SHARES = {"books": 0.6, "speeches": 0.2, "dialogue": 0.2}
+SHARES = {"books": 0.66, "speeches": 0.2, "dialogue": 0.14}
 #: Words of spoken style count so many times for the vocabulary.
 SPOKEN_WEIGHT = 5
 ROW_WORDS = 64
@@ -36,6 +36,7 @@ WARM_UP_STEPS = 200
 #: Weight of the cases' loss.
 CASE_WEIGHT = 0.5
 SAVE_EVERY_S = 300.0
+_ARRAYS = ("numbers", "marks", "cases", "paragraph_ends")
 #: The end of each text measures the training.
 DEVELOPMENT_LINES = 400
 
@@ -46,19 +47,19 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("corpus", type=Path)
     parser.add_argument("output", type=Path)
     parser.add_argument("--words", type=int, default=24_000, help="of the vocabulary")
-    parser.add_argument("--steps", type=int, default=1200)
-    parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--state", type=int, default=256)
-    parser.add_argument("--look-ahead", type=int, default=4)
+    parser.add_argument("--steps", type=int, default=20_000)
+    parser.add_argument("--rate", type=float, default=1.5e-3)
+    parser.add_argument("--state", type=int, default=512)
+    parser.add_argument("--look-ahead", type=int, default=8)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     options.output.mkdir(parents=True, exist_ok=True)
     texts, vocabulary, development = _texts(options)
-    sizes = Sizes(len(vocabulary), state=options.state, look_ahead=options.look_ahead)
+    sizes = Sizes(len(vocabulary), state=options.state, hidden=256, look_ahead=options.look_ahead)
     network = TaggerNetwork(sizes)
-    _train(options, network, texts, development)
+    _train(options, network, texts, development, vocabulary.endings())
     found = {name: logits_of(network, words) for name, words in development.items()}
     bias = best_biases(list(found.values()), [words.marks for words in development.values()])
     biases = {"mark_bias": [round(float(b), 3) for b in bias], "case_bias": [0.0] * len(Case)}
@@ -70,24 +71,39 @@ def main(arguments: list[str] | None = None) -> None:
 def _texts(
     options: argparse.Namespace,
 ) -> tuple[dict[str, corpus.Words], Vocabulary, dict[str, corpus.Words]]:
-    lines = {name: corpus.read_lines(options.corpus / f"{name}.txt") for name in SHARES}
+    """Read the corpus, or what an earlier run made of it."""
+    prepared = options.output / "corpus.npz"
     words_file = options.output / WORDS_FILE
-    surfaces = corpus.count_surfaces(line for each in lines.values() for line in each)
-    stressed = corpus.stressed_words(surfaces)
-    if not words_file.exists():
-        counts = corpus.count_words(lines["books"])
-        for name in ("speeches", "dialogue"):
-            for word, count in corpus.count_words(lines[name]).items():
-                counts[word] += SPOKEN_WEIGHT * count
-        words = [word for word, _ in counts.most_common(options.words)]
-        words_file.write_text("\n".join(words) + "\n", encoding="utf-8")
+    if not prepared.exists():
+        _prepare(options, words_file, prepared)
     vocabulary = Vocabulary(words_file.read_text(encoding="utf-8").split())
     texts, development = {}, {}
-    for name, each in lines.items():
-        texts[name] = corpus.encode(each[:-DEVELOPMENT_LINES], vocabulary, stressed)
-        development[name] = corpus.encode(each[-DEVELOPMENT_LINES:], vocabulary, stressed)
-        print(f"{name}: {len(texts[name]):,} words", flush=True)
+    with np.load(prepared) as arrays:
+        for name in SHARES:
+            texts[name] = corpus.Words(*(arrays[f"{name}/{k}"] for k in _ARRAYS))
+            development[name] = corpus.Words(*(arrays[f"{name}/dev/{k}"] for k in _ARRAYS))
+            print(f"{name}: {len(texts[name]):,} words", flush=True)
     return texts, vocabulary, development
+
+
+def _prepare(options: argparse.Namespace, words_file: Path, prepared: Path) -> None:
+    lines = {name: corpus.read_lines(options.corpus / f"{name}.txt") for name in SHARES}
+    surfaces = corpus.count_surfaces(line for each in lines.values() for line in each)
+    stressed = corpus.stressed_words(surfaces)
+    counts = corpus.count_words(lines["books"])
+    for name in ("speeches", "dialogue"):
+        for word, count in corpus.count_words(lines[name]).items():
+            counts[word] += SPOKEN_WEIGHT * count
+    words = [word for word, _ in counts.most_common(options.words)]
+    words_file.write_text("\n".join(words) + "\n", encoding="utf-8")
+    vocabulary = Vocabulary(words)
+    arrays = {}
+    for name, each in lines.items():
+        parts = {"": each[:-DEVELOPMENT_LINES], "dev/": each[-DEVELOPMENT_LINES:]}
+        for part, some in parts.items():
+            encoded = corpus.encode(some, vocabulary, stressed)
+            arrays.update({f"{name}/{part}{k}": getattr(encoded, k) for k in _ARRAYS})
+    np.savez(prepared, **arrays)
 
 
 def _train(
@@ -95,11 +111,18 @@ def _train(
     network: TaggerNetwork,
     texts: dict[str, corpus.Words],
     development: dict[str, corpus.Words],
+    endings: IntArray,
 ) -> None:
     sampler = Sampler(
-        list(texts.values()), [SHARES[name] for name in texts], ROW_WORDS, options.look_ahead
+        list(texts.values()),
+        [SHARES[name] for name in texts],
+        ROW_WORDS,
+        options.look_ahead,
+        endings,
     )
-    optimiser = torch.optim.AdamW(network.parameters(), lr=options.rate, weight_decay=0.01)
+    optimiser = torch.optim.AdamW(
+        network.parameters(), lr=options.rate, weight_decay=0.01, fused=True
+    )
     checkpoint = options.output / "checkpoint.pt"
     step = 0
     if checkpoint.exists():
@@ -140,16 +163,18 @@ def _schedule(step: int, steps: int) -> float:
 
 
 def _loss(network: TaggerNetwork, batch: Batch) -> torch.Tensor:
-    marks, cases, _ = network(
-        torch.from_numpy(batch.numbers),
-        torch.from_numpy(batch.ahead),
-        torch.from_numpy(batch.pauses),
-    )
+    # Sixteen bits make it 1.6 times as fast where the processor has them.
+    with torch.autocast("cpu", torch.bfloat16):
+        marks, cases, _ = network(
+            torch.from_numpy(batch.numbers),
+            torch.from_numpy(batch.ahead),
+            torch.from_numpy(batch.pauses),
+        )
     of_marks = nn.functional.cross_entropy(
-        marks.flatten(0, 1), torch.from_numpy(batch.marks).flatten()
+        marks.float().flatten(0, 1), torch.from_numpy(batch.marks).flatten()
     )
     of_cases = nn.functional.cross_entropy(
-        cases.flatten(0, 1),
+        cases.float().flatten(0, 1),
         torch.from_numpy(batch.cases).flatten(),
         ignore_index=corpus.NO_CASE,
     )
