@@ -1,4 +1,4 @@
-"""Alphabets: DeepSpeech's rules, and errors for what is none."""
+"""Alphabets: DeepSpeech's format, and errors for invalid files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_comments_escapes_space_and_line_ends(tmp_path: Path) -> None:
     assert read_alphabet(path).labels == (" ", "a", "#", "'")
 
 
-def test_the_last_line_needs_no_end(tmp_path: Path) -> None:
+def test_the_last_line_may_lack_a_newline(tmp_path: Path) -> None:
     assert read_alphabet(written(tmp_path, b" \na\nb")).labels == (" ", "a", "b")
 
 
@@ -49,14 +49,14 @@ def test_the_original_english_alphabet_is_read() -> None:
         b" \n" + b"x" * (1 << 21),
     ],
 )
-def test_what_is_no_alphabet_is_an_error_of_the_model(tmp_path: Path, content: bytes) -> None:
+def test_an_invalid_alphabet_is_a_model_error(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(ModelError) as caught:
         read_alphabet(written(tmp_path, content))
     assert str(tmp_path) in str(caught.value)
     assert caught.value.todo
 
 
-def test_a_missing_alphabet_is_an_error_of_the_model(tmp_path: Path) -> None:
+def test_a_missing_alphabet_is_a_model_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError):
         read_alphabet(tmp_path / "none.txt")
     with pytest.raises(ModelError):
@@ -72,7 +72,7 @@ def test_a_missing_alphabet_is_an_error_of_the_model(tmp_path: Path) -> None:
         max_size=40,
     )
 )
-def test_what_is_written_is_read_again(
+def test_alphabets_survive_writing_and_reading(
     tmp_path_factory: pytest.TempPathFactory, labels: list[str]
 ) -> None:
     path = tmp_path_factory.mktemp("alphabet") / "alphabet.txt"
@@ -81,7 +81,7 @@ def test_what_is_written_is_read_again(
     assert read_alphabet(path) == alphabet
 
 
-def test_text_is_spelled_and_read_back() -> None:
+def test_text_survives_encoding_and_decoding() -> None:
     assert ENGLISH.decode(ENGLISH.encode("it's a test")) == "it's a test"
     assert ENGLISH.can_spell("don't") and not ENGLISH.can_spell("Don't")
     with pytest.raises(ModelError, match="no 'é'"):

@@ -1,4 +1,4 @@
-"""The beam search against the sum over all paths, its tree, and its meeting hypotheses."""
+"""The beam search: scores against the sum over all paths, merging, priming."""
 
 from __future__ import annotations
 
@@ -14,20 +14,19 @@ from streamer.decoding import DecodingSettings, UserWord, read_scorer
 from streamer.decoding.lexicon.letter_to_sound import LetterToSound
 from streamer.decoding.lexicon.lexicon import Lexicon
 from streamer.decoding.search.beam import BeamSearch
-from streamer.decoding.search.prefix_tree import PrefixTree
 from streamer.decoding.search.units import LetterUnits, PhonemeUnits, WordUnits
 from tests.support.paths import TINY_SCORER
 from tests.support.posteriors import ENGLISH, posteriors
 
 TINY = TINY_SCORER
-#: Nothing is thrown away.
+#: Nothing is pruned.
 EVERYTHING = DecodingSettings(
     beam=100_000, beam_threshold=1e5, cutoff_top_n=1000, max_words=1, lm_alpha=0.7, lm_beta=0.4
 )
 
 
 def _ctc(probabilities: FloatArray, labels: Sequence[int], blank: int) -> float:
-    """Return the probability of labels: the sum over all paths, written out."""
+    """Return the probability of labels: the sum over all paths (forward algorithm)."""
     path = [blank, *(x for label in labels for x in (label, blank))]
     alpha = np.zeros(len(path))
     alpha[0] = 1.0
@@ -60,14 +59,14 @@ def _language_model(words: Sequence[str], end: bool) -> dict[tuple[str, ...], fl
 
 
 def _search(units: WordUnits, words: Sequence[str]) -> BeamSearch:
-    # One word of the scorer is kept; the others come as a user's, of weight 0.
+    # One word of the scorer is kept; the others are user words with weight 0.
     return BeamSearch(
         ENGLISH, read_scorer(TINY), EVERYTHING, [UserWord(w, 0.0) for w in words], units
     )
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_words_of_letters_have_the_probability_of_all_their_paths(seed: int) -> None:
+def test_letters_sum_the_probability_of_all_paths(seed: int) -> None:
     words = ["a", "am", "i"]
     random = np.random.default_rng(seed)
     rows = random.dirichlet(np.full(29, 0.3), 5).astype(np.float32)
@@ -77,15 +76,15 @@ def test_words_of_letters_have_the_probability_of_all_their_paths(seed: int) -> 
     search.feed(rows[:2])
     search.feed(rows[2:])
     search.finish()
-    found = {" ".join(path.text.split()): path.score for path in search.candidates(10_000)}
+    found = {" ".join(c.text.split()): c.score for c in search.candidates(10_000)}
     last = np.zeros((1, 29), np.float32)
     last[0, ENGLISH.space] = 1.0
     rows = np.maximum(np.concatenate([rows, last]), 1e-30)
     scores = _language_model(known, end=False)
     best: dict[str, float] = {}
     for sentence, score in scores.items():
-        # Two words at most: with a third, hypotheses of the same last two would meet.
-        # Spaces may be heard more than once between words, and before the first.
+        # Two words at most: with a third, hypotheses with the same last two would merge.
+        # Spaces may repeat between words and before the first.
         total = 0.0
         for spaces in itertools.product(range(1, 5), repeat=len(sentence) + 1):
             text = " " * (spaces[0] - 1)
@@ -101,7 +100,7 @@ def test_words_of_letters_have_the_probability_of_all_their_paths(seed: int) -> 
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_words_of_phonemes_have_the_probability_of_all_their_paths(seed: int) -> None:
+def test_phonemes_sum_the_probability_of_all_paths(seed: int) -> None:
     said = {"a": [(2,)], "am": [(2, 6)], "i": [(5,)], "to": [(6,)]}
     lexicon = Lexicon(said, lambda: LetterToSound({}))
     units = PhonemeUnits(ENGLISH, lexicon, 40)
@@ -113,7 +112,7 @@ def test_words_of_phonemes_have_the_probability_of_all_their_paths(seed: int) ->
     known = [w for w in read_scorer(TINY).words(ENGLISH) if search.is_word(w)]
     search.feed(rows)
     search.finish()
-    found = {path.text.strip(): path.score for path in search.candidates(10_000)}
+    found = {candidate.text.strip(): candidate.score for candidate in search.candidates(10_000)}
     scores = _language_model(known, end=True)
     for sentence, score in scores.items():
         labels = [label for word in sentence for label in said[word][0]]
@@ -124,8 +123,8 @@ def test_words_of_phonemes_have_the_probability_of_all_their_paths(seed: int) ->
             assert found[" ".join(sentence)] == pytest.approx(expected, abs=1e-3)
 
 
-def test_hypotheses_with_the_same_last_words_meet() -> None:
-    # "a a a am" and "i a a am": the third word does not know how the first one was.
+def test_hypotheses_with_the_same_last_words_merge() -> None:
+    # "a a a am" and "i a a am" differ only before their last two words.
     said = {"a": [(2,)], "am": [(6,)], "i": [(5,)], "to": [(7,)]}
     units = PhonemeUnits(ENGLISH, Lexicon(said, lambda: LetterToSound({})), 40)
     search = _search(units, ["a", "am", "i"])
@@ -134,30 +133,31 @@ def test_hypotheses_with_the_same_last_words_meet() -> None:
         for sound in sounds:
             rows[frame, 29 + sound] = 1 / len(sounds)
     search.feed(rows[:1])
-    assert {path.text for path in search.candidates(2)} == {"a ", "i "}
+    assert {candidate.text for candidate in search.candidates(2)} == {"a ", "i "}
     search.feed(rows[1:])
     search.finish()
-    paths = search.candidates(2)
-    assert paths[0].text.split()[1:] == ["a", "a", "am"]
-    # Its other beginning is gone: whatever else there is has not been heard.
-    assert paths[1].score < paths[0].score - 50
+    candidates = search.candidates(2)
+    assert candidates[0].text.split()[1:] == ["a", "a", "am"]
+    # The other beginning is gone: all other candidates are very unlikely.
+    assert candidates[1].score < candidates[0].score - 50
 
 
-def test_what_was_told_is_not_heard_again_but_counts() -> None:
+def test_primed_words_take_no_frames_but_set_the_context() -> None:
     said = {"a": [(2,)], "am": [(6,)], "i": [(5,)], "to": [(7,)]}
     units = PhonemeUnits(ENGLISH, Lexicon(said, lambda: LetterToSound({})), 40)
     search = _search(units, ["a", "am", "i"])
     rows = np.zeros((1, 69), np.float32)
     rows[0, 29 + 6] = 1.0
     scores = []
-    for told in (["i"], ["a"]):
+    for primed in (["i"], ["a"]):
         search.reset()
-        assert search.prime(told) == 0
+        assert search.prime(primed) == 0
         search.feed(rows)
-        (path,) = search.candidates(1)
-        assert path.text == f"{told[0]} am "
-        assert path.frames == (0, 0, 0, 0, 1) and path.labels[2:] == (29 + 6, 29 + 6, 29 + 39)
-        scores.append(path.score)
+        (candidate,) = search.candidates(1)
+        assert candidate.text == f"{primed[0]} am "
+        assert candidate.frames == (0, 0, 0, 0, 1)
+        assert candidate.labels[2:] == (29 + 6, 29 + 6, 29 + 39)
+        scores.append(candidate.score)
     words = ["a", "am", "i"]
     model = read_scorer(TINY).n_grams(words)
     expected = []
@@ -168,32 +168,9 @@ def test_what_was_told_is_not_heard_again_but_counts() -> None:
     assert scores == pytest.approx(expected, abs=1e-4)
 
 
-def test_half_a_word_at_the_end_is_nothing() -> None:
+def test_an_incomplete_word_at_the_end_is_dropped() -> None:
     search = BeamSearch(ENGLISH, read_scorer(TINY), DecodingSettings(beam_threshold=9.0))
     search.feed(posteriors("the microph", noise=0.0, tail_frames=2))
-    assert any("micro" in path.text for path in search.candidates(5))
+    assert any("micro" in candidate.text for candidate in search.candidates(5))
     search.finish()
     assert search.candidates(1)[0].text.split() == ["the"]
-
-
-def test_a_tree_shares_what_words_begin_with() -> None:
-    ways = [[3, 1], [3], [3, 1, 2], [0, 5], [3, 1], [3, 4]]
-    scores = np.array([-5.0, -1.0, -2.0, -9.0, -7.0], np.float32)
-    tree = PrefixTree(ways, [0, 1, 2, 3, 4, 0], scores)
-    assert len(tree) == 7  # the root, 3, 0, 3-1, 3-4, 0-5, 3-1-2
-
-    def node(tokens: Sequence[int]) -> int:
-        at = 0
-        for token in tokens:
-            children = range(tree.first_child[at], tree.first_child[at] + tree.n_children[at])
-            (at,) = (child for child in children if tree.token[child] == token)
-        return at
-
-    def words(tokens: Sequence[int]) -> list[int]:
-        first = tree.first_word[node(tokens)]
-        return sorted(tree.word[first : first + tree.n_words[node(tokens)]].tolist())
-
-    assert words([3, 1]) == [0, 4] and words([3]) == [1] and words([0]) == []
-    assert words([0, 5]) == [3] and words([3, 4]) == [0] and words([3, 1, 2]) == [2]
-    assert tree.best[node([3, 1])] == -2 and tree.best[node([3])] == -1
-    assert tree.best[node([3, 4])] == -5 and tree.best[0] == 0

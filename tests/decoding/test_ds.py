@@ -1,6 +1,6 @@
-"""DeepSpeech's own decoder, the real package: the judge of our scorers and of our scores.
+"""DeepSpeech's own decoder, the real package, as reference for our scorers and scores.
 
-Run on Python 3.9 (ds_ctcdecoder) or 3.10 (coqui_stt_ctcdecoder); skipped elsewhere.
+Needs Python 3.9 (ds_ctcdecoder) or 3.10 (coqui_stt_ctcdecoder); skipped elsewhere.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def original(
     alpha: float = 0.9,
     beta: float = 1.2,
 ) -> str:
-    """What the package's own function makes of an utterance in one go."""
+    """Decode a whole utterance with the package's own function."""
     package: Any = importlib.import_module(str(PACKAGE))
     write_alphabet(folder / "alphabet.txt", ENGLISH)
     labels = package.Alphabet(str(folder / "alphabet.txt"))
@@ -74,20 +74,20 @@ def final(kind: str, rows: FloatArray, scorer: Path | None, **settings: Any) -> 
 
 
 @pytest.mark.parametrize("seed", range(24))
-def test_a_chunk_at_a_time_says_what_the_original_says_in_one_go(tmp_path: Path, seed: int) -> None:
+def test_chunks_give_what_the_original_gives_for_the_whole(tmp_path: Path, seed: int) -> None:
     rows = posteriors(SENTENCES[seed % 4], seed=seed, confusion=0.25, noise=0.1)
     expected = original(tmp_path, rows, TINY, 200).strip()
     assert final("ds", rows, TINY, beam=200) == expected
 
 
-def test_without_a_scorer_too(tmp_path: Path) -> None:
+def test_chunks_without_a_scorer_do_too(tmp_path: Path) -> None:
     rows = posteriors(SENTENCES[0], seed=1, confusion=0.2)
     expected = original(tmp_path, rows, None, 50)
     assert final("ds", rows, None, beam=50) == " ".join(expected.split())
 
 
 @needs_shared
-def test_a_package_we_wrote_gives_what_the_original_package_gives(tmp_path: Path) -> None:
+def test_our_package_gives_the_texts_of_the_original_package(tmp_path: Path) -> None:
     theirs = SHARED / "reference" / "pruned_lm.scorer"
     scorer = read_scorer(theirs)
     words = scorer.words(ENGLISH)
@@ -101,7 +101,7 @@ def test_a_package_we_wrote_gives_what_the_original_package_gives(tmp_path: Path
 
 
 def test_the_weights_mean_the_same_in_both_decoders() -> None:
-    # Of letters beyond doubt only the language model is left of a score.
+    # With certain letters, only the language model contributes to the score.
     scorer = read_scorer(TINY)
     for alpha, beta in [(0.9, 1.2), (0.3, -2.0), (2.0, 0.0)]:
         settings = DecodingSettings(lm_alpha=alpha, lm_beta=beta)
@@ -114,8 +114,8 @@ def test_the_weights_mean_the_same_in_both_decoders() -> None:
         assert math.isclose(scores[0], scores[1], abs_tol=0.05)
 
 
-def test_a_hot_word_is_made_likelier() -> None:
-    # The original counts a hot word when the space behind it is heard.
+def test_a_hotword_is_made_likelier() -> None:
+    # The original adds the boost at the space after the word.
     rows = posteriors("i saw them here", seed=1, noise=0.0)
     letters = [ENGLISH.encode(letter)[0] for letter in "mn"]
     at = int(rows[:, letters[0]].argmax())
@@ -128,7 +128,7 @@ def test_a_hot_word_is_made_likelier() -> None:
     assert heard == {"them": "i saw them here", "then": "i saw then here"}
 
 
-def test_new_words_are_refused_with_a_way_out() -> None:
+def test_new_words_are_rejected_with_advice() -> None:
     with pytest.raises(DecoderError, match="--decoder beam"):
         create_decoder("ds", ENGLISH, TINY, None, [UserWord("zorblax")])
     with pytest.raises(DecoderError, match="language model"):

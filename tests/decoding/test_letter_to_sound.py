@@ -1,4 +1,4 @@
-"""Rules of pronunciation, learned from examples."""
+"""Letter-to-sound rules learned from examples."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WORDS = {
 }  # fmt: skip
 
 
-def test_rules_say_the_words_they_were_learned_from_and_others_like_them() -> None:
+def test_rules_pronounce_the_words_they_were_learned_from_and_similar_ones() -> None:
     rules = learn({word: said(phonemes) for word, phonemes in WORDS.items()})
     for word, phonemes in WORDS.items():
         assert rules.pronounce(word) == said(phonemes), word
@@ -29,6 +29,6 @@ def test_rules_say_the_words_they_were_learned_from_and_others_like_them() -> No
     assert rules.pronounce("bane") == said("B AE N")
 
 
-def test_words_that_cannot_be_shared_out_teach_nothing() -> None:
+def test_words_that_cannot_be_aligned_teach_nothing() -> None:
     rules = learn({"a": said("AE"), "b": said("B IY B IY B IY")})
     assert rules.pronounce("ab") == said("AE")

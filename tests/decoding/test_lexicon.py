@@ -1,4 +1,4 @@
-"""Words as they are spoken: the lexicon's file, guesses, and a decoder that goes by sounds."""
+"""Lexicon: file, guesses, and decoding by phonemes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SMALL = Lexicon(
 )
 
 
-def test_a_lexicon_comes_back_from_its_file(tmp_path: Path) -> None:
+def test_a_lexicon_survives_writing_and_reading(tmp_path: Path) -> None:
     path, again = tmp_path / "a.gz", tmp_path / "b.gz"
     write_lexicon(SMALL, path)
     read = read_lexicon(path)
@@ -44,7 +44,7 @@ def test_listed_words_possessives_and_guesses() -> None:
     assert SMALL.pronunciations("either") == [said("IY DH ER"), said("AY DH ER")]
     assert SMALL.pronunciations("cat's") == [said("K AE T S")]
     assert SMALL.pronunciations("either's") == [said("IY DH ER Z"), said("AY DH ER Z")]
-    # The rule with the most neighbours counts: an a before b at the end is another one.
+    # The rule with the most neighbours applies: "ab_" only at the end of a word.
     assert SMALL.pronunciations("bab") == [said("B AE B")]
     assert SMALL.pronunciations("xa") == [said("K S AE")]
     assert SMALL.pronunciations("q") == []
@@ -63,7 +63,7 @@ def test_listed_words_possessives_and_guesses() -> None:
         lambda data: gzip.compress(b"streamer lexicon 1\n\xff\tK\n\n"),
     ],
 )
-def test_a_damaged_lexicon_is_refused_in_one_line(tmp_path: Path, damage: object) -> None:
+def test_a_damaged_lexicon_is_rejected(tmp_path: Path, damage: object) -> None:
     path = tmp_path / "a.gz"
     write_lexicon(SMALL, path)
     path.write_bytes(damage(path.read_bytes()))  # type: ignore[operator]
@@ -71,7 +71,7 @@ def test_a_damaged_lexicon_is_refused_in_one_line(tmp_path: Path, damage: object
         read_lexicon(path)
 
 
-def test_a_damaged_rule_is_refused_when_it_is_needed(tmp_path: Path) -> None:
+def test_a_damaged_rule_is_rejected_on_first_use(tmp_path: Path) -> None:
     path = tmp_path / "a.gz"
     path.write_bytes(gzip.compress(b"streamer lexicon 1\ncat\tK AE T\n\na\tXX\n"))
     lexicon = read_lexicon(path)
@@ -81,7 +81,7 @@ def test_a_damaged_rule_is_refused_when_it_is_needed(tmp_path: Path) -> None:
 
 
 def _lexicon(tmp_path: Path, same: list[str]) -> Path:
-    """Words of the tiny scorer by letters, but some sound the same."""
+    """Write a lexicon of the tiny scorer's words, some of them homophones."""
     words = {w: [letters_as_sounds(w)] for w in read_scorer(TINY).words(ENGLISH)}
     for word in same:
         words[word] = [letters_as_sounds(same[0])]
@@ -100,7 +100,7 @@ def _spell(text: str) -> FloatArray:
     return with_sounds(rows)
 
 
-def test_of_words_that_sound_the_same_the_language_model_chooses(tmp_path: Path) -> None:
+def test_the_language_model_chooses_between_homophones(tmp_path: Path) -> None:
     words = read_scorer(TINY).words(ENGLISH)
     assert {"mother", "morning"} <= set(words)
     lexicon = _lexicon(tmp_path, ["mother", "morning"])
@@ -119,7 +119,7 @@ def test_of_words_that_sound_the_same_the_language_model_chooses(tmp_path: Path)
     }
 
 
-def test_a_users_word_that_no_lexicon_has_is_heard_by_the_rules(tmp_path: Path) -> None:
+def test_a_user_word_outside_the_lexicon_is_pronounced_by_the_rules(tmp_path: Path) -> None:
     lexicon = _lexicon(tmp_path, [])
     texts = []
     for words in ([], [UserWord("zyx", 9.0)]):
@@ -131,13 +131,13 @@ def test_a_users_word_that_no_lexicon_has_is_heard_by_the_rules(tmp_path: Path) 
     assert texts[1] == "the zyx said"
 
 
-def test_a_users_word_that_no_rule_can_say_is_refused(tmp_path: Path) -> None:
+def test_a_user_word_without_a_pronunciation_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "silent.gz"
     write_lexicon(Lexicon({"the": [letters_as_sounds("the")]}, lambda: LetterToSound({})), path)
     with pytest.raises(DecoderError, match="zyx"):
         create_decoder("beam", ENGLISH, TINY, None, [UserWord("zyx")], path, len(PHONEMES) + 1)
 
 
-def test_a_network_of_other_phonemes_is_refused(tmp_path: Path) -> None:
+def test_a_network_with_other_phonemes_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="phonemes"):
         create_decoder("beam", ENGLISH, TINY, lexicon_path=_lexicon(tmp_path, []), n_phonemes=12)

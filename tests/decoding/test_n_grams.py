@@ -1,4 +1,4 @@
-"""A language model looked up where it lies gives what KenLM gives."""
+"""N-gram scores from the mapped file equal KenLM's."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ kenlm = pytest.importorskip(
 )
 
 
-#: The same n-grams with and without rounded values and tables of pointers' high bits.
+#: The same n-grams with and without quantised scores and arrays of pointers' high bits.
 KINDS = ("plain", "arrays", "rounded", "arrays-rounded")
 MODELS = [
     DATA / "tiny.scorer",
@@ -38,7 +38,7 @@ MODELS = [
 
 
 class Both:
-    """A model as we read it and as KenLM does, over its words and two unknown ones."""
+    """A model read by us and by KenLM, with its words and two unknown ones."""
 
     def __init__(self, path: Path) -> None:
         more = ["zorblax", "qqq"]
@@ -85,7 +85,7 @@ def test_every_sequence_of_words_scores_as_in_kenlm(both: Both) -> None:
     np.testing.assert_allclose(ends, [both.kenlm.finish(s)[1] for s in states], atol=1e-5)
 
 
-def test_each_text_scores_as_if_it_were_alone(both: Both) -> None:
+def test_texts_score_the_same_together_and_alone(both: Both) -> None:
     random = np.random.default_rng(1)
     words = random.integers(0, len(both.words), (4, 50))
     contexts = both.ours.initial_states().take(np.zeros(50, np.int64))

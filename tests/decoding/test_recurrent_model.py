@@ -40,13 +40,13 @@ def model(tmp_path: Path) -> RecurrentModel:
     return read_recurrent_model(tmp_path / "x.safetensors")
 
 
-def test_a_model_comes_back_from_its_file_but_for_the_rounding(model: RecurrentModel) -> None:
+def test_a_model_survives_writing_and_reading_up_to_rounding(model: RecurrentModel) -> None:
     for name, array in _arrays(len(WORDS)).items():
         np.testing.assert_allclose(model.tensors()[name], array, atol=5e-3)
     assert model.numbers(["the", "zebra", "and"]).tolist() == [4, -1, 0]
 
 
-def test_it_computes_what_its_formula_says(model: RecurrentModel) -> None:
+def test_it_computes_its_formula(model: RecurrentModel) -> None:
     def sigmoid(x: Any) -> Any:
         return 1 / (1 + np.exp(-x))
 
@@ -69,7 +69,7 @@ def test_it_computes_what_its_formula_says(model: RecurrentModel) -> None:
         np.testing.assert_allclose(got, expected, atol=1e-5)
 
 
-def test_texts_side_by_side_are_as_each_alone(model: RecurrentModel) -> None:
+def test_texts_have_the_same_states_together_and_alone(model: RecurrentModel) -> None:
     both, one = model.initial_states(), model.initial_states()
     first = model.advance(both, np.array([0, 0]), np.array([1, model.unknown]))
     assert model.advance(one, np.array([0]), np.array([model.unknown])) == 1
@@ -77,7 +77,7 @@ def test_texts_side_by_side_are_as_each_alone(model: RecurrentModel) -> None:
     assert np.abs(both.query[first] - both.query[first + 1]).max() > 1e-3
 
 
-def test_probabilities_are_mixed_and_unknown_words_share_what_the_unknown_has(
+def test_probabilities_are_mixed_and_unknown_words_share_one_probability(
     model: RecurrentModel,
 ) -> None:
     words = ["she", "said", "microphone"]
@@ -121,7 +121,7 @@ def test_it_decides_between_words_that_sound_alike(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"no safetensors at all", None])
-def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, damage: Any) -> None:
+def test_a_damaged_file_is_rejected(tmp_path: Path, damage: Any) -> None:
     path = tmp_path / "x.safetensors"
     if damage is None:
         arrays = _arrays(len(WORDS))

@@ -1,4 +1,4 @@
-"""Scorer packages: read, written, and refused when they are broken."""
+"""Scorer packages: reading, writing, and rejection of damaged files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.paths import TINY_SCORER
 from tests.support.posteriors import ENGLISH
 
 TINY = TINY_SCORER
-#: Where the part behind the language model begins in the small scorer.
+#: Offset of the part after the language model in the tiny scorer.
 PACKAGE = read_scorer(TINY).kenlm_size
 
 
@@ -35,11 +35,11 @@ def use(path: Path) -> list[str]:
     return read_scorer(path).words(ENGLISH)
 
 
-def test_a_package_says_what_is_in_it() -> None:
+def test_a_package_has_its_attributes_and_words() -> None:
     scorer = read_scorer(TINY)
     assert (scorer.order, scorer.alpha, scorer.beta, scorer.utf8) == (3, 0.9, 1.2, False)
     words = scorer.words(ENGLISH)
-    assert len(words) == scorer.n_words - 3  # <s>, </s> and <unk> are no words
+    assert len(words) == scorer.n_words - 3  # <s>, </s> and <unk> are not words
     assert words == sorted(words)
     assert {"elizabeth", "microphone", "a", "the"} <= set(words)
 
@@ -53,7 +53,7 @@ def test_the_word_list_of_the_original_package_is_its_vocabulary() -> None:
 
 
 @needs_shared
-def test_a_package_of_the_same_words_is_as_long_as_the_original(tmp_path: Path) -> None:
+def test_a_package_of_the_same_words_has_the_length_of_the_original(tmp_path: Path) -> None:
     original = SHARED / "reference" / "pruned_lm.scorer"
     scorer = read_scorer(original)
     ours = tmp_path / "ours.scorer"
@@ -79,7 +79,7 @@ def test_words_inside_the_language_model_are_left_out(tmp_path: Path) -> None:
         read_scorer(variant(tmp_path, bytes(with_words) + TINY.read_bytes()[PACKAGE:]))
 
 
-def test_a_package_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_a_package_is_written_completely_or_not_at_all(tmp_path: Path) -> None:
     target = tmp_path / "lm.scorer"
     with pytest.raises(ModelError):
         write_scorer(target, TINY, ["naïve"], ENGLISH, 1.0, 1.0)
@@ -102,11 +102,11 @@ def test_any_words_are_read_back(words: set[str], position: int) -> None:
     assert sorted(found) == sorted(words)
 
 
-# -- hostile files ---------------------------------------------------------------------------
+# -- malicious files -------------------------------------------------------------------------
 
 
 def fst(states: list[tuple], arcs: list[tuple], start: int = 0) -> bytes:
-    """A ConstFst of (final, first arc, arcs) and (label, next), however wrong."""
+    """Return a ConstFst of (final, first arc, arcs) and (label, next), valid or not."""
     head = struct.pack("<i", 2125659606) + struct.pack("<i5s", 5, b"const")
     head += struct.pack("<i8s", 8, b"standard")
     head += struct.pack("<iiQqqq", 1, 4, 0, start, len(states), len(arcs))
@@ -131,27 +131,27 @@ def test_half_a_million_words_are_read() -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        fst([(True, 0, 1)], [(2, 0)]),  # a letter for ever
-        fst([(False, 0, 1), (True, 1, 1)], [(2, 1), (3, 0)]),  # two letters for ever
+        fst([(True, 0, 1)], [(2, 0)]),  # one letter, endlessly
+        fst([(False, 0, 1), (True, 1, 1)], [(2, 1), (3, 0)]),  # two letters, endlessly
         fst(
             [(False, 0, 2)] + [(False, 2 * i, 2) for i in range(1, 100)] + [(True, 0, 0)],
             [(1 + i % 2, i // 2 + 1) for i in range(200)],
         ),  # 2 ** 100 words
-        fst([(False, 0, 1), (True, 0, 0)], [(2, 7)]),  # to a state that is not there
+        fst([(False, 0, 1), (True, 0, 0)], [(2, 7)]),  # to a missing state
         fst([(False, 0, 1), (True, 0, 0)], [(2, -1)]),
-        fst([(False, 0, 9), (True, 0, 0)], [(2, 1)]),  # arcs that are not there
-        fst([(False, 0, 1), (True, 0, 0)], [(77, 1)]),  # a letter that is not there
+        fst([(False, 0, 9), (True, 0, 0)], [(2, 1)]),  # missing arcs
+        fst([(False, 0, 1), (True, 0, 0)], [(77, 1)]),  # an unknown letter
         fst([(False, 0, 1), (True, 0, 0)], [(0, 1)]),  # epsilon
         fst([(False, 0, 1), (True, 0, 0)], [(2, 1)], start=5),
         fst([(False, 0, 1), (True, 0, 0)], [(2, 1)], start=-1),
     ],
 )
-def test_a_hostile_word_list_is_refused(data: bytes) -> None:
+def test_a_malicious_word_list_is_rejected(data: bytes) -> None:
     with pytest.raises(ScorerError):
         read_words(memoryview(data), 0, len(ENGLISH))
 
 
-def test_a_word_list_with_impossible_counts_is_refused() -> None:
+def test_a_word_list_with_impossible_counts_is_rejected() -> None:
     good = fst([(False, 0, 1), (True, 0, 0)], [(2, 1)])
     for offset in (49, 57):  # numbers of states and arcs
         for number in (-1, 1 << 62, 10**9):
@@ -169,19 +169,19 @@ def test_words_may_be_long_but_not_endless() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\0", b"not a scorer at all" * 100, bytes(100_000)])
-def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
+def test_other_files_are_rejected(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(ScorerError) as caught:
         use(variant(tmp_path, content))
     assert "broken.scorer" in caught.value.what and "\n" not in str(caught.value)
 
 
-def test_missing_files_and_folders_are_refused(tmp_path: Path) -> None:
+def test_missing_files_and_folders_are_rejected(tmp_path: Path) -> None:
     for path in (tmp_path / "none.scorer", tmp_path):
         with pytest.raises(ScorerError):
             read_scorer(path)
 
 
-def test_a_package_cut_off_anywhere_is_refused(tmp_path: Path) -> None:
+def test_a_package_truncated_anywhere_is_rejected(tmp_path: Path) -> None:
     whole = TINY.read_bytes()
     lengths = [*range(1, 200, 7), *range(PACKAGE - 3, PACKAGE + 120), *range(200, len(whole), 997)]
     for length in [*lengths, len(whole) - 1]:
@@ -189,7 +189,7 @@ def test_a_package_cut_off_anywhere_is_refused(tmp_path: Path) -> None:
             use(variant(tmp_path, whole[:length]))
 
 
-def test_other_versions_and_alphabets_are_told_apart(tmp_path: Path) -> None:
+def test_other_versions_and_byte_models_are_rejected(tmp_path: Path) -> None:
     data = bytearray(TINY.read_bytes())
     data[PACKAGE + 4] = 5
     with pytest.raises(ScorerError, match="version 5"):
@@ -206,12 +206,12 @@ def test_other_versions_and_alphabets_are_told_apart(tmp_path: Path) -> None:
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.data())
-def test_random_damage_never_gets_past_as_anything_but_a_scorer_error(
+def test_random_damage_raises_nothing_but_scorer_errors(
     tmp_path: Path, data: st.DataObject
 ) -> None:
     content = bytearray(TINY.read_bytes())
     for _ in range(data.draw(st.integers(1, 6))):
-        # Where the headers are, as often as anywhere.
+        # In the headers as often as anywhere.
         at = data.draw(
             st.one_of(
                 st.integers(0, 160),
@@ -241,7 +241,7 @@ def test_a_damaged_pointer_of_the_language_model_is_found(tmp_path: Path) -> Non
             read_scorer(variant(tmp_path, bytes(data)))
 
 
-def test_a_damaged_pointer_of_a_large_language_model_is_found_in_use() -> None:
+def test_a_damaged_pointer_of_a_large_language_model_is_found_on_use() -> None:
     scorer = read_scorer(TINY)
     words = scorer.words(ENGLISH)
     data = bytearray(TINY.read_bytes())
@@ -255,7 +255,7 @@ def test_a_damaged_pointer_of_a_large_language_model_is_found_in_use() -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-def test_a_package_of_a_gigabyte_is_mapped_and_not_read(tmp_path: Path) -> None:
+def test_a_package_of_a_gigabyte_is_mapped_not_read(tmp_path: Path) -> None:
     # Headers of a trie of half a million words, real ends, and a hole between them.
     counts = (500_000, 30_000_000, 60_000_000)
     bits = [19 + 63 + counts[2].bit_length(), 19 + 31]

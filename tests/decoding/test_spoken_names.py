@@ -1,4 +1,4 @@
-"""Names that the language model does not know, read aloud: heard with --words, and only then."""
+"""Names unknown to the language model, read aloud: found only with --words."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def heard(*options: str, **environment: str) -> list[str]:
-    """What the real program says of the recording, a line an utterance."""
+    """Run the real program on the recording and return its lines, one per utterance."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith("STREAMER_")}
     done = subprocess.run(
         [sys.executable, "-m", "streamer.cli.app", "transcribe", *options, str(RECORDING)],
@@ -49,15 +49,15 @@ def names_in(lines: list[str]) -> list[str]:
 
 
 @pytest.mark.slow
-def test_without_user_words_the_names_cannot_be_heard():
+def test_without_user_words_the_names_are_not_found():
     lines = heard()
-    assert len(lines) == len(NAMES)  # it is heard that somebody is named, but not who
+    assert len(lines) == len(NAMES)  # each utterance is transcribed, but with other words
     assert names_in(lines) == []
 
 
-def test_words_from_a_file_are_heard(tmp_path):
+def test_words_from_a_file_are_found(tmp_path):
     words = tmp_path / "words.txt"
-    # The last is not spoken as an English speaker would spell it, and needs more weight.
+    # The pronunciation of the last does not follow English spelling; it needs more weight.
     weights = [8, 8, 8, 12]
     lines = [f"{name}={weight}\n" for name, weight in zip(NAMES, weights)]
     words.write_text("# friends\n" + "".join(lines), encoding="utf-8")
@@ -65,7 +65,7 @@ def test_words_from_a_file_are_heard(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_word_with_a_weight_is_heard_and_changes_nothing_else():
+def test_a_word_with_a_weight_is_found_and_changes_nothing_else():
     without, lines = heard(), heard("--word", "Matsumoto=8")
     assert names_in(lines) == ["matsumoto"]
     assert [lines[i] for i in (0, 2, 3)] == [without[i] for i in (0, 2, 3)]
@@ -82,8 +82,8 @@ def test_a_weight_below_zero_makes_a_word_unlikely():
 
 
 @pytest.mark.slow
-def test_dictation_tells_the_decoder_to_expect_its_commands(tmp_path):
-    """A user's own command is heard, though its word is new to the language model."""
+def test_dictation_adds_its_commands_to_the_user_words(tmp_path):
+    """A user's own command is found although its word is new to the language model."""
     (tmp_path / "commands.toml").write_text('[punctuation]\n"matsumoto" = ";"\n', encoding="utf-8")
     (line,) = heard("--dictation", STREAMER_CONFIG=str(tmp_path / "config.toml"))
     assert ";" in line

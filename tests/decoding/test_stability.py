@@ -1,4 +1,4 @@
-"""When a word counts as settled."""
+"""When a word is stable."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from streamer.decoding.stability import StabilityTracker
 Hypotheses = list[tuple[float, Sequence[str]]]
 
 
-def test_a_word_settles_when_it_has_stood_for_a_while() -> None:
+def test_an_unchanged_word_becomes_stable() -> None:
     tracker = StabilityTracker(hold_frames=25, min_share=0.5)
     alone: Hypotheses = [(0.0, ["one", "two"])]
     assert tracker.update(16, alone, 0) == 0
@@ -20,7 +20,7 @@ def test_a_word_settles_when_it_has_stood_for_a_while() -> None:
     assert tracker.update(48, alone, 0) == 2
 
 
-def test_a_word_that_changes_begins_anew_and_those_behind_it_too() -> None:
+def test_a_change_restarts_the_wait_for_the_word_and_those_after_it() -> None:
     tracker = StabilityTracker(hold_frames=25, min_share=0.5)
     tracker.update(16, [(0.0, ["one", "two", "three"])], 0)
     tracker.update(32, [(0.0, ["one", "too", "three"])], 0)
@@ -28,7 +28,7 @@ def test_a_word_that_changes_begins_anew_and_those_behind_it_too() -> None:
     assert tracker.update(64, [(0.0, ["one", "too", "three"])], 1) == 3
 
 
-def test_a_word_that_others_speak_against_does_not_settle() -> None:
+def test_a_word_that_other_hypotheses_contradict_is_not_stable() -> None:
     tracker = StabilityTracker(hold_frames=0, min_share=0.5)
     equal: Hypotheses = [(0.0, ["one", "two"]), (-0.01, ["one", "too"]), (-0.01, ["one", "to"])]
     assert tracker.update(16, equal, 0) == 1
@@ -49,13 +49,13 @@ def test_reset_forgets() -> None:
         st.lists(st.lists(st.sampled_from("ab"), max_size=5), min_size=1, max_size=4), max_size=20
     )
 )
-def test_what_is_settled_never_shrinks_and_is_never_more_than_there_is(
+def test_stable_words_never_shrink_nor_exceed_the_best_hypothesis(
     moments: list[list[list[str]]],
 ) -> None:
     tracker = StabilityTracker(hold_frames=20, min_share=0.5)
-    settled = 0
+    n_stable = 0
     for number, texts in enumerate(moments):
         hypotheses: Hypotheses = [(-float(i), words) for i, words in enumerate(texts)]
-        now = tracker.update(16 * number, hypotheses, settled)
-        assert settled <= now <= max(settled, len(texts[0]))
-        settled = now if now <= len(texts[0]) else settled
+        now = tracker.update(16 * number, hypotheses, n_stable)
+        assert n_stable <= now <= max(n_stable, len(texts[0]))
+        n_stable = now if now <= len(texts[0]) else n_stable

@@ -1,4 +1,4 @@
-"""Makes probabilities of letters out of text, as a network of a given skill would."""
+"""Simulated network outputs for a text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from streamer.arrays import FloatArray
 from streamer.decoding import Alphabet
 from streamer.decoding.lexicon.letter_to_sound import PHONEMES
 
-#: Letters that sound alike, for confusions that a language model has to mend.
+#: Letters that sound alike, for confusions that a language model must correct.
 _ALIKE = ["aeiou", "bdgpt", "mn", "sz", "ck", "fv", "iy", "uw", "lr"]
 
 ENGLISH = Alphabet(list(" abcdefghijklmnopqrstuvwxyz'"))
@@ -24,16 +24,16 @@ def posteriors(
     tail_frames: int = 12,
     alphabet: Alphabet = ENGLISH,
 ) -> FloatArray:
-    """Return float32 (frames, labels + 1) that a CTC network might give for a text.
+    """Return probabilities that a CTC network might give for a text, float32 (frames, labels + 1).
 
     Args:
-        text: what is said.
-        seed: makes it repeatable.
-        confusion: probability that a letter's peak lies on one that sounds alike.
-        noise: how much of each frame is spread over all labels at random.
-        frames_per_letter: mean distance of the letters' peaks (50 frames a second).
-        lead_frames: silence before.
-        tail_frames: silence behind.
+        text: the transcript.
+        seed: random seed.
+        confusion: probability that a letter's peak is on one that sounds alike.
+        noise: share of each frame that is random.
+        frames_per_letter: mean distance between peaks (50 frames per second).
+        lead_frames: silence before the text.
+        tail_frames: silence after it.
         alphabet: the labels.
     """
     random = np.random.default_rng(seed)
@@ -70,14 +70,14 @@ def posteriors(
 
 
 def letters_as_sounds(word: str) -> tuple[int, ...]:
-    """Say a word as if every letter had a phoneme of its own."""
+    """Return a pronunciation with one phoneme per letter."""
     return tuple(label - 1 for label in ENGLISH.encode(word))
 
 
 def with_sounds(rows: FloatArray) -> FloatArray:
-    """Add what a network would hear of phonemes to what it hears of letters.
+    """Append phoneme outputs to letter outputs.
 
-    A letter's phoneme is `letters_as_sounds`; spaces are not heard.
+    Each letter has the phoneme of `letters_as_sounds`; spaces have none.
 
     Returns:
         float32 (frames, labels + 1 + phonemes + 1).
@@ -90,5 +90,5 @@ def with_sounds(rows: FloatArray) -> FloatArray:
 
 
 def chunks(rows: FloatArray, size: int = 16) -> list[FloatArray]:
-    """Cut probabilities into chunks as the acoustic model gives them."""
+    """Split probabilities into chunks of the acoustic model's size."""
     return [rows[start : start + size] for start in range(0, len(rows), size)]

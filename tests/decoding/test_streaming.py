@@ -1,0 +1,106 @@
+"""The streaming decoder: stable words with any search, and bounded work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streamer.arrays import FloatArray
+from streamer.decoding.search.contract import Candidate, prime_with_letters
+from streamer.decoding.streaming import StreamingDecoder
+from tests.support.decoders import (
+    KINDS,
+    SENTENCE,
+    check_invariants,
+    hear,
+    made,
+    n_columns,
+    random_rows,
+)
+from tests.support.posteriors import ENGLISH, chunks, posteriors, with_sounds
+
+
+class Fickle:
+    """A search whose candidates change completely with every chunk: the worst case."""
+
+    name = "fickle"
+    append_only = False
+    context_words = 4
+
+    def __init__(self, texts: list[str]) -> None:
+        self.texts = texts
+        self.reset()
+
+    def reset(self) -> None:
+        self.rows: list[FloatArray] = []
+        self.turn = getattr(self, "turn", 0)
+
+    def feed(self, probabilities: FloatArray) -> None:
+        self.rows.extend(probabilities)
+        self.turn += 1
+
+    def finish(self) -> None:
+        self.turn += 1
+
+    def prime(self, words: Sequence[str]) -> int:
+        return prime_with_letters(self, ENGLISH, words)
+
+    def is_word(self, letters: str) -> bool:
+        return True
+
+    def candidates(self, n: int) -> list:
+        text = self.texts[self.turn % len(self.texts)][: len(self.rows)]
+        labels = tuple(ENGLISH.encode(text))
+        return [Candidate(0.0, text, tuple(range(len(text))), labels)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    texts=st.lists(st.text("ab ", max_size=60), min_size=1, max_size=4),
+    turns=st.integers(1, 60),
+    hold=st.integers(1, 12),
+)
+def test_invariants_hold_for_a_search_that_contradicts_itself(
+    texts: list[str], turns: int, hold: int
+) -> None:
+    steady = [text for text in texts for _ in range(hold)]
+    decoder = StreamingDecoder(Fickle(steady), 29, 4, window_frames=60, longest_frames=120)
+    check_invariants(*hear(decoder, random_rows(1, 1.0, turns * 16)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_cost_of_a_chunk_does_not_grow_with_the_utterance(kind: str) -> None:
+    # Counted, not timed: frames fed to the search per chunk, and the length of its candidates.
+    template = made(kind)
+    assert isinstance(template, StreamingDecoder)
+    search = template.search
+    decoder = StreamingDecoder(search, n_columns(kind), 4, window_frames=200, longest_frames=500)
+    sentence = posteriors(" ".join([SENTENCE] * 4), confusion=0.1)
+    if kind == "phonemes":
+        sentence = with_sounds(sentence)
+    stepped: list[int] = []
+    longest = 0
+    with pytest.MonkeyPatch.context() as patch:
+        step = search.feed
+        patch.setattr(search, "feed", lambda rows: (stepped.append(len(rows)), step(rows)))
+        for _ in range(4):
+            for chunk in chunks(sentence):
+                stepped.clear()
+                decoder.feed(chunk)
+                decoder.hypothesis()
+                assert sum(stepped) <= 700
+                longest = max([longest, *(c.frames[-1] for c in search.candidates(4) if c.text)])
+    assert longest <= 700 < 4 * len(sentence)
+    words = decoder.finish().words
+    assert len(words) >= 0.9 * 4 * len(SENTENCE.split()) * 4
+    assert words[-1].end_frame <= 4 * len(sentence)
+
+
+def test_frames_are_bounded_even_if_no_word_becomes_stable() -> None:
+    decoder = made("beam")
+    check_invariants(*hear(decoder, random_rows(5, 1.0, 3000)))
+    assert isinstance(decoder, StreamingDecoder)
+    assert decoder._n_frames - decoder._origin <= 500
