@@ -1,7 +1,7 @@
 """Streaming decoder for any search: words, a stable prefix, and bounded work.
 
 The decoder keeps the stable words; the search only holds what comes after them. When that has
-grown long, or when the search contradicts the stable words, it is restarted behind them: primed
+grown long, or when the search contradicts the stable words, it is restarted after them: primed
 with the last of them, so that its language model is where it was, and fed the frames since then
 again. So every hypothesis begins with the stable words, and a chunk costs the same in the tenth
 minute as in the first.
@@ -23,7 +23,7 @@ from streamer.decoding.word_spans import Segmentation, WordSpan, decode_span, se
 #: Candidates compared: enough to see disagreement, few enough to be cheap.
 _N_CANDIDATES = 16
 
-#: Frames that the search may hold before it is restarted behind the stable words. More do not
+#: Frames that the search may hold before it is restarted after the stable words. More do not
 #: help: after eight seconds every word is stable.
 WINDOW_FRAMES = 400
 
@@ -142,7 +142,7 @@ class StreamingDecoder:
         """Read the search's candidates that begin with the stable words."""
         found = self._read_candidates(ending)
         if not self._agrees(found[0]):
-            # The search contradicts the stable words: restart it behind them.
+            # The search contradicts the stable words: restart it after them.
             n_before = self._n_before
             self._restart(self._stable_end)
             if ending:
@@ -197,7 +197,7 @@ class StreamingDecoder:
     # -- bounded work --------------------------------------------------------------------
 
     def _shorten(self) -> None:
-        """Restart the search behind the stable words, so that it holds few frames."""
+        """Restart the search after the stable words, so that it holds few frames."""
         if self._stable_end - self._origin < _KEPT_FRAMES:
             if self._n_frames - self._origin < self._longest_frames:
                 return

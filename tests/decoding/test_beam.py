@@ -15,10 +15,9 @@ from streamer.decoding.lexicon.letter_to_sound import LetterToSound
 from streamer.decoding.lexicon.lexicon import Lexicon
 from streamer.decoding.search.beam import BeamSearch
 from streamer.decoding.search.units import LetterUnits, PhonemeUnits, WordUnits
-from tests.support.paths import TINY_SCORER
+from tests.support.paths import TINY_SCORER as TINY
 from tests.support.posteriors import ENGLISH, posteriors
 
-TINY = TINY_SCORER
 #: Nothing is pruned.
 EVERYTHING = DecodingSettings(
     beam=100_000, beam_threshold=1e5, cutoff_top_n=1000, max_words=1, lm_alpha=0.7, lm_beta=0.4

@@ -27,11 +27,10 @@ from streamer.decoding.search.contract import prime_with_letters
 from streamer.decoding.search.ds import DsSearch, find_ds_package
 from streamer.errors import DecoderError
 from tests.conftest import SHARED, needs_shared
-from tests.support.paths import TINY_SCORER
+from tests.support.paths import TINY_SCORER as TINY
 from tests.support.posteriors import ENGLISH, chunks, posteriors
 
 PACKAGE = find_ds_package()
-TINY = TINY_SCORER
 
 pytestmark = pytest.mark.skipif(
     PACKAGE is None, reason="neither ds_ctcdecoder nor coqui_stt_ctcdecoder is installed"

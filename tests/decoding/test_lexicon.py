@@ -13,10 +13,8 @@ from streamer.decoding import UserWord, create_decoder, read_scorer
 from streamer.decoding.lexicon.letter_to_sound import PHONEMES, LetterToSound, Pronunciation
 from streamer.decoding.lexicon.lexicon import Lexicon, read_lexicon, write_lexicon
 from streamer.errors import DecoderError, ModelError
-from tests.support.paths import TINY_SCORER
+from tests.support.paths import TINY_SCORER as TINY
 from tests.support.posteriors import ENGLISH, chunks, letters_as_sounds, with_sounds
-
-TINY = TINY_SCORER
 
 
 def said(text: str) -> Pronunciation:

@@ -16,10 +16,9 @@ from streamer.decoding.language.recurrent_model import (
     write_recurrent_model,
 )
 from streamer.errors import ModelError
-from tests.support.paths import TINY_SCORER
+from tests.support.paths import TINY_SCORER as TINY
 from tests.support.posteriors import ENGLISH, chunks, posteriors
 
-TINY = TINY_SCORER
 WORDS = ["and", "her", "said", "she", "the"]
 
 

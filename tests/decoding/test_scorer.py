@@ -17,10 +17,9 @@ from streamer.decoding.language.n_grams import NGrams
 from streamer.decoding.scorer.fst import MAX_WORD_LETTERS, read_words, write_fst
 from streamer.errors import ModelError, ScorerError
 from tests.conftest import SHARED, needs_shared
-from tests.support.paths import TINY_SCORER
+from tests.support.paths import TINY_SCORER as TINY
 from tests.support.posteriors import ENGLISH
 
-TINY = TINY_SCORER
 #: Offset of the part after the language model in the tiny scorer.
 PACKAGE = read_scorer(TINY).kenlm_size
 

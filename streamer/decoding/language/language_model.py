@@ -1,6 +1,7 @@
 """Language model of the beam search: word histories by number, n-grams and a recurrent model.
 
-A history stands for all words of a hypothesis. Scores are common logarithms, as in KenLM.
+A history is the sequence of all complete words of a hypothesis. Scores are common logarithms, as
+in KenLM.
 """
 
 from __future__ import annotations

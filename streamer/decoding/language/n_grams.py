@@ -185,7 +185,7 @@ class NGrams:
             seen = (read_bits(table, at * bits) & self._word_mask).astype(np.int64)
             row, column = np.nonzero(seen == words[:, None])
             found[rows[row]] = at[row, column]
-            # Continue only with the words that would stand before or after those seen.
+            # Continue only with the words that would come before or after those seen.
             before, after = words < seen[:, 0], words > seen[:, -1]
             outside = before | after
             if not outside.any():

@@ -11,9 +11,9 @@ from streamer.decoding.search.prefix_tree import PrefixTree
 
 
 class LexiconGraph:
-    """A prefix tree and, behind its nodes, a copy of its root for each token.
+    """A prefix tree and, after its nodes, a copy of its root for each token.
 
-    A hypothesis is at a root when it has just completed a word, and the copies tell it its
+    A hypothesis is at a root when it has just completed a word, and the copies give it its
     last token, which CTC needs.
 
     Args:

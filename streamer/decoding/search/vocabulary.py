@@ -68,6 +68,6 @@ def _check_user_words(user_words: Sequence[UserWord], alphabet: Alphabet, units:
             )
         if not units.token_sequences(word.word):
             raise DecoderError(
-                f"The model cannot tell how the word {word.word!r} is pronounced",
+                f"The model has no pronunciation for the word {word.word!r}",
                 "spell it as it sounds",
             )
