@@ -50,10 +50,10 @@ class Tally:
     def show(self, texts: Sequence[str], stables: Sequence[str], transcript: str) -> None:
         """Add the texts of an utterance, the final one last, with their stable prefixes."""
         before = stable = ""
-        for text, settled in zip(texts, stables):
+        for text, now_stable in zip(texts, stables):
             self.retracted += len(before) - common_prefix_length(before, text)
-            self.contradicted += not text.startswith(stable) or not settled.startswith(stable)
-            before, stable = text, settled
+            self.contradicted += not text.startswith(stable) or not now_stable.startswith(stable)
+            before, stable = text, now_stable
         self.volatile += sum(len(t) - len(s) for t, s in zip(texts[:-1], stables))
         self.errors += edit_distance(transcript.split(), texts[-1].split())
         self.words += len(transcript.split())

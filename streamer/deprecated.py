@@ -24,7 +24,7 @@ MODULES = {
     "streamer.decoding.n_grams": "streamer.decoding.language.n_grams",
     "streamer.decoding.recurrent_model": "streamer.decoding.language.recurrent_model",
     "streamer.decoding.spelling": "streamer.decoding.search.units",
-    "streamer.decoding.tree": "streamer.decoding.search.lexicon_graph",
+    "streamer.decoding.tree": "streamer.decoding.search.prefix_tree",
     "streamer.loading": "streamer.engine.model_loader",
     "streamer.recogniser": "streamer.engine.recogniser",
     "streamer.timing": "streamer.engine.latency",

@@ -28,10 +28,6 @@ DS_CUTOFF_TOP_N = 40
 #: Hypotheses this much less likely than the best (natural logarithm) are pruned.
 BEAM_THRESHOLD = 20.0
 
-#: Default weights of the native client, for new scorers.
-LM_ALPHA = 0.931289039105002
-LM_BETA = 1.1834137581510284
-
 #: Score added for each space between words after the first; no penalty, since silence is
 #: already scored by the network's blanks.
 SILENCE_SCORE = 0.0
