@@ -308,6 +308,20 @@ def test_training_may_begin_with_a_checkpoint(
     assert first < 0.7 * from_nothing
 
 
+def test_training_may_begin_with_a_bundle(manifest: Path, trained: Path, tmp_path: Path) -> None:
+    pytest.importorskip("onnx", reason="onnx is not installed: pip install onnx")
+    export(trained, tmp_path / "tiny", name="tiny", forms=[("onnx", "fp32")])
+    settings = {"epochs": 1, "adam_lr": 1e-6, "muon_lr": 1e-6}
+    recipe = _recipe(manifest, tmp_path / "on", settings=settings, start_from=tmp_path / "tiny")
+    first = read_checkpoint(train(recipe, Kept()))["progress"]["history"][0]["loss"]
+    from_nothing = read_checkpoint(trained)["progress"]["history"][0]["loss"]
+    assert first < 0.7 * from_nothing
+    deepspeech = create_front_end({"kind": "deepspeech"}).describe()
+    other = dataclasses.replace(recipe, folder=tmp_path / "other", front_end=deepspeech)
+    with pytest.raises(StreamerError, match="another front end"):
+        train(other, Kept())
+
+
 def test_a_slim_checkpoint_exports_the_same_network_to_16_bits(
     manifest: Path, trained: Path, tmp_path: Path
 ) -> None:
