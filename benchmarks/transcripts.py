@@ -1,9 +1,9 @@
-"""The final transcripts of a manifest, and one hash over all of them.
+"""The final transcripts of a data set, and a hash over all of them.
 
     python -m benchmarks.transcripts MANIFEST [--limit N] [--output FILE]
 
-Run it before and after a change that must not alter what is recognised: the hashes are equal
-only if every final is, to the letter.
+Run it before and after a change that must not affect recognition: the hashes are equal only if
+all finals are exactly the same.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ import soundfile
 from streamer import Final, Transcriber
 from streamer.training.data.manifests import read_data_set
 
-#: Samples a call: 20 ms at 16 kHz, as a microphone delivers them.
+#: Samples per call: 20 ms at 16 kHz, as from a microphone.
 BLOCK_SAMPLES = 320
 
 
 def finals(transcriber: Transcriber, recording: Path) -> Iterator[str]:
-    """Yield the finals of a recording, fed as a microphone would."""
+    """Yield the finals of a recording that is fed in blocks, as from a microphone."""
     samples, _ = soundfile.read(str(recording), dtype="float32")
     for start in range(0, len(samples), BLOCK_SAMPLES):
         for event in transcriber.feed(samples[start : start + BLOCK_SAMPLES]):
@@ -37,8 +37,8 @@ def main() -> int:
     """Print the number of finals and the hash."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("manifest", type=Path)
-    parser.add_argument("--limit", type=int, help="only the first clips")
-    parser.add_argument("--output", type=Path, help="write the finals there too, one a line")
+    parser.add_argument("--limit", type=int, help="number of clips, from the first")
+    parser.add_argument("--output", type=Path, help="file for the finals, one per line")
     known = parser.parse_args()
     lines = []
     with Transcriber(partials=False, stats=False) as transcriber:

