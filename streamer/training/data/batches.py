@@ -74,18 +74,18 @@ class DataSet:
     """The clips of one or more caches.
 
     Args:
-        caches: all of one front end.
+        caches: feature caches with the same front end.
         n_context: vectors of zeros on either side of a clip.
-        pronunciations: makes the targets of the phoneme task; None for no such task.
-        longest_s: clips that are longer are left out.
+        pronunciations: source of phoneme targets; None for letters only.
+        longest_s: longer clips are left out.
 
     Attributes:
-        examples: what is learned from.
-        left_out: how many clips were too long, or too short for their transcript.
-        multi_condition: changes the sound of a share of the clips of a batch; None for no change.
+        examples: the usable clips.
+        left_out: number of clips that are too long, or too short for their transcript.
+        multi_condition: changes the waveforms of a share of the clips, or None.
 
     Raises:
-        StreamerError: nothing is left, or the front ends differ.
+        StreamerError: no clip is usable, or the front ends differ.
     """
 
     def __init__(

@@ -587,7 +587,7 @@ std::vector<Tensor> ctc(const Tensor& logits, const Tensor& n_frames, const Tens
   return {losses, grad};
 }
 
-// All sentences that clips could be, see losses.all_sentences. logits: float32 (frames, n), the blank last;
+// All sentences that clips could be, see losses.log_denominator. logits: float32 (frames, n), the blank last;
 // n_frames: int64 (clips,); trigram: float32 (n, n, n). Returns the logarithm of their sum for each clip,
 // float32, and its gradient with respect to the logits.
 // kVectors: how many vectors of 16 hold a row of labels.
