@@ -106,7 +106,7 @@ def _short(value: Any) -> str:
 
 def _tensorflow(path: Path) -> Inspection:
     from streamer.convert.readers.graph import read_graph
-    from streamer.convert.readers.mapped_file import DamagedError, damaged
+    from streamer.convert.readers.mapped_file import DamagedError, damaged_file_error
 
     graph = read_graph(path)
     read = {source.split(":")[0].lstrip("^") for n in graph.nodes.values() for source in n.inputs}
@@ -133,7 +133,7 @@ def _tensorflow(path: Path) -> Inspection:
                 key = node.name[len("metadata_") :]
                 about[key] = _metadata_value(key, values)
     except DamagedError as error:
-        raise damaged(path, "a TensorFlow graph", error) from error
+        raise damaged_file_error(path, "a TensorFlow graph", error) from error
     counts = Counter(node.op for node in graph.nodes.values() if node.op not in constants)
     kind = "TensorFlow graph, memory-mapped" if graph.regions else "TensorFlow graph"
     return Inspection(
@@ -188,12 +188,9 @@ def _tensorflow_lite(path: Path) -> Inspection:
 
 
 def _onnx(path: Path) -> Inspection:
-    try:
-        import onnx
-    except ImportError as error:
-        raise ConversionError(
-            f"the package onnx cannot be imported ({error})", "pip install 'streamer[convert]'"
-        ) from error
+    from streamer.convert.imports import import_onnx
+
+    onnx = import_onnx()
     try:
         model = onnx.load(str(path), load_external_data=False)
     except Exception as error:  # DecodeError of whichever protobuf onnx brings, and OSError
@@ -275,11 +272,11 @@ def compute_plan(path: str | Path, compute_units: str) -> str | None:
     import tempfile
 
     from streamer.convert.coreml.compute_plan import planned_devices
-    from streamer.convert.coreml.toolkit import coremltools
+    from streamer.convert.imports import import_coremltools
 
     with tempfile.TemporaryDirectory() as folder:
         try:
-            compiled = coremltools().models.utils.compile_model(
+            compiled = import_coremltools().models.utils.compile_model(
                 str(path), str(Path(folder) / "model.mlmodelc")
             )
         except Exception as error:  # coremltools raises plain exceptions

@@ -30,7 +30,7 @@ STALL_SECONDS = 30.0
 ATTEMPTS = 4
 
 #: Called with bytes so far and the whole length (None: not stated).
-Progress = Callable[[int, Optional[int]], None]
+ProgressCallback = Callable[[int, Optional[int]], None]
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,9 @@ def _total_length(response: http.client.HTTPResponse, offset: int) -> tuple[int,
     return 0, body
 
 
-def _fetch(file: RemoteFile, part: Path, mark: Path, timeout_s: float, progress: Progress) -> None:
+def _fetch(
+    file: RemoteFile, part: Path, mark: Path, timeout_s: float, progress: ProgressCallback
+) -> None:
     """Bring ``part`` to the file's full length, or raise `_BrokenOffError` or `ModelError`."""
     offset = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(file.url, headers={"User-Agent": "streamer"})
@@ -158,7 +160,7 @@ def _refuse_length(file: RemoteFile, length: int | None) -> None:
 def download(
     file: RemoteFile,
     folder: Path,
-    progress: Progress = lambda received, total: None,
+    progress: ProgressCallback = lambda received, total: None,
     *,
     timeout_s: float = STALL_SECONDS,
     attempts: int = ATTEMPTS,
@@ -196,7 +198,12 @@ def download(
 
 
 def _fetch_patiently(
-    file: RemoteFile, part: Path, mark: Path, timeout_s: float, attempts: int, progress: Progress
+    file: RemoteFile,
+    part: Path,
+    mark: Path,
+    timeout_s: float,
+    attempts: int,
+    progress: ProgressCallback,
 ) -> None:
     reason = ""
     for _ in range(attempts):

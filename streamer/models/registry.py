@@ -14,7 +14,7 @@ from typing import Callable, Optional
 from streamer.bundle import load_bundle, models_folder
 from streamer.errors import ModelError
 from streamer.models.catalogue import KNOWN, KnownModel, RemoteFile
-from streamer.models.download import Progress, download
+from streamer.models.download import ProgressCallback, download
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 #: Names that mean something else already.
@@ -109,7 +109,7 @@ class ModelStore:
         with tempfile.TemporaryDirectory(dir=self.root, prefix=".removed-") as away:
             os.replace(folder, Path(away) / "model")
 
-    def pull(self, model: KnownModel, progress: Callable[[str], Progress]) -> Path:
+    def pull(self, model: KnownModel, progress: Callable[[str], ProgressCallback]) -> Path:
         """Download a model, check it, convert it, install it; return its folder.
 
         Args:

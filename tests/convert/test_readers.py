@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from streamer.acoustic.weights import Weights
 from streamer.convert.readers import read_network
-from streamer.convert.readers.mapped_file import Budget, DamagedError
+from streamer.convert.readers.mapped_file import DamagedError, FieldLimit
 from streamer.convert.readers.metadata import describe, read_alphabet
 from streamer.convert.readers.protobuf import fields, read_varint
 from streamer.convert.writers.onnx import write_onnx, write_onnx_int8
@@ -334,7 +334,7 @@ def test_numbers_of_the_wire_are_read_as_written(number: int) -> None:
 @given(raw=st.binary(max_size=200))
 def test_any_bytes_are_fields_or_damaged(raw: bytes) -> None:
     try:
-        for number, wire_type, value in fields(memoryview(raw), Budget(1000)):
+        for number, wire_type, value in fields(memoryview(raw), FieldLimit(1000)):
             assert number > 0 and wire_type in (0, 1, 2, 5)
             assert isinstance(value, int) or len(value) <= len(raw)
     except DamagedError:

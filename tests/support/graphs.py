@@ -9,7 +9,7 @@ from typing import Any, Callable
 import numpy as np
 
 from streamer.acoustic.weights import Weights
-from streamer.convert.readers.mapped_file import Budget
+from streamer.convert.readers.mapped_file import FieldLimit
 from streamer.convert.readers.protobuf import as_bytes, as_text, fields
 
 CELL = "cudnn_lstm/rnn/multi_rnn_cell/cell_0/cudnn_compatible_lstm_cell"
@@ -191,14 +191,14 @@ def rewrite_constants(
     """
     from streamer.convert.readers.graph import Graph, Node
 
-    budget = Budget(10_000_000)
+    limit = FieldLimit(10_000_000)
     out = []
-    for number, _, value in fields(memoryview(raw), budget):
+    for number, _, value in fields(memoryview(raw), limit):
         data = as_bytes(value) if not isinstance(value, int) else value
         if number != 1:
             out.append(put(number, data))
             continue
-        parts: list[tuple[int, Any]] = [(n, v) for n, _, v in fields(as_bytes(value), budget)]
+        parts: list[tuple[int, Any]] = [(n, v) for n, _, v in fields(as_bytes(value), limit)]
         name = next(as_text(v) for n, v in parts if n == 1)
         op = next(as_text(v) for n, v in parts if n == 2)
         rebuilt = b""
@@ -206,9 +206,9 @@ def rewrite_constants(
             if n != 5:
                 rebuilt += put(n, v)
                 continue
-            entry = {i: w for i, _, w in fields(as_bytes(v), budget)}
+            entry = {i: w for i, _, w in fields(as_bytes(v), limit)}
             key, attribute = as_text(entry[1]), as_bytes(entry[2])
-            graph = Graph({}, {}, budget)
+            graph = Graph({}, {}, limit)
             if op == "Const" and key == "value":
                 array = graph.constant(Node(name, op, (), {"value": attribute}))
                 if array.dtype != object:
@@ -249,22 +249,20 @@ def packaged_graph(raw: bytes, at_least: int = 1024) -> bytes:
     """A graph as TensorFlow's tool makes a ``.pbmm`` of it: large constants lie beside it."""
     from streamer.convert.readers.graph import Graph, Node
 
-    budget = Budget(10_000_000)
+    limit = FieldLimit(10_000_000)
     regions: dict[str, Any] = {}
     out = []
-    for number, _, value in fields(memoryview(raw), budget):
+    for number, _, value in fields(memoryview(raw), limit):
         if number != 1:
             out.append(put(number, value))
             continue
-        parts = [(n, v) for n, _, v in fields(as_bytes(value), budget)]
+        parts = [(n, v) for n, _, v in fields(as_bytes(value), limit)]
         name = next(as_text(v) for n, v in parts if n == 1)
         op = next(as_text(v) for n, v in parts if n == 2)
         if op == "Const" and len(as_bytes(value)) >= at_least:
-            entries = [
-                {i: w for i, _, w in fields(as_bytes(v), budget)} for n, v in parts if n == 5
-            ]
+            entries = [{i: w for i, _, w in fields(as_bytes(v), limit)} for n, v in parts if n == 5]
             attributes = {as_text(entry[1]): as_bytes(entry[2]) for entry in entries}
-            array = Graph({}, {}, budget).constant(Node(name, op, (), attributes))
+            array = Graph({}, {}, limit).constant(Node(name, op, (), attributes))
             region = "memmapped_package://" + "".join(c if c.isalnum() else "_" for c in name)
             regions[region] = array
             out.append(

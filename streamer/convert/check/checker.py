@@ -28,10 +28,10 @@ from streamer.acoustic.numpy_model import NumpyAcousticModel
 from streamer.acoustic.weights import Weights
 from streamer.arrays import Array, FloatArray
 from streamer.convert.check.evaluator import Evaluator, create_evaluator
-from streamer.convert.check.rounding import RoundedReference
-from streamer.convert.check.stored_matrices import match_matrices
+from streamer.convert.check.low_precision import LowPrecisionReference
+from streamer.convert.check.stored_matrices import recover_weights
 from streamer.convert.check.stored_precision import stored_precision
-from streamer.convert.coreml.model_file import Feature, ModelFile, broken, open_model
+from streamer.convert.coreml.model_file import Feature, ModelFile, invalid_model_error, open_model
 from streamer.errors import ConversionError
 from streamer.features import Framer, create_front_end
 
@@ -119,7 +119,7 @@ def check_model(path: str | Path, reference: Weights, samples: FloatArray) -> Re
     precision = stored_precision(file)
     references = (
         NumpyAcousticModel(reference, dtype=np.float64),
-        RoundedReference(reference, precision),
+        LowPrecisionReference(reference, precision),
     )
     streams: dict[str, list[tuple[Array, int]]] = {
         "audio": windows,
@@ -132,12 +132,12 @@ def check_model(path: str | Path, reference: Weights, samples: FloatArray) -> Re
     for name, stream in streams.items():
         differences.extend(_compare(name, stream, contract, evaluator, references))
     if precision.startswith("palette"):
-        errors, stored = match_matrices(file, evaluator, reference, precision)
+        errors, stored = recover_weights(file, evaluator, reference, precision)
         differences.extend(Difference("stored", e.name, e.error, e.tolerance, 1.0) for e in errors)
         if stored is not None:
             references = (
                 NumpyAcousticModel(stored, dtype=np.float64),
-                RoundedReference(stored, "fp16"),
+                LowPrecisionReference(stored, "fp16"),
             )
             for name, stream in streams.items():
                 found = _compare(f"{name}*", stream, contract, evaluator, references)
@@ -160,10 +160,10 @@ class _Contract:
         wanted = [INPUT_NODE] if self.states else [INPUT_NODE, PREVIOUS_C, PREVIOUS_H]
         for name in wanted:
             if name not in self.inputs:
-                raise broken(file.path, f"it has no input {name}")
+                raise invalid_model_error(file.path, f"it has no input {name}")
         for name in [LOGITS] if self.states else [LOGITS, NEW_C, NEW_H]:
             if name not in outputs:
-                raise broken(file.path, f"it has no output {name}")
+                raise invalid_model_error(file.path, f"it has no output {name}")
         self.has_lengths = INPUT_LENGTHS in self.inputs
         shape = self.inputs[INPUT_NODE].shape
         n = reference.n_hidden
@@ -185,7 +185,7 @@ class _Contract:
             return []
         found = [[s for s in file.states if s.name.endswith(letter)] for letter in "ch"]
         if len(file.states) != 2 or any(len(states) != 1 for states in found):
-            raise broken(file.path, "its states are not one for c and one for h")
+            raise invalid_model_error(file.path, "its states are not one for c and one for h")
         return [states[0] for states in found]
 
 
@@ -216,7 +216,7 @@ def _compare(
     windows: Sequence[tuple[Array, int]],
     contract: _Contract,
     evaluator: Evaluator,
-    references: tuple[NumpyAcousticModel, RoundedReference],
+    references: tuple[NumpyAcousticModel, LowPrecisionReference],
 ) -> Iterator[Difference]:
     exact, rounded = references
     runs = [
@@ -241,7 +241,7 @@ def _compare(
 
 
 def _run_reference(
-    windows: Sequence[tuple[Array, int]], model: NumpyAcousticModel | RoundedReference
+    windows: Sequence[tuple[Array, int]], model: NumpyAcousticModel | LowPrecisionReference
 ) -> Iterator[tuple[Array, Array, Array]]:
     zeros = np.zeros((1, model.n_hidden))
     state: tuple[Array, Array] = (zeros, zeros)

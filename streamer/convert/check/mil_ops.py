@@ -25,7 +25,7 @@ MAX_ELEMENTS = 1 << 28
 OPERATIONS: dict[str, Operation] = {}
 
 
-def unsupported(what: str) -> ConversionError:
+def unsupported_error(what: str) -> ConversionError:
     """Return the error for something that the checker cannot evaluate."""
     return ConversionError(
         f"the checker does not know {what}", "it cannot vouch for this model; test it on macOS"
@@ -113,7 +113,7 @@ _register_elementwise()
 @_operation("real_div")
 def _real_div(a: Arguments) -> Array:
     if not np.issubdtype(np.asarray(a["x"]).dtype, np.floating):
-        raise unsupported("real_div of integers")
+        raise unsupported_error("real_div of integers")
     return np.asarray(a["x"] / a["y"])
 
 
@@ -131,7 +131,7 @@ def _select(a: Arguments) -> Array:
 def _cast(a: Arguments) -> Array:
     types = {"fp32": np.float32, "fp16": np.float32, "int32": np.int32, "bool": np.bool_}
     if a["dtype"] not in types:
-        raise unsupported(f"a cast to {a['dtype']}")
+        raise unsupported_error(f"a cast to {a['dtype']}")
     return np.asarray(a["x"]).astype(types[a["dtype"]])
 
 
@@ -183,7 +183,7 @@ def _conv(a: Arguments) -> Array:
         and number(a, "groups", 1) == 1
     )
     if not plain:
-        raise unsupported("convolutions other than 1x1")
+        raise unsupported_error("convolutions other than 1x1")
     return pointwise(x, weight.reshape(weight.shape[:2]), a.get("bias"))
 
 
@@ -207,9 +207,9 @@ def _lstm(a: Arguments) -> list[Array]:
     }
     for name, value in expected.items():
         if a.get(name, value) != value:
-            raise unsupported(f"an lstm with {name} {a[name]}")
+            raise unsupported_error(f"an lstm with {name} {a[name]}")
     if a.get("peephole") is not None:
-        raise unsupported("an lstm with peepholes")
+        raise unsupported_error("an lstm with peepholes")
     bias = a.get("bias")
     clip = number(a, "clip")
     ys, h, c = lstm(
@@ -278,7 +278,7 @@ def _squeeze(a: Arguments) -> Array:
 @_operation("concat")
 def _concat(a: Arguments) -> Array:
     if number(a, "interleave", False):
-        raise unsupported("an interleaved concat")
+        raise unsupported_error("an interleaved concat")
     return np.concatenate(a["values"], axis=number(a, "axis"))
 
 
@@ -307,7 +307,7 @@ def check_size(count: float) -> None:
         ConversionError: it is larger.
     """
     if not 0 <= count <= MAX_ELEMENTS:
-        raise unsupported(f"tensors of {count:.0f} elements")
+        raise unsupported_error(f"tensors of {count:.0f} elements")
 
 
 @_operation("fill")
@@ -335,7 +335,7 @@ def _range(a: Arguments) -> Array:
 @_operation("gather")
 def _gather(a: Arguments) -> Array:
     if number(a, "batch_dims", 0):
-        raise unsupported("gather with batch_dims")
+        raise unsupported_error("gather with batch_dims")
     indices = np.asarray(a["indices"]).astype(np.int64)
     return np.take(a["x"], indices, axis=number(a, "axis", 0))
 
@@ -343,7 +343,7 @@ def _gather(a: Arguments) -> Array:
 @_operation("gather_nd")
 def _gather_nd(a: Arguments) -> Array:
     if number(a, "batch_dims", 0):
-        raise unsupported("gather_nd with batch_dims")
+        raise unsupported_error("gather_nd with batch_dims")
     return gather_nd(a["x"], a["indices"])
 
 
@@ -368,7 +368,7 @@ def scatter(data: Array, indices: Array, updates: Array, axis: int, mode: str) -
     elif mode == "update":
         result[where] = updates
     else:
-        raise unsupported(f"scatter with mode {mode}")
+        raise unsupported_error(f"scatter with mode {mode}")
     return result
 
 
@@ -468,7 +468,7 @@ def _palette(a: Arguments) -> Array:
         bits = int(table.size).bit_length() - 1
         return table[unpack_bits(indices, bits, int(np.prod(shape)))].reshape(shape)
     if a.get("vector_axis") is not None or table.shape[-1] != 1:
-        raise unsupported("palettes of vectors")
+        raise unsupported_error("palettes of vectors")
     # iOS 18: a table for each block; (blocks..., entries, 1)
     result = np.empty(indices.shape, np.float32)
     blocks = table.shape[:-2]

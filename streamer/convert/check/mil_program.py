@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from streamer.arrays import Array
 from streamer.convert.check.evaluator import States, checked_inputs
-from streamer.convert.check.mil_ops import OPERATIONS, check_size, unpack_bits, unsupported
-from streamer.convert.coreml.model_file import BlobFile, ModelFile, broken, inside
+from streamer.convert.check.mil_ops import OPERATIONS, check_size, unpack_bits, unsupported_error
+from streamer.convert.coreml.model_file import BlobFile, ModelFile, inside, invalid_model_error
 from streamer.errors import ConversionError
 
 #: A loop of these models takes one turn a step.
@@ -71,7 +71,7 @@ class MilProgram:
             name not in functions
             or functions[name].opset not in functions[name].block_specializations
         ):
-            raise broken(model.path, f"its program has no function {name}")
+            raise invalid_model_error(model.path, f"its program has no function {name}")
         function = functions[name]
         self._block = function.block_specializations[function.opset]
         self._constants: dict[str, Any] = {}
@@ -127,19 +127,21 @@ class MilProgram:
                     with np.errstate(over="ignore"):
                         results = list(OPERATIONS[kind](self._arguments(operation, values)))
                 else:
-                    raise unsupported(f"the operation {kind}")
+                    raise unsupported_error(f"the operation {kind}")
             except _MISFITS as error:
-                raise broken(
+                raise invalid_model_error(
                     self._model.path, f"{kind} {_name(operation)} does not fit: {error}"
                 ) from error
             if len(results) != len(operation.outputs):
-                raise broken(self._model.path, f"{kind} {_name(operation)} has other outputs")
+                raise invalid_model_error(
+                    self._model.path, f"{kind} {_name(operation)} has other outputs"
+                )
             for output, result in zip(operation.outputs, results):
                 values[output.name] = self._declared(output, result)
         try:
             return [values[name] for name in block.outputs]
         except KeyError as error:
-            raise broken(self._model.path, f"nothing makes {error.args[0]}") from error
+            raise invalid_model_error(self._model.path, f"nothing makes {error.args[0]}") from error
 
     def _loop(self, operation: Any, values: dict[str, Any], state: States) -> list[Array]:
         condition, body = operation.blocks
@@ -152,7 +154,7 @@ class MilProgram:
             scope = dict(values)
             scope.update((v.name, value) for v, value in zip(body.inputs, carried))
             carried = self._run(body, scope, state)
-        raise unsupported(f"loops of more than {_MAX_TURNS} turns")
+        raise unsupported_error(f"loops of more than {_MAX_TURNS} turns")
 
     def _write_state(self, operation: Any, values: dict[str, Any], state: States) -> None:
         name = operation.inputs["input"].arguments[0].name
@@ -178,7 +180,7 @@ class MilProgram:
         """Return a result as the file declares it: rounded to its type, of its shape."""
         kind = output.type.tensorType
         if output.type.WhichOneof("type") != "tensorType" or kind.dataType not in _TYPES:
-            raise unsupported(f"the type of {output.name}")
+            raise unsupported_error(f"the type of {output.name}")
         array = np.asarray(result)
         dims = [
             d.constant.size if d.WhichOneof("dimension") == "constant" else None
@@ -186,7 +188,7 @@ class MilProgram:
         ]
         fits = len(dims) == array.ndim and all(d in (None, n) for d, n in zip(dims, array.shape))
         if not fits:
-            raise broken(
+            raise invalid_model_error(
                 self._model.path, f"{output.name} is declared {dims} and comes out {array.shape}"
             )
         return _rounded(array, kind.dataType)
@@ -211,11 +213,11 @@ class MilProgram:
                     result = given["val"]
                 else:
                     if kind not in OPERATIONS:
-                        raise unsupported(f"the operation {kind}")
+                        raise unsupported_error(f"the operation {kind}")
                     result = self._declared(operation.outputs[0], OPERATIONS[kind](given)[0])
                 self._constants[operation.outputs[0].name] = result
             except _MISFITS as error:
-                raise broken(
+                raise invalid_model_error(
                     self._model.path, f"{kind} {_name(operation)} does not fit: {error}"
                 ) from error
 
@@ -233,7 +235,7 @@ class MilProgram:
     def _value(self, value: Any) -> Any:
         """Return a constant: a string, or an array with floats as float32."""
         if value.type.WhichOneof("type") != "tensorType":
-            raise unsupported("constants other than tensors")
+            raise unsupported_error("constants other than tensors")
         kind = value.type.tensorType
         shape = _fixed_shape(kind)
         count = int(np.prod(shape, dtype=np.int64))
@@ -241,7 +243,7 @@ class MilProgram:
             texts = list(value.immediateValue.tensor.strings.values)
             return texts[0] if not shape and texts else texts
         if kind.dataType not in _TYPES:
-            raise unsupported(f"constants of the data type {kind.dataType}")
+            raise unsupported_error(f"constants of the data type {kind.dataType}")
         data_type = _TYPES[kind.dataType]
         if value.WhichOneof("value") == "blobFileValue":
             raw: Any = self._blob(value.blobFileValue, data_type.bits, count)
@@ -257,14 +259,16 @@ class MilProgram:
         else:
             flat = np.array([] if raw is None else list(raw), data_type.numpy)
         if flat.size != count:
-            raise broken(self._model.path, "a constant has another size than its type says")
+            raise invalid_model_error(
+                self._model.path, "a constant has another size than its type says"
+            )
         return _rounded(flat.reshape(shape), kind.dataType)
 
     def _blob(self, value: Any, bits: int, count: int) -> bytes:
         name = value.fileName
         if name not in self._blobs:
             if not name.startswith(_BLOB_PREFIX):
-                raise broken(self._model.path, f"{name} points out of the package")
+                raise invalid_model_error(self._model.path, f"{name} points out of the package")
             self._blobs[name] = BlobFile(inside(self._model.root, name[len(_BLOB_PREFIX) :]))
         return self._blobs[name].read(value.offset, bits, count)
 
@@ -274,7 +278,7 @@ def _rounded(array: Array, data_type: int) -> Array:
         with np.errstate(over="ignore"):
             return array.astype(np.float16).astype(np.float32)
     if data_type == 12:
-        raise unsupported("float64")
+        raise unsupported_error("float64")
     return array.astype(_TYPES[data_type].numpy, copy=False)
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from streamer.arrays import Array
 from streamer.convert.check import mil_ops
 from streamer.convert.check.evaluator import States, checked_inputs
-from streamer.convert.check.mil_ops import check_size, sigmoid, softmax, unsupported
-from streamer.convert.coreml.model_file import ModelFile, broken
+from streamer.convert.check.mil_ops import check_size, sigmoid, softmax, unsupported_error
+from streamer.convert.coreml.model_file import ModelFile, invalid_model_error
 
 _MAX_TURNS = 100_000
 _EXACT_ARRAY_MAPPING = 1
@@ -29,9 +29,9 @@ class NeuralNetwork:
         self._model = model
         self._network = model.spec.neuralNetwork
         if self._network.arrayInputShapeMapping != _EXACT_ARRAY_MAPPING:
-            raise unsupported("networks that map their inputs to five axes")
+            raise unsupported_error("networks that map their inputs to five axes")
         if len(self._network.preprocessing):
-            raise unsupported("networks with image preprocessing")
+            raise unsupported_error("networks with image preprocessing")
         # Unpacking weights takes longer than using them, and a loop uses them at each turn.
         # A message is kept with its array: its identity is the key.
         self._weights: dict[int, tuple[Any, Array]] = {}
@@ -50,7 +50,7 @@ class NeuralNetwork:
         try:
             return {feature.name: values[feature.name] for feature in self._model.outputs}
         except KeyError as error:
-            raise broken(self._model.path, f"nothing makes {error.args[0]}") from error
+            raise invalid_model_error(self._model.path, f"nothing makes {error.args[0]}") from error
 
     def _run(self, network: Any, values: dict[str, Array]) -> None:
         for layer in network.layers:
@@ -65,12 +65,12 @@ class NeuralNetwork:
                 elif kind in _WEIGHTED:
                     result = _WEIGHTED[kind](getattr(layer, kind), arguments, self._unpacked)
                 else:
-                    raise unsupported(f"the layer {kind}")
+                    raise unsupported_error(f"the layer {kind}")
                 results = result if isinstance(result, list) else [result]
                 if len(results) < len(layer.output):
                     raise ValueError("it has other outputs")
             except _MISFITS as error:
-                raise broken(
+                raise invalid_model_error(
                     self._model.path, f"{kind} {layer.name} does not fit: {error}"
                 ) from error
             values.update(zip(layer.output, results))
@@ -83,7 +83,7 @@ class NeuralNetwork:
                 return
             self._run(loop.bodyNetwork, values)
         if not loop.maxLoopIterations:
-            raise unsupported(f"loops of more than {_MAX_TURNS} turns")
+            raise unsupported_error(f"loops of more than {_MAX_TURNS} turns")
 
     def _unpacked(self, weights: Any, shape: Sequence[int]) -> Array:
         key = id(weights)
@@ -111,7 +111,7 @@ def unpack_weights(weights: Any, shape: Sequence[int]) -> Array:
     elif weights.rawValue:
         return _dequantised(weights, count, shape)
     else:
-        raise unsupported("weights without values")
+        raise unsupported_error("weights without values")
     if flat.size != count:
         raise ValueError(f"{flat.size} weights where {count} are expected")
     return flat.reshape(shape)
@@ -121,7 +121,7 @@ def _dequantised(weights: Any, count: int, shape: Sequence[int]) -> Array:
     quantization = weights.quantization
     bits = int(quantization.numberOfBits)
     if not 1 <= bits <= 8:
-        raise unsupported(f"weights of {bits} bits")
+        raise unsupported_error(f"weights of {bits} bits")
     raw = np.frombuffer(weights.rawValue, np.uint8)
     if raw.size != (count * bits + 7) // 8:
         raise ValueError(f"{raw.size} bytes of weights where {count} weights are expected")
@@ -133,7 +133,7 @@ def _dequantised(weights: Any, count: int, shape: Sequence[int]) -> Array:
         table = np.array(quantization.lookupTableQuantization.floatValue, np.float32)
         return np.asarray(table[codes].reshape(shape))
     if kind != "linearQuantization":
-        raise unsupported(f"weights stored as {kind}")
+        raise unsupported_error(f"weights stored as {kind}")
     linear = quantization.linearQuantization
     scale = np.array(linear.scale, np.float32)
     bias = np.array(linear.bias, np.float32) if len(linear.bias) else np.zeros(1, np.float32)
@@ -154,7 +154,7 @@ def _activation(p: Any, x: Sequence[Array]) -> Array:
         "tanh": np.tanh,
     }
     if kind not in plain:
-        raise unsupported(f"the activation {kind}")
+        raise unsupported_error(f"the activation {kind}")
     return plain[kind](x[0])
 
 
@@ -180,7 +180,7 @@ def _greater(p: Any, x: Sequence[Array]) -> Array:
 
 def _concat_channels(p: Any, x: Sequence[Array]) -> Array:
     if p.sequenceConcat:
-        raise unsupported("a concatenation of sequences")
+        raise unsupported_error("a concatenation of sequences")
     return np.concatenate(list(x), axis=-3)
 
 
@@ -190,7 +190,7 @@ def _reshape(p: Any, x: Sequence[Array]) -> Array:
 
 def _concat(p: Any, x: Sequence[Array]) -> Array:
     if p.interleave:
-        raise unsupported("an interleaved concat")
+        raise unsupported_error("an interleaved concat")
     return np.concatenate(list(x), axis=p.axis)
 
 
@@ -209,7 +209,7 @@ def _slice(p: Any, x: Sequence[Array]) -> Array:
     # The three axes of this old layer are the last three, counted from the front.
     axis = {0: -3, 1: -2, 2: -1}[p.axis]
     if p.endIndex < 0 or p.stride < 1:
-        raise unsupported("slices with a negative end")
+        raise unsupported_error("slices with a negative end")
     where: list[Any] = [slice(None)] * x[0].ndim
     where[axis] = slice(int(p.startIndex), int(p.endIndex), int(p.stride))
     return np.asarray(x[0][tuple(where)])
@@ -232,7 +232,7 @@ def _fill_dynamic(p: Any, x: Sequence[Array]) -> Array:
 
 def _range_dynamic(p: Any, x: Sequence[Array]) -> Array:
     if len(x) > 1:
-        raise unsupported("ranges with a start of their own")
+        raise unsupported_error("ranges with a start of their own")
     start, end, step = p.startValue, float(x[0].reshape(())), p.stepSizeValue
     check_size(abs((end - start) / step))
     return np.arange(start, end, step, dtype=np.float32)
@@ -253,7 +253,7 @@ def _squeeze(p: Any, x: Sequence[Array]) -> Array:
 
 def _batched_matmul(p: Any, x: Sequence[Array]) -> Array:
     if len(x) != 2:
-        raise unsupported("batchedMatmul with weights of its own")
+        raise unsupported_error("batchedMatmul with weights of its own")
     return mil_ops.OPERATIONS["matmul"](
         {"x": x[0], "y": x[1], "transpose_x": p.transposeA, "transpose_y": p.transposeB}
     )[0]
@@ -304,7 +304,7 @@ def _constant(p: Any, x: Sequence[Array], unpack: Unpack) -> Array:
 
 def _inner_product(p: Any, x: Sequence[Array], unpack: Unpack) -> Array:
     if p.int8DynamicQuantize:
-        raise unsupported("inner products in int8")
+        raise unsupported_error("inner products in int8")
     y = x[0] @ unpack(p.weights, (int(p.outputChannels), int(p.inputChannels))).T
     return np.asarray(y + unpack(p.bias, (int(p.outputChannels),)) if p.hasBias else y)
 
@@ -320,7 +320,7 @@ def _convolution(p: Any, x: Sequence[Array], unpack: Unpack) -> Array:
         and len(x) == 1
     )
     if not plain:
-        raise unsupported("convolutions other than 1x1")
+        raise unsupported_error("convolutions other than 1x1")
     n = int(p.outputChannels)
     bias = unpack(p.bias, (n,)) if p.hasBias else None
     matrix = unpack(p.weights, (n, int(p.kernelChannels), 1, 1))
@@ -331,9 +331,9 @@ def _lstm(p: Any, x: Sequence[Array], unpack: Unpack) -> list[Array]:
     kinds = [a.WhichOneof("NonlinearityType") for a in p.activations]
     params, weights = p.params, p.weightParams
     if kinds != ["sigmoid", "tanh", "tanh"]:
-        raise unsupported(f"an LSTM with the activations {kinds}")
+        raise unsupported_error(f"an LSTM with the activations {kinds}")
     if params.hasPeepholeVectors or params.coupledInputAndForgetGate or p.reverseInput:
-        raise unsupported("an LSTM with peepholes, coupled gates or reversed input")
+        raise unsupported_error("an LSTM with peepholes, coupled gates or reversed input")
     n, width = int(p.outputVectorSize), int(p.inputVectorSize)
     gates = ("inputGate", "forgetGate", "outputGate", "blockInput")
 

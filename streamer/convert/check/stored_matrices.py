@@ -16,9 +16,9 @@ import numpy as np
 
 from streamer.acoustic.weights import Weights
 from streamer.arrays import Array
+from streamer.convert.check.low_precision import quantised_matrix
 from streamer.convert.check.mil_program import MilProgram
 from streamer.convert.check.neural_network import unpack_weights
-from streamer.convert.check.rounding import rounded_matrix
 from streamer.convert.check.stored_precision import layers
 from streamer.convert.coreml.model_file import ModelFile
 
@@ -40,7 +40,7 @@ class MatrixError(NamedTuple):
     tolerance: float
 
 
-def match_matrices(
+def recover_weights(
     file: ModelFile, evaluator: Any, reference: Weights, precision: str
 ) -> tuple[list[MatrixError], Weights | None]:
     """Find each of the reference's matrices among those that a model stores.
@@ -63,7 +63,7 @@ def match_matrices(
     found: dict[str, Array] = {}
     for name, wanted in _wanted(reference).items():
         error, nearest = _nearest(wanted, stored)
-        own = rounded_matrix(wanted.T, precision).T
+        own = quantised_matrix(wanted.T, precision).T
         cost = float(np.sqrt(np.mean((own.astype(np.float64) - wanted) ** 2)))
         errors.append(MatrixError(name, error, _SLACK * cost + 1e-6))
         if nearest is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from streamer.convert.coreml.toolkit import coremltools, quiet
+from streamer.convert.imports import coremltools_silenced, import_coremltools
 from streamer.errors import ConversionError
 
 #: A specification holds structure and, in the older kind, weights; protobuf itself ends at 2 GB.
@@ -59,7 +59,7 @@ class ModelFile:
     metadata: dict[str, str]
 
 
-def broken(path: str | Path, why: str) -> ConversionError:
+def invalid_model_error(path: str | Path, why: str) -> ConversionError:
     """Return the error for a file that is no usable Core ML model."""
     return ConversionError(f"{path} is not a usable Core ML model: {why}", "convert it again")
 
@@ -75,24 +75,26 @@ def open_model(path: str | Path) -> ModelFile:
     if not path.exists():
         raise ConversionError(f"no such model: {path}", "check the path")
     file = _model_in_package(path) if path.is_dir() else path
-    coremltools()
-    with quiet():
+    import_coremltools()
+    with coremltools_silenced():
         from coremltools.proto import Model_pb2
     from google.protobuf.message import DecodeError
 
     spec = Model_pb2.Model()
     try:
         if file.stat().st_size >= _MAX_SPECIFICATION_BYTES:
-            raise broken(path, "its specification is larger than protobuf allows")
+            raise invalid_model_error(path, "its specification is larger than protobuf allows")
         spec.ParseFromString(file.read_bytes())
     except OSError as error:
-        raise broken(path, str(error.strerror or error)) from error
+        raise invalid_model_error(path, str(error.strerror or error)) from error
     except (DecodeError, RecursionError, ValueError) as error:
-        raise broken(path, "its specification cannot be parsed") from error
+        raise invalid_model_error(path, "its specification cannot be parsed") from error
     kinds = {"mlProgram": "mlprogram", "neuralNetwork": "neuralnetwork"}
     kind = spec.WhichOneof("Type")
     if kind not in kinds:
-        raise broken(path, f"it holds {kind or 'nothing'}, not an ML program or a neural network")
+        raise invalid_model_error(
+            path, f"it holds {kind or 'nothing'}, not an ML program or a neural network"
+        )
     description = spec.description
     about = {
         "author": description.metadata.author,
@@ -121,9 +123,9 @@ def inside(root: Path, relative: str) -> Path:
     """
     found = (root / relative).resolve()
     if root.resolve() not in found.parents:
-        raise broken(root, f"{relative} points out of the package")
+        raise invalid_model_error(root, f"{relative} points out of the package")
     if not found.exists():
-        raise broken(root, f"{relative} is missing")
+        raise invalid_model_error(root, f"{relative} is missing")
     return found
 
 
@@ -131,18 +133,18 @@ def _model_in_package(path: Path) -> Path:
     manifest = path / "Manifest.json"
     try:
         if manifest.stat().st_size > _MAX_MANIFEST_BYTES:
-            raise broken(path, "its manifest is too long")
+            raise invalid_model_error(path, "its manifest is too long")
         entries = json.loads(manifest.read_text(encoding="utf-8"))
         item = entries["itemInfoEntries"][entries["rootModelIdentifier"]]["path"]
     except OSError as error:
-        raise broken(path, "it has no manifest") from error
+        raise invalid_model_error(path, "it has no manifest") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise broken(path, "its manifest cannot be read") from error
+        raise invalid_model_error(path, "its manifest cannot be read") from error
     if not isinstance(item, str):
-        raise broken(path, "its manifest cannot be read")
+        raise invalid_model_error(path, "its manifest cannot be read")
     file = inside(path / "Data", item)
     if not file.is_file():
-        raise broken(path, f"{item} is missing")
+        raise invalid_model_error(path, f"{item} is missing")
     return file
 
 
@@ -184,7 +186,7 @@ class BlobFile:
             with path.open("rb") as file:
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:
-            raise broken(path, "the weights cannot be read") from error
+            raise invalid_model_error(path, "the weights cannot be read") from error
 
     def read(self, offset: int, bits: int | None, count: int) -> bytes:
         """Return ``count`` values of ``bits`` bits each, packed as they are.
@@ -194,11 +196,11 @@ class BlobFile:
         """
         header = self._map[offset : offset + self._HEADER_BYTES]
         if len(header) < self._HEADER_BYTES:
-            raise broken(self.path, "an offset lies behind its end")
+            raise invalid_model_error(self.path, "an offset lies behind its end")
         number = int.from_bytes
         size, start = number(header[8:16], "little"), number(header[16:24], "little")
         if number(header[:4], "little") != self._SENTINEL:
-            raise broken(self.path, "an offset does not lead to an array")
+            raise invalid_model_error(self.path, "an offset does not lead to an array")
         if size != (count * (bits or 8) + 7) // 8 or start + size > len(self._map):
-            raise broken(self.path, "an array has another size than the program says")
+            raise invalid_model_error(self.path, "an array has another size than the program says")
         return bytes(self._map[start : start + size])

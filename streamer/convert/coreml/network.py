@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from streamer.arrays import Array
-from streamer.convert.coreml.toolkit import coremltools
+from streamer.convert.imports import import_coremltools
 
 if TYPE_CHECKING:
     from streamer.acoustic.weights import Weights
@@ -109,7 +109,7 @@ def build_program(
         ``new_state_c`` and ``new_state_h``. A ``stateful`` program has states
         `STATE_NAMES` float16 (1, N) in place of the last two of either.
     """
-    ct = coremltools()
+    ct = import_coremltools()
     from coremltools.converters.mil.mil import Builder as mb  # noqa: N813
     from coremltools.converters.mil.mil import Function, Program, types
 

@@ -7,8 +7,6 @@ one. This one is here to follow Apple's guide and to compare with.
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Callable
@@ -24,8 +22,12 @@ from streamer.acoustic.contract import (
 )
 from streamer.bundle import Bundle, read_bundle
 from streamer.convert.bundle_writer import bundle_for, finish_bundle, staging
-from streamer.convert.coreml.toolkit import coremltools, quiet
 from streamer.convert.coreml.writer import FORMATS, save_model
+from streamer.convert.imports import (
+    coremltools_silenced,
+    import_coremltools,
+    import_tensorflow,
+)
 from streamer.convert.readers import read_network
 from streamer.convert.readers.graph import Graph, read_graph
 from streamer.convert.steps import check_steps
@@ -86,7 +88,7 @@ def convert_graph(
     shapes = _input_shapes(read_graph(Path(network)), Path(network))
     axis = _time_axis(shapes, steps)
     definition = _load_definition(Path(network))
-    ct = coremltools()
+    ct = import_coremltools()
     time = ct.RangeDim(1, MAX_FLEXIBLE_STEPS, DEFAULT_STEPS) if axis is None else axis
     _, _, width, n_input = shapes[INPUT_NODE]
     # Without these types a flexible program would silently take one or two steps only.
@@ -99,7 +101,7 @@ def convert_graph(
         half = precision == "fp16"
         arguments["compute_precision"] = ct.precision.FLOAT16 if half else ct.precision.FLOAT32
     try:
-        with quiet():
+        with coremltools_silenced():
             model = ct.convert(
                 definition,
                 source="tensorflow",
@@ -218,15 +220,7 @@ def _time_axis(shapes: dict[str, tuple[int, ...]], steps: int | None) -> int | N
 
 def _load_definition(path: Path) -> Any:
     """Return the graph as TensorFlow's own message: a path is refused beside TensorFlow 2."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        with _without_descriptor_2():
-            import tensorflow
-    except ImportError as error:
-        raise ConversionError(
-            f"TensorFlow cannot be imported ({error})",
-            "pip install 'streamer[tensorflow]', or leave out --via tensorflow",
-        ) from error
+    tensorflow = import_tensorflow()
     definition = tensorflow.compat.v1.GraphDef()
     try:
         definition.ParseFromString(path.read_bytes())
@@ -236,22 +230,3 @@ def _load_definition(path: Path) -> Any:
             "take the .pb, not the .pbmm, or leave out --via tensorflow",
         ) from error
     return definition
-
-
-@contextlib.contextmanager
-def _without_descriptor_2() -> Any:
-    """Keep what TensorFlow's libraries write straight to the terminal off it."""
-    saved: list[int] = []
-    try:
-        saved.append(os.dup(2))
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 2)
-        os.close(null)
-    except OSError:
-        pass
-    try:
-        yield
-    finally:
-        for descriptor in saved:
-            os.dup2(descriptor, 2)
-            os.close(descriptor)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from streamer.convert.coreml.network import MAX_STEPS, SHAPES, build_program, deployment_target
 from streamer.convert.coreml.palette import cluster
-from streamer.convert.coreml.toolkit import coremltools, quiet
+from streamer.convert.imports import coremltools_silenced, import_coremltools
 from streamer.errors import ConversionError
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ def write_coreml(
     """
     place = Path(path)
     _check_arguments(place, steps, shape, precision, format)
-    ct = coremltools()
-    with quiet():
+    ct = import_coremltools()
+    with coremltools_silenced():
         # The older format stores float16 by itself and computes in what it likes.
         compute = "fp32" if precision == "fp32" or format == "neuralnetwork" else "fp16"
         program = build_program(weights, steps, shape, lengths, compute)
@@ -122,7 +122,7 @@ def save_model(
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as scratch:
             fresh = Path(scratch) / path.name
-            with quiet():
+            with coremltools_silenced():
                 model.save(str(fresh))
             if path.is_dir():
                 shutil.rmtree(path)

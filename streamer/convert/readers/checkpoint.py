@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from streamer.acoustic.weights import Weights
+from streamer.convert.imports import import_tensorflow
 from streamer.convert.readers.graphdef import layers_by_name
-from streamer.convert.readers.mapped_file import damaged
+from streamer.convert.readers.mapped_file import damaged_file_error
 from streamer.errors import ConversionError, ModelError
 from streamer.features import DeepSpeechFrontEnd
 
@@ -45,12 +46,7 @@ def read_checkpoint(path: Path) -> Weights:
         ConversionError: TensorFlow is not installed, there is no checkpoint,
             or it is one of another network.
     """
-    try:
-        import tensorflow
-    except ImportError as error:
-        raise ConversionError(
-            "reading a checkpoint needs TensorFlow", "pip install 'streamer[tensorflow]'"
-        ) from error
+    tensorflow = import_tensorflow()
     prefix = checkpoint_prefix(path)
     if prefix is None:
         raise ConversionError(f"{path} holds no checkpoint", "give the folder of one")
@@ -68,4 +64,4 @@ def read_checkpoint(path: Path) -> Weights:
     except Exception as error:
         reason = error.what if isinstance(error, ModelError) else error
         first = (str(reason).splitlines() or ["?"])[0]
-        raise damaged(prefix, "a checkpoint of DeepSpeech", first) from error
+        raise damaged_file_error(prefix, "a checkpoint of DeepSpeech", first) from error

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from streamer.convert.readers.mapped_file import Budget, DamagedError
+from streamer.convert.readers.mapped_file import DamagedError, FieldLimit
 
 #: Longest name that is read.
 _LONGEST_TEXT = 4096
@@ -23,23 +23,23 @@ class Table:
     Args:
         data: the whole file.
         position: where the table begins.
-        budget: bounds the number of tables and fields.
+        limit: bounds the number of tables and fields.
     """
 
-    def __init__(self, data: memoryview, position: int, budget: Budget) -> None:
-        budget.spend()
+    def __init__(self, data: memoryview, position: int, limit: FieldLimit) -> None:
+        limit.count()
         self._data = data
         self._position = position
-        self._budget = budget
+        self._limit = limit
         self._fields = position - int(self._unpack("<i", position))
         self._size = int(self._unpack("<H", self._fields))
 
     @classmethod
-    def root(cls, data: memoryview, budget: Budget) -> Table:
+    def root(cls, data: memoryview, limit: FieldLimit) -> Table:
         """Return the table that the file is about."""
         if len(data) < 8:
             raise DamagedError("it is too short")
-        return cls(data, int(struct.unpack_from("<I", data, 0)[0]), budget)
+        return cls(data, int(struct.unpack_from("<I", data, 0)[0]), limit)
 
     def number(self, index: int, kind: str, default: float = 0) -> Any:
         """Return a number.
@@ -75,19 +75,19 @@ class Table:
         position = self._field(index)
         if position is None:
             return None
-        return Table(self._data, position + int(self._unpack("<I", position)), self._budget)
+        return Table(self._data, position + int(self._unpack("<I", position)), self._limit)
 
     def tables(self, index: int) -> list[Table]:
         """Return a vector of tables, empty if the field is left out."""
         start, length = self._vector(index, 4)
-        self._budget.spend(length)
+        self._limit.count(length)
         positions = range(start, start + 4 * length, 4)
         return [
-            Table(self._data, at + int(self._unpack("<I", at)), self._budget) for at in positions
+            Table(self._data, at + int(self._unpack("<I", at)), self._limit) for at in positions
         ]
 
     def _field(self, index: int) -> int | None:
-        self._budget.spend()
+        self._limit.count()
         slot = 4 + 2 * index
         if slot + 2 > self._size:
             return None

@@ -16,7 +16,12 @@ from typing import Any
 import numpy as np
 
 from streamer.arrays import Array
-from streamer.convert.readers.mapped_file import Budget, DamagedError, damaged, map_file
+from streamer.convert.readers.mapped_file import (
+    DamagedError,
+    FieldLimit,
+    damaged_file_error,
+    map_file,
+)
 from streamer.convert.readers.protobuf import (
     BYTES,
     FIXED32,
@@ -63,12 +68,12 @@ class Graph:
     Attributes:
         nodes: by name, in the file's order.
         regions: parts of a memory-mapped package, by name; empty for a plain graph.
-        budget: bounds the work of decoding.
+        limit: bounds the work of decoding.
     """
 
     nodes: Mapping[str, Node]
     regions: Mapping[str, memoryview]
-    budget: Budget = field(repr=False)
+    limit: FieldLimit = field(repr=False)
 
     def of_kind(self, op: str) -> list[Node]:
         """Return all nodes of a kind."""
@@ -81,7 +86,7 @@ class Graph:
             return None
         # A number that is 0 may be left out of the message altogether.
         result = 0.0
-        for number, wire_type, value in fields(raw, self.budget):
+        for number, wire_type, value in fields(raw, self.limit):
             if number in (3, 5, 6):
                 result = float(as_int(value))
             elif number == 4 and wire_type == FIXED32:
@@ -93,7 +98,7 @@ class Graph:
         raw = node.attributes.get(attribute)
         if raw is None:
             return None
-        for number, _, value in fields(raw, self.budget):
+        for number, _, value in fields(raw, self.limit):
             if number == 7:
                 return self._dimensions(as_bytes(value))
         return None
@@ -103,7 +108,7 @@ class Graph:
         raw = node.attributes.get(attribute)
         if raw is None:
             return None
-        for number, _, value in fields(raw, self.budget):
+        for number, _, value in fields(raw, self.limit):
             if number == 2:
                 return as_text(value)
         return None
@@ -122,7 +127,7 @@ class Graph:
         raw = node.attributes.get("value")
         if node.op != "Const" or raw is None:
             raise DamagedError(f"{node.name} is not a constant")
-        for number, _, value in fields(raw, self.budget):
+        for number, _, value in fields(raw, self.limit):
             if number == 8:
                 return self._tensor(node.name, as_bytes(value))
         raise DamagedError(f"{node.name} has no tensor")
@@ -140,7 +145,7 @@ class Graph:
         shape: tuple[int, ...] = ()
         content: memoryview | None = None
         values: list[Any] = []
-        for number, wire_type, value in fields(data, self.budget):
+        for number, wire_type, value in fields(data, self.limit):
             if number == 1:
                 kind = as_int(value)
             elif number == 2:
@@ -150,7 +155,7 @@ class Graph:
             elif number == 5:
                 values.extend(_floats(value, wire_type))
             elif number in (7, 10):
-                values.extend(varints(value, wire_type, self.budget))
+                values.extend(varints(value, wire_type, self.limit))
             elif number == 8:
                 values.append(bytes(as_bytes(value)))
         if min(shape, default=0) < 0:
@@ -165,10 +170,10 @@ class Graph:
 
     def _dimensions(self, data: memoryview) -> tuple[int, ...]:
         sizes = []
-        for number, _, value in fields(data, self.budget):
+        for number, _, value in fields(data, self.limit):
             if number == 2:
                 size = 0
-                for inner, _, inner_value in fields(as_bytes(value), self.budget):
+                for inner, _, inner_value in fields(as_bytes(value), self.limit):
                     if inner == 1:
                         size = as_int(inner_value)
                 sizes.append(size)
@@ -227,19 +232,19 @@ def read_graph(path: Path) -> Graph:
         ConversionError: the file is missing or is neither.
     """
     data = map_file(path)
-    budget = Budget()
+    limit = FieldLimit()
     try:
-        regions = _package_regions(data, budget)
+        regions = _package_regions(data, limit)
         graph = regions.get(_GRAPH_REGION, data)
-        nodes = _nodes(graph, budget)
+        nodes = _nodes(graph, limit)
         if not nodes:
             raise DamagedError("there are no operations in it")
     except DamagedError as error:
-        raise damaged(path, "a TensorFlow graph", error) from error
-    return Graph(nodes, regions, budget)
+        raise damaged_file_error(path, "a TensorFlow graph", error) from error
+    return Graph(nodes, regions, limit)
 
 
-def _package_regions(data: memoryview, budget: Budget) -> dict[str, memoryview]:
+def _package_regions(data: memoryview, limit: FieldLimit) -> dict[str, memoryview]:
     """Return the parts of a memory-mapped package, nothing if it is not one.
 
     Such a file ends with its directory and the 8-byte position of that.
@@ -250,7 +255,7 @@ def _package_regions(data: memoryview, budget: Budget) -> dict[str, memoryview]:
     if not 0 < start < len(data) - 8:
         return {}
     try:
-        elements = _directory(data[start:-8], budget)
+        elements = _directory(data[start:-8], limit)
     except DamagedError:
         return {}
     if _GRAPH_REGION not in elements:
@@ -269,13 +274,13 @@ def _package_regions(data: memoryview, budget: Budget) -> dict[str, memoryview]:
     return regions
 
 
-def _directory(data: memoryview, budget: Budget) -> dict[str, tuple[int, int]]:
+def _directory(data: memoryview, limit: FieldLimit) -> dict[str, tuple[int, int]]:
     elements = {}
-    for number, _, value in fields(data, budget):
+    for number, _, value in fields(data, limit):
         if number != 1:
             raise DamagedError("the directory has a field that is not known")
         name, offset, length = "", 0, 0
-        for inner, _, inner_value in fields(as_bytes(value), budget):
+        for inner, _, inner_value in fields(as_bytes(value), limit):
             if inner == 1:
                 offset = as_int(inner_value)
             elif inner == 2:
@@ -288,20 +293,20 @@ def _directory(data: memoryview, budget: Budget) -> dict[str, tuple[int, int]]:
     return elements
 
 
-def _nodes(data: memoryview, budget: Budget) -> dict[str, Node]:
+def _nodes(data: memoryview, limit: FieldLimit) -> dict[str, Node]:
     nodes = {}
-    for number, wire_type, value in fields(data, budget):
+    for number, wire_type, value in fields(data, limit):
         if number == 1 and wire_type == BYTES:
-            node = _node(as_bytes(value), budget)
+            node = _node(as_bytes(value), limit)
             nodes[node.name] = node
     return nodes
 
 
-def _node(data: memoryview, budget: Budget) -> Node:
+def _node(data: memoryview, limit: FieldLimit) -> Node:
     name = op = ""
     inputs: list[str] = []
     attributes: dict[str, memoryview] = {}
-    for number, _, value in fields(data, budget):
+    for number, _, value in fields(data, limit):
         if number == 1:
             name = as_text(value)
         elif number == 2:
@@ -310,7 +315,7 @@ def _node(data: memoryview, budget: Budget) -> Node:
             inputs.append(as_text(value))
         elif number == 5:
             key, entry = "", memoryview(b"")
-            for inner, _, inner_value in fields(as_bytes(value), budget):
+            for inner, _, inner_value in fields(as_bytes(value), limit):
                 if inner == 1:
                     key = as_text(inner_value)
                 elif inner == 2:

@@ -11,7 +11,7 @@ import numpy as np
 from streamer.acoustic.weights import Weights
 from streamer.arrays import FloatArray
 from streamer.convert.readers.graph import Graph, Node, read_graph
-from streamer.convert.readers.mapped_file import DamagedError, damaged
+from streamer.convert.readers.mapped_file import DamagedError, damaged_file_error
 from streamer.convert.readers.metadata import describe
 from streamer.errors import ConversionError, ModelError
 
@@ -34,7 +34,7 @@ def read_graphdef(path: Path) -> Weights:
         return _weights(graph)
     except (DamagedError, ModelError) as error:
         reason = error.what if isinstance(error, ModelError) else error
-        raise damaged(path, "a DeepSpeech graph", reason) from error
+        raise damaged_file_error(path, "a DeepSpeech graph", reason) from error
     except ConversionError as error:
         raise ConversionError(f"{path}: {error.what}", error.todo) from error
 

@@ -12,7 +12,7 @@ class DamagedError(Exception):
     """A file is not what it seems to be; readers turn it into a ConversionError."""
 
 
-class Budget:
+class FieldLimit:
     """Bounds the work that one file may cause, however it is made.
 
     Args:
@@ -23,7 +23,7 @@ class Budget:
     def __init__(self, fields: int = 200_000) -> None:
         self._left = fields
 
-    def spend(self, fields: int = 1) -> None:
+    def count(self, fields: int = 1) -> None:
         """Count parts that are about to be looked at.
 
         Raises:
@@ -57,7 +57,7 @@ def map_file(path: Path) -> memoryview:
         ) from error
 
 
-def damaged(path: Path, kind: str, reason: object) -> ConversionError:
+def damaged_file_error(path: Path, kind: str, reason: object) -> ConversionError:
     """Make the error for a file that is not what it should be."""
     return ConversionError(
         f"{path} is not {kind} that can be read: {reason}",

@@ -16,7 +16,12 @@ import numpy as np
 
 from streamer.acoustic.weights import Weights
 from streamer.arrays import FloatArray
-from streamer.convert.readers.mapped_file import Budget, DamagedError, damaged, map_file
+from streamer.convert.readers.mapped_file import (
+    DamagedError,
+    FieldLimit,
+    damaged_file_error,
+    map_file,
+)
 from streamer.convert.readers.protobuf import as_bytes, as_int, as_text, fields, varints
 from streamer.errors import ConversionError, ModelError
 
@@ -50,23 +55,23 @@ def read_onnx(path: Path) -> Weights:
             quantised.
     """
     try:
-        return _weights(*_read_model(map_file(path), Budget()))
+        return _weights(*_read_model(map_file(path), FieldLimit()))
     except (DamagedError, ModelError) as error:
         reason = error.what if isinstance(error, ModelError) else error
-        raise damaged(path, "an ONNX network of streamer", reason) from error
+        raise damaged_file_error(path, "an ONNX network of streamer", reason) from error
 
 
-def _read_model(data: memoryview, budget: Budget) -> tuple[dict[str, _Tensor], dict[str, Any]]:
+def _read_model(data: memoryview, limit: FieldLimit) -> tuple[dict[str, _Tensor], dict[str, Any]]:
     tensors: dict[str, _Tensor] = {}
     description: dict[str, Any] | None = None
-    for number, _, value in fields(data, budget):
+    for number, _, value in fields(data, limit):
         if number == 7:
-            for inner, _, inner_value in fields(as_bytes(value), budget):
+            for inner, _, inner_value in fields(as_bytes(value), limit):
                 if inner == 5:
-                    name, tensor = _read_tensor(as_bytes(inner_value), budget)
+                    name, tensor = _read_tensor(as_bytes(inner_value), limit)
                     tensors[name] = tensor
         elif number == 14:
-            entry = {n: v for n, _, v in fields(as_bytes(value), budget)}
+            entry = {n: v for n, _, v in fields(as_bytes(value), limit)}
             if 1 in entry and 2 in entry and as_text(entry[1]) == DESCRIPTION_KEY:
                 description = _read_description(as_bytes(entry[2]))
     if description is None:
@@ -74,13 +79,13 @@ def _read_model(data: memoryview, budget: Budget) -> tuple[dict[str, _Tensor], d
     return tensors, description
 
 
-def _read_tensor(data: memoryview, budget: Budget) -> tuple[str, _Tensor]:
+def _read_tensor(data: memoryview, limit: FieldLimit) -> tuple[str, _Tensor]:
     name, kind = "", 0
     shape: tuple[int, ...] = ()
     content: memoryview | None = None
-    for number, wire_type, value in fields(data, budget):
+    for number, wire_type, value in fields(data, limit):
         if number == 1:
-            shape += tuple(varints(value, wire_type, budget))
+            shape += tuple(varints(value, wire_type, limit))
             if len(shape) > 8:
                 raise DamagedError("a tensor has an impossible shape")
         elif number == 2:

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator
 from typing import Union
 
-from streamer.convert.readers.mapped_file import Budget, DamagedError
+from streamer.convert.readers.mapped_file import DamagedError, FieldLimit
 
 #: A field's value: a number for varints and fixed sizes, bytes for all else.
 Value = Union[int, memoryview]
@@ -43,12 +43,12 @@ def read_varint(data: memoryview, position: int) -> tuple[int, int]:
     raise DamagedError("a number is longer than any can be")
 
 
-def fields(data: memoryview, budget: Budget) -> Iterator[tuple[int, int, Value]]:
+def fields(data: memoryview, limit: FieldLimit) -> Iterator[tuple[int, int, Value]]:
     """Go through the fields of a message.
 
     Args:
         data: the message.
-        budget: bounds the number of fields.
+        limit: bounds the number of fields.
 
     Yields:
         Field number, wire type, value; fixed sizes as unsigned numbers.
@@ -58,7 +58,7 @@ def fields(data: memoryview, budget: Budget) -> Iterator[tuple[int, int, Value]]
     """
     position = 0
     while position < len(data):
-        budget.spend()
+        limit.count()
         key, position = read_varint(data, position)
         number, wire_type = key >> 3, key & 7
         if number == 0:
@@ -131,7 +131,7 @@ def as_float(value: Value) -> float:
     return float(struct.unpack("<f", struct.pack("<I", value))[0])
 
 
-def varints(value: Value, wire_type: int, budget: Budget) -> list[int]:
+def varints(value: Value, wire_type: int, limit: FieldLimit) -> list[int]:
     """Return a repeated integer field's numbers, packed or one at a time.
 
     Raises:
@@ -141,7 +141,7 @@ def varints(value: Value, wire_type: int, budget: Budget) -> list[int]:
         return [as_int(value)]
     data, position, numbers = as_bytes(value), 0, []
     while position < len(data):
-        budget.spend()
+        limit.count()
         number, position = read_varint(data, position)
         numbers.append(as_int(number))
     return numbers

@@ -20,7 +20,12 @@ import numpy.typing as npt
 from streamer.acoustic.weights import Weights
 from streamer.arrays import FloatArray
 from streamer.convert.readers.flatbuffer import Table
-from streamer.convert.readers.mapped_file import Budget, DamagedError, damaged, map_file
+from streamer.convert.readers.mapped_file import (
+    DamagedError,
+    FieldLimit,
+    damaged_file_error,
+    map_file,
+)
 from streamer.convert.readers.metadata import describe
 from streamer.errors import ModelError
 
@@ -124,7 +129,7 @@ def read_tflite(path: Path) -> Weights:
         return _Finder(graph).weights()
     except (DamagedError, ModelError) as error:
         reason = error.what if isinstance(error, ModelError) else error
-        raise damaged(path, "a DeepSpeech network of TensorFlow Lite", reason) from error
+        raise damaged_file_error(path, "a DeepSpeech network of TensorFlow Lite", reason) from error
 
 
 def read_lite_graph(path: Path) -> LiteGraph:
@@ -140,7 +145,7 @@ def read_lite_graph(path: Path) -> LiteGraph:
     try:
         if bytes(data[4:8]) != MAGIC:
             raise DamagedError("the letters TFL3 are not in their place")
-        model = Table.root(data, Budget())
+        model = Table.root(data, FieldLimit())
         buffers = [table.data(0) for table in model.tables(4)]
         codes = [_op_name(table) for table in model.tables(1)]
         subgraphs = model.tables(2)
@@ -154,7 +159,7 @@ def read_lite_graph(path: Path) -> LiteGraph:
             _indices(graph, 2),
         )
     except DamagedError as error:
-        raise damaged(path, "a TensorFlow Lite file", error) from error
+        raise damaged_file_error(path, "a TensorFlow Lite file", error) from error
 
 
 def _op_name(table: Table) -> str:

@@ -21,6 +21,7 @@ from streamer.acoustic.contract import (
 )
 from streamer.acoustic.weights import Weights
 from streamer.arrays import FloatArray
+from streamer.convert.imports import import_onnx
 from streamer.convert.readers.onnx import DESCRIPTION_KEY, TENSORFLOW_TO_ONNX
 from streamer.convert.steps import check_steps
 from streamer.errors import ConversionError
@@ -122,21 +123,6 @@ def quantise_onnx(source: str | Path, path: str | Path) -> None:
 
 def _drop(record: logging.LogRecord) -> bool:
     return False
-
-
-def import_onnx() -> Any:
-    """Return the package ``onnx``.
-
-    Raises:
-        ConversionError: it is not installed.
-    """
-    try:
-        import onnx
-    except ImportError as error:
-        raise ConversionError(
-            "the package onnx is not installed", "pip install 'streamer[convert]'"
-        ) from error
-    return onnx
 
 
 def _build(onnx: Any, weights: Weights, steps: int, input_lengths: bool) -> Any:

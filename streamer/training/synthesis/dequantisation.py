@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from streamer.arrays import FloatArray
-from streamer.convert.writers.onnx import import_onnx
+from streamer.convert.imports import import_onnx
 from streamer.errors import StreamerError
 
 if TYPE_CHECKING:

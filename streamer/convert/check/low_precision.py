@@ -16,7 +16,7 @@ from streamer.arrays import Array
 from streamer.convert.coreml.palette import cluster
 
 
-def rounded_matrix(matrix: Array, precision: str) -> Array:
+def quantised_matrix(matrix: Array, precision: str) -> Array:
     """Return a matrix as it is after storing it in a precision.
 
     Args:
@@ -36,12 +36,12 @@ def rounded_matrix(matrix: Array, precision: str) -> Array:
     return np.asarray(table.astype(np.float32)[indices].reshape(matrix.shape))
 
 
-class RoundedReference:
+class LowPrecisionReference:
     """The reference forward pass in a precision.
 
     Args:
         weights: the network.
-        precision: see `rounded_matrix`; all but ``fp32`` round activations to float16.
+        precision: see `quantised_matrix`; all but ``fp32`` round activations to float16.
     """
 
     def __init__(self, weights: Weights, precision: str) -> None:
@@ -52,10 +52,10 @@ class RoundedReference:
         self._w: dict[str, Array] = {}
         for name, array in weights.layers.items():
             if name == "lstm/kernel":
-                parts = (rounded_matrix(part, precision) for part in (array[:n], array[n:]))
+                parts = (quantised_matrix(part, precision) for part in (array[:n], array[n:]))
                 self._w["lstm/input"], self._w["lstm/recurrent"] = parts
             elif array.ndim == 2:
-                self._w[name] = rounded_matrix(array, precision)
+                self._w[name] = quantised_matrix(array, precision)
             else:
                 self._w[name] = self._round(array)
         i, j, f, o = np.split(weights.layers["lstm/bias"], 4)
