@@ -20,10 +20,10 @@ def sigmoid(x: Array) -> Array:
     return np.asarray(0.5 * (1.0 + np.tanh(0.5 * x)))
 
 
-def softmax(x: Array) -> Array:
-    """Return the softmax of each row."""
-    e = np.exp(x - x.max(axis=-1, keepdims=True))
-    return np.asarray(e / e.sum(axis=-1, keepdims=True))
+def softmax(x: Array, axis: int = -1) -> Array:
+    """Return the softmax along an axis."""
+    e = np.exp(x - x.max(axis=axis, keepdims=True))
+    return np.asarray(e / e.sum(axis=axis, keepdims=True))
 
 
 def softmax_in_groups(x: Array, groups: Sequence[int]) -> Array:

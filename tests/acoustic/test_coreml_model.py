@@ -24,7 +24,8 @@ from tests.support.bundles import random_weights
 
 ct = pytest.importorskip("coremltools", reason="needs coremltools to write models")
 
-from streamer.convert.coreml import create_evaluator, open_model, write_coreml  # noqa: E402
+from streamer.convert.check.factory import create_evaluator  # noqa: E402
+from streamer.convert.coreml import open_model, write_coreml  # noqa: E402
 
 N_HIDDEN = 16
 #: Errors on probabilities that the way of storing and computing explains.

@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.acoustic.numpy_model import NumpyAcousticModel
+from streamer.convert.check.checker import check_model
+from streamer.convert.check.factory import create_evaluator
 from streamer.convert.check.stored_precision import program_operations, stored_precision
-from streamer.convert.coreml import check_model, create_evaluator, open_model, write_coreml
+from streamer.convert.coreml import open_model, write_coreml
 from streamer.convert.coreml.palette import cluster
 from streamer.convert.coreml.writer import model_path
 from streamer.convert.writers.safetensors import write_safetensors

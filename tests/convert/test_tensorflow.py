@@ -154,7 +154,7 @@ def as_core_ml(shape: str, format: str) -> Callable[[Weights, Path], AcousticMod
         pytest.importorskip("coremltools")
         from streamer.acoustic.coreml_model import CoreMLAcousticModel
         from streamer.convert.coreml import write_coreml
-        from tests.test_coreml_model import Runtime
+        from tests.acoustic.test_coreml_model import Runtime
 
         path = folder / ("w.mlpackage" if format == "mlprogram" else "w.mlmodel")
         write_coreml(weights, path, 16, shape, "fp32", format)

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from streamer.convert.coreml import check_model, create_evaluator, open_model
+from streamer.convert.check.checker import check_model
+from streamer.convert.check.factory import create_evaluator
+from streamer.convert.coreml import open_model
 from streamer.convert.coreml.tensorflow_route import convert_graph
 from streamer.convert.readers import read_network
 from streamer.errors import ConversionError

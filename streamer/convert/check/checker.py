@@ -27,7 +27,8 @@ from streamer.acoustic.contract import (
 from streamer.acoustic.numpy_model import NumpyAcousticModel
 from streamer.acoustic.weights import Weights
 from streamer.arrays import Array, FloatArray
-from streamer.convert.check.evaluator import Evaluator, create_evaluator
+from streamer.convert.check.evaluator import Evaluator
+from streamer.convert.check.factory import create_evaluator
 from streamer.convert.check.low_precision import LowPrecisionReference
 from streamer.convert.check.stored_matrices import recover_weights
 from streamer.convert.check.stored_precision import stored_precision

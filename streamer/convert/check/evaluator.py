@@ -8,7 +8,7 @@ float16 values are rounded after each operation, and summed in float32.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -41,20 +41,6 @@ class Evaluator(Protocol):
                 operation that is not known here or does not fit its arguments.
         """
         ...
-
-
-def create_evaluator(model: ModelFile) -> Evaluator:
-    """Make the evaluator for a model of either kind.
-
-    Raises:
-        ConversionError: see `Evaluator.predict`; also weights that cannot be read.
-    """
-    from streamer.convert.check.mil_program import MilProgram
-    from streamer.convert.check.neural_network import NeuralNetwork
-
-    kinds: dict[str, Any] = {"mlprogram": MilProgram, "neuralnetwork": NeuralNetwork}
-    evaluator: Evaluator = kinds[model.kind](model)
-    return evaluator
 
 
 def checked_inputs(model: ModelFile, inputs: Mapping[str, Array]) -> dict[str, Array]:

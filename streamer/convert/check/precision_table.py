@@ -21,7 +21,8 @@ from streamer.acoustic.contract import (
 from streamer.acoustic.weights import Weights
 from streamer.arrays import FloatArray
 from streamer.convert.check.checker import check_model
-from streamer.convert.check.evaluator import Evaluator, create_evaluator
+from streamer.convert.check.evaluator import Evaluator
+from streamer.convert.check.factory import create_evaluator
 from streamer.convert.coreml.model_file import open_model
 from streamer.convert.coreml.writer import PRECISIONS, model_path, write_coreml
 from streamer.decoding import Alphabet, create_decoder

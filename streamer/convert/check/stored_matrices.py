@@ -17,8 +17,8 @@ import numpy as np
 from streamer.acoustic.weights import Weights
 from streamer.arrays import Array
 from streamer.convert.check.low_precision import quantised_matrix
-from streamer.convert.check.mil_program import MilProgram
-from streamer.convert.check.neural_network import unpack_weights
+from streamer.convert.check.mil.program import MilProgram
+from streamer.convert.check.neural_layers import unpack_weights
 from streamer.convert.check.stored_precision import layers
 from streamer.convert.coreml.model_file import ModelFile
 

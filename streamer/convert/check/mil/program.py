@@ -10,7 +10,9 @@ import numpy.typing as npt
 
 from streamer.arrays import Array
 from streamer.convert.check.evaluator import States, checked_inputs
-from streamer.convert.check.mil_ops import OPERATIONS, check_size, unpack_bits, unsupported_error
+from streamer.convert.check.mil import OPERATIONS
+from streamer.convert.check.mil.compression import unpack_bits
+from streamer.convert.check.mil.operations import check_size, unsupported_error
 from streamer.convert.coreml.model_file import BlobFile, ModelFile, inside, invalid_model_error
 from streamer.errors import ConversionError
 
