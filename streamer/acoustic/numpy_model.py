@@ -7,12 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from streamer.acoustic.contract import State, check_call, zero_state
+from streamer.acoustic.contract import DEFAULT_STEPS, State, check_call, zero_state
 from streamer.acoustic.weights import Weights
 from streamer.arrays import Array, FloatArray
-
-#: Steps in a window where the weights do not say: what DeepSpeech exports.
-DEFAULT_STEPS = 16
 
 
 def sigmoid(x: Array) -> Array:

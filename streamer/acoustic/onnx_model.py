@@ -6,19 +6,20 @@ import os
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from streamer.acoustic.contract import (
+    DEFAULT_STEPS,
     INPUT_LENGTHS,
+    INPUT_NAMES,
     INPUT_NODE,
     LOGITS,
-    NEW_C,
-    NEW_H,
+    OUTPUT_NAMES,
     PREVIOUS_C,
     PREVIOUS_H,
     State,
     check_call,
-    unusable_state,
+    check_names,
+    input_arrays,
+    invalid_state,
     zero_state,
 )
 from streamer.arrays import FloatArray
@@ -28,8 +29,6 @@ from streamer.errors import ModelError
 SMALL_FILE_BYTES = 64 * 1024 * 1024
 #: More threads than this bring nothing at one window of 16 steps.
 MAX_THREADS = 4
-#: Steps in a window of a network whose time axis is free.
-FLEXIBLE_STEPS = 16
 
 
 class OnnxAcousticModel:
@@ -71,15 +70,10 @@ class OnnxAcousticModel:
     def _read_geometry(
         self, inputs: dict[str, list[Any]], outputs: dict[str, list[Any]], n_steps: int | None
     ) -> None:
-        for name in (INPUT_NODE, PREVIOUS_C, PREVIOUS_H):
-            if name not in inputs:
-                raise ValueError(f"no input {name}")
-        for name in (LOGITS, NEW_C, NEW_H):
-            if name not in outputs:
-                raise ValueError(f"no output {name}")
-        strange = sorted(set(inputs) - {INPUT_NODE, INPUT_LENGTHS, PREVIOUS_C, PREVIOUS_H})
-        if strange:
-            raise ValueError(f"input {strange[0]} is not known")
+        check_names(inputs, outputs)
+        unknown = sorted(set(inputs) - set(INPUT_NAMES))
+        if unknown:
+            raise ValueError(f"unknown input {unknown[0]}")
         window = inputs[INPUT_NODE]
         if len(window) != 4:
             raise ValueError(f"{INPUT_NODE} has shape {window}")
@@ -87,7 +81,7 @@ class OnnxAcousticModel:
         if not isinstance(width, int) or not isinstance(n_input, int) or width % 2 != 1:
             raise ValueError(f"{INPUT_NODE} has shape {window}")
         self.flexible_steps = not isinstance(steps, int)
-        self.n_steps = (n_steps or FLEXIBLE_STEPS) if self.flexible_steps else int(steps)
+        self.n_steps = (n_steps or DEFAULT_STEPS) if self.flexible_steps else int(steps)
         self.n_context = width // 2
         self.n_input = n_input
         hidden = inputs[PREVIOUS_C]
@@ -107,11 +101,11 @@ class OnnxAcousticModel:
     def infer(self, window: FloatArray, n: int, state: State) -> tuple[FloatArray, State]:
         """See `AcousticModel.infer`."""
         check_call(self, window, n, state)
-        feed = {INPUT_NODE: window, PREVIOUS_C: state[0], PREVIOUS_H: state[1]}
-        if self._has_lengths:
-            feed[INPUT_LENGTHS] = np.array([n], np.int32)
+        feed = input_arrays(window, n, *state)
+        if not self._has_lengths:
+            del feed[INPUT_LENGTHS]
         try:
-            logits, c, h = self._session.run([LOGITS, NEW_C, NEW_H], feed)
+            logits, c, h = self._session.run(OUTPUT_NAMES, feed)
         except Exception as error:  # ONNX Runtime's own exceptions share no base class
             raise ModelError(
                 f"ONNX Runtime cannot run the network: {_first_line(error)}",
@@ -119,7 +113,7 @@ class OnnxAcousticModel:
             ) from error
         probabilities = logits.reshape(-1, self.n_labels)[:n]
         if n < window.shape[1] and not self._has_lengths:
-            return probabilities, unusable_state(self.n_hidden)
+            return probabilities, invalid_state(self.n_hidden)
         shape = (1, self.n_hidden)
         return probabilities, (c.reshape(shape), h.reshape(shape))
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from streamer.acoustic.contract import AcousticModel
+from streamer.acoustic.coreml_runtime import DEFAULT_COMPUTE_UNITS
 from streamer.bundle.format import Bundle
 from streamer.bundle.validation import DESCRIPTION_FILE, FIX_BUNDLE
 from streamer.errors import ModelError
-
-#: Core ML's default: the GPU is slower to wake than these networks are to run.
-DEFAULT_COMPUTE_UNITS = "CPU_AND_NE"
 
 
 def load_acoustic_model(

@@ -19,7 +19,9 @@ from typing import Callable
 import numpy as np
 
 from streamer.acoustic.contract import AcousticModel
-from streamer.acoustic.coreml_model import COMPUTE_UNITS, CoreMLAcousticModel, content_key
+from streamer.acoustic.coreml_cache import content_key
+from streamer.acoustic.coreml_model import CoreMLAcousticModel
+from streamer.acoustic.coreml_runtime import COMPUTE_UNITS
 from streamer.errors import ModelError
 
 #: Loads a model for the compute units named.

@@ -9,9 +9,9 @@ import shutil
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Callable, Protocol
 
-from streamer.bundle import load_bundle, models_folder
+from streamer.bundle import Bundle, load_bundle, models_folder
 from streamer.errors import ModelError
 from streamer.models.catalogue import KNOWN, KnownModel, RemoteFile
 from streamer.models.download import ProgressCallback, download
@@ -20,8 +20,22 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 #: Names that mean something else already.
 _RESERVED = {"english", "downloads"}
 
-#: Makes a bundle: (network, scorer, alphabet, empty folder, name, licence).
-Converter = Callable[[Path, Optional[Path], Optional[Path], Path, str, str], None]
+
+class Converter(Protocol):
+    """The arguments of `streamer.convert.convert_to_bundle` that are used here."""
+
+    def __call__(
+        self,
+        network: Path,
+        folder: Path,
+        *,
+        name: str,
+        scorer: Path | None,
+        alphabet: Path | None,
+        licence: str,
+    ) -> Bundle:
+        """Convert a network into a bundle in a folder."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -41,31 +55,17 @@ class InstalledModel:
     licence: str
 
 
-def convert_to_bundle(
-    network: Path,
-    scorer: Path | None,
-    alphabet: Path | None,
-    folder: Path,
-    name: str,
-    licence: str,
-) -> None:
-    """Convert a public model into a bundle for this machine; see `Converter`."""
-    from streamer.convert import convert_to_bundle as convert
-
-    convert(network, folder, name=name, scorer=scorer, alphabet=alphabet, licence=licence)
-
-
 class ModelStore:
     """The installed models of this user.
 
     Args:
         root: the folder; None for the user's own (or STREAMER_MODELS).
-        converter: makes bundles of downloaded files.
+        convert: converts files to bundles; None for `streamer.convert.convert_to_bundle`.
     """
 
-    def __init__(self, root: Path | None = None, converter: Converter = convert_to_bundle) -> None:
+    def __init__(self, root: Path | None = None, convert: Converter | None = None) -> None:
         self.root = models_folder() if root is None else root
-        self._convert = converter
+        self._convert = convert
 
     def installed(self) -> list[InstalledModel]:
         """Return the installed models by name."""
@@ -189,7 +189,10 @@ class ModelStore:
                 shutil.copytree(network, folder)
             else:
                 folder.mkdir()
-                self._convert(network, scorer, alphabet, folder, name, licence)
+                convert = self._convert or _converter()
+                convert(
+                    network, folder, name=name, scorer=scorer, alphabet=alphabet, licence=licence
+                )
                 if scorer is not None and not keep_sources:
                     scorer.unlink(missing_ok=True)  # a second gigabyte for nothing
             load_bundle(str(folder))  # whatever is wrong with it is said now
@@ -231,3 +234,10 @@ class ModelStore:
         new = self._sums_file.with_suffix(".new")
         new.write_text(json.dumps(sums, indent=2, sort_keys=True), encoding="utf-8")
         os.replace(new, self._sums_file)
+
+
+def _converter() -> Converter:
+    # Imported on first use: the recogniser imports this package too, and need not wait for it.
+    from streamer.convert import convert_to_bundle
+
+    return convert_to_bundle

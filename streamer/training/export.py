@@ -9,7 +9,9 @@ from typing import Any, Callable
 
 from streamer.acoustic.weights import Weights
 from streamer.bundle import Bundle, read_bundle, write_bundle
-from streamer.convert.bundle_writer import bundle_for, staging, write_networks
+from streamer.convert.bundle_writer import ALPHABET_FILE, bundle_for
+from streamer.convert.networks import write_networks
+from streamer.convert.staging import staged_folder
 from streamer.decoding.alphabet import Alphabet, write_alphabet
 from streamer.decoding.language.recurrent_model import read_recurrent_model
 from streamer.decoding.lexicon.lexicon import Lexicon, write_lexicon
@@ -109,12 +111,12 @@ def export(
     networks: dict[str, Path] = {}
     n_phonemes = int(weights.description["n_phonemes"])
     with_lexicon = bool(n_phonemes) and scorer is not None
-    with staging(folder) as place:
+    with staged_folder(folder) as place:
         for form, precision in forms:
             networks.update(
                 write_networks(weights, place, name, steps, [form], "lstm", precision, progress)
             )
-        write_alphabet(place / "alphabet.txt", Alphabet(list(checkpoint["letters"])))
+        write_alphabet(place / ALPHABET_FILE, Alphabet(list(checkpoint["letters"])))
         if scorer is not None:
             read_scorer(scorer)
             (place / f"{name}.scorer").write_bytes(scorer.read_bytes())

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from streamer.acoustic.coreml_model import CoreMLAcousticModel, content_key
+from streamer.acoustic.coreml_cache import content_key
+from streamer.acoustic.coreml_model import CoreMLAcousticModel
 from streamer.acoustic.numpy_model import NumpyAcousticModel
 from streamer.errors import ModelError
 from tests.support.bundles import random_weights

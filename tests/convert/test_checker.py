@@ -19,6 +19,7 @@ from streamer.convert.check.stored_precision import program_operations, stored_p
 from streamer.convert.coreml import open_model, write_coreml
 from streamer.convert.coreml.palette import cluster
 from streamer.convert.coreml.writer import model_path
+from streamer.convert.options import PRECISIONS
 from streamer.convert.writers.safetensors import write_safetensors
 from streamer.errors import ConversionError
 from tests.support.bundles import random_weights
@@ -35,7 +36,6 @@ pytest.importorskip("coremltools", reason="coremltools is not installed")
 
 SPEECH = speech_like()
 WEIGHTS = random_weights(32)
-PRECISIONS = ("fp32", "fp16", "int8", "palette6", "palette4")
 # What each network below has wrong.
 DAMAGES = {
     "gates": lambda: with_layer(WEIGHTS, "lstm/kernel", swap_gates),

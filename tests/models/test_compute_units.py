@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from streamer.acoustic.coreml_model import COMPUTE_UNITS
+from streamer.acoustic.coreml_runtime import COMPUTE_UNITS
 from streamer.errors import ModelError
 from streamer.models import compute_units as compute_units
 from streamer.models import compute_units as units

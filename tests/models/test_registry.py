@@ -19,12 +19,13 @@ SCORER = b"a scorer" * 1000
 
 def convert(
     network: Path,
+    folder: Path,
+    *,
+    name: str,
     scorer: Path | None,
     alphabet: Path | None,
-    folder: Path,
-    name: str,
     licence: str,
-) -> None:
+) -> Bundle:
     """Stand in for the converter: takes NETWORK, refuses everything else."""
     if network.read_bytes() != NETWORK:
         raise ModelError(f"{network.name}: not a network", "take another file")
@@ -32,7 +33,7 @@ def convert(
     np.savez(folder / "weights.npz", nothing=np.zeros(1))
     if scorer is not None:
         (folder / "x.scorer").write_bytes(scorer.read_bytes())
-    write_bundle(
+    return write_bundle(
         Bundle(
             folder=folder,
             name=name,
@@ -63,7 +64,7 @@ def servers() -> Iterator[tuple[FileServer, FileServer]]:
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelStore:
     monkeypatch.setenv("STREAMER_MODELS", str(tmp_path / "models"))
-    return ModelStore(converter=convert)
+    return ModelStore(convert=convert)
 
 
 def known(servers: tuple[FileServer, FileServer]) -> KnownModel:

@@ -16,13 +16,17 @@ from pathlib import Path
 import numpy as np
 
 from streamer.acoustic.contract import (
+    DEFAULT_STEPS,
     INPUT_LENGTHS,
     INPUT_NODE,
     LOGITS,
     NEW_C,
     NEW_H,
+    OUTPUT_NAMES,
     PREVIOUS_C,
-    PREVIOUS_H,
+    check_names,
+    input_arrays,
+    state_names,
 )
 from streamer.acoustic.numpy_model import NumpyAcousticModel
 from streamer.acoustic.weights import Weights
@@ -32,7 +36,7 @@ from streamer.convert.check.factory import create_evaluator
 from streamer.convert.check.low_precision import LowPrecisionReference
 from streamer.convert.check.stored_matrices import recover_weights
 from streamer.convert.check.stored_precision import stored_precision
-from streamer.convert.coreml.model_file import Feature, ModelFile, invalid_model_error, open_model
+from streamer.convert.coreml.model_file import ModelFile, invalid_model_error, open_model
 from streamer.errors import ConversionError
 from streamer.features import Framer, create_front_end
 
@@ -42,9 +46,6 @@ TOLERANCE_FACTOR = 3.0
 
 #: And by this much in any case, relative to values of 1 and more.
 FLOOR = 1e-5
-
-#: Steps in a window for models that take any number.
-FLEXIBLE_STEPS = 16
 
 #: The loud window's first layer reaches this many times its upper bound.
 LOUDNESS = 2.0
@@ -156,15 +157,12 @@ class _Contract:
 
     def __init__(self, file: ModelFile, reference: Weights) -> None:
         self.inputs = {feature.name: feature for feature in file.inputs}
-        outputs = {feature.name for feature in file.outputs}
-        self.states = self._find_states(file)
-        wanted = [INPUT_NODE] if self.states else [INPUT_NODE, PREVIOUS_C, PREVIOUS_H]
-        for name in wanted:
-            if name not in self.inputs:
-                raise invalid_model_error(file.path, f"it has no input {name}")
-        for name in [LOGITS] if self.states else [LOGITS, NEW_C, NEW_H]:
-            if name not in outputs:
-                raise invalid_model_error(file.path, f"it has no output {name}")
+        states = {feature.name: feature for feature in file.states}
+        try:
+            self.states = [states[name] for name in state_names(states)] if states else []
+            check_names(self.inputs, {feature.name for feature in file.outputs}, bool(states))
+        except ValueError as error:
+            raise invalid_model_error(file.path, str(error)) from error
         self.has_lengths = INPUT_LENGTHS in self.inputs
         shape = self.inputs[INPUT_NODE].shape
         n = reference.n_hidden
@@ -178,16 +176,7 @@ class _Contract:
             )
         steps = shape[1]
         self.flexible = isinstance(steps, tuple)
-        self.steps = FLEXIBLE_STEPS if isinstance(steps, tuple) else steps
-
-    @staticmethod
-    def _find_states(file: ModelFile) -> list[Feature]:
-        if not file.states:
-            return []
-        found = [[s for s in file.states if s.name.endswith(letter)] for letter in "ch"]
-        if len(file.states) != 2 or any(len(states) != 1 for states in found):
-            raise invalid_model_error(file.path, "its states are not one for c and one for h")
-        return [states[0] for states in found]
+        self.steps = DEFAULT_STEPS if isinstance(steps, tuple) else steps
 
 
 def _windows(reference: Weights, steps: int, samples: FloatArray) -> list[tuple[Array, int]]:
@@ -226,7 +215,7 @@ def _compare(
         list(_run_reference(windows, rounded)),
     ]
     usable = [contract.has_lengths or n == window.shape[1] for window, n in windows]
-    for k, name in enumerate((LOGITS, NEW_C, NEW_H)):
+    for k, name in enumerate(OUTPUT_NAMES):
         # Without input_lengths the states after a short window are of no use to anyone.
         counted = [i for i in range(len(windows)) if k == 0 or usable[i]]
         if not counted:
@@ -258,11 +247,8 @@ def _run_model(
     size = contract.states[0] if contract.states else contract.inputs[PREVIOUS_C]
     c = h = np.zeros([int(n) for n in size.shape if not isinstance(n, tuple)], np.float32)
     for window, n in windows:
-        inputs: dict[str, Array] = {INPUT_NODE: window}
-        if contract.has_lengths:
-            inputs[INPUT_LENGTHS] = np.array([n], np.int32)
-        if not contract.states:
-            inputs[PREVIOUS_C], inputs[PREVIOUS_H] = c, h
+        arguments = input_arrays(window, n, c, h)
+        inputs = {name: arguments[name] for name in contract.inputs if name in arguments}
         outputs = evaluator.predict(inputs, states or None)
         if contract.states:
             c, h = (states[state.name] for state in contract.states)

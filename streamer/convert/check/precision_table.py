@@ -10,13 +10,12 @@ from typing import Any, Callable
 import numpy as np
 
 from streamer.acoustic.contract import (
-    INPUT_LENGTHS,
-    INPUT_NODE,
+    DEFAULT_STEPS,
     LOGITS,
     NEW_C,
     NEW_H,
-    PREVIOUS_C,
-    PREVIOUS_H,
+    OUTPUT_NAMES,
+    input_arrays,
 )
 from streamer.acoustic.weights import Weights
 from streamer.arrays import FloatArray
@@ -24,7 +23,8 @@ from streamer.convert.check.checker import check_model
 from streamer.convert.check.evaluator import Evaluator
 from streamer.convert.check.factory import create_evaluator
 from streamer.convert.coreml.model_file import open_model
-from streamer.convert.coreml.writer import PRECISIONS, model_path, write_coreml
+from streamer.convert.coreml.writer import model_path, write_coreml
+from streamer.convert.options import PRECISIONS
 from streamer.decoding import Alphabet, create_decoder
 from streamer.errors import ConversionError
 from streamer.features import Framer, create_front_end
@@ -55,7 +55,7 @@ class Row:
 def precision_table(
     weights: Weights,
     recording: FloatArray,
-    steps: int = 16,
+    steps: int = DEFAULT_STEPS,
     shape: str = "lstm",
     precisions: Sequence[str] = PRECISIONS,
     samples: Sequence[Sample] = (),
@@ -92,7 +92,7 @@ def precision_table(
                 names = {feature.name for feature in file.inputs}
                 recognise = _Recogniser(create_evaluator(file), names, weights, steps)
                 wer = _word_error_rate(recognise, samples)
-        errors = tuple(by_output.get(name, float("nan")) for name in (LOGITS, NEW_C, NEW_H))
+        errors = tuple(by_output.get(name, float("nan")) for name in OUTPUT_NAMES)
         yield Row(precision, size, (errors[0], errors[1], errors[2]), report.passed, wer)
 
 
@@ -128,13 +128,8 @@ class _Recogniser:
         states = self._evaluator.make_state()
         c = h = np.zeros((1, weights.n_hidden), np.float32)
         for window in [*framer.feed(samples), *framer.finish()]:
-            given = {
-                INPUT_NODE: window.features,
-                INPUT_LENGTHS: np.array([window.n], np.int32),
-                PREVIOUS_C: c,
-                PREVIOUS_H: h,
-            }
-            given = {name: array for name, array in given.items() if name in self._inputs}
+            arguments = input_arrays(window.features, window.n, c, h)
+            given = {name: arguments[name] for name in self._inputs if name in arguments}
             outputs = self._evaluator.predict(given, states or None)
             if not states:
                 c, h = outputs[NEW_C], outputs[NEW_H]

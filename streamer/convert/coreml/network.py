@@ -25,18 +25,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from streamer.acoustic.contract import (
+    INPUT_LENGTHS,
+    INPUT_NODE,
+    LOGITS,
+    NEW_C,
+    NEW_H,
+    PREVIOUS_C,
+    PREVIOUS_H,
+)
 from streamer.arrays import Array
 from streamer.convert.imports import import_coremltools
 
 if TYPE_CHECKING:
     from streamer.acoustic.weights import Weights
 
-
-#: The shapes a model can be written in.
-SHAPES = ("lstm", "unrolled", "stateful")
-
-#: Most steps that a static model may have.
-MAX_STEPS = 64
 
 #: Names of the states of a ``stateful`` model, c first.
 STATE_NAMES = ("state_c", "state_h")
@@ -96,8 +99,8 @@ def build_program(
 
     Args:
         weights: the network.
-        n_steps: steps in a window, 1 to `MAX_STEPS`.
-        shape: one of `SHAPES`.
+        n_steps: steps in a window, 1 to `options.MAX_STEPS`.
+        shape: one of `options.SHAPES`.
         lengths: whether the model takes ``input_lengths``.
         dtype: what it computes in, ``fp32`` or ``fp16``; inputs and outputs are float32.
 
@@ -115,36 +118,36 @@ def build_program(
 
     layers = _Layers(weights, dtype)
     n = layers.n_hidden
-    names = ["input_node"]
+    names = [INPUT_NODE]
     specs = [mb.TensorSpec((1, n_steps, layers.width, layers.n_input))]
     if lengths:
-        names.append("input_lengths")
+        names.append(INPUT_LENGTHS)
         specs.append(mb.TensorSpec((1,), dtype=types.int32))
     if shape == "stateful":
         names.extend(STATE_NAMES)
         specs.extend([mb.StateTensorSpec((1, n), dtype=types.fp16) for _ in range(2)])
     else:
-        names.extend(["previous_state_c", "previous_state_h"])
+        names.extend([PREVIOUS_C, PREVIOUS_H])
         specs.extend([mb.TensorSpec((1, n)) for _ in range(2)])
     target = deployment_target(ct, shape, dtype)
     body = _lstm_body if shape == "lstm" else _unrolled_body
 
     def network(*inputs: Any) -> tuple[Any, ...]:
         given = dict(zip(names, inputs))
-        length = mb.cast(x=given["input_lengths"], dtype=dtype) if lengths else None
-        window = mb.cast(x=given["input_node"], dtype=dtype)
+        length = mb.cast(x=given[INPUT_LENGTHS], dtype=dtype) if lengths else None
+        window = mb.cast(x=given[INPUT_NODE], dtype=dtype)
         if shape == "stateful":
             before = [mb.read_state(input=given[name]) for name in STATE_NAMES]
         else:
-            before = [given["previous_state_c"], given["previous_state_h"]]
+            before = [given[PREVIOUS_C], given[PREVIOUS_H]]
         c, h = (mb.cast(x=value, dtype=dtype) for value in before)
         logits, new_c, new_h = body(mb, layers, n_steps, window, length, c, h)
-        logits = mb.cast(x=logits, dtype="fp32", name="logits")
+        logits = mb.cast(x=logits, dtype="fp32", name=LOGITS)
         if shape != "stateful":
             return (
                 logits,
-                mb.cast(x=mb.reshape(x=new_c, shape=(1, n)), dtype="fp32", name="new_state_c"),
-                mb.cast(x=mb.reshape(x=new_h, shape=(1, n)), dtype="fp32", name="new_state_h"),
+                mb.cast(x=mb.reshape(x=new_c, shape=(1, n)), dtype="fp32", name=NEW_C),
+                mb.cast(x=mb.reshape(x=new_h, shape=(1, n)), dtype="fp32", name=NEW_H),
             )
         # Each value just before its update: a pass of coremltools 9 trips over any other order.
         for name, value in zip(STATE_NAMES, (new_c, new_h)):

@@ -7,43 +7,33 @@ one. This one is here to follow Apple's guide and to compare with.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 from streamer.acoustic.contract import (
+    DEFAULT_STEPS,
     INPUT_LENGTHS,
+    INPUT_NAMES,
     INPUT_NODE,
-    LOGITS,
-    NEW_C,
-    NEW_H,
+    OUTPUT_NAMES,
     PREVIOUS_C,
     PREVIOUS_H,
 )
-from streamer.bundle import Bundle, read_bundle
-from streamer.convert.bundle_writer import bundle_for, finish_bundle, staging
-from streamer.convert.coreml.writer import FORMATS, save_model
+from streamer.convert.coreml.writer import save_model
 from streamer.convert.imports import (
     coremltools_silenced,
     import_coremltools,
     import_tensorflow,
 )
-from streamer.convert.readers import read_network
+from streamer.convert.options import COREML_FORMATS, check_choice, check_steps
 from streamer.convert.readers.graph import Graph, read_graph
-from streamer.convert.steps import check_steps
-from streamer.decoding.alphabet import Alphabet, read_alphabet, write_alphabet
 from streamer.errors import ConversionError
 
 #: Most steps that a flexible model takes in one call: a minute of audio.
 MAX_FLEXIBLE_STEPS = 3000
 
-#: Steps that Core ML allots for when a flexible model is loaded.
-DEFAULT_STEPS = 16
-
 #: Precisions that ``coremltools.convert`` itself offers.
-PRECISIONS = ("fp32", "fp16")
-
-_OUTPUTS = (LOGITS, NEW_C, NEW_H)
+_PRECISIONS = ("fp32", "fp16")
 
 
 def convert_graph(
@@ -74,11 +64,8 @@ def convert_graph(
             kind, or a static graph is to have another number of steps.
     """
     place = Path(path)
-    if format not in FORMATS:
-        raise ConversionError(
-            f"Core ML: no format called {format!r}", f"use one of {', '.join(FORMATS)}"
-        )
-    if precision not in PRECISIONS:
+    check_choice("Core ML format", format, COREML_FORMATS)
+    if precision not in _PRECISIONS:
         raise ConversionError(
             f"the route through TensorFlow knows no precision {precision!r}",
             "use fp32 or fp16, or leave out --via tensorflow",
@@ -106,7 +93,7 @@ def convert_graph(
                 definition,
                 source="tensorflow",
                 inputs=inputs,
-                outputs=list(_OUTPUTS),
+                outputs=list(OUTPUT_NAMES),
                 skip_model_load=True,
                 **arguments,
             )
@@ -124,70 +111,10 @@ def convert_graph(
     return place
 
 
-def convert_to_bundle_with_tensorflow(
-    network: str | Path,
-    folder: str | Path,
-    *,
-    name: str = "",
-    steps: int | None = None,
-    formats: Sequence[str] | None = None,
-    precision: str | None = None,
-    alphabet: Path | None = None,
-    scorer: Path | None = None,
-    licence: str = "",
-    progress: Callable[[str], None] = lambda what: None,
-) -> Bundle:
-    """Convert a frozen graph through TensorFlow and write a bundle around it.
-
-    Args:
-        network: a ``.pb``.
-        folder: where the bundle goes.
-        name: name of the model; that of the file if empty.
-        steps: steps in a window; None for what the graph has.
-        formats: ``mlprogram`` (if None), ``neuralnetwork`` or both.
-        precision: ``fp16`` (if None) or ``fp32``, of ML programs.
-        alphabet: ``alphabet.txt``; if None what the graph says.
-        scorer: language model package, put into the bundle.
-        licence: licence of the model.
-        progress: told what is being done.
-
-    Returns:
-        The bundle, read back.
-
-    Raises:
-        ConversionError: see `convert_graph`.
-    """
-    source = Path(network)
-    name = name or source.stem.lower()
-    weights = read_network(source)
-    labels = (
-        read_alphabet(alphabet)
-        if alphabet is not None
-        else Alphabet(list(weights.description.get("alphabet") or ()))
-    )
-    if len(labels) + 1 != weights.n_labels:
-        raise ConversionError(
-            f"{source} does not say what its labels are",
-            "give the model's alphabet.txt with --alphabet",
-        )
-    networks: dict[str, Path] = {}
-    with staging(folder) as place:
-        for form in formats or ("mlprogram",):
-            progress(f"converting to {form} with TensorFlow")
-            file = place / f"{name}{'.mlmodel' if form == 'neuralnetwork' else '.mlpackage'}"
-            kind = "coreml-neuralnetwork" if form == "neuralnetwork" else "coreml"
-            networks[kind] = convert_graph(source, file, steps, form, precision or "fp16")
-        write_alphabet(place / "alphabet.txt", labels)
-        n_steps = steps or int(weights.description.get("n_steps") or 0)
-        n_steps = n_steps if n_steps > 0 else DEFAULT_STEPS
-        finish_bundle(bundle_for(weights, place, name, networks, n_steps), source, scorer, licence)
-    return read_bundle(Path(folder))
-
-
 def _input_shapes(graph: Graph, path: Path) -> dict[str, tuple[int, ...]]:
     """Return the shapes of the network's inputs; -1 stands for any number."""
     shapes: dict[str, tuple[int, ...]] = {}
-    for name in (INPUT_NODE, INPUT_LENGTHS, PREVIOUS_C, PREVIOUS_H):
+    for name in INPUT_NAMES:
         node = graph.nodes.get(name)
         shape = None if node is None or node.op != "Placeholder" else graph.shape(node)
         if shape is not None:
@@ -198,7 +125,7 @@ def _input_shapes(graph: Graph, path: Path) -> dict[str, tuple[int, ...]]:
             f"{path} has not the inputs of a DeepSpeech graph",
             "take the graph that DeepSpeech exported, output_graph.pb",
         )
-    for name in _OUTPUTS:
+    for name in OUTPUT_NAMES:
         if name not in graph.nodes:
             raise ConversionError(
                 f"{path} has no output {name}", "take the graph that DeepSpeech exported"

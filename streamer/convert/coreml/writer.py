@@ -10,32 +10,33 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from streamer.convert.coreml.network import MAX_STEPS, SHAPES, build_program, deployment_target
+from streamer.acoustic.contract import DEFAULT_STEPS
+from streamer.convert.coreml.network import build_program, deployment_target
 from streamer.convert.coreml.palette import cluster
 from streamer.convert.imports import coremltools_silenced, import_coremltools
+from streamer.convert.options import (
+    COREML_FORMATS,
+    COREML_SUFFIXES,
+    PRECISIONS,
+    SHAPES,
+    check_choice,
+    check_steps,
+)
 from streamer.errors import ConversionError
 
 if TYPE_CHECKING:
     from streamer.acoustic.weights import Weights
 
-#: How weights can be stored, most exact first. All but fp32 also compute in float16.
-PRECISIONS = ("fp32", "fp16", "int8", "palette6", "palette4")
-
-#: Kinds of Core ML models: a package with an ML program, or a single older file.
-FORMATS = ("mlprogram", "neuralnetwork")
-
-_SUFFIXES = {"mlprogram": ".mlpackage", "neuralnetwork": ".mlmodel"}
-
 
 def model_path(folder: str | Path, name: str, model_format: str = "mlprogram") -> Path:
     """Return where a model of that name and kind belongs in a folder."""
-    return Path(folder) / f"{name}{_SUFFIXES[model_format]}"
+    return Path(folder) / f"{name}{COREML_SUFFIXES[model_format]}"
 
 
 def write_coreml(
     weights: Weights,
     path: str | Path,
-    steps: int = 16,
+    steps: int = DEFAULT_STEPS,
     shape: str = "lstm",
     precision: str = "fp32",
     format: str = "mlprogram",
@@ -135,24 +136,15 @@ def save_model(
 
 
 def _check_arguments(path: Path, steps: int, shape: str, precision: str, model_format: str) -> None:
-    for what, value, known in (
-        ("shape", shape, SHAPES),
-        ("precision", precision, PRECISIONS),
-        ("format", model_format, FORMATS),
-    ):
-        if value not in known:
-            raise ConversionError(
-                f"Core ML: no {what} called {value!r}", f"use one of {', '.join(known)}"
-            )
-    if not 1 <= steps <= MAX_STEPS:
-        raise ConversionError(
-            f"a static model cannot have {steps} steps", f"use 1 to {MAX_STEPS} steps"
-        )
+    check_choice("shape", shape, SHAPES)
+    check_choice("precision", precision, PRECISIONS)
+    check_choice("Core ML format", model_format, COREML_FORMATS)
+    check_steps(steps)
     if model_format == "neuralnetwork" and shape == "stateful":
         raise ConversionError(
             "a neural network has no states of its own", "use --format mlprogram, or another shape"
         )
-    suffix = _SUFFIXES[model_format]
+    suffix = COREML_SUFFIXES[model_format]
     if path.suffix != suffix:
         raise ConversionError(
             f"{path.name}: a model of the format {model_format} ends in {suffix}",

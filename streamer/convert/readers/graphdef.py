@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from streamer.acoustic.contract import INPUT_NODE
 from streamer.acoustic.weights import Weights
 from streamer.arrays import FloatArray
 from streamer.convert.readers.graph import Graph, Node, read_graph
@@ -101,7 +102,7 @@ def _scalar(graph: Graph, node: Node) -> float:
 
 
 def _geometry(graph: Graph) -> dict[str, Any]:
-    node = graph.nodes.get("input_node")
+    node = graph.nodes.get(INPUT_NODE)
     shape = graph.shape(node) if node is not None else None
     if shape is None or len(shape) != 4 or shape[2] % 2 != 1 or min(shape[2:]) < 1:
         raise DamagedError(f"its input_node has shape {shape}")

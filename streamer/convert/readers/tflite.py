@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from streamer.acoustic.contract import INPUT_NODE
 from streamer.acoustic.weights import Weights
 from streamer.arrays import FloatArray
 from streamer.convert.readers.flatbuffer import Table
@@ -299,7 +300,7 @@ class _Finder:
 
     def _geometry(self) -> dict[str, Any]:
         for tensor in map(self._tensor, self._graph.inputs):
-            if tensor.name.split(":")[0] == "input_node":
+            if tensor.name.split(":")[0] == INPUT_NODE:
                 shape = tensor.shape
                 if len(shape) != 4 or shape[2] % 2 != 1:
                     raise DamagedError(f"its input_node has shape {shape}")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from streamer.acoustic.contract import (
+    DEFAULT_STEPS,
     INPUT_LENGTHS,
     INPUT_NODE,
     LOGITS,
@@ -22,8 +23,8 @@ from streamer.acoustic.contract import (
 from streamer.acoustic.weights import Weights
 from streamer.arrays import FloatArray
 from streamer.convert.imports import import_onnx
+from streamer.convert.options import check_steps
 from streamer.convert.readers.onnx import DESCRIPTION_KEY, TENSORFLOW_TO_ONNX
-from streamer.convert.steps import check_steps
 from streamer.errors import ConversionError
 
 #: Old enough for every ONNX Runtime that the package allows, new enough for axes as inputs.
@@ -32,7 +33,7 @@ IR_VERSION = 7
 
 
 def write_onnx(
-    weights: Weights, path: str | Path, steps: int = 16, input_lengths: bool = True
+    weights: Weights, path: str | Path, steps: int = DEFAULT_STEPS, input_lengths: bool = True
 ) -> None:
     """Write a network as ``.onnx``, float32, with a fixed number of steps.
 
@@ -62,7 +63,7 @@ def write_onnx(
 
 
 def write_onnx_int8(
-    weights: Weights, path: str | Path, steps: int = 16, input_lengths: bool = True
+    weights: Weights, path: str | Path, steps: int = DEFAULT_STEPS, input_lengths: bool = True
 ) -> None:
     """Write a network as ``.onnx`` with 8-bit weights, dynamically quantised.
 

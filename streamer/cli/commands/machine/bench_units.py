@@ -1,4 +1,4 @@
-"""``streamer bench --compute-units``: the fastest compute units for Core ML on this Mac."""
+"""``streamer bench --compute-units``: where on a Mac a Core ML network is fastest."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-from streamer.acoustic.coreml_model import COMPUTE_UNITS
+from streamer.acoustic.coreml_runtime import COMPUTE_UNITS
 from streamer.bundle import Bundle, load_bundle
+from streamer.convert.options import SHAPES
 from streamer.errors import UsageError
 from streamer.models.compute_units import Loader, Measurement, fastest, measure, remember
 
-#: Shapes to measure, besides the network in the bundle.
-SHAPES = ("lstm", "unrolled", "stateful")
-
 
 def bench_compute_units(model: str, units: str) -> None:
-    """Measure a bundle's network and all shapes of it; remember the best units for the former.
+    """Measure a bundle's network and all shapes of it; remember what is best for the former.
 
     Args:
         model: name or folder of a bundle.
@@ -24,8 +22,8 @@ def bench_compute_units(model: str, units: str) -> None:
 
     Raises:
         UsageError: a name is unknown.
-        ModelError: this is not a Mac, or Core ML cannot run a network.
-        ConversionError: a shape cannot be written.
+        ModelError: this is no Mac, or Core ML cannot run a network.
+        ConversionError: the shapes cannot be written.
     """
     chosen = chosen_units(units)
     bundle = load_bundle(model)
@@ -35,7 +33,7 @@ def bench_compute_units(model: str, units: str) -> None:
 
 
 def chosen_units(units: str) -> tuple[str, ...]:
-    """Return the compute units named by an option.
+    """Return the compute units that an option names.
 
     Raises:
         UsageError: one is unknown.
@@ -46,7 +44,7 @@ def chosen_units(units: str) -> tuple[str, ...]:
     for name in names:
         if name not in COMPUTE_UNITS:
             raise UsageError(
-                f"compute units {name} do not exist", f"use all, or {', '.join(COMPUTE_UNITS)}"
+                f"compute units {name} are not known", f"use all, or {', '.join(COMPUTE_UNITS)}"
             )
     return names
 
@@ -58,14 +56,14 @@ def measured_lines(
     loader: Loader | None = None,
     cache: Path | None = None,
 ) -> list[str]:
-    """Measure, remember, and return the lines to print.
+    """Measure, remember, and return what to print.
 
     Args:
         bundle: the model.
-        units: the compute units to measure.
-        folder: for the shapes, which are written in float16.
-        loader: replaces Core ML, for tests.
-        cache: replaces the user's cache.
+        units: what to measure on.
+        folder: for the shapes that are written; they are float16.
+        loader: in place of Core ML.
+        cache: in place of the user's cache.
     """
     networks = _networks(bundle, folder, off_mac=loader is not None)
     lines = [f"{'network':24} {'compute units':14} {'p50 ms':>8} {'p95 ms':>8}"]
@@ -88,7 +86,7 @@ def _networks(bundle: Bundle, folder: Path, off_mac: bool) -> dict[str, Path]:
         path.name: path for kind, path in bundle.networks.items() if kind.startswith("coreml")
     }
     exact = bundle.networks.get("numpy") or bundle.networks.get("onnx")
-    # Writing takes seconds and would only delay the error if nothing can be measured.
+    # Writing takes seconds; where nothing can be measured it would only delay the error.
     if exact is not None and (sys.platform == "darwin" or off_mac):
         from streamer.convert import read_network
         from streamer.convert.coreml import write_coreml

@@ -43,14 +43,14 @@ def convert(
     ),
 ) -> None:
     """Convert a DeepSpeech network into a bundle that streamer runs."""
+    from streamer.acoustic.contract import DEFAULT_STEPS
     from streamer.convert import convert_to_bundle
-    from streamer.convert.bundle_writer import DEFAULT_STEPS
     from streamer.errors import UsageError
 
     if via not in (None, "tensorflow"):
         raise UsageError(f"--via {via} is not known", "use --via tensorflow, or leave it out")
     if via == "tensorflow":
-        from streamer.convert.coreml.tensorflow_route import convert_to_bundle_with_tensorflow
+        from streamer.convert.tensorflow_bundle import convert_to_bundle_with_tensorflow
 
         bundle = convert_to_bundle_with_tensorflow(
             network,

@@ -35,7 +35,7 @@ def precisions(
     from streamer.convert import read_network
     from streamer.convert.check.check_inputs import find_recording, read_samples, read_texts
     from streamer.convert.check.precision_table import precision_table
-    from streamer.convert.coreml.writer import PRECISIONS
+    from streamer.convert.options import PRECISIONS
 
     source = load_bundle().networks["onnx"] if network is None else network
     weights = read_network(source)

@@ -1,0 +1,64 @@
+"""The cache of compiled Core ML models: compiling for the Neural Engine can take minutes."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import platform
+import shutil
+import tempfile
+from pathlib import Path
+
+from streamer.acoustic.coreml_runtime import Runtime
+
+
+def compiled_model(path: Path, runtime: Runtime, cache: Path | None = None) -> Path:
+    """Return the compiled form of a model, compiling it the first time.
+
+    Args:
+        path: ``.mlpackage`` or ``.mlmodel``; a ``.mlmodelc`` is returned as it is.
+        runtime: compiles the model.
+        cache: folder for compiled models; the user's cache if None.
+    """
+    if path.suffix == ".mlmodelc":
+        return path
+    folder = _user_cache() if cache is None else cache
+    compiled = folder / f"{content_key(path)}.mlmodelc"
+    if not compiled.is_dir():
+        _compile(path, compiled, runtime)
+    return compiled
+
+
+def content_key(path: Path) -> str:
+    """Return a name for a model's compiled form: a hash of its content and the macOS version.
+
+    Args:
+        path: a file or a package (a folder).
+    """
+    digest = hashlib.sha256(platform.mac_ver()[0].encode())
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    for file in files:
+        name = file.relative_to(path).as_posix() if file != path else ""
+        digest.update(f"{name}\0{file.stat().st_size}\0".encode())
+        with file.open("rb") as opened:
+            for block in iter(lambda: opened.read(1 << 20), b""):
+                digest.update(block)
+    return digest.hexdigest()[:32]
+
+
+def _compile(path: Path, compiled: Path, runtime: Runtime) -> None:
+    """Compile into a temporary folder and move the result into place, whole or not at all."""
+    compiled.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=compiled.parent) as folder:
+        unfinished = runtime.compile_model(str(path), str(Path(folder) / "model.mlmodelc"))
+        # Another process may have finished first; its result is the same.
+        with contextlib.suppress(FileExistsError):
+            if not compiled.is_dir():
+                shutil.move(unfinished, str(compiled))
+
+
+def _user_cache() -> Path:
+    import platformdirs
+
+    return Path(os.fspath(platformdirs.user_cache_path("streamer"))) / "compiled"

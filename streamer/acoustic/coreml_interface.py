@@ -1,0 +1,89 @@
+"""Inputs, outputs and states of a Core ML model, read from its description."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One input, output or state of a Core ML model.
+
+    Attributes:
+        shape: its shape, or the default shape if it is flexible; may be empty
+            for outputs of neural networks, whose description has none.
+        integer: whether its type is int32.
+        flexible: whether the shape may vary.
+    """
+
+    shape: tuple[int, ...]
+    integer: bool = False
+    flexible: bool = False
+
+
+@dataclass(frozen=True)
+class Interface:
+    """Inputs, outputs and states of a Core ML model, by name."""
+
+    inputs: Mapping[str, TensorSpec]
+    outputs: Mapping[str, TensorSpec]
+    states: Mapping[str, TensorSpec] = field(default_factory=dict)
+
+
+def interface_of_spec(spec: Any) -> Interface:
+    """Read the interface from a model's protobuf description.
+
+    Args:
+        spec: the result of ``coremltools.utils.load_spec``.
+
+    Raises:
+        ValueError: an input is not an array.
+    """
+    tensors = {
+        part: {feature.name: _tensor_spec(feature) for feature in getattr(spec.description, part)}
+        for part in ("input", "output", "state")
+        if hasattr(spec.description, part)
+    }
+    return Interface(tensors["input"], tensors["output"], tensors.get("state", {}))
+
+
+def interface_of_compiled(path: Path) -> Interface:
+    """Read the interface from the ``metadata.json`` of a ``.mlmodelc``, which Xcode writes.
+
+    Raises:
+        ValueError: there is no such file in it.
+    """
+    metadata = path / "metadata.json"
+    if not metadata.is_file():
+        raise ValueError("there is no metadata.json in it; use the .mlpackage")
+    contents = json.loads(metadata.read_text(encoding="utf-8"))[0]
+
+    def tensors(key: str) -> dict[str, TensorSpec]:
+        return {
+            entry["name"]: TensorSpec(
+                tuple(json.loads(entry.get("shape") or "[]")),
+                entry.get("dataType") == "Int32",
+                entry.get("hasShapeFlexibility") == "1",
+            )
+            for entry in contents.get(key, ())
+        }
+
+    return Interface(tensors("inputSchema"), tensors("outputSchema"), tensors("stateSchema"))
+
+
+def _tensor_spec(feature: Any) -> TensorSpec:
+    kind = feature.type.WhichOneof("Type")
+    if kind == "stateType":
+        array = feature.type.stateType.arrayType
+    elif kind == "multiArrayType":
+        array = feature.type.multiArrayType
+    else:
+        raise ValueError(f"{feature.name} is a {kind}, not an array")
+    enumeration = array.DESCRIPTOR.enum_types_by_name["ArrayDataType"]
+    integer = array.dataType == enumeration.values_by_name["INT32"].number
+    flexibility = array.WhichOneof("ShapeFlexibility")
+    return TensorSpec(tuple(array.shape), integer, flexibility is not None)

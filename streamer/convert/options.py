@@ -1,0 +1,59 @@
+"""Options of a conversion: formats, shapes, precisions and steps, each stated once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+
+from streamer.errors import ConversionError
+
+#: Formats of Core ML models: a package with an ML program, or the older single file.
+COREML_FORMATS = ("mlprogram", "neuralnetwork")
+#: Suffixes of their files.
+COREML_SUFFIXES: Mapping[str, str] = MappingProxyType(
+    {"mlprogram": ".mlpackage", "neuralnetwork": ".mlmodel"}
+)
+#: Keys of their files in `Bundle.networks`.
+COREML_KINDS: Mapping[str, str] = MappingProxyType(
+    {"mlprogram": "coreml", "neuralnetwork": "coreml-neuralnetwork"}
+)
+#: All formats that can be written.
+FORMATS = ("onnx", *COREML_FORMATS, "safetensors")
+
+#: Shapes of a Core ML network; see `streamer.convert.coreml.network`.
+SHAPES = ("lstm", "unrolled", "stateful")
+
+#: Precisions of stored weights, most exact first. All except fp32 also compute in float16.
+PRECISIONS = ("fp32", "fp16", "int8", "palette6", "palette4")
+#: Core ML's own default; the Neural Engine does not run float32 programs.
+DEFAULT_COREML_PRECISION = "fp16"
+
+#: A window of 64 steps is 1.28 s, more delay than streaming allows.
+MAX_STEPS = 64
+
+
+def check_choice(what: str, value: str, choices: Collection[str]) -> None:
+    """Check an option that is one of several names.
+
+    Args:
+        what: name of the option, for the error.
+        value: its value.
+        choices: the names allowed.
+
+    Raises:
+        ConversionError: the value is not among them.
+    """
+    if value not in choices:
+        raise ConversionError(f"unknown {what} {value!r}", f"choose one of {', '.join(choices)}")
+
+
+def check_steps(steps: int) -> None:
+    """Check the number of steps in a window.
+
+    Raises:
+        ConversionError: it is not between 1 and `MAX_STEPS`.
+    """
+    if not 1 <= steps <= MAX_STEPS:
+        raise ConversionError(
+            f"a window cannot have {steps} steps", f"choose a number from 1 to {MAX_STEPS}"
+        )
