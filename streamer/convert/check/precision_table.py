@@ -24,6 +24,7 @@ from streamer.convert.check.evaluator import Evaluator
 from streamer.convert.check.factory import create_evaluator
 from streamer.convert.coreml.model_file import open_model
 from streamer.convert.coreml.writer import model_path, write_coreml
+from streamer.convert.inspection.inspection import size_bytes
 from streamer.convert.options import PRECISIONS
 from streamer.decoding import Alphabet, create_decoder
 from streamer.errors import ConversionError
@@ -83,7 +84,7 @@ def precision_table(
         progress(f"{precision}: writing and evaluating")
         with tempfile.TemporaryDirectory() as folder:
             path = write_coreml(weights, model_path(folder, "model"), steps, shape, precision)
-            size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+            size = size_bytes(path)
             report = check_model(path, weights, recording)
             by_output = {d.output: d.error for d in report.differences if d.stream == "audio"}
             wer = None

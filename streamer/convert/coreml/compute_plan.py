@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from streamer.convert.imports import import_coremltools
+from streamer.errors import ConversionError
 
 #: What coremltools calls its devices, and what people call them.
 DEVICES = {
@@ -34,6 +39,34 @@ def planned_devices(compiled: Path, compute_units: str) -> str:
         return describe_plan(MLComputePlan.load_from_path(str(compiled), units))
     except Exception as error:  # coremltools raises plain exceptions where macOS is too old
         return f"not told by this macOS or coremltools ({error})"
+
+
+def plan_of_model(path: Path, compute_units: str) -> str | None:
+    """Compile a model and say which layers Core ML runs on which device.
+
+    Args:
+        path: a ``.mlmodel`` or ``.mlpackage``.
+        compute_units: see `planned_devices`.
+
+    Returns:
+        See `planned_devices`; None if this is not macOS.
+
+    Raises:
+        ConversionError: Core ML cannot compile the model.
+    """
+    if sys.platform != "darwin":
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            compiled = import_coremltools().models.utils.compile_model(
+                str(path), str(Path(folder) / "model.mlmodelc")
+            )
+        except Exception as error:  # coremltools raises plain exceptions
+            detail = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+            raise ConversionError(
+                f"Core ML cannot compile {path}: {detail}", "convert it again"
+            ) from error
+        return planned_devices(Path(compiled), compute_units)
 
 
 def describe_plan(plan: Any) -> str:

@@ -45,6 +45,7 @@ def convert(
     """Convert a DeepSpeech network into a bundle that streamer runs."""
     from streamer.acoustic.contract import DEFAULT_STEPS
     from streamer.convert import convert_to_bundle
+    from streamer.convert.inspection.inspection import size_bytes
     from streamer.errors import UsageError
 
     if via not in (None, "tensorflow"):
@@ -79,13 +80,8 @@ def convert(
             progress=lambda what: typer.echo(what, err=True),
         )
     for kind, path in bundle.networks.items():
-        typer.echo(f"{kind}\t{path}\t{_megabytes(path):.1f} MB")
+        typer.echo(f"{kind}\t{path}\t{size_bytes(path) / 1e6:.1f} MB")
     typer.echo(f"use it with: streamer --model {output}", err=True)
-
-
-def _megabytes(path: Path) -> float:
-    files = [path] if path.is_file() else [f for f in path.rglob("*") if f.is_file()]
-    return sum(file.stat().st_size for file in files) / 1e6
 
 
 def register(app: typer.Typer) -> None:

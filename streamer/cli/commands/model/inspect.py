@@ -23,14 +23,17 @@ def inspect(
     from rich.table import Table
     from rich.text import Text
 
-    from streamer.convert.inspect import compute_plan, inspect_model, rows
+    from streamer.convert.coreml.compute_plan import plan_of_model
+    from streamer.convert.inspection import inspect_model, inspection_rows
 
     paths = [model] if other is None else [model, other]
     columns: list[dict[tuple[str, str], str]] = []
     for path in paths:
-        found = {(heading, key): value for heading, key, value in rows(inspect_model(path))}
+        found = {
+            (heading, key): value for heading, key, value in inspection_rows(inspect_model(path))
+        }
         if path.suffix in (".mlmodel", ".mlpackage"):
-            plan = compute_plan(path, compute_units)
+            plan = plan_of_model(path, compute_units)
             if plan is not None:
                 found[("compute plan", compute_units)] = plan
         columns.append(found)

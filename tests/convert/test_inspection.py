@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from streamer.convert.coreml import write_coreml
-from streamer.convert.inspect import inspect_model
+from streamer.convert.inspection import inspect_model
 from streamer.convert.writers.onnx import write_onnx
 from streamer.errors import ConversionError
 from tests.conftest import SHARED, needs_shared
