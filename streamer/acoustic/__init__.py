@@ -1,7 +1,7 @@
-"""Acoustic models: from windows of features to probabilities, with the state carried along.
+"""Acoustic models: from windows of features to label probabilities, with recurrent state.
 
-Import the backends from their own modules (``numpy_model``, ``onnx_model``,
-``coreml_model``): each loads a library that the others do not need.
+Import each backend from its own module (``numpy_model``, ``onnx_model``,
+``coreml_model``): each needs a library that the others do not.
 """
 
 from streamer.acoustic.contract import AcousticModel, State

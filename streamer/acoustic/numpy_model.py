@@ -1,4 +1,4 @@
-"""The readable forward pass: reference of the other backends and oracle of the tests."""
+"""The forward pass in NumPy: the reference for the other backends and for tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from streamer.arrays import Array, FloatArray
 
 
 def sigmoid(x: Array) -> Array:
-    """Return 1 / (1 + exp(-x)), by tanh, which cannot overflow."""
+    """Return 1 / (1 + exp(-x)), computed with tanh, which cannot overflow."""
     return np.asarray(0.5 * (1.0 + np.tanh(0.5 * x)))
 
 
@@ -24,7 +24,7 @@ def softmax(x: Array, axis: int = -1) -> Array:
 
 
 def softmax_in_groups(x: Array, groups: Sequence[int]) -> Array:
-    """Return the softmax of each row, for each group of columns by itself."""
+    """Return the softmax of each row, separately for each group of columns."""
     parts = np.split(x, np.cumsum(groups)[:-1], axis=-1)
     return np.concatenate([softmax(part) for part in parts], axis=-1)
 
@@ -34,9 +34,9 @@ class NumpyAcousticModel:
 
     Args:
         weights: the network.
-        n_steps: steps in a window; if None what the weights' description
-            says, or 16. Windows of any other length are taken as well.
-        dtype: ``float64`` makes it the judge of everything in float32.
+        n_steps: steps in a window; if None the number in the weights'
+            description, or `DEFAULT_STEPS`. `infer` accepts windows of any length.
+        dtype: ``float64`` makes it a reference for float32 backends.
     """
 
     backend = "numpy"
@@ -78,7 +78,7 @@ class NumpyAcousticModel:
     def forward(
         self, window: Array, n: int, state: tuple[Array, Array]
     ) -> tuple[Array, tuple[Array, Array]]:
-        """Do what `infer` does, in and out in the dtype of this model, unchecked."""
+        """Run `infer` without checks; inputs and outputs have the dtype of this model."""
         x = window[0, :n].reshape(n, -1).astype(self._dtype, copy=False)
         for layer in ("layer_1", "layer_2", "layer_3"):
             x = self._hidden(layer, x)
@@ -96,7 +96,7 @@ class NumpyAcousticModel:
         size = self.n_hidden
         kernel, bias = self._w["lstm/kernel"], self._w["lstm/bias"]
         c, h = (np.asarray(part, self._dtype) for part in state)
-        # The inputs' share of all steps is one product; the recurrent share follows step by step.
+        # One product covers the inputs of all steps; the recurrent product is one a step.
         inputs = x @ kernel[:size] + bias
         recurrent = kernel[size:]
         outputs = np.empty_like(x)

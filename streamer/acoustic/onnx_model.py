@@ -1,4 +1,4 @@
-"""Acoustic models in ONNX Runtime: the default wherever Core ML is not."""
+"""Acoustic models in ONNX Runtime: the default on all systems but macOS."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from streamer.acoustic.contract import (
 from streamer.arrays import FloatArray
 from streamer.errors import ModelError
 
-#: Files up to this size run on one thread: waking others costs more than they bring.
+#: Networks up to this size run on one thread: starting others costs more than it saves.
 SMALL_FILE_BYTES = 64 * 1024 * 1024
-#: More threads than this bring nothing at one window of 16 steps.
+#: More threads do not speed up a window of 16 steps.
 MAX_THREADS = 4
 
 
@@ -39,9 +39,9 @@ class OnnxAcousticModel:
 
     Args:
         path: the ``.onnx`` file.
-        threads: threads of ONNX Runtime; if None one for small networks and
+        threads: threads of ONNX Runtime; if None, one for small networks and
             up to four for large ones.
-        n_steps: steps in a window where the file leaves the time axis free.
+        n_steps: steps in a window if the time axis is flexible.
 
     Raises:
         ModelError: the file is missing or damaged, or is another kind of network.
@@ -64,7 +64,7 @@ class OnnxAcousticModel:
         except (KeyError, ValueError) as error:
             raise ModelError(
                 f"{path} is not a DeepSpeech network: {error}",
-                "take a network that streamer convert has written",
+                "use a network written by streamer convert",
             ) from error
 
     def _read_geometry(
@@ -128,11 +128,11 @@ def _open_session(path: Path, threads: int | None) -> Any:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    # Threads that spin between two windows would keep a core busy for nothing.
+    # Threads that spin between windows would keep a core busy.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # The arena rounds up and keeps what it once had; a window needs little and always the same.
+    # The arena rounds sizes up and never shrinks; every window needs the same small amount.
     options.enable_cpu_mem_arena = False
-    # Only errors: standard error belongs to the live view.
+    # Errors only: other messages would disturb the live view.
     options.log_severity_level = 3
     try:
         return onnxruntime.InferenceSession(
@@ -140,7 +140,7 @@ def _open_session(path: Path, threads: int | None) -> Any:
         )
     except Exception as error:  # ONNX Runtime's own exceptions share no base class
         raise ModelError(
-            f"{path} is not an ONNX network that can be loaded: {_first_line(error)}",
+            f"{path} cannot be loaded as an ONNX network: {_first_line(error)}",
             "convert the model again",
         ) from error
 

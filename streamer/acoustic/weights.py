@@ -1,4 +1,4 @@
-"""The plain container of weights in the middle of every conversion."""
+"""The weights of a network as arrays: every conversion goes through them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from streamer.arrays import FloatArray
 from streamer.errors import ModelError
 
-#: What a description says where nothing else is known: DeepSpeech's own values.
+#: Defaults of the description: DeepSpeech's own values.
 DEFAULTS: Mapping[str, Any] = MappingProxyType(
     {
         "n_input": 26,
@@ -24,7 +24,7 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
     }
 )
 
-#: Order in which layers are listed and saved.
+#: The layers, in the order in which they are saved.
 LAYER_NAMES = (
     "layer_1/weights",
     "layer_1/bias",
@@ -44,7 +44,7 @@ LAYER_NAMES = (
 def expected_shapes(
     n_input: int, n_context: int, n_hidden: int, n_labels: int
 ) -> dict[str, tuple[int, ...]]:
-    """Return the shape of every layer of a network of that geometry."""
+    """Return the shape of each layer of a network."""
     n, width = n_hidden, n_input * (2 * n_context + 1)
     return {
         "layer_1/weights": (width, n),
@@ -68,24 +68,24 @@ class Weights:
 
     dense 1 to 3, LSTM, dense 5 and 6, softmax; each hidden dense layer is
     ``min(relu(x), relu_clip)``. The LSTM's kernel has the rows [x; h] and the
-    columns i, j (cell), f, o, as TensorFlow has them; ``forget_bias`` is added
-    to f. Biases are part of the sum, there are no peepholes and no clipping.
-    A network may hear phonemes beside letters: its last ``n_phonemes`` outputs
-    have a softmax of their own, see `groups`.
+    columns i, j (cell), f, o, in TensorFlow's order; ``forget_bias`` is added
+    to f. There are no peepholes and there is no cell clipping. A network can
+    have phoneme outputs after the labels: the last ``n_phonemes`` outputs have
+    a separate softmax, see `groups`.
 
     Attributes:
         layers: float32 arrays by the names of `LAYER_NAMES`:
             ``layer_1/weights`` (n_input * (2 * n_context + 1), N),
-            ``lstm/kernel`` (2N, 4N), ``layer_6/weights`` (N, n_labels) and so
-            on, see `expected_shapes`.
-        description: what else is known: n_input, n_context, relu_clip,
-            forget_bias, sample_rate_hz, n_phonemes and, where known, front_end (an entry
+            ``lstm/kernel`` (2N, 4N), ``layer_6/weights`` (N, n_labels); see
+            `expected_shapes`.
+        description: n_input, n_context, relu_clip,
+            forget_bias, sample_rate_hz, n_phonemes and, if known, front_end (an entry
             of ``model.json``), alphabet (list of labels without the blank),
-            language, n_steps. Missing numbers are filled in from `DEFAULTS`.
+            language, n_steps. Missing numbers come from `DEFAULTS`.
 
     Raises:
-        ModelError: a layer is missing, too many, of a wrong shape or type, or
-            a number of the description makes no sense.
+        ModelError: a layer is missing, unknown, or has the wrong shape or
+            type, or a number in the description is out of range.
     """
 
     layers: Mapping[str, FloatArray]
@@ -114,10 +114,10 @@ class Weights:
     def _check_layers(self) -> None:
         missing = [name for name in LAYER_NAMES if name not in self.layers]
         if missing:
-            raise _broken(f"no {missing[0]}")
-        strange = sorted(set(self.layers) - set(LAYER_NAMES))
-        if strange:
-            raise _broken(f"{strange[0]} is not a layer of a DeepSpeech network")
+            raise _broken(f"{missing[0]} is missing")
+        unknown = sorted(set(self.layers) - set(LAYER_NAMES))
+        if unknown:
+            raise _broken(f"{unknown[0]} is not a layer of a DeepSpeech network")
         for name, array in self.layers.items():
             if array.dtype != np.float32:
                 raise _broken(f"{name} is {array.dtype}, not float32")
@@ -147,18 +147,18 @@ class Weights:
 
     @property
     def n_labels(self) -> int:
-        """All outputs: labels and the blank, then phonemes and theirs, where it hears them."""
+        """All outputs: labels and the blank, then the phonemes and theirs if there are any."""
         return int(self.layers["layer_6/weights"].shape[1])
 
     @property
     def groups(self) -> tuple[int, ...]:
-        """Sizes of the groups of outputs that add up to 1 each, in order."""
+        """Sizes of the groups of outputs with a softmax each, in order."""
         n_phonemes = int(self.description["n_phonemes"])
         return (self.n_labels - n_phonemes, n_phonemes) if n_phonemes else (self.n_labels,)
 
     @property
     def relu_clip(self) -> float:
-        """Upper bound of the hidden dense layers' outputs."""
+        """Upper bound of the outputs of the hidden dense layers."""
         return float(self.description["relu_clip"])
 
     @property
@@ -169,6 +169,6 @@ class Weights:
 
 def _broken(what: str) -> ModelError:
     return ModelError(
-        f"these are not the weights of a DeepSpeech network: {what}",
-        "convert the original model again, or take another file",
+        f"not the weights of a DeepSpeech network: {what}",
+        "convert the original model again, or use another file",
     )

@@ -1,4 +1,4 @@
-"""Installed models: what is known, how it is fetched, where it is kept."""
+"""Models: the public catalogue, downloads, and the registry of installed ones."""
 
 from streamer.models.catalogue import KNOWN, KnownModel, RemoteFile
 from streamer.models.download import Download, download

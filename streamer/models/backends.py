@@ -1,4 +1,4 @@
-"""Loads the network of a bundle with the backend that fits this machine."""
+"""Loads a bundle's network with the backend for this machine."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def load_acoustic_model(
         bundle: the bundle.
         backend: see `Bundle.choose_network`.
         compute_units: for Core ML: ``CPU_ONLY``, ``CPU_AND_GPU``, ``CPU_AND_NE`` or ``ALL``;
-            None for what was measured fastest here, else `DEFAULT_COMPUTE_UNITS`.
+            None for the fastest ones measured here, or `DEFAULT_COMPUTE_UNITS`.
 
     Raises:
-        ModelError: there is no such network, it cannot be loaded, or its shapes are not those of
+        ModelError: there is no such network, it cannot be loaded, or its shapes differ from
             ``model.json``.
     """
     kind, path = bundle.choose_network(backend)
@@ -39,7 +39,7 @@ def load_acoustic_model(
 
 
 def _remembered_units(kind: str, path: Path) -> str | None:
-    """Return what ``streamer bench --compute-units`` found fastest for a network here."""
+    """Return the fastest compute units found by ``streamer bench --compute-units``."""
     if kind.split("-")[0] != "coreml":
         return None
     from streamer.models.compute_units import recall
@@ -48,7 +48,7 @@ def _remembered_units(kind: str, path: Path) -> str | None:
 
 
 def _load_network(kind: str, path: Path, n_steps: int, compute_units: str) -> AcousticModel:
-    # Each backend loads a large library; only the chosen one is imported.
+    # Each backend needs a large library: import only the chosen one.
     backend = kind.split("-")[0]
     if backend == "coreml":
         from streamer.acoustic.coreml_model import CoreMLAcousticModel

@@ -1,7 +1,7 @@
 """The public models that ``streamer models pull`` knows by name.
 
-No publisher gives a SHA-256 of these files, so none stands here: the sum is
-recorded at the first download that converts, and checked ever after.
+Their publishers give no SHA-256, so none is listed: it is recorded after the
+first download that converts successfully, and checked from then on.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file to be fetched.
+    """A file to download.
 
     Attributes:
-        url: http or https.
-        size: its length in bytes, where it is known.
-        sha256: its sum in hexadecimal, where a trusted one is known.
+        url: its address, http or https.
+        size: its length in bytes, if known.
+        sha256: its SHA-256 in hexadecimal, if a trusted one is known.
     """
 
     url: str
@@ -25,22 +25,22 @@ class RemoteFile:
 
     @property
     def file_name(self) -> str:
-        """The last part of the path of the URL."""
+        """The last part of the URL's path."""
         return self.url.split("?", 1)[0].rstrip("/").rsplit("/", 1)[-1]
 
 
 @dataclass(frozen=True)
 class KnownModel:
-    """A network, perhaps with a scorer, perhaps with an alphabet of its own.
+    """A public model: a network, with a scorer and an alphabet if they are separate files.
 
     Attributes:
-        name: what ``--model`` takes once it is installed.
+        name: its name for ``--model`` once it is installed.
         licence: of the files.
-        about: one line for people.
+        about: a short description.
         network: the ``.pbmm`` or ``.tflite``.
         scorer: the language model.
-        alphabet: where the network does not carry its alphabet.
-        download_mb: roughly how much there is to download, in megabytes.
+        alphabet: the labels, if the network does not contain them.
+        download_mb: approximate size of the download in megabytes.
     """
 
     name: str
@@ -58,7 +58,7 @@ _DEEPSPEECH_VERSIONS = (
     "0.7.0 0.7.1 0.7.2 0.7.3 0.7.4 0.8.0 0.8.1 0.8.2 0.9.0 0.9.1 0.9.2 0.9.3".split()
 )
 
-#: Lengths of files that were seen; a server that states another one is not believed.
+#: Verified lengths in bytes; a server that states another one is not trusted.
 _SIZES = {"deepspeech-0.9.3-models.pbmm": 188_915_987}
 
 
@@ -88,7 +88,7 @@ def _coqui(vocabulary: str, scorer: str, download_mb: int | None) -> KnownModel:
     )
 
 
-#: Every model that can be pulled by its name.
+#: All models that can be pulled by name.
 KNOWN: dict[str, KnownModel] = {
     model.name: model
     for model in [

@@ -1,7 +1,7 @@
-"""Which compute units of this Mac run a network fastest, measured and remembered.
+"""Measures which compute units of this Mac run a network fastest, and remembers them.
 
-Only a Mac can measure. What loads a model and what tells the time are
-parameters, so that everything around the measuring is tested anywhere.
+Measuring needs a Mac. The model loader and the clock are parameters, so that
+everything else can be tested on any system.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from streamer.acoustic.coreml_model import CoreMLAcousticModel
 from streamer.acoustic.coreml_runtime import COMPUTE_UNITS
 from streamer.errors import ModelError
 
-#: Loads a model for the compute units named.
+#: Loads a model for the given compute units.
 Loader = Callable[[Path, str], AcousticModel]
 
-#: Windows that are measured: at 320 ms each, as many as half a minute of speech has.
+#: Windows measured: at 320 ms each, half a minute of speech.
 WINDOWS = 100
-#: Windows before those: caches fill and clocks speed up.
+#: Windows run before, while caches fill and clocks speed up.
 WARM_UP = 5
 
 _FILE = "compute-units.json"
@@ -37,14 +37,14 @@ _FILE = "compute-units.json"
 
 @dataclass(frozen=True)
 class Measurement:
-    """How long one window takes.
+    """The time that one window takes.
 
     Attributes:
         model: name of the model's file.
-        compute_units: what Core ML was allowed to use.
+        compute_units: the compute units that Core ML could use.
         p50_ms: median.
         p95_ms: 95th percentile.
-        windows: how many were measured.
+        windows: number of windows measured.
     """
 
     model: str
@@ -66,25 +66,25 @@ def measure(
     Args:
         path: a ``.mlpackage``, ``.mlmodel`` or ``.mlmodelc``.
         compute_units: some of ``CPU_ONLY``, ``CPU_AND_GPU``, ``CPU_AND_NE``, ``ALL``.
-        windows: how many windows are measured, the states carried from one to the next.
-        loader: in place of Core ML.
-        clock: seconds from any moment on.
+        windows: number of windows, the state passed from one to the next.
+        loader: replaces Core ML.
+        clock: a monotonic time in seconds.
 
     Returns:
-        A measurement for each, in the order given.
+        One measurement for each of the compute units, in order.
 
     Raises:
-        ModelError: a name is unknown, this is no Mac, Core ML cannot run the model, or an
-            answer is not made of numbers.
+        ModelError: a name is unknown, this is not macOS, Core ML cannot run the model, or
+            the probabilities are not finite.
     """
     unknown = [name for name in compute_units if name not in COMPUTE_UNITS]
     if unknown:
         raise ModelError(
-            f"compute units {unknown[0]!r} are not known",
-            f"choose among {', '.join(COMPUTE_UNITS)}",
+            f"unknown compute units {unknown[0]!r}",
+            f"choose from {', '.join(COMPUTE_UNITS)}",
         )
     if windows < 1:
-        raise ModelError("there is nothing to measure", "measure at least one window")
+        raise ModelError("the number of windows is 0", "measure at least one window")
     load = _load if loader is None else loader
     return [_measure_one(load(Path(path), u), Path(path), u, windows, clock) for u in compute_units]
 
@@ -100,7 +100,7 @@ def _measure_one(
     windows: int,
     clock: Callable[[], float],
 ) -> Measurement:
-    # As large as features of speech are, and the same for all.
+    # Random features of the size of speech features, the same for every measurement.
     random = np.random.default_rng(0)
     shape = (1, model.n_steps, 2 * model.n_context + 1, model.n_input)
     inputs = [(5 * random.standard_normal(shape)).astype(np.float32) for _ in range(8)]
@@ -114,8 +114,8 @@ def _measure_one(
             elapsed[k] = 1000 * (clock() - start)
         if not np.isfinite(probabilities).all():
             raise ModelError(
-                f"{path.name} answers with something else than numbers on {compute_units}",
-                "leave those compute units out, or convert with --precision fp32",
+                f"the probabilities of {path.name} are not finite numbers on {compute_units}",
+                "leave out these compute units, or convert with --precision fp32",
             )
     return Measurement(
         path.name,
@@ -127,33 +127,33 @@ def _measure_one(
 
 
 def fastest(measurements: Sequence[Measurement]) -> Measurement:
-    """Return the measurement that is best for live speech: the lowest 95th percentile.
+    """Return the measurement with the lowest 95th percentile, the best for live speech.
 
-    A live stream waits for its slow windows; medians that are equal hide them.
+    The slow windows set the delay of a live stream; the median hides them.
 
     Raises:
-        ModelError: there are none.
+        ModelError: there are no measurements.
     """
     if not measurements:
-        raise ModelError("nothing was measured", "measure at least one of the compute units")
+        raise ModelError("there are no measurements", "measure at least one of the compute units")
     return min(measurements, key=lambda m: (m.p95_ms, m.p50_ms))
 
 
 def machine() -> str:
-    """Return what measurements hold for: this hardware with this system."""
+    """Return the hardware and system version that a measurement is valid for."""
     return f"{platform.machine()} {platform.system()} {platform.mac_ver()[0]}".strip()
 
 
 def remember(path: str | Path, found: Measurement, folder: Path | None = None) -> Path:
-    """Keep which compute units are the fastest for a model on this machine.
+    """Save the fastest compute units of a model on this machine.
 
     Args:
-        path: the model; it is known again by its content.
+        path: the model, identified by its content.
         found: the fastest measurement.
-        folder: in place of the user's cache.
+        folder: replaces the user's cache.
 
     Returns:
-        The file that keeps it.
+        The file written.
 
     Raises:
         ModelError: it cannot be written.
@@ -170,19 +170,20 @@ def remember(path: str | Path, found: Measurement, folder: Path | None = None) -
         os.replace(fresh.name, file)
     except OSError as error:
         raise ModelError(
-            f"{file} cannot be written ({error.strerror})", "make room, or mend its permissions"
+            f"{file} cannot be written ({error.strerror})",
+            "free some space, or fix its permissions",
         ) from error
     return file
 
 
 def recall(path: str | Path, folder: Path | None = None) -> str | None:
-    """Return the compute units remembered for a model on this machine, or None.
+    """Return the compute units saved for a model on this machine, or None.
 
-    A file of another format or for another machine is as good as none.
+    A file of another format or from another machine is ignored.
 
     Args:
         path: the model.
-        folder: in place of the user's cache.
+        folder: replaces the user's cache.
     """
     units = _read(_file(folder)).get(_key(Path(path)), {}).get("compute_units")
     return str(units) if units in COMPUTE_UNITS else None

@@ -1,7 +1,7 @@
-"""Fetches one file over HTTP: resumed where it broke off, checked, never half there.
+"""Downloads a file over HTTP: resumable, and checked before it gets its name.
 
-A download grows in ``NAME.part``; beside it ``NAME.part.json`` says which
-version of the file it belongs to. Only a whole and checked file gets its name.
+A partial download is ``NAME.part``; ``NAME.part.json`` records the version of
+the file on the server that it belongs to.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from urllib.parse import urlsplit
 from streamer.errors import ModelError
 from streamer.models.catalogue import RemoteFile
 
-#: Bytes read at a time: small enough that a progress bar moves on a slow line.
+#: Bytes read at a time: small enough for a progress bar on a slow connection.
 BLOCK_BYTES = 1 << 16
-#: No public model comes near this; a server that goes on beyond it is stopped.
+#: Upper bound for a download; no public model comes near it.
 LARGEST_BYTES = 8 << 30
-#: A line that brings nothing for so long is given up and tried again.
+#: A connection without data for this long is closed and opened again.
 STALL_SECONDS = 30.0
-#: How often a download that broke off is taken up again before the user is told.
+#: Connections tried before a download fails.
 ATTEMPTS = 4
 
-#: Called with bytes so far and the whole length (None: not stated).
+#: Called with the bytes received and the total length (None if unknown).
 ProgressCallback = Callable[[int, Optional[int]], None]
 
 
 @dataclass(frozen=True)
 class Download:
-    """A file that arrived whole.
+    """A completed download.
 
     Attributes:
-        path: where it is.
+        path: the file.
         size: its length in bytes.
-        sha256: its sum in hexadecimal.
+        sha256: its SHA-256 in hexadecimal.
     """
 
     path: Path
@@ -49,11 +49,11 @@ class Download:
 
 
 class _BrokenOffError(Exception):
-    """The line broke; what has arrived stays and the rest is asked for again."""
+    """The connection broke; the partial download is kept and continued."""
 
 
 class _SafeRedirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirections to http and https only, and never from https to http."""
+    """Follows redirects to http and https only, and never from https to http."""
 
     def redirect_request(
         self,
@@ -68,7 +68,7 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
         schemes = urlsplit(req.full_url).scheme, urlsplit(newurl).scheme
         if schemes not in {("http", "http"), ("http", "https"), ("https", "https")}:
             raise ModelError(
-                f"{req.full_url} sends on to {newurl}, which is not safe to follow",
+                f"{req.full_url} redirects to {newurl}, which is not safe to follow",
                 "download the file by other means and use: streamer models import",
             )
         return super().redirect_request(req, fp, code, msg, headers, newurl)
@@ -83,7 +83,7 @@ def _sum(path: Path) -> str:
 
 
 def _read_mark(mark: Path, url: str) -> str | None:
-    """Return the validator (ETag or date) of the part that is there, if it fits the URL."""
+    """Return the validator (ETag or date) of the partial download, if it is of this URL."""
     try:
         entry = json.loads(mark.read_text(encoding="utf-8"))
         return str(entry["validator"]) if entry["url"] == url and entry["validator"] else None
@@ -92,7 +92,7 @@ def _read_mark(mark: Path, url: str) -> str | None:
 
 
 def _total_length(response: http.client.HTTPResponse, offset: int) -> tuple[int, int | None]:
-    """Return where the body begins and how long the whole file is."""
+    """Return the offset of the response body and the total length of the file."""
     length = response.headers.get("Content-Length")
     body = int(length) if length and length.isdigit() else None
     if response.status == 206:
@@ -102,14 +102,14 @@ def _total_length(response: http.client.HTTPResponse, offset: int) -> tuple[int,
             if total.isdigit():
                 return offset, int(total)
             return offset, None if body is None else offset + body
-        raise _BrokenOffError(f"the server sent another part of the file ({span})")
+        raise _BrokenOffError(f"the server sent the wrong range ({span})")
     return 0, body
 
 
 def _fetch(
     file: RemoteFile, part: Path, mark: Path, timeout_s: float, progress: ProgressCallback
 ) -> None:
-    """Bring ``part`` to the file's full length, or raise `_BrokenOffError` or `ModelError`."""
+    """Complete ``part``, or raise `_BrokenOffError` or `ModelError`."""
     offset = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(file.url, headers={"User-Agent": "streamer"})
     request.add_header("Accept-Encoding", "identity")
@@ -139,11 +139,13 @@ def _fetch(
                     break
                 received += len(block)
                 if received > LARGEST_BYTES:
-                    raise ModelError(f"{file.url} does not end", "check the address")
+                    raise ModelError(
+                        f"{file.url} is longer than {LARGEST_BYTES:,} bytes", "check the address"
+                    )
                 sink.write(block)
                 progress(received, total)
         if total is not None and received < total:
-            raise _BrokenOffError(f"the line broke after {received:,} of {total:,} bytes")
+            raise _BrokenOffError(f"the connection broke after {received:,} of {total:,} bytes")
         _refuse_length(file, received)
 
 
@@ -151,10 +153,10 @@ def _refuse_length(file: RemoteFile, length: int | None) -> None:
     if length is not None and file.size is not None and length != file.size:
         raise ModelError(
             f"{file.url} has {length:,} bytes instead of {file.size:,}",
-            "the file was changed or the server is not the right one: do not use it",
+            "the file has changed or this is the wrong server: do not use it",
         )
     if length is not None and length > LARGEST_BYTES:
-        raise ModelError(f"{file.url} says it has {length:,} bytes", "check the address")
+        raise ModelError(f"{file.url} claims to have {length:,} bytes", "check the address")
 
 
 def download(
@@ -165,20 +167,20 @@ def download(
     timeout_s: float = STALL_SECONDS,
     attempts: int = ATTEMPTS,
 ) -> Download:
-    """Fetch a file into a folder, going on from where an earlier call broke off.
+    """Download a file into a folder, continuing an earlier partial download.
 
     Args:
-        file: what to fetch; its size and sum are checked where they are given.
-        folder: where it goes, made if need be.
-        progress: told how far it is.
-        timeout_s: a connection that brings nothing for so long is taken anew.
-        attempts: how many connections may break before it is given up.
+        file: the file; its size and SHA-256 are checked if they are given.
+        folder: the target folder, created if necessary.
+        progress: called as data arrives.
+        timeout_s: a connection without data for this long is opened again.
+        attempts: connections tried before the download fails.
 
     Raises:
-        ModelError: it cannot be had, or is not what it should be.
+        ModelError: the download failed, or the file has the wrong size or SHA-256.
     """
     if urlsplit(file.url).scheme not in ("http", "https") or not file.file_name:
-        raise ModelError(f"{file.url}: not an address of a file", "give an http or https URL")
+        raise ModelError(f"{file.url} is not the address of a file", "give an http or https URL")
     folder.mkdir(parents=True, exist_ok=True)
     whole = folder / file.file_name
     part = whole.with_name(whole.name + ".part")
@@ -192,7 +194,7 @@ def download(
         whole.unlink()
         raise ModelError(
             f"{file.url} has the SHA-256 {digest[:16]}... instead of {file.sha256[:16]}...",
-            "the file was changed or damaged: do not use it, or try the download once more",
+            "the file was changed or damaged: do not use it, or download it again",
         )
     return Download(whole, whole.stat().st_size, digest)
 
@@ -211,7 +213,7 @@ def _fetch_patiently(
             _fetch(file, part, mark, timeout_s, progress)
             return
         except urllib.error.HTTPError as error:
-            if error.code == 416:  # the part does not fit the file any more: begin anew
+            if error.code == 416:  # the partial download no longer fits the file: start again
                 part.unlink()
                 reason = "the server's file has changed"
                 continue
@@ -224,12 +226,12 @@ def _fetch_patiently(
         except (OSError, http.client.HTTPException) as error:
             if isinstance(error, OSError) and error.errno in (28, 122):  # no space, quota
                 raise ModelError(
-                    f"no room for {file.file_name} in {part.parent}",
-                    "make room, then run the same command: it goes on from there",
+                    f"no space left for {file.file_name} in {part.parent}",
+                    "free some space, then run the same command to continue",
                 ) from error
             inner = getattr(error, "reason", error)
             reason = str(inner) or type(inner).__name__
     raise ModelError(
         f"{file.url}: {reason}",
-        "check the network, then run the same command: it goes on from there",
+        "check the network connection, then run the same command to continue",
     )

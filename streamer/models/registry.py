@@ -1,4 +1,4 @@
-"""Where installed models live: a folder of bundles, each whole or not there."""
+"""The registry of installed models: a folder of bundles, each complete or absent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from streamer.models.catalogue import KNOWN, KnownModel, RemoteFile
 from streamer.models.download import ProgressCallback, download
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-#: Names that mean something else already.
+#: Names with another meaning.
 _RESERVED = {"english", "downloads"}
 
 
@@ -40,13 +40,13 @@ class Converter(Protocol):
 
 @dataclass(frozen=True)
 class InstalledModel:
-    """A bundle in the store.
+    """An installed bundle.
 
     Attributes:
-        name: what ``--model`` takes.
-        folder: where it is.
-        size: bytes of all its files.
-        licence: as its ``model.json`` says.
+        name: its name for ``--model``.
+        folder: its folder.
+        size: size of all its files in bytes.
+        licence: from its ``model.json``.
     """
 
     name: str
@@ -59,7 +59,7 @@ class ModelStore:
     """The installed models of this user.
 
     Args:
-        root: the folder; None for the user's own (or STREAMER_MODELS).
+        root: the folder of all models; `models_folder` if None.
         convert: converts files to bundles; None for `streamer.convert.convert_to_bundle`.
     """
 
@@ -68,7 +68,7 @@ class ModelStore:
         self._convert = convert
 
     def installed(self) -> list[InstalledModel]:
-        """Return the installed models by name."""
+        """Return the installed models, sorted by name."""
         models = []
         for file in sorted(self.root.glob("*/model.json")):
             folder = file.parent
@@ -86,7 +86,7 @@ class ModelStore:
         """Return the folder of an installed model.
 
         Raises:
-            ModelError: there is none of that name.
+            ModelError: there is no such model.
         """
         folder = self.root / self._checked(name)
         if not (folder / "model.json").is_file():
@@ -94,7 +94,7 @@ class ModelStore:
                 f"no model {name!r} is installed",
                 f"install it with: streamer models pull {name}"
                 if name in KNOWN
-                else "see what is there with: streamer models list",
+                else "list the installed models with: streamer models list",
             )
         return folder
 
@@ -102,23 +102,23 @@ class ModelStore:
         """Remove an installed model.
 
         Raises:
-            ModelError: there is none of that name.
+            ModelError: there is no such model.
         """
         folder = self.path(name)
-        # Renamed first: whatever happens afterwards, no half model keeps the name.
+        # Renamed first, so that an interruption leaves no partial model under this name.
         with tempfile.TemporaryDirectory(dir=self.root, prefix=".removed-") as away:
             os.replace(folder, Path(away) / "model")
 
     def pull(self, model: KnownModel, progress: Callable[[str], ProgressCallback]) -> Path:
-        """Download a model, check it, convert it, install it; return its folder.
+        """Download, check, convert and install a model; return its folder.
 
         Args:
-            model: what to fetch.
-            progress: given a file's name, returns what is told about its bytes.
+            model: the model.
+            progress: called with each file's name; returns the callback for its download.
 
         Raises:
-            ModelError: it cannot be had or is not what it should be; nothing is
-                installed then, and what has arrived waits for the next try.
+            ModelError: the download or the conversion failed. Nothing is installed;
+                a partial download is kept and continued next time.
         """
         self._must_be_free(model.name)
         downloads = self.root / "downloads" / model.name
@@ -143,7 +143,7 @@ class ModelStore:
                 keep_sources=False,
             )
         except ModelError:
-            # Garbage would be found again at every try: fetch it anew the next time.
+            # Files that cannot be converted are not kept: the next try downloads them again.
             shutil.rmtree(downloads, ignore_errors=True)
             raise
         self._write_sums({**sums, **seen})
@@ -151,7 +151,7 @@ class ModelStore:
         return folder
 
     def is_trusted(self, file: RemoteFile) -> bool:
-        """Whether a sum to check the file against is known."""
+        """Whether a SHA-256 is known to check the file against."""
         return file.sha256 is not None or file.url in self._read_sums()
 
     def import_files(
@@ -162,10 +162,10 @@ class ModelStore:
         alphabet: Path | None = None,
         licence: str = "unknown",
     ) -> Path:
-        """Install a model from files of one's own, or a bundle's folder; return its folder.
+        """Install a model from local files or a bundle's folder; return its folder.
 
         Raises:
-            ModelError: the files cannot be used; nothing is installed then.
+            ModelError: the files cannot be used; nothing is installed.
         """
         self._must_be_free(name)
         for file in (network, scorer, alphabet):
@@ -194,24 +194,24 @@ class ModelStore:
                     network, folder, name=name, scorer=scorer, alphabet=alphabet, licence=licence
                 )
                 if scorer is not None and not keep_sources:
-                    scorer.unlink(missing_ok=True)  # a second gigabyte for nothing
-            load_bundle(str(folder))  # whatever is wrong with it is said now
+                    scorer.unlink(missing_ok=True)  # the bundle has a copy: save a gigabyte
+            load_bundle(str(folder))  # raises if the bundle is damaged
             os.replace(folder, self.root / name)
         return self.root / name
 
     def _checked(self, name: str) -> str:
         if not _NAME.fullmatch(name):
             raise ModelError(
-                f"{name!r} is no name for a model", "use small letters, digits, '.', '_' and '-'"
+                f"{name!r} is not a valid model name", "use a-z, 0-9, '.', '_' and '-'"
             )
         return name
 
     def _must_be_free(self, name: str) -> None:
         if self._checked(name) in _RESERVED:
-            raise ModelError(f"the name {name!r} is taken by streamer itself", "use another name")
+            raise ModelError(f"the name {name!r} is reserved", "use another name")
         if (self.root / name).exists():
             raise ModelError(
-                f"a model {name!r} is installed already",
+                f"model {name!r} is already installed",
                 f"remove it first with: streamer models remove {name}",
             )
 
@@ -226,7 +226,7 @@ class ModelStore:
             return {}
         except (OSError, ValueError) as error:
             raise ModelError(
-                f"{self._sums_file} cannot be read", "mend or remove it; it holds SHA-256 sums"
+                f"{self._sums_file} cannot be read", "fix or remove it; it holds SHA-256 sums"
             ) from error
         return {str(url): str(digest) for url, digest in dict(entries).items()}
 

@@ -158,4 +158,4 @@ def test_a_bench_of_unknown_units_is_a_usage_error(capsys: pytest.CaptureFixture
     from streamer.cli.app import run
 
     assert run(["bench", "--compute-units", "TPU"]) == 2
-    assert capsys.readouterr().err.startswith("error: compute units TPU")
+    assert capsys.readouterr().err.startswith("error: unknown compute units TPU")

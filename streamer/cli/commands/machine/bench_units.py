@@ -1,4 +1,4 @@
-"""``streamer bench --compute-units``: where on a Mac a Core ML network is fastest."""
+"""``streamer bench --compute-units``: measure a Core ML network on each compute unit."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from streamer.models.compute_units import Loader, Measurement, fastest, measure,
 
 
 def bench_compute_units(model: str, units: str) -> None:
-    """Measure a bundle's network and all shapes of it; remember what is best for the former.
+    """Measure a bundle's network and all shapes of it; save the fastest units of the former.
 
     Args:
         model: name or folder of a bundle.
-        units: ``all`` or names separated by commas.
+        units: ``all``, or names separated by commas.
 
     Raises:
         UsageError: a name is unknown.
-        ModelError: this is no Mac, or Core ML cannot run a network.
-        ConversionError: the shapes cannot be written.
+        ModelError: this is not macOS, or Core ML cannot run a network.
+        ConversionError: a shape cannot be written.
     """
     chosen = chosen_units(units)
     bundle = load_bundle(model)
@@ -33,7 +33,7 @@ def bench_compute_units(model: str, units: str) -> None:
 
 
 def chosen_units(units: str) -> tuple[str, ...]:
-    """Return the compute units that an option names.
+    """Parse the option's value.
 
     Raises:
         UsageError: one is unknown.
@@ -44,7 +44,7 @@ def chosen_units(units: str) -> tuple[str, ...]:
     for name in names:
         if name not in COMPUTE_UNITS:
             raise UsageError(
-                f"compute units {name} are not known", f"use all, or {', '.join(COMPUTE_UNITS)}"
+                f"unknown compute units {name}", f"use all, or {', '.join(COMPUTE_UNITS)}"
             )
     return names
 
@@ -56,14 +56,14 @@ def measured_lines(
     loader: Loader | None = None,
     cache: Path | None = None,
 ) -> list[str]:
-    """Measure, remember, and return what to print.
+    """Measure, save the fastest units, and return the lines to print.
 
     Args:
         bundle: the model.
-        units: what to measure on.
-        folder: for the shapes that are written; they are float16.
-        loader: in place of Core ML.
-        cache: in place of the user's cache.
+        units: compute units to measure.
+        folder: for the other shapes, which are written in float16.
+        loader: replaces Core ML.
+        cache: replaces the user's cache.
     """
     networks = _networks(bundle, folder, off_mac=loader is not None)
     lines = [f"{'network':24} {'compute units':14} {'p50 ms':>8} {'p95 ms':>8}"]
@@ -86,7 +86,7 @@ def _networks(bundle: Bundle, folder: Path, off_mac: bool) -> dict[str, Path]:
         path.name: path for kind, path in bundle.networks.items() if kind.startswith("coreml")
     }
     exact = bundle.networks.get("numpy") or bundle.networks.get("onnx")
-    # Writing takes seconds; where nothing can be measured it would only delay the error.
+    # Writing takes seconds: elsewhere it would only delay the error.
     if exact is not None and (sys.platform == "darwin" or off_mac):
         from streamer.convert import read_network
         from streamer.convert.coreml import write_coreml

@@ -1,4 +1,4 @@
-"""``streamer check``: is a converted Core ML model the network it should be?"""
+"""``streamer check``: compare a converted Core ML model with its reference."""
 
 from __future__ import annotations
 
@@ -14,16 +14,20 @@ _SECONDS = 4.0
 def check(
     model: Path = typer.Argument(..., help="A .mlpackage or .mlmodel."),
     reference: Optional[Path] = typer.Option(
-        None, "--reference", help="The network it was made of, if that does not lie beside it."
+        None,
+        "--reference",
+        help="The network it was converted from, if it is not in the same folder.",
     ),
     audio: Optional[Path] = typer.Option(
-        None, "--audio", help="A recording, in place of the bundled one."
+        None, "--audio", help="A recording to use instead of the bundled one."
     ),
-    seconds: float = typer.Option(_SECONDS, "--seconds", help="How much of it is used."),
+    seconds: float = typer.Option(
+        _SECONDS, "--seconds", help="Seconds of the recording that are used."
+    ),
 ) -> None:
-    """Run a Core ML model in NumPy, on any system, and compare it with its reference.
+    """Evaluate a Core ML model in NumPy, on any system, and compare it with its reference.
 
-    Exit code 1 says that an output is off by more than the model's precision explains.
+    The exit code is 1 if an output differs by more than the model's precision explains.
     """
     from streamer.convert.check.check_inputs import find_recording, read_reference, read_samples
     from streamer.convert.check.checker import check_model
@@ -43,9 +47,9 @@ def check(
             f"{found.tolerance:>10.2e}  {verdict}"
         )
     if not report.passed:
-        typer.echo(f"{model} is not the network of {source}", err=True)
+        typer.echo(f"{model} does not match {source}", err=True)
         raise typer.Exit(1)
-    typer.echo("the model computes what its reference computes")
+    typer.echo("the model matches its reference")
 
 
 def register(app: typer.Typer) -> None:

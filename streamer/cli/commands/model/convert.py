@@ -1,4 +1,4 @@
-"""``streamer convert``: a DeepSpeech network of any kind into a bundle."""
+"""``streamer convert``: convert a DeepSpeech network of any format to a bundle."""
 
 from __future__ import annotations
 
@@ -13,33 +13,37 @@ def convert(
         ..., help="A .pbmm, .pb, .tflite, .safetensors, .onnx, or a checkpoint's folder."
     ),
     output: Path = typer.Option(..., "--output", "-o", help="Folder of the bundle."),
-    name: str = typer.Option("", "--name", help="Name of the model; else that of the file."),
+    name: str = typer.Option("", "--name", help="Name of the model; the file's name by default."),
     steps: Optional[int] = typer.Option(
         None,
         "--steps",
-        help="Steps in a window, 1 to 64: fewer, less delay. Else 16, or with --via tensorflow "
-        "what the graph has.",
+        help="Steps in a window, 1 to 64; fewer steps mean less delay. Default: 16, or the "
+        "graph's own number with --via tensorflow.",
     ),
     formats: Optional[list[str]] = typer.Option(
         None,
         "--format",
-        help="onnx, mlprogram, neuralnetwork or safetensors; may be given more than once. "
-        "Else onnx, and mlprogram where coremltools is installed.",
+        help="onnx, mlprogram, neuralnetwork or safetensors; can be repeated. "
+        "Default: onnx, and mlprogram if coremltools is installed.",
     ),
-    shape: str = typer.Option("lstm", "--shape", help="Core ML: lstm, unrolled or stateful."),
+    shape: str = typer.Option(
+        "lstm", "--shape", help="Shape of a Core ML network: lstm, unrolled or stateful."
+    ),
     precision: Optional[str] = typer.Option(
         None,
         "--precision",
-        help="fp32, fp16, int8, palette6 or palette4. Else fp32 for ONNX and fp16 for Core ML; "
+        help="fp32, fp16, int8, palette6 or palette4. Default: fp32 for ONNX, fp16 for Core ML; "
         "ONNX has fp32 and int8 only.",
     ),
-    scorer: Optional[Path] = typer.Option(None, "--scorer", help="Language model to put in."),
+    scorer: Optional[Path] = typer.Option(None, "--scorer", help="Language model to include."),
     alphabet: Optional[Path] = typer.Option(
-        None, "--alphabet", help="alphabet.txt, where the network does not hold its labels."
+        None, "--alphabet", help="alphabet.txt, if the network does not contain its labels."
     ),
     licence: str = typer.Option("", "--licence", help="Licence of the model."),
     via: Optional[str] = typer.Option(
-        None, "--via", help="tensorflow: Apple's route, through TensorFlow and ct.convert."
+        None,
+        "--via",
+        help="tensorflow: convert as Apple's guide does, with TensorFlow and ct.convert.",
     ),
 ) -> None:
     """Convert a DeepSpeech network into a bundle that streamer runs."""
@@ -49,7 +53,7 @@ def convert(
     from streamer.errors import UsageError
 
     if via not in (None, "tensorflow"):
-        raise UsageError(f"--via {via} is not known", "use --via tensorflow, or leave it out")
+        raise UsageError(f"unknown route --via {via}", "use --via tensorflow, or leave it out")
     if via == "tensorflow":
         from streamer.convert.tensorflow_bundle import convert_to_bundle_with_tensorflow
 

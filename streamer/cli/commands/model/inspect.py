@@ -1,4 +1,4 @@
-"""``streamer inspect``: what is in a model's file, or in two side by side."""
+"""``streamer inspect``: show the contents of a model's file, or of two side by side."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from typing import Optional
 
 import typer
 
-#: Names and values longer than this go on in the next line.
+#: Width at which names and values are wrapped.
 _WIDEST = 60
 
 
 def inspect(
     model: Path = typer.Argument(..., help="A .pb, .pbmm, .tflite, .onnx, .mlmodel or .mlpackage."),
-    other: Optional[Path] = typer.Argument(None, help="Another one, to be shown beside it."),
+    other: Optional[Path] = typer.Argument(None, help="A second model, shown beside the first."),
     compute_units: str = typer.Option(
-        "ALL", "--compute-units", help="On macOS: what the plan of a Core ML model may use."
+        "ALL",
+        "--compute-units",
+        help="macOS: compute units that the plan of a Core ML model may use.",
     ),
 ) -> None:
-    """Show inputs, outputs, operations and metadata of a model; on macOS also Core ML's plan."""
+    """Show the inputs, outputs, operations and metadata of a model, and Core ML's plan on macOS."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -45,11 +47,11 @@ def inspect(
         keys = list(dict.fromkeys(key for column in columns for h, key in column if h == heading))
         for k, key in enumerate(keys):
             cells = [column.get((heading, key), "-") for column in columns]
-            # Text, not str: names of tensors may look like Rich's markup.
+            # Text, not str: tensor names can look like Rich's markup.
             table.add_row(heading if k == 0 else "", *(Text(cell) for cell in [key, *cells]))
     console = Console()
     if not console.is_terminal:
-        # What goes into a file or a pipe need not fit a window.
+        # Output to a file or a pipe need not fit a window.
         console = Console(width=(len(paths) + 2) * (_WIDEST + 2))
     console.print(table)
 

@@ -1,4 +1,4 @@
-"""``streamer models``: public models by name, one's own by path or URL."""
+"""``streamer models``: install public models by name, other models by path or URL."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _name_of(path: str) -> str:
 
 
 def list_models() -> None:
-    """Say which models are installed and which can be pulled."""
+    """List installed models and models that can be downloaded."""
     from rich.console import Console
     from rich.table import Table
 
@@ -28,7 +28,7 @@ def list_models() -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("name", "installed", "licence", "about"):
         table.add_column(heading, overflow="fold")
-    table.add_row("english", "inside", "see its README", "streamer's own, in the package")
+    table.add_row("english", "bundled", "see its README", "streamer's own model")
     for name, model in installed.items():
         about = KNOWN[name].about if name in KNOWN else str(model.folder)
         table.add_row(name, f"{model.size / 1e6:.0f} MB", model.licence, about)
@@ -40,14 +40,16 @@ def list_models() -> None:
 
 
 def pull(
-    name: str = typer.Argument(..., help="A known name, or the URL of a .pbmm or .tflite."),
-    scorer: Optional[str] = typer.Option(None, help="URL of a .scorer, with a URL."),
-    alphabet: Optional[str] = typer.Option(None, help="URL of an alphabet.txt, with a URL."),
-    as_name: Optional[str] = typer.Option(None, "--as", help="The name to install it under."),
-    sha256: Optional[str] = typer.Option(None, help="The network's sum, with a URL."),
-    yes: bool = typer.Option(False, "--yes", "-y", help="Do not ask before downloading."),
+    name: str = typer.Argument(
+        ..., help="Name of a public model, or the URL of a .pbmm or .tflite."
+    ),
+    scorer: Optional[str] = typer.Option(None, help="URL of its .scorer, if NAME is a URL."),
+    alphabet: Optional[str] = typer.Option(None, help="URL of its alphabet.txt, if NAME is a URL."),
+    as_name: Optional[str] = typer.Option(None, "--as", help="Name to install it under."),
+    sha256: Optional[str] = typer.Option(None, help="SHA-256 of the network, if NAME is a URL."),
+    yes: bool = typer.Option(False, "--yes", "-y", help="Download without asking."),
 ) -> None:
-    """Download a model, check it, convert it and install it."""
+    """Download, check, convert and install a model."""
     from dataclasses import replace
 
     from rich.console import Console
@@ -59,7 +61,7 @@ def pull(
     if "://" in name:
         model = KnownModel(
             name=as_name or _name_of(name),
-            licence="unknown: see where it comes from",
+            licence="unknown: see its source",
             about=name,
             network=RemoteFile(name, sha256=sha256),
             scorer=None if scorer is None else RemoteFile(scorer),
@@ -67,13 +69,13 @@ def pull(
         )
     elif scorer or alphabet or sha256:
         raise UsageError(
-            "--scorer, --alphabet and --sha256 go with a URL", "leave them out for a known name"
+            "--scorer, --alphabet and --sha256 need a URL", "leave them out with a name"
         )
     elif name in KNOWN:
         model = replace(KNOWN[name], name=as_name or name)
     else:
         raise ModelError(
-            f"no public model is called {name!r}", "see the names with: streamer models list"
+            f"no public model called {name!r}", "list the names with: streamer models list"
         )
     store = ModelStore()
     console = Console(stderr=True)
@@ -84,7 +86,7 @@ def pull(
         if not store.is_trusted(file):
             console.print(
                 f"  {file.file_name}: no trusted SHA-256 is known; it is recorded now and "
-                "checked from now on",
+                "checked in future downloads",
                 highlight=False,
             )
     if not yes and console.is_terminal and not typer.confirm("Download it?", True, err=True):
@@ -103,13 +105,15 @@ def pull(
 
 
 def import_model(
-    path: Path = typer.Argument(..., help="A .pbmm, .pb, .tflite, or a bundle's folder."),
-    scorer: Optional[Path] = typer.Option(None, help="The .scorer that goes with it."),
-    alphabet: Optional[Path] = typer.Option(None, help="Where the network carries none."),
-    name: Optional[str] = typer.Option(None, help="The name to install it under."),
+    path: Path = typer.Argument(..., help="A .pbmm, .pb or .tflite, or a bundle's folder."),
+    scorer: Optional[Path] = typer.Option(None, help="Its .scorer."),
+    alphabet: Optional[Path] = typer.Option(
+        None, help="Its alphabet.txt, if the network does not contain it."
+    ),
+    name: Optional[str] = typer.Option(None, help="Name to install it under."),
     licence: str = typer.Option("unknown", help="Licence of the model, kept in model.json."),
 ) -> None:
-    """Install a model from files of your own."""
+    """Install a model from local files."""
     from streamer.models import ModelStore
 
     chosen = name or _name_of(str(path.resolve()))
@@ -118,9 +122,11 @@ def import_model(
 
 
 def show_path(
-    name: Optional[str] = typer.Argument(None, help="A model; without it, the store."),
+    name: Optional[str] = typer.Argument(
+        None, help="A model; the folder of all models if left out."
+    ),
 ) -> None:
-    """Print the folder of a model, or of all of them."""
+    """Print the folder of a model, or of all models."""
     from streamer.models import ModelStore
 
     store = ModelStore()
@@ -137,7 +143,7 @@ def remove(name: str = typer.Argument(..., help="An installed model.")) -> None:
 
 def register(app: typer.Typer) -> None:
     """Add ``streamer models`` to the command line."""
-    models = typer.Typer(no_args_is_help=True, help="Public models, and your own.")
+    models = typer.Typer(no_args_is_help=True, help="List, download, import and remove models.")
     models.command("list")(list_models)
     models.command("pull")(pull)
     models.command("import")(import_model)

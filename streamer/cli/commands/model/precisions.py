@@ -1,4 +1,4 @@
-"""``streamer precisions``: what each precision of a Core ML model costs, as a table."""
+"""``streamer precisions``: size and errors of a Core ML model in each precision."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from typing import Optional
 
 import typer
 
-#: As much of the recording as `streamer check` uses.
+#: Seconds of the recording that are used, as in `streamer check`.
 _SECONDS = 4.0
 
 
 def precisions(
     network: Optional[Path] = typer.Argument(
-        None, help="A .pbmm, .pb, .tflite, .safetensors or .onnx; else the bundled network."
+        None, help="A .pbmm, .pb, .tflite, .safetensors or .onnx; the bundled network by default."
     ),
     shape: str = typer.Option("lstm", "--shape", help="lstm, unrolled or stateful."),
     steps: int = typer.Option(16, "--steps", help="Steps in a window, 1 to 64."),
     audio: Optional[Path] = typer.Option(
-        None, "--audio", help="A recording, in place of the bundled one."
+        None, "--audio", help="A recording to use instead of the bundled one."
     ),
     samples: Optional[Path] = typer.Option(
         None,
         "--samples",
-        help="Folder of recordings, each with its text in a .txt of the same name, for word "
-        "error rates. Else the bundled recording, where the network is the bundled one.",
+        help="Folder of recordings for word error rates, each with its text in a .txt of the same "
+        "name. Default: the bundled recording, for the bundled network.",
     ),
     chosen: Optional[list[str]] = typer.Option(
-        None, "--precision", help="One of the precisions; may be given more than once."
+        None, "--precision", help="A precision to include; can be repeated. Default: all."
     ),
 ) -> None:
-    """Write a Core ML model in every precision; print its size, errors and word error rate."""
+    """Write a Core ML model in each precision; print sizes, errors and word error rates."""
     from streamer.bundle import bundled_folder, load_bundle
     from streamer.convert import read_network
     from streamer.convert.check.check_inputs import find_recording, read_samples, read_texts
