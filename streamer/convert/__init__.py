@@ -1,4 +1,4 @@
-"""From any DeepSpeech network to files that the backends load: readers, writers, checker."""
+"""Conversion of DeepSpeech networks to files that the backends load."""
 
 from streamer.convert.bundle_writer import convert_to_bundle
 from streamer.convert.readers import read_network

@@ -54,9 +54,9 @@ def test_a_neural_network_has_layers_too() -> None:
 
 
 def test_a_plan_that_tells_nothing_is_said_to() -> None:
-    assert describe_plan(program(("const", None))) == "not told by this macOS"
+    assert describe_plan(program(("const", None))) == "not available on this macOS"
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="a Mac may tell")
 def test_where_it_is_not_told_the_reason_is() -> None:
-    assert "not told by this macOS" in planned_devices(Path("x.mlmodelc"), "CPU_AND_NE")
+    assert "not available on this macOS" in planned_devices(Path("x.mlmodelc"), "CPU_AND_NE")

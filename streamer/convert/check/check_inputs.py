@@ -1,4 +1,4 @@
-"""What a check is made with, where the user does not say: a reference and a recording."""
+"""Default inputs of a check: the reference network and the recording."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from streamer.bundle import DESCRIPTION_FILE, bundled_folder, read_bundle
 from streamer.convert.readers import read_network
 from streamer.errors import ConversionError
 
-#: Forms of a network that are read exactly, in the order in which they are looked for.
+#: Suffixes of networks that can be a reference, in order of preference.
 _REFERENCES = (".safetensors", ".pbmm", ".pb", ".onnx", ".tflite")
-#: Longer recordings are cut: one test sentence has seconds.
+#: Longer recordings are cut.
 _LONGEST_SECONDS = 600.0
-_SOUNDS = (".wav", ".flac", ".ogg", ".opus")
+_AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus")
 
 
 def find_reference(model: Path) -> Path:
-    """Return the file that holds the weights a Core ML model was made of.
+    """Return the network that a Core ML model was converted from.
 
-    That is the NumPy network of the bundle the model lies in, or another form
-    of the network beside it, the one of the same name first.
+    This is the NumPy network of the model's bundle, or another network in the
+    same folder, one of the same name first.
 
     Raises:
         ConversionError: there is none.
@@ -42,17 +42,17 @@ def find_reference(model: Path) -> Path:
         if exact:
             return exact[0]
     raise ConversionError(
-        f"nothing lies beside {model} that it could be held against",
-        "give the network that it was made of: --reference FILE",
+        f"there is no reference network in the folder of {model}",
+        "give the network that it was converted from: --reference FILE",
     )
 
 
 def read_reference(model: Path, reference: Path | None) -> tuple[Path, Weights]:
-    """Return the file to compare a model with, and the weights in it.
+    """Return the reference file of a model, and its weights.
 
     Args:
         model: the Core ML model.
-        reference: what the user gave, or None to look for it.
+        reference: the reference file; None for `find_reference`.
 
     Raises:
         ConversionError: there is none, or it cannot be read.
@@ -68,9 +68,9 @@ def find_recording() -> Path:
         ConversionError: the package has none.
     """
     folder = bundled_folder()
-    found = sorted(file for file in folder.rglob("*") if file.suffix in _SOUNDS)
+    found = sorted(file for file in folder.rglob("*") if file.suffix in _AUDIO_SUFFIXES)
     if not found:
-        raise ConversionError("the package has no recording inside", "give one: --audio FILE")
+        raise ConversionError("the package contains no recording", "give one: --audio FILE")
     return found[0]
 
 
@@ -78,9 +78,9 @@ def read_samples(path: Path, rate_hz: int, seconds: float) -> FloatArray:
     """Read the beginning of a recording.
 
     Args:
-        path: a sound file.
-        rate_hz: the rate the samples are wanted at.
-        seconds: how much of it.
+        path: an audio file.
+        rate_hz: sample rate of the result.
+        seconds: most seconds to read.
 
     Returns:
         float32 (n,), mono, full scale 1.
@@ -106,7 +106,7 @@ def read_samples(path: Path, rate_hz: int, seconds: float) -> FloatArray:
 
 
 def read_texts(folder: Path, rate_hz: int) -> list[tuple[FloatArray, str]]:
-    """Read the recordings of a folder that have their text beside them in a ``.txt``.
+    """Read the recordings of a folder that have a ``.txt`` of the same name.
 
     Raises:
         ConversionError: there are none.
@@ -115,11 +115,11 @@ def read_texts(folder: Path, rate_hz: int) -> list[tuple[FloatArray, str]]:
     found = []
     for file in sorted(folder.iterdir()) if folder.is_dir() else []:
         text = file.with_suffix(".txt")
-        if file.suffix in _SOUNDS and text.is_file():
+        if file.suffix in _AUDIO_SUFFIXES and text.is_file():
             words = text.read_text(encoding="utf-8").lower()
             found.append((read_samples(file, rate_hz, _LONGEST_SECONDS), words))
     if not found:
         raise ConversionError(
-            f"{folder} has no recordings with their texts", "put talk.txt beside talk.flac"
+            f"{folder} has no recordings with texts", "add a talk.txt for each talk.flac"
         )
     return found

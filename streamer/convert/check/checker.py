@@ -1,10 +1,10 @@
-"""Proves a converted model right: evaluated in NumPy and held against the reference.
+"""Compares a converted model, evaluated in NumPy, with its reference network.
 
-Two streams are run through both: real audio, window after window with the
-states carried, the short one at the end included; and one window of it made so
-loud that the hidden layers reach their upper bound, which speech seldom does.
-Models with palettes are compared a second time, with a reference that has
-their very matrices; see `streamer.convert.check.stored_matrices`.
+Both process two streams: audio, window by window with the state passed on, and
+the short last window included; and one window made so loud that the hidden
+layers reach their upper bound, which speech seldom does. Models with palettes
+are compared a second time, with a reference that has the same matrices; see
+`streamer.convert.check.stored_matrices`.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ from streamer.convert.coreml.model_file import ModelFile, invalid_model_error, o
 from streamer.errors import ConversionError
 from streamer.features import Framer, create_front_end
 
-#: A model may be off by this many times what rounding costs the reference: the order of
-#: sums and the rounding in between are its own.
+#: The error allowed, as a multiple of the reference's own rounding error: order of sums and
+#: intermediate rounding differ.
 TOLERANCE_FACTOR = 3.0
 
-#: And by this much in any case, relative to values of 1 and more.
+#: The error always allowed, relative to the largest value if that is above 1.
 FLOOR = 1e-5
 
-#: The loud window's first layer reaches this many times its upper bound.
+#: Largest output of the loud window's first layer, as a multiple of its upper bound.
 LOUDNESS = 2.0
 
 _DEFAULT_FRONT_END = {"kind": "deepspeech"}
@@ -55,14 +55,14 @@ _DEFAULT_FRONT_END = {"kind": "deepspeech"}
 
 @dataclass(frozen=True)
 class Difference:
-    """How far one output is from the reference.
+    """The error of one output.
 
     Attributes:
-        stream: ``audio``, ``loud`` or ``one call``, with a star where the reference has the
-            model's own matrices; ``stored`` for those matrices themselves.
-        output: its name.
+        stream: ``audio``, ``loud`` or ``one call``, with a star if the reference has the
+            model's matrices; ``stored`` for those matrices.
+        output: name of the output.
         error: largest absolute difference.
-        tolerance: largest one that is allowed.
+        tolerance: largest difference allowed.
         largest: largest absolute value of the reference.
     """
 
@@ -74,20 +74,20 @@ class Difference:
 
     @property
     def passed(self) -> bool:
-        """Whether it is within the tolerance; NaN is not."""
+        """Whether the error is within the tolerance; NaN is not."""
         return bool(self.error <= self.tolerance)
 
 
 @dataclass(frozen=True)
 class Report:
-    """What `check_model` found.
+    """The result of `check_model`.
 
     Attributes:
         kind: ``mlprogram`` or ``neuralnetwork``.
-        precision: in which the model stores and computes.
+        precision: precision of the stored weights.
         steps: steps in a window.
-        windows: how many windows of audio were compared.
-        differences: one for each stream and output.
+        windows: number of windows of audio.
+        differences: one a stream and output.
     """
 
     kind: str
@@ -103,7 +103,7 @@ class Report:
 
 
 def check_model(path: str | Path, reference: Weights, samples: FloatArray) -> Report:
-    """Compare a Core ML model with the network it should be.
+    """Compare a Core ML model with its reference network.
 
     Args:
         path: a ``.mlpackage`` or ``.mlmodel``.
@@ -111,8 +111,8 @@ def check_model(path: str | Path, reference: Weights, samples: FloatArray) -> Re
         samples: audio at the network's sample rate, float32 (n,), full scale 1.
 
     Raises:
-        ConversionError: the model is damaged, of another geometry than the reference, or
-            has an operation that is not known: then nothing is said about it.
+        ConversionError: the model is damaged, its geometry differs from the reference, or
+            it has an unknown operation and cannot be checked.
     """
     file = open_model(path)
     contract = _Contract(file, reference)
@@ -128,8 +128,8 @@ def check_model(path: str | Path, reference: Weights, samples: FloatArray) -> Re
         "loud": [_loud(reference, windows)],
     }
     if contract.flexible:
-        everything = np.concatenate([window[:, :n] for window, n in windows], axis=1)
-        streams["one call"] = [(everything, everything.shape[1])]
+        whole = np.concatenate([window[:, :n] for window, n in windows], axis=1)
+        streams["one call"] = [(whole, whole.shape[1])]
     differences: list[Difference] = []
     for name, stream in streams.items():
         differences.extend(_compare(name, stream, contract, evaluator, references))
@@ -148,11 +148,11 @@ def check_model(path: str | Path, reference: Weights, samples: FloatArray) -> Re
 
 
 class _Contract:
-    """Inputs and outputs of a model, held against what a network of ours has.
+    """Inputs and outputs of a model, checked against the reference.
 
     Args:
         file: the model.
-        reference: the network it should be.
+        reference: the reference network.
     """
 
     def __init__(self, file: ModelFile, reference: Weights) -> None:
@@ -172,7 +172,7 @@ class _Contract:
             raise ConversionError(
                 f"{file.path.name} takes windows of {shape} and states of {held.shape}, the "
                 f"reference has {geometry} and (1, {n})",
-                "give the weights that it was made of: --reference",
+                "give the network that it was converted from: --reference",
             )
         steps = shape[1]
         self.flexible = isinstance(steps, tuple)
@@ -186,14 +186,14 @@ def _windows(reference: Weights, steps: int, samples: FloatArray) -> list[tuple[
     windows = [*framer.feed(samples.astype(np.float32)), *framer.finish()]
     if len(windows) < 2:
         raise ConversionError(
-            "the recording is too short to carry states from window to window",
-            f"give one of at least {(steps + 10) * 0.02 + 0.5:.1f} seconds",
+            "the recording has fewer than two windows",
+            f"use one of at least {(steps + 10) * 0.02 + 0.5:.1f} seconds",
         )
     return [(window.features, window.n) for window in windows]
 
 
 def _loud(reference: Weights, windows: Sequence[tuple[Array, int]]) -> tuple[Array, int]:
-    """Return a window whose first layer goes beyond its upper bound."""
+    """Return a window whose first layer exceeds its upper bound."""
     window, n = windows[len(windows) // 2]
     x = window[0, :n].reshape(n, -1).astype(np.float64)
     product = x @ reference.layers["layer_1/weights"]
@@ -216,7 +216,7 @@ def _compare(
     ]
     usable = [contract.has_lengths or n == window.shape[1] for window, n in windows]
     for k, name in enumerate(OUTPUT_NAMES):
-        # Without input_lengths the states after a short window are of no use to anyone.
+        # Without input_lengths the state after a short window is invalid.
         counted = [i for i in range(len(windows)) if k == 0 or usable[i]]
         if not counted:
             continue
@@ -258,6 +258,6 @@ def _run_model(
         logits = outputs[LOGITS]
         if logits.size % steps or c.shape != h.shape:
             raise ConversionError(
-                f"{LOGITS} comes out as {logits.shape} for {steps} steps", "convert it again"
+                f"{LOGITS} has shape {logits.shape} for {steps} steps", "convert it again"
             )
         yield logits.reshape(steps, -1)[:n], c, h

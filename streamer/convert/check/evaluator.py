@@ -1,8 +1,8 @@
-"""Evaluates Core ML models in NumPy, an operation at a time, on any system.
+"""The interface of the evaluators, which run Core ML models in NumPy on any system.
 
-It shows that structure and weights of a file are right, which is what
-conversions get wrong. What Apple's arithmetic makes of them it cannot show:
-float16 values are rounded after each operation, and summed in float32.
+Evaluation verifies the structure and the weights of a file, which is where
+conversions go wrong. It does not reproduce Apple's arithmetic: float16 values
+are rounded after each operation and summed in float32.
 """
 
 from __future__ import annotations
@@ -20,42 +20,42 @@ States = dict[str, Array]
 
 
 class Evaluator(Protocol):
-    """A loaded model; the verbs are those of coremltools' ``MLModel``."""
+    """A loaded model, with the methods of coremltools' ``MLModel``."""
 
     def make_state(self) -> States:
-        """Return fresh states, all zeros; empty for a model without."""
+        """Return new states, all zeros; empty for a model without states."""
         ...
 
     def predict(self, inputs: Mapping[str, Array], state: States | None = None) -> dict[str, Array]:
         """Run the model once.
 
         Args:
-            inputs: all of its inputs by name.
-            state: from `make_state`; is changed.
+            inputs: all inputs by name.
+            state: from `make_state`; modified.
 
         Returns:
-            Its outputs by name.
+            The outputs by name.
 
         Raises:
-            ConversionError: an input is missing or has another shape, or the model has an
-                operation that is not known here or does not fit its arguments.
+            ConversionError: an input is missing or has the wrong shape, or the model has an
+                operation that is unknown or does not fit its arguments.
         """
         ...
 
 
 def checked_inputs(model: ModelFile, inputs: Mapping[str, Array]) -> dict[str, Array]:
-    """Return the inputs as arrays of the types the model declares.
+    """Return the inputs as arrays of the declared types.
 
     Raises:
-        ConversionError: one is missing, unknown or of a shape that the model does not take.
+        ConversionError: one is missing, unknown or of the wrong shape.
     """
     names = [feature.name for feature in model.inputs]
-    strange = sorted(set(inputs) - set(names))
+    unknown = sorted(set(inputs) - set(names))
     missing = [name for name in names if name not in inputs]
-    if strange or missing:
+    if unknown or missing:
         raise ConversionError(
             f"{model.path.name} takes {', '.join(names)}",
-            f"give it {missing[0]}" if missing else f"leave {strange[0]} out",
+            f"add {missing[0]}" if missing else f"leave out {unknown[0]}",
         )
     arrays = {}
     for feature in model.inputs:

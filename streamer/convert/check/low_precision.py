@@ -1,9 +1,8 @@
-"""What a precision costs: the reference forward pass with everything rounded to it.
+"""The reference forward pass in low precision: the error that a precision explains.
 
-The error that a network makes in float16 or with palettes depends on the
-network: a sharp one shows more of it than a flat one. So the checker does not
-hold a model against fixed numbers, but against what the same rounding does to
-the reference.
+The error of float16 or palettes depends on the network: confident networks show
+more of it. So the checker has no fixed tolerances: it measures the error that the
+same rounding causes in the reference.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from streamer.convert.coreml.palette import cluster
 
 
 def quantised_matrix(matrix: Array, precision: str) -> Array:
-    """Return a matrix as it is after storing it in a precision.
+    """Return a matrix after rounding to a storage precision.
 
     Args:
         matrix: float32 (inputs, outputs).
@@ -37,11 +36,11 @@ def quantised_matrix(matrix: Array, precision: str) -> Array:
 
 
 class LowPrecisionReference:
-    """The reference forward pass in a precision.
+    """The reference forward pass in a lower precision.
 
     Args:
         weights: the network.
-        precision: see `quantised_matrix`; all but ``fp32`` round activations to float16.
+        precision: see `quantised_matrix`; all except ``fp32`` round activations to float16.
     """
 
     def __init__(self, weights: Weights, precision: str) -> None:

@@ -19,8 +19,8 @@ def unpack_weights(weights: Any, shape: Sequence[int]) -> Array:
     """Return a ``WeightParams`` message as float32 of that shape.
 
     Raises:
-        ValueError: it holds another number of values.
-        ConversionError: it stores them in a way not known here.
+        ValueError: the number of values differs.
+        ConversionError: its storage format is not supported.
     """
     count = int(np.prod(shape))
     check_size(float(np.prod([float(n) for n in shape])))
@@ -45,7 +45,7 @@ def _dequantised(weights: Any, count: int, shape: Sequence[int]) -> Array:
     raw = np.frombuffer(weights.rawValue, np.uint8)
     if raw.size != (count * bits + 7) // 8:
         raise ValueError(f"{raw.size} bytes of weights where {count} weights are expected")
-    # Unlike in ML programs the highest bit comes first.
+    # Unlike in ML programs, the highest bit comes first.
     stream = np.unpackbits(raw)[: count * bits].reshape(count, bits)
     codes = (stream * (1 << np.arange(bits))[::-1]).sum(axis=1)
     kind = quantization.WhichOneof("QuantizationType")
@@ -81,7 +81,7 @@ def _activation(p: Any, x: Sequence[Array]) -> Array:
 def _with_constant(
     function: Callable[[Array, Array], Array], x: Sequence[Array], constant: float
 ) -> Array:
-    """Apply a layer that takes its second operand from its parameters if it has one input."""
+    """Apply a layer whose second operand is a parameter if it has one input."""
     if len(x) == 1:
         return np.asarray(function(x[0], np.asarray(constant, np.float32)))
     result = x[0]
@@ -126,7 +126,7 @@ def _scatter(p: Any, x: Sequence[Array]) -> Array:
 
 
 def _slice(p: Any, x: Sequence[Array]) -> Array:
-    # The three axes of this old layer are the last three, counted from the front.
+    # This old layer numbers the last three axes from the front.
     axis = {0: -3, 1: -2, 2: -1}[p.axis]
     if p.endIndex < 0 or p.stride < 1:
         raise unsupported_error("slices with a negative end")
@@ -152,7 +152,7 @@ def _fill_dynamic(p: Any, x: Sequence[Array]) -> Array:
 
 def _range_dynamic(p: Any, x: Sequence[Array]) -> Array:
     if len(x) > 1:
-        raise unsupported_error("ranges with a start of their own")
+        raise unsupported_error("ranges with a start")
     start, end, step = p.startValue, float(x[0].reshape(())), p.stepSizeValue
     check_size(abs((end - start) / step))
     return np.arange(start, end, step, dtype=np.float32)
@@ -173,7 +173,7 @@ def _squeeze(p: Any, x: Sequence[Array]) -> Array:
 
 def _batched_matmul(p: Any, x: Sequence[Array]) -> Array:
     if len(x) != 2:
-        raise unsupported_error("batchedMatmul with weights of its own")
+        raise unsupported_error("batchedMatmul with weights")
     return OPERATIONS["matmul"](
         {"x": x[0], "y": x[1], "transpose_x": p.transposeA, "transpose_y": p.transposeB}
     )[0]

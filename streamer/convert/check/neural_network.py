@@ -1,4 +1,4 @@
-"""Runs the layers of an older ``.mlmodel`` (a NeuralNetwork message)."""
+"""Evaluates older ``.mlmodel`` files (NeuralNetwork messages)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from streamer.convert.check.neural_layers import (
 )
 from streamer.convert.coreml.model_file import ModelFile, invalid_model_error
 
-_MAX_TURNS = 100_000
+_MAX_ITERATIONS = 100_000
 _EXACT_ARRAY_MAPPING = 1
 _MISFITS = (ValueError, IndexError, KeyError, TypeError, AttributeError, ZeroDivisionError)
 
@@ -36,12 +36,12 @@ class NeuralNetwork:
             raise unsupported_error("networks that map their inputs to five axes")
         if len(self._network.preprocessing):
             raise unsupported_error("networks with image preprocessing")
-        # Unpacking weights takes longer than using them, and a loop uses them at each turn.
-        # A message is kept with its array: its identity is the key.
+        # Unpacking weights takes longer than using them, and a loop uses them in each
+        # iteration. The key is the identity of a message, which is kept with its array.
         self._weights: dict[int, tuple[Any, Array]] = {}
 
     def make_state(self) -> States:
-        """See `Evaluator.make_state`; this kind has none."""
+        """See `Evaluator.make_state`; this format has no states."""
         return {}
 
     def predict(self, inputs: Mapping[str, Array], state: States | None = None) -> dict[str, Array]:
@@ -54,7 +54,9 @@ class NeuralNetwork:
         try:
             return {feature.name: values[feature.name] for feature in self._model.outputs}
         except KeyError as error:
-            raise invalid_model_error(self._model.path, f"nothing makes {error.args[0]}") from error
+            raise invalid_model_error(
+                self._model.path, f"{error.args[0]} is never computed"
+            ) from error
 
     def _run(self, network: Any, values: dict[str, Array]) -> None:
         for layer in network.layers:
@@ -72,7 +74,7 @@ class NeuralNetwork:
                     raise unsupported_error(f"the layer {kind}")
                 results = result if isinstance(result, list) else [result]
                 if len(results) < len(layer.output):
-                    raise ValueError("it has other outputs")
+                    raise ValueError("the number of outputs differs")
             except _MISFITS as error:
                 raise invalid_model_error(
                     self._model.path, f"{kind} {layer.name} does not fit: {error}"
@@ -80,14 +82,14 @@ class NeuralNetwork:
             values.update(zip(layer.output, results))
 
     def _loop(self, loop: Any, values: dict[str, Array]) -> None:
-        most = loop.maxLoopIterations or _MAX_TURNS
-        for _ in range(min(most, _MAX_TURNS)):
+        most = loop.maxLoopIterations or _MAX_ITERATIONS
+        for _ in range(min(most, _MAX_ITERATIONS)):
             self._run(loop.conditionNetwork, values)
             if loop.conditionVar and not np.all(values[loop.conditionVar]):
                 return
             self._run(loop.bodyNetwork, values)
         if not loop.maxLoopIterations:
-            raise unsupported_error(f"loops of more than {_MAX_TURNS} turns")
+            raise unsupported_error(f"loops of more than {_MAX_ITERATIONS} iterations")
 
     def _unpacked(self, weights: Any, shape: Sequence[int]) -> Array:
         key = id(weights)

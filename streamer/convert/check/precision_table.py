@@ -1,4 +1,4 @@
-"""The table of precisions: how large a model is in each, how far off, and how it recognises."""
+"""The table of precisions: size, errors and word error rate of a model in each."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from streamer.decoding import Alphabet, create_decoder
 from streamer.errors import ConversionError
 from streamer.features import Framer, create_front_end
 
-#: A recording and what is said in it.
+#: A recording and its text.
 Sample = tuple[FloatArray, str]
 
 
@@ -41,9 +41,9 @@ class Row:
     Attributes:
         precision: its name.
         size_bytes: size of the model.
-        errors: largest absolute difference from float64 by output, over the recording.
+        errors: largest absolute difference from float64 for each output, over the recording.
         passed: whether `check_model` accepts the model.
-        wer: word error rate over the sample set, None without one.
+        wer: word error rate over the sample set; None without one.
     """
 
     precision: str
@@ -62,20 +62,20 @@ def precision_table(
     samples: Sequence[Sample] = (),
     progress: Callable[[str], None] = lambda what: None,
 ) -> Iterator[Row]:
-    """Write a network in each precision, evaluate it, and say what it costs.
+    """Write and evaluate a network in each precision.
 
     Args:
         weights: the network.
-        recording: audio for the errors, float32 (n,).
+        recording: audio for measuring errors, float32 (n,).
         steps: steps in a window.
         shape: ``lstm``, ``unrolled`` or ``stateful``.
-        precisions: which ones.
-        samples: recordings with their texts, for the word error rate: the best path,
-            without a language model, so that the network itself is seen.
-        progress: told what is being done.
+        precisions: some of `options.PRECISIONS`.
+        samples: recordings with texts, for the word error rate of the best path
+            without a language model.
+        progress: called with a line about each precision.
 
     Yields:
-        A row for each.
+        A row a precision.
 
     Raises:
         ConversionError: see `write_coreml` and `check_model`.
@@ -98,7 +98,7 @@ def precision_table(
 
 
 class _Recogniser:
-    """Texts of recordings by an evaluated model and the best path through its answers.
+    """Recognises recordings with an evaluated model and best-path decoding.
 
     Args:
         evaluator: the model.
@@ -111,7 +111,7 @@ class _Recogniser:
         labels = weights.description.get("alphabet")
         if not labels:
             raise ConversionError(
-                "the network does not say what its labels are", "leave the sample set out"
+                "the network does not contain its alphabet", "leave out the sample set"
             )
         self._evaluator = evaluator
         self._inputs = inputs
@@ -149,7 +149,7 @@ def _word_error_rate(recognise: Callable[[FloatArray], str], samples: Sequence[S
 
 
 def word_errors(expected: Sequence[str], heard: Sequence[str]) -> int:
-    """Return how many words must be changed, put in or left out (Levenshtein)."""
+    """Return the number of substituted, inserted and deleted words (Levenshtein)."""
     row = list(range(len(heard) + 1))
     for i, word in enumerate(expected, 1):
         before, row[0] = row[0], i

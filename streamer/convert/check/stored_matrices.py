@@ -1,9 +1,9 @@
-"""Takes the matrices that a compressed model stores back out of it.
+"""Recovers the matrices that a compressed model stores.
 
-A palette of 16 values makes errors that hide a missing bias. So such a model
-is checked in two steps: its matrices are the reference's, to the rounding of a
-palette; and with these very matrices the reference computes what the model
-computes, to the rounding of float16.
+The error of a palette of 16 values can hide a missing bias. So such a model is
+checked in two steps: its matrices must match the reference's within the error
+of a palette; and a reference with these matrices must match the model within the
+error of float16.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from streamer.convert.check.neural_layers import unpack_weights
 from streamer.convert.check.stored_precision import layers
 from streamer.convert.coreml.model_file import ModelFile
 
-#: A stored matrix may be this many times as far from the reference's as our own rounding.
+#: Error allowed for a stored matrix, as a multiple of our own rounding error.
 _SLACK = 2.0
 
 
 class MatrixError(NamedTuple):
-    """How far a stored matrix is from the reference's.
+    """The error of a stored matrix.
 
     Attributes:
-        name: its name.
-        error: root mean square difference of the nearest stored matrix; infinite without any.
-        tolerance: the largest that is allowed.
+        name: name of the layer.
+        error: root mean square difference of the closest stored matrix; infinite if none fits.
+        tolerance: largest error allowed.
     """
 
     name: str
@@ -43,17 +43,17 @@ class MatrixError(NamedTuple):
 def recover_weights(
     file: ModelFile, evaluator: Any, reference: Weights, precision: str
 ) -> tuple[list[MatrixError], Weights | None]:
-    """Find each of the reference's matrices among those that a model stores.
+    """Find each matrix of the reference among the matrices that a model stores.
 
     Args:
         file: the model.
-        evaluator: the same model, loaded.
-        reference: the network it should be.
-        precision: how the model stores its matrices.
+        evaluator: the evaluator of the model.
+        reference: the reference network.
+        precision: precision of the stored matrices.
 
     Returns:
-        How near each is, and the network made of the stored matrices and everything else
-        of the reference; None if one is not there.
+        The error of each, and the reference with the stored matrices in place of its own;
+        None if a matrix is missing.
     """
     if isinstance(evaluator, MilProgram):
         stored = evaluator.matrices()
@@ -74,7 +74,7 @@ def recover_weights(
 
 
 def _wanted(reference: Weights) -> dict[str, Array]:
-    """Return the matrices as Core ML has them: outputs first, gates in the order i, f, o, z."""
+    """Return the matrices in Core ML's layout: (outputs, inputs), gates in the order i, f, o, z."""
     matrices = {
         name: array.T
         for name, array in reference.layers.items()
@@ -101,7 +101,7 @@ def _nearest(wanted: Array, stored: list[Array]) -> tuple[float, Array | None]:
     for matrix in stored:
         if matrix.ndim != 2 or matrix.shape[0] != wanted.shape[0]:
             continue
-        # One column more is the mask of the steps past the end.
+        # An extra column is the mask for steps past the end.
         candidate = matrix[:, :-1] if matrix.shape[1] == wanted.shape[1] + 1 else matrix
         if candidate.shape != wanted.shape:
             continue

@@ -1,4 +1,4 @@
-"""Finds out in which precision a Core ML model stores and computes, from the file alone."""
+"""Determines the precision of a Core ML model from its file."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Any
 
 from streamer.convert.coreml.model_file import ModelFile
 
-# Numbers of the enumeration MIL.DataType and the bits of the integers among them.
+# Numbers of the enumeration MIL.DataType, and the bits of its integer types.
 _FLOAT16 = 10
 _BITS = {21: 8, 31: 8, 25: 4, 35: 4, 36: 2, 37: 1, 38: 6, 39: 3}
 
 
 def stored_precision(model: ModelFile) -> str:
-    """Return ``fp32``, ``fp16``, ``int<bits>`` or ``palette<bits>``: the coarsest found."""
+    """Return ``fp32``, ``fp16``, ``int<bits>`` or ``palette<bits>``: the coarsest one found."""
     found = _of_program(model.spec) if model.kind == "mlprogram" else _of_network(model.spec)
-    # Fewest bits first; at the same number a palette, which makes larger errors at the tails.
+    # Fewest bits first; for equal bits a palette, which has larger errors at the tails.
     coarsest = min(found, default=(32, "fp32"))
     return coarsest[1]
 
 
 def operations(block: Any) -> Iterator[Any]:
-    """Yield the operations of a block of MIL and of the blocks within."""
+    """Yield the operations of a MIL block and of its nested blocks."""
     for operation in block.operations:
         yield operation
         for nested in operation.blocks:
@@ -29,7 +29,7 @@ def operations(block: Any) -> Iterator[Any]:
 
 
 def layers(network: Any) -> Iterator[Any]:
-    """Yield the layers of a neural network and of the networks within."""
+    """Yield the layers of a neural network and of its nested networks."""
     for layer in network.layers:
         yield layer
         kind = layer.WhichOneof("layer")

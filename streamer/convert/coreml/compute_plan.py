@@ -1,4 +1,4 @@
-"""Where Core ML means to run each layer of a network: macOS 14.4 and later tell."""
+"""Core ML's plan: the device of each layer, on macOS 14.4 and later."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from streamer.convert.imports import import_coremltools
 from streamer.errors import ConversionError
 
-#: What coremltools calls its devices, and what people call them.
+#: Names of devices by coremltools' class names.
 DEVICES = {
     "MLCPUComputeDevice": "CPU",
     "MLGPUComputeDevice": "GPU",
@@ -21,15 +21,15 @@ DEVICES = {
 
 
 def planned_devices(compiled: Path, compute_units: str) -> str:
-    """Say which layers Core ML runs on which device.
+    """Return a summary of the layers that Core ML runs on each device.
 
     Args:
-        compiled: the folder of the compiled network, ``.mlmodelc``.
-        compute_units: what Core ML may compute on, as coremltools spells it.
+        compiled: the compiled network, ``.mlmodelc``.
+        compute_units: processors that Core ML may use, in coremltools' spelling.
 
     Returns:
-        As "Neural Engine 12 (linear 5, relu 4, ...), CPU 1 (lstm)"; why it is not
-        known where this macOS or coremltools does not tell.
+        A text like "Neural Engine 12 (linear 5, relu 4, ...), CPU 1 (lstm)", or the reason
+        why this macOS or coremltools cannot tell.
     """
     try:
         import coremltools
@@ -38,11 +38,11 @@ def planned_devices(compiled: Path, compute_units: str) -> str:
         units = getattr(coremltools.ComputeUnit, compute_units)
         return describe_plan(MLComputePlan.load_from_path(str(compiled), units))
     except Exception as error:  # coremltools raises plain exceptions where macOS is too old
-        return f"not told by this macOS or coremltools ({error})"
+        return f"not available on this macOS or coremltools ({error})"
 
 
 def plan_of_model(path: Path, compute_units: str) -> str | None:
-    """Compile a model and say which layers Core ML runs on which device.
+    """Compile a model and return `planned_devices` for it.
 
     Args:
         path: a ``.mlmodel`` or ``.mlpackage``.
@@ -70,7 +70,7 @@ def plan_of_model(path: Path, compute_units: str) -> str | None:
 
 
 def describe_plan(plan: Any) -> str:
-    """Put a plan into words; see `planned_devices`.
+    """Return a plan as text; see `planned_devices`.
 
     Args:
         plan: a ``coremltools.models.compute_plan.MLComputePlan``.
@@ -85,11 +85,11 @@ def describe_plan(plan: Any) -> str:
     for device, layers in by_device.items():
         kinds = ", ".join(f"{name} {n}" if n > 1 else name for name, n in layers.most_common())
         parts.append(f"{device} {sum(layers.values())} ({kinds})")
-    return ", ".join(parts) if parts else "not told by this macOS"
+    return ", ".join(parts) if parts else "not available on this macOS"
 
 
 def _layers(plan: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the kind and the planned use of every layer."""
+    """Yield the type and the planned device usage of each layer."""
     structure = plan.model_structure
     if structure.program is not None:
         for operation in structure.program.functions["main"].block.operations:

@@ -1,4 +1,4 @@
-"""Opens Core ML models of both kinds without Core ML, on any system."""
+"""Opens Core ML models of both formats without Core ML, on any system."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from streamer.convert.imports import coremltools_silenced, import_coremltools
 from streamer.errors import ConversionError
 
-#: A specification holds structure and, in the older kind, weights; protobuf itself ends at 2 GB.
+#: Limit of protobuf. A specification has the structure and, in the older format, the weights.
 _MAX_SPECIFICATION_BYTES = 1 << 31
 _MAX_MANIFEST_BYTES = 1 << 20
 
@@ -24,9 +24,9 @@ class Feature:
 
     Attributes:
         name: its name.
-        dtype: ``float32``, ``int32`` and so on, or the kind of thing it is.
-        shape: a number for each axis, or (least, most) for a flexible one; empty if
-            the file does not say.
+        dtype: ``float32``, ``int32`` and so on, or the type of a feature that is no array.
+        shape: a size for each axis, or (least, most) for a flexible one; empty if
+            the file does not state it.
     """
 
     name: str
@@ -36,17 +36,17 @@ class Feature:
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A Core ML model as it is on the disk.
+    """A Core ML model on disk.
 
     Attributes:
-        path: where it is.
+        path: the file or package.
         kind: ``mlprogram`` or ``neuralnetwork``.
         spec: the protobuf message ``Model``.
-        root: the folder that weight files of an ML program lie under.
-        inputs: what goes in.
-        outputs: what comes out.
-        states: what stays inside.
-        metadata: author, licence, version and everything user-defined.
+        root: the folder of an ML program's weight files.
+        inputs: inputs of the model.
+        outputs: outputs of the model.
+        states: states that the model keeps.
+        metadata: author, licence, version and user-defined entries.
     """
 
     path: Path
@@ -60,7 +60,7 @@ class ModelFile:
 
 
 def invalid_model_error(path: str | Path, why: str) -> ConversionError:
-    """Return the error for a file that is no usable Core ML model."""
+    """Return the error for a file that is not a usable Core ML model."""
     return ConversionError(f"{path} is not a usable Core ML model: {why}", "convert it again")
 
 
@@ -68,8 +68,8 @@ def open_model(path: str | Path) -> ModelFile:
     """Read a ``.mlpackage`` or ``.mlmodel``.
 
     Raises:
-        ConversionError: there is no such model, it is damaged, or is of a kind that
-            this project has no use for.
+        ConversionError: it is missing, damaged, or neither an ML program nor a neural
+            network.
     """
     path = Path(path)
     if not path.exists():
@@ -119,11 +119,11 @@ def inside(root: Path, relative: str) -> Path:
     """Return ``root / relative``, which must stay inside ``root``.
 
     Raises:
-        ConversionError: it does not, or nothing is there.
+        ConversionError: it is outside, or missing.
     """
     found = (root / relative).resolve()
     if root.resolve() not in found.parents:
-        raise invalid_model_error(root, f"{relative} points out of the package")
+        raise invalid_model_error(root, f"{relative} is outside the package")
     if not found.exists():
         raise invalid_model_error(root, f"{relative} is missing")
     return found
@@ -133,7 +133,7 @@ def _model_in_package(path: Path) -> Path:
     manifest = path / "Manifest.json"
     try:
         if manifest.stat().st_size > _MAX_MANIFEST_BYTES:
-            raise invalid_model_error(path, "its manifest is too long")
+            raise invalid_model_error(path, "its manifest is too large")
         entries = json.loads(manifest.read_text(encoding="utf-8"))
         item = entries["itemInfoEntries"][entries["rootModelIdentifier"]]["path"]
     except OSError as error:
@@ -171,10 +171,10 @@ def _feature(feature: Any) -> Feature:
 
 
 class BlobFile:
-    """A ``weight.bin``: arrays at offsets, each behind a header of 64 bytes.
+    """A ``weight.bin``: arrays at offsets, each with a header of 64 bytes.
 
     Args:
-        path: the file; mapped, not read.
+        path: the file, which is mapped into memory.
     """
 
     _SENTINEL = 0xDEADBEEF
@@ -189,18 +189,18 @@ class BlobFile:
             raise invalid_model_error(path, "the weights cannot be read") from error
 
     def read(self, offset: int, bits: int | None, count: int) -> bytes:
-        """Return ``count`` values of ``bits`` bits each, packed as they are.
+        """Return ``count`` packed values of ``bits`` bits each.
 
         Raises:
-            ConversionError: the header is damaged, or says something else.
+            ConversionError: the header is damaged, or the size differs.
         """
         header = self._map[offset : offset + self._HEADER_BYTES]
         if len(header) < self._HEADER_BYTES:
-            raise invalid_model_error(self.path, "an offset lies behind its end")
+            raise invalid_model_error(self.path, "an offset is beyond its end")
         number = int.from_bytes
         size, start = number(header[8:16], "little"), number(header[16:24], "little")
         if number(header[:4], "little") != self._SENTINEL:
-            raise invalid_model_error(self.path, "an offset does not lead to an array")
+            raise invalid_model_error(self.path, "there is no array at an offset")
         if size != (count * (bits or 8) + 7) // 8 or start + size > len(self._map):
-            raise invalid_model_error(self.path, "an array has another size than the program says")
+            raise invalid_model_error(self.path, "the size of an array differs from the program")
         return bytes(self._map[start : start + size])

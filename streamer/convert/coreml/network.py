@@ -1,21 +1,21 @@
-"""The acoustic network as a MIL program, in three shapes.
+"""Builds the acoustic network as a MIL program, in three shapes.
 
 ``lstm``
     MIL's ``lstm`` operation over all steps: few operations, small and fast on
-    the CPU and the GPU.
+    CPU and GPU.
 ``unrolled``
-    The steps written out, for the Neural Engine, which runs no ``lstm``: after
-    Apple's principles for it everything is a 4-D tensor, channels first
-    (1, channels, 1, steps), products are 1x1 convolutions, and the products of
-    the inputs of all steps are one convolution. No loop, gather or scatter.
+    The steps unrolled, for the Neural Engine, which does not run ``lstm``.
+    Following Apple's principles for it, all tensors are 4-D, channels first
+    (1, channels, 1, steps), products are 1x1 convolutions, and one convolution
+    covers the inputs of all steps. No loop, gather or scatter.
 ``stateful``
     The unrolled steps with c and h kept inside the model (``StateType``,
-    macOS 15), so that they are not copied in and out for every window.
+    macOS 15), so that they are not copied for every window.
 
 The short window at the end of a stream has fewer steps than the model. With
-``input_lengths`` the states that come out are those after the last real step,
-as in DeepSpeech's own graph. They are picked with a mask made of clipped
-differences, since comparisons and gathers would leave the accelerator.
+``input_lengths`` the output states are those after the last real step, as in
+DeepSpeech's own graph. They are selected with a mask of clipped differences,
+since comparisons and gathers would not run on the accelerator.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 #: Names of the states of a ``stateful`` model, c first.
 STATE_NAMES = ("state_c", "state_h")
 
-# What a step past the end adds to the forget gate and takes from the input gate. Far beyond
-# what weights and states can make up for, and still exact in float16.
+# A step past the end adds this to the forget gate and subtracts it from the input gate. Far
+# larger than any sum of weights and states, and still exact in float16.
 _HOLD = 1024.0
 
 # Largest mask value: float16 ends at 65504.
@@ -53,12 +53,12 @@ _MAX_MASK = 30000.0
 
 
 class _Layers:
-    """The weights as the MIL builder wants them: output rows first, LSTM gates in order.
+    """The weights in Core ML's layout: (outputs, inputs), LSTM gates in the order i, f, o, z.
 
     Args:
         weights: the network.
-        dtype: what the program computes in, ``fp32`` or ``fp16``. coremltools' own pass to
-            float16 leaves ``lstm`` out, so the program is written in it to begin with.
+        dtype: type of the computation, ``fp32`` or ``fp16``. coremltools' own conversion to
+            float16 skips ``lstm``, so the program is built in float16.
     """
 
     def __init__(self, weights: Weights, dtype: str) -> None:
@@ -76,7 +76,7 @@ class _Layers:
             for name in ("layer_1", "layer_2", "layer_3", "layer_5", "layer_6")
         }
         i, j, f, o = np.split(layers["lstm/bias"], 4)
-        # TensorFlow adds forget_bias while it runs; here it goes into the bias.
+        # TensorFlow adds forget_bias at run time; here it is part of the bias.
         f = f + np.float32(weights.forget_bias)
         self.lstm_bias = self._stored(np.concatenate([i, f, o, j]))
         i, j, f, o = np.split(layers["lstm/kernel"], 4, axis=1)
@@ -95,14 +95,14 @@ class _Layers:
 def build_program(
     weights: Weights, n_steps: int, shape: str, lengths: bool = True, dtype: str = "fp32"
 ) -> Any:
-    """Write the network as a MIL program.
+    """Build the network as a MIL program.
 
     Args:
         weights: the network.
         n_steps: steps in a window, 1 to `options.MAX_STEPS`.
         shape: one of `options.SHAPES`.
-        lengths: whether the model takes ``input_lengths``.
-        dtype: what it computes in, ``fp32`` or ``fp16``; inputs and outputs are float32.
+        lengths: whether the model has the input ``input_lengths``.
+        dtype: type of the computation, ``fp32`` or ``fp16``; inputs and outputs are float32.
 
     Returns:
         A ``coremltools.converters.mil.Program``. Inputs ``input_node`` float32
@@ -149,13 +149,13 @@ def build_program(
                 mb.cast(x=mb.reshape(x=new_c, shape=(1, n)), dtype="fp32", name=NEW_C),
                 mb.cast(x=mb.reshape(x=new_h, shape=(1, n)), dtype="fp32", name=NEW_H),
             )
-        # Each value just before its update: a pass of coremltools 9 trips over any other order.
+        # Each value right before its update: a pass of coremltools 9 fails on any other order.
         for name, value in zip(STATE_NAMES, (new_c, new_h)):
             value = mb.cast(x=mb.reshape(x=value, shape=(1, n)), dtype="fp16")
             mb.coreml_update_state(state=given[name], value=value)
         return (logits,)
 
-    # What mb.program does, which takes the names of the inputs from a function's source.
+    # As mb.program does, which takes the input names from a function's source.
     program = Program()
     with Function(dict(zip(names, specs)), target) as function:
         function.set_outputs(list(network(*(function.inputs[name] for name in names))))
@@ -164,7 +164,7 @@ def build_program(
 
 
 def deployment_target(ct: Any, shape: str, dtype: str) -> Any:
-    """Return the oldest system that runs a shape computing in ``fp32`` or ``fp16``.
+    """Return the oldest system that supports a shape in ``fp32`` or ``fp16``.
 
     macOS 15 has states, macOS 14 an ``lstm`` in float16, macOS 13 the compressed weights.
     """
@@ -187,9 +187,9 @@ def _lstm_body(
     x = mb.expand_dims(x=x, axes=[1])
     matrix = layers.lstm_input
     if length is not None:
-        # One more input: 0 in real steps, and past the end so large that the forget gate is 1
-        # and the input gate 0. Then c stays what it was. The column's weights are no larger
-        # than the others, so that quantising per channel loses nothing by them.
+        # An extra input: 0 in real steps, and past the end so large that the forget gate is 1
+        # and the input gate 0, so that c does not change. The column's weights are no larger
+        # than the others, so that they do not affect per-channel quantisation.
         real = _real_steps(mb, layers, length, n_steps, (n_steps, 1, 1))
         size = layers.number(max(float(np.abs(matrix).max()), 1e-3))
         mask = layers.number(min(_HOLD / float(size), _MAX_MASK))
@@ -265,7 +265,7 @@ def _unrolled_body(
 
 
 def _probabilities(mb: Any, layers: _Layers, x: Any, axis: int) -> Any:
-    """Return the softmax along an axis, of letters and phonemes by themselves."""
+    """Return the softmax along an axis, separately for letters and phonemes."""
     if len(layers.groups) == 1:
         return mb.softmax(x=x, axis=axis)
     parts = mb.split(x=x, split_sizes=list(layers.groups), axis=axis)

@@ -1,8 +1,8 @@
-"""Apple's own route: the frozen graph through TensorFlow and ``coremltools.convert``.
+"""Apple's route: converts a frozen graph with TensorFlow and ``coremltools.convert``.
 
-It keeps the graph's structure, a loop with gather and scatter in place of the
-LSTM, which no accelerator likes; the route without TensorFlow is the better
-one. This one is here to follow Apple's guide and to compare with.
+The result keeps the graph's structure, with a loop, gather and scatter in place
+of the LSTM, which accelerators do not run well. The route without TensorFlow is
+better; this one follows Apple's guide and serves for comparison.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from streamer.convert.options import COREML_FORMATS, check_choice, check_steps
 from streamer.convert.readers.graph import Graph, read_graph
 from streamer.errors import ConversionError
 
-#: Most steps that a flexible model takes in one call: a minute of audio.
+#: Most steps of a flexible model in one call: a minute of audio.
 MAX_FLEXIBLE_STEPS = 3000
 
 #: Precisions that ``coremltools.convert`` itself offers.
@@ -43,16 +43,16 @@ def convert_graph(
     format: str = "mlprogram",
     precision: str = "fp16",
 ) -> Path:
-    """Convert a frozen TensorFlow graph as Apple's guide does.
+    """Convert a frozen TensorFlow graph like Apple's guide.
 
-    A static graph makes a static model; a dynamic one a flexible model, or a
-    static one of ``steps`` steps. Asking for three outputs leaves the graph's
-    own feature extraction behind.
+    A static graph is converted to a static model; a dynamic one to a flexible
+    model, or to a static one of ``steps`` steps. Only the three outputs are
+    converted, without the graph's own feature extraction.
 
     Args:
-        network: a ``.pb``. A ``.pbmm`` is not a graph that TensorFlow 2 reads.
+        network: a ``.pb``; TensorFlow 2 cannot read a ``.pbmm``.
         path: the ``.mlpackage`` or ``.mlmodel`` to write.
-        steps: steps in a window; None for what the graph has.
+        steps: steps in a window; the graph's own number if None.
         format: ``mlprogram`` or ``neuralnetwork``.
         precision: ``fp32`` or ``fp16``, of ML programs; a neural network is float32.
 
@@ -61,13 +61,13 @@ def convert_graph(
 
     Raises:
         ConversionError: TensorFlow or coremltools is missing, the graph is of another
-            kind, or a static graph is to have another number of steps.
+            kind, or ``steps`` differs from a static graph's number.
     """
     place = Path(path)
     check_choice("Core ML format", format, COREML_FORMATS)
     if precision not in _PRECISIONS:
         raise ConversionError(
-            f"the route through TensorFlow knows no precision {precision!r}",
+            f"--via tensorflow does not support precision {precision!r}",
             "use fp32 or fp16, or leave out --via tensorflow",
         )
     if steps is not None:
@@ -78,7 +78,7 @@ def convert_graph(
     ct = import_coremltools()
     time = ct.RangeDim(1, MAX_FLEXIBLE_STEPS, DEFAULT_STEPS) if axis is None else axis
     _, _, width, n_input = shapes[INPUT_NODE]
-    # Without these types a flexible program would silently take one or two steps only.
+    # Without these types a flexible program would silently accept one or two steps only.
     inputs = [ct.TensorType(INPUT_NODE, shape=(1, time, width, n_input))]
     for name in (INPUT_LENGTHS, PREVIOUS_C, PREVIOUS_H):
         if name in shapes:
@@ -97,7 +97,7 @@ def convert_graph(
                 skip_model_load=True,
                 **arguments,
             )
-    except Exception as error:  # coremltools raises whatever a graph makes it trip over
+    except Exception as error:  # coremltools raises many types
         detail = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise ConversionError(
             f"coremltools cannot convert {network}: {detail}", "leave out --via tensorflow"
@@ -112,7 +112,7 @@ def convert_graph(
 
 
 def _input_shapes(graph: Graph, path: Path) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of the network's inputs; -1 stands for any number."""
+    """Return the shapes of the network's inputs; -1 for any size."""
     shapes: dict[str, tuple[int, ...]] = {}
     for name in INPUT_NAMES:
         node = graph.nodes.get(name)
@@ -122,13 +122,13 @@ def _input_shapes(graph: Graph, path: Path) -> dict[str, tuple[int, ...]]:
     ranks = {name: len(shape) for name, shape in shapes.items() if name != INPUT_LENGTHS}
     if ranks != {INPUT_NODE: 4, PREVIOUS_C: 2, PREVIOUS_H: 2}:
         raise ConversionError(
-            f"{path} has not the inputs of a DeepSpeech graph",
-            "take the graph that DeepSpeech exported, output_graph.pb",
+            f"{path} does not have the inputs of a DeepSpeech graph",
+            "use the graph exported by DeepSpeech, output_graph.pb",
         )
     for name in OUTPUT_NAMES:
         if name not in graph.nodes:
             raise ConversionError(
-                f"{path} has no output {name}", "take the graph that DeepSpeech exported"
+                f"{path} has no output {name}", "use the graph exported by DeepSpeech"
             )
     return shapes
 
@@ -146,14 +146,14 @@ def _time_axis(shapes: dict[str, tuple[int, ...]], steps: int | None) -> int | N
 
 
 def _load_definition(path: Path) -> Any:
-    """Return the graph as TensorFlow's own message: a path is refused beside TensorFlow 2."""
+    """Return the graph as a GraphDef: coremltools refuses a path with TensorFlow 2."""
     tensorflow = import_tensorflow()
     definition = tensorflow.compat.v1.GraphDef()
     try:
         definition.ParseFromString(path.read_bytes())
     except Exception as error:  # DecodeError of whichever protobuf TensorFlow brings
         raise ConversionError(
-            f"{path} is not a frozen graph that TensorFlow reads",
-            "take the .pb, not the .pbmm, or leave out --via tensorflow",
+            f"{path} cannot be read as a frozen graph by TensorFlow",
+            "use the .pb, not the .pbmm, or leave out --via tensorflow",
         ) from error
     return definition

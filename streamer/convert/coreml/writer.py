@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def model_path(folder: str | Path, name: str, model_format: str = "mlprogram") -> Path:
-    """Return where a model of that name and kind belongs in a folder."""
+    """Return the path of a model in a folder, with its format's suffix."""
     return Path(folder) / f"{name}{COREML_SUFFIXES[model_format]}"
 
 
@@ -42,7 +42,7 @@ def write_coreml(
     format: str = "mlprogram",
     lengths: bool = True,
 ) -> Path:
-    """Write a network as a Core ML model; what was at ``path`` is replaced at the end.
+    """Write a network as a Core ML model; ``path`` is replaced at the end.
 
     Args:
         weights: the network.
@@ -52,8 +52,8 @@ def write_coreml(
         precision: ``fp32``, ``fp16``, ``int8`` (linear, a scale for each channel),
             ``palette6`` or ``palette4`` (64 or 16 values for each matrix).
         format: ``mlprogram`` or ``neuralnetwork``.
-        lengths: whether the model takes ``input_lengths``, so that the states after a
-            short window are right.
+        lengths: whether the model has the input ``input_lengths``, so that the states after
+            a short window are valid.
 
     Returns:
         ``path``.
@@ -65,7 +65,7 @@ def write_coreml(
     _check_arguments(place, steps, shape, precision, format)
     ct = import_coremltools()
     with coremltools_silenced():
-        # The older format stores float16 by itself and computes in what it likes.
+        # The older format is quantised afterwards, and Core ML chooses the type it computes in.
         compute = "fp32" if precision == "fp32" or format == "neuralnetwork" else "fp16"
         program = build_program(weights, steps, shape, lengths, compute)
         if format == "neuralnetwork":
@@ -101,19 +101,19 @@ def save_model(
     version: str = "",
     summary: str = "",
 ) -> None:
-    """Save a coremltools model with its metadata, whole or not at all.
+    """Save a coremltools model with its metadata, completely or not at all.
 
     Args:
         model: a ``coremltools.models.MLModel``.
         path: file or package to write; replaced if it is there.
-        about: goes into ``user_defined_metadata``.
-        author: who made the network.
+        about: entries for ``user_defined_metadata``.
+        author: author of the network.
         licence: its licence.
         version: its version.
-        summary: one line about it.
+        summary: a one-line description.
 
     Raises:
-        ConversionError: the place cannot be written.
+        ConversionError: the path cannot be written.
     """
     model.author, model.license, model.version = author, licence, version
     model.short_description = summary
@@ -131,7 +131,7 @@ def save_model(
     except OSError as error:
         raise ConversionError(
             f"{path} cannot be written ({error.strerror or error})",
-            "choose another folder, or make room",
+            "choose another folder, or free some space",
         ) from error
 
 
@@ -142,18 +142,18 @@ def _check_arguments(path: Path, steps: int, shape: str, precision: str, model_f
     check_steps(steps)
     if model_format == "neuralnetwork" and shape == "stateful":
         raise ConversionError(
-            "a neural network has no states of its own", "use --format mlprogram, or another shape"
+            "a neural network cannot be stateful", "use --format mlprogram, or another shape"
         )
     suffix = COREML_SUFFIXES[model_format]
     if path.suffix != suffix:
         raise ConversionError(
-            f"{path.name}: a model of the format {model_format} ends in {suffix}",
-            f"call it {path.stem}{suffix}",
+            f"{path.name}: the suffix of a {model_format} is {suffix}",
+            f"name it {path.stem}{suffix}",
         )
 
 
 def _metadata(weights: Weights) -> dict[str, str]:
-    """Return the description of the network as ``user_defined_metadata``."""
+    """Return the network's description as ``user_defined_metadata``."""
     about = {}
     for key, value in weights.description.items():
         about[f"streamer.{key}"] = (
@@ -163,7 +163,7 @@ def _metadata(weights: Weights) -> dict[str, str]:
 
 
 def _as_ml_program(ct: Any, program: Any, target: Any, precision: str) -> Any:
-    # The program is in its final type already: no pass is to change it.
+    # The program has its final type already: no pass may change it.
     model = ct.convert(
         program,
         convert_to="mlprogram",
@@ -198,7 +198,7 @@ def _as_neural_network(ct: Any, program: Any, precision: str) -> Any:
         return quantization_utils.quantize_weights(model, 16, "linear")
 
     class MatricesOnly(quantization_utils.QuantizedLayerSelector):  # type: ignore[misc]
-        """Leaves biases and constants alone: the mask of steps must stay exact."""
+        """Skips biases and constants: the mask of steps must be exact."""
 
         def do_quantize(self, layer: Any, weight_param: Any = None, **_: Any) -> bool:
             kinds = ("innerProduct", "convolution", "uniDirectionalLSTM")
@@ -217,7 +217,7 @@ def _as_neural_network(ct: Any, program: Any, precision: str) -> Any:
 
 
 def _with_lstm_biases(ct: Any, model: Any, exact: Any) -> Any:
-    """Put an LSTM's biases back, which coremltools compresses without asking the selector."""
+    """Restore an LSTM's biases, which coremltools compresses despite the selector."""
     spec = model.get_spec()
     before = {layer.name: layer for layer in exact.neuralNetwork.layers}
     for layer in spec.neuralNetwork.layers:

@@ -1,4 +1,4 @@
-"""Readers: from the files that people have to the plain container of weights."""
+"""Readers: from model files of all formats to `Weights`."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _CORE_ML = (".mlmodel", ".mlpackage", ".mlmodelc")
 
 
 def read_network(path: str | Path) -> Weights:
-    """Read a network in any form that is known.
+    """Read a network of any supported format.
 
     ``.pbmm``, ``.pb``, ``.tflite``, ``.safetensors``, ``.onnx`` (ours) and
-    TensorFlow checkpoints; the content decides where the ending does not.
+    TensorFlow checkpoints, recognised by suffix or content.
 
     Args:
         path: the file, or a checkpoint's folder or prefix.
@@ -33,7 +33,7 @@ def read_network(path: str | Path) -> Weights:
     path = Path(path)
     if path.suffix in _CORE_ML:
         raise ConversionError(
-            f"{path} is a Core ML model, which can be made but not read",
+            f"{path} is a Core ML model, which cannot be converted further",
             "convert from the original model",
         )
     if is_checkpoint(path):

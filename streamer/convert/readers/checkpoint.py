@@ -1,4 +1,4 @@
-"""The weights out of a TensorFlow checkpoint; needs TensorFlow, as nothing else here does."""
+"""Reads TensorFlow checkpoints; the only reader that needs TensorFlow."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from streamer.features import DeepSpeechFrontEnd
 
 
 def is_checkpoint(path: Path) -> bool:
-    """Tell whether a path names a checkpoint: a folder with one, its prefix, or its index."""
+    """Return whether a path is a checkpoint: its folder, prefix or index file."""
     return checkpoint_prefix(path) is not None
 
 
 def checkpoint_prefix(path: Path) -> Path | None:
-    """Return the prefix of a checkpoint's files, None if there is no checkpoint."""
+    """Return the prefix of a checkpoint's files; None if there is no checkpoint."""
     if path.suffix == ".index" and path.is_file():
         return path.with_suffix("")
     if path.name and path.with_name(path.name + ".index").is_file():
         return path
     if path.is_dir():
-        # The newest: DeepSpeech keeps several, and the file "checkpoint" may name absolute paths.
+        # The newest of several; the file "checkpoint" may contain absolute paths.
         found = sorted(path.glob("*.index"), key=lambda file: file.stat().st_mtime)
         return found[-1].with_suffix("") if found else None
     return None
@@ -36,20 +36,20 @@ def checkpoint_prefix(path: Path) -> Path | None:
 def read_checkpoint(path: Path) -> Weights:
     """Read the weights of a checkpoint that DeepSpeech's training wrote.
 
-    A checkpoint holds no alphabet and no description of its features; those
-    of DeepSpeech's defaults are assumed.
+    A checkpoint has no alphabet and no description of its features;
+    DeepSpeech's default features are assumed.
 
     Args:
         path: folder, prefix or ``.index`` file.
 
     Raises:
         ConversionError: TensorFlow is not installed, there is no checkpoint,
-            or it is one of another network.
+            or it is of another network.
     """
     tensorflow = import_tensorflow()
     prefix = checkpoint_prefix(path)
     if prefix is None:
-        raise ConversionError(f"{path} holds no checkpoint", "give the folder of one")
+        raise ConversionError(f"{path} has no checkpoint", "give the folder of a checkpoint")
     try:
         reader: Any = tensorflow.train.load_checkpoint(str(prefix))
         names = {name: name for name in reader.get_variable_to_shape_map()}
@@ -60,7 +60,7 @@ def read_checkpoint(path: Path) -> Weights:
         return Weights(layers, {"front_end": DeepSpeechFrontEnd().describe()})
     except ConversionError:
         raise
-    # TensorFlow says "cut short" with an IndexError, "damaged" with a RuntimeError, and so on.
+    # TensorFlow raises IndexError for truncated files, RuntimeError for damaged ones, and others.
     except Exception as error:
         reason = error.what if isinstance(error, ModelError) else error
         first = (str(reason).splitlines() or ["?"])[0]

@@ -1,6 +1,6 @@
-"""FlatBuffers, as far as TensorFlow Lite's files need them.
+"""A reader of FlatBuffers, with the features that TensorFlow Lite's files use.
 
-Every offset and length is checked against the file before it is used.
+Every offset and length is checked before it is used.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import numpy.typing as npt
 
 from streamer.convert.readers.mapped_file import DamagedError, FieldLimit
 
-#: Longest name that is read.
+#: Longest name that is read, in bytes.
 _LONGEST_TEXT = 4096
 
 
 class Table:
-    """A table of a FlatBuffer; fields are asked for by their number in the schema.
+    """A table of a FlatBuffer; fields are read by their number in the schema.
 
     Args:
         data: the whole file.
-        position: where the table begins.
+        position: offset of the table.
         limit: bounds the number of tables and fields.
     """
 
@@ -36,9 +36,9 @@ class Table:
 
     @classmethod
     def root(cls, data: memoryview, limit: FieldLimit) -> Table:
-        """Return the table that the file is about."""
+        """Return the root table."""
         if len(data) < 8:
-            raise DamagedError("it is too short")
+            raise DamagedError("the file is too short")
         return cls(data, int(struct.unpack_from("<I", data, 0)[0]), limit)
 
     def number(self, index: int, kind: str, default: float = 0) -> Any:
@@ -46,39 +46,39 @@ class Table:
 
         Args:
             index: number of the field.
-            kind: its type, as `struct` spells it.
-            default: the schema's default, for a field that is left out.
+            kind: its type as a `struct` format character.
+            default: the schema's default, for an omitted field.
         """
         position = self._field(index)
         return default if position is None else self._unpack("<" + kind, position)
 
     def text(self, index: int) -> str:
-        """Return a string, empty if the field is left out."""
+        """Return a string, empty if the field is omitted."""
         raw = self.data(index)
         if len(raw) > _LONGEST_TEXT:
             raise DamagedError(f"a name of {len(raw)} bytes")
         return bytes(raw).decode("utf-8", "replace")
 
     def data(self, index: int) -> memoryview:
-        """Return a vector of bytes or a string, empty if the field is left out."""
+        """Return a vector of bytes or a string, empty if the field is omitted."""
         start, length = self._vector(index, 1)
         return self._data[start : start + length]
 
     def numbers(self, index: int, dtype: str) -> npt.NDArray[Any]:
-        """Return a vector of numbers, empty if the field is left out."""
+        """Return a vector of numbers, empty if the field is omitted."""
         kind = np.dtype(dtype).newbyteorder("<")
         start, length = self._vector(index, kind.itemsize)
         return np.frombuffer(self._data[start : start + length * kind.itemsize], kind)
 
     def table(self, index: int) -> Table | None:
-        """Return a table, None if the field is left out."""
+        """Return a table, None if the field is omitted."""
         position = self._field(index)
         if position is None:
             return None
         return Table(self._data, position + int(self._unpack("<I", position)), self._limit)
 
     def tables(self, index: int) -> list[Table]:
-        """Return a vector of tables, empty if the field is left out."""
+        """Return a vector of tables, empty if the field is omitted."""
         start, length = self._vector(index, 4)
         self._limit.count(length)
         positions = range(start, start + 4 * length, 4)
@@ -101,7 +101,7 @@ class Table:
         at = position + int(self._unpack("<I", position))
         length = int(self._unpack("<I", at))
         if length * item_bytes > len(self._data) - at - 4:
-            raise DamagedError(f"a list of {length} parts is longer than what is left")
+            raise DamagedError(f"a vector of {length} elements is longer than the rest of the file")
         return at + 4, length
 
     def _unpack(self, kind: str, position: int) -> Any:

@@ -1,4 +1,4 @@
-"""TensorFlow graphs without TensorFlow: GraphDef, plain (.pb) or memory-mapped (.pbmm).
+"""Reads TensorFlow graphs without TensorFlow: plain (.pb) or memory-mapped (.pbmm).
 
 Field numbers are those of TensorFlow's graph.proto, node_def.proto,
 attr_value.proto, tensor.proto, tensor_shape.proto and
@@ -33,13 +33,13 @@ from streamer.convert.readers.protobuf import (
     varints,
 )
 
-#: TensorFlow's DataType numbers, as far as DeepSpeech's graphs use them.
+#: TensorFlow's DataType numbers that DeepSpeech's graphs use.
 DTYPES: Mapping[int, Any] = {1: np.float32, 2: np.float64, 3: np.int32, 9: np.int64, 19: np.float16}
 STRING = 7
 
-#: Where a memory-mapped package keeps its graph.
+#: Region of a memory-mapped package with the graph.
 _GRAPH_REGION = "memmapped_package://."
-#: Tensors given as one value for all elements may have this many.
+#: Most elements of a tensor that is given as one value for all of them.
 _MAX_FILLED = 1 << 20
 _MAX_RANK = 8
 
@@ -50,8 +50,8 @@ class Node:
 
     Attributes:
         name: its name.
-        op: its kind, such as ``MatMul``.
-        inputs: names of the nodes it reads.
+        op: its type, such as ``MatMul``.
+        inputs: names of its input nodes.
         attributes: undecoded AttrValue messages, see `Graph`.
     """
 
@@ -63,11 +63,11 @@ class Node:
 
 @dataclass(frozen=True)
 class Graph:
-    """A graph, its tensors still undecoded in the mapped file.
+    """A graph whose tensors are decoded on demand from the mapped file.
 
     Attributes:
-        nodes: by name, in the file's order.
-        regions: parts of a memory-mapped package, by name; empty for a plain graph.
+        nodes: nodes by name, in the file's order.
+        regions: regions of a memory-mapped package by name; empty for a plain graph.
         limit: bounds the work of decoding.
     """
 
@@ -80,11 +80,11 @@ class Graph:
         return [node for node in self.nodes.values() if node.op == op]
 
     def number(self, node: Node, attribute: str) -> float | None:
-        """Return an attribute that is a number, a bool or a type, None if it is missing."""
+        """Return a number, bool or type attribute; None if it is missing."""
         raw = node.attributes.get(attribute)
         if raw is None:
             return None
-        # A number that is 0 may be left out of the message altogether.
+        # A number that is 0 may be omitted from the message.
         result = 0.0
         for number, wire_type, value in fields(raw, self.limit):
             if number in (3, 5, 6):
@@ -94,7 +94,7 @@ class Graph:
         return result
 
     def shape(self, node: Node, attribute: str = "shape") -> tuple[int, ...] | None:
-        """Return an attribute that is a shape (-1 where a size is free), None if it is missing."""
+        """Return a shape attribute, -1 for unknown sizes; None if it is missing."""
         raw = node.attributes.get(attribute)
         if raw is None:
             return None
@@ -104,7 +104,7 @@ class Graph:
         return None
 
     def text(self, node: Node, attribute: str) -> str | None:
-        """Return an attribute that is a text, None if it is missing."""
+        """Return a string attribute; None if it is missing."""
         raw = node.attributes.get(attribute)
         if raw is None:
             return None
@@ -117,10 +117,10 @@ class Graph:
         """Decode the tensor of a ``Const`` or ``ImmutableConst`` node.
 
         Returns:
-            The array, a copy of its own; byte strings as an object array.
+            The array, a copy; byte strings as an object array.
 
         Raises:
-            DamagedError: the node has no tensor, or a damaged one.
+            DamagedError: the node has no tensor, or it is damaged.
         """
         if node.op == "ImmutableConst":
             return self._mapped(node)
@@ -183,7 +183,7 @@ class Graph:
 
 
 def _count(shape: tuple[int, ...]) -> int:
-    # Python's own numbers: a product of hostile sizes must not wrap around.
+    # Python integers: a product of malicious sizes must not overflow.
     count = 1
     for size in shape:
         count *= size
@@ -223,13 +223,13 @@ def _floats(value: Any, wire_type: int) -> list[float]:
 
 
 def read_graph(path: Path) -> Graph:
-    """Read the nodes of a graph; tensors are decoded when they are asked for.
+    """Read the nodes of a graph; tensors are decoded on demand.
 
     Args:
-        path: ``.pb`` or ``.pbmm``; the content decides.
+        path: a ``.pb`` or ``.pbmm``, recognised by its content.
 
     Raises:
-        ConversionError: the file is missing or is neither.
+        ConversionError: the file is missing or neither of them.
     """
     data = map_file(path)
     limit = FieldLimit()
@@ -238,16 +238,16 @@ def read_graph(path: Path) -> Graph:
         graph = regions.get(_GRAPH_REGION, data)
         nodes = _nodes(graph, limit)
         if not nodes:
-            raise DamagedError("there are no operations in it")
+            raise DamagedError("it has no operations")
     except DamagedError as error:
         raise damaged_file_error(path, "a TensorFlow graph", error) from error
     return Graph(nodes, regions, limit)
 
 
 def _package_regions(data: memoryview, limit: FieldLimit) -> dict[str, memoryview]:
-    """Return the parts of a memory-mapped package, nothing if it is not one.
+    """Return the regions of a memory-mapped package; empty if it is not one.
 
-    Such a file ends with its directory and the 8-byte position of that.
+    Such a file ends with its directory and the 8-byte offset of the directory.
     """
     if len(data) < 16:
         return {}
@@ -261,15 +261,15 @@ def _package_regions(data: memoryview, limit: FieldLimit) -> dict[str, memoryvie
     if _GRAPH_REGION not in elements:
         return {}
     regions = {}
-    # Old packages do not say how long a part is: it ends where the next one begins.
+    # Old packages do not state lengths: a region ends at the next offset.
     offsets = sorted({*(offset for offset, _ in elements.values()), start})
     for name, (offset, length) in elements.items():
         if offset > start:
-            raise DamagedError(f"part {name} lies outside the file")
+            raise DamagedError(f"region {name} is outside the file")
         following = min(bisect.bisect_right(offsets, offset), len(offsets) - 1)
         end = offset + length if length else offsets[following]
         if end > start:
-            raise DamagedError(f"part {name} is longer than the file")
+            raise DamagedError(f"region {name} is longer than the file")
         regions[name] = data[offset:end]
     return regions
 
@@ -278,7 +278,7 @@ def _directory(data: memoryview, limit: FieldLimit) -> dict[str, tuple[int, int]
     elements = {}
     for number, _, value in fields(data, limit):
         if number != 1:
-            raise DamagedError("the directory has a field that is not known")
+            raise DamagedError("the directory has an unknown field")
         name, offset, length = "", 0, 0
         for inner, _, inner_value in fields(as_bytes(value), limit):
             if inner == 1:
@@ -288,7 +288,7 @@ def _directory(data: memoryview, limit: FieldLimit) -> dict[str, tuple[int, int]
             elif inner == 3:
                 length = as_int(inner_value)
         if offset < 0 or length < 0:
-            raise DamagedError(f"part {name} lies outside the file")
+            raise DamagedError(f"region {name} is outside the file")
         elements[name] = (offset, length)
     return elements
 
@@ -322,5 +322,5 @@ def _node(data: memoryview, limit: FieldLimit) -> Node:
                     entry = as_bytes(inner_value)
             attributes[key] = entry
     if not name or not op:
-        raise DamagedError("an operation has no name or no kind")
+        raise DamagedError("an operation has no name or no type")
     return Node(name, op, tuple(inputs), attributes)

@@ -1,4 +1,4 @@
-"""The weights of a DeepSpeech network out of its frozen TensorFlow graph."""
+"""Reads the weights of a DeepSpeech network from its frozen TensorFlow graph."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from streamer.convert.readers.metadata import describe
 from streamer.errors import ConversionError, ModelError
 
 _METADATA = "metadata_"
-#: TensorFlow's own default, for graphs whose default attributes were stripped.
+#: TensorFlow's default, for graphs whose default attributes were stripped.
 _FORGET_BIAS_DEFAULT = 1.0
 
 
@@ -55,10 +55,10 @@ def _weights(graph: Graph) -> Weights:
 
 
 def layers_by_name(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Choose DeepSpeech's layers among variables, and give them our names.
+    """Select DeepSpeech's layers among variables and give them the names of `Weights`.
 
     Args:
-        found: anything, by TensorFlow's names.
+        found: variables by TensorFlow's names, of any type.
 
     Raises:
         ConversionError: a layer is missing, or the network is of another kind.
@@ -73,10 +73,10 @@ def layers_by_name(found: Mapping[str, Any]) -> dict[str, Any]:
         for part in ("weights", "bias"):
             name = f"layer_{layer}/{part}"
             if name not in found:
-                raise DamagedError(f"there is no {name}")
+                raise DamagedError(f"{name} is missing")
             layers[name] = found[name]
     for part in ("kernel", "bias"):
-        # Optimisers keep averages of a variable under its name and one more part.
+        # Optimisers store averages of a variable under its name with a suffix.
         matches = [name for name in found if name.endswith(f"lstm_cell/{part}")]
         if len(matches) != 1:
             raise DamagedError(f"there are {len(matches)} LSTMs, not one")
@@ -120,7 +120,7 @@ def _lstm_attributes(graph: Graph) -> dict[str, Any]:
     if graph.number(block, "use_peephole"):
         raise DamagedError("its LSTM has peepholes")
     clip = graph.number(block, "cell_clip")
-    # Stripped attributes have their default, which is to clip at 3.
+    # A stripped attribute has its default, which is to clip at 3.
     if clip is None or clip > 0:
         raise DamagedError("its LSTM clips the cell")
     bias = graph.number(block, "forget_bias")
@@ -139,7 +139,7 @@ def _metadata(graph: Graph) -> dict[str, Any]:
 
 
 def _filters(graph: Graph) -> dict[str, Any]:
-    """Return what the graph's own feature operations say of the front end."""
+    """Return the front end's settings from the graph's own feature operations."""
     found: dict[str, Any] = {}
     wanted: tuple[tuple[str, str, str, Any], ...] = (
         ("AudioSpectrogram", "window_size", "window_samples", int),

@@ -1,4 +1,4 @@
-"""Opening files that may be large, damaged or hostile."""
+"""Opens files that may be large, damaged or malicious."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from streamer.errors import ConversionError
 
 
 class DamagedError(Exception):
-    """A file is not what it seems to be; readers turn it into a ConversionError."""
+    """A file is damaged or of another kind; readers turn this into a ConversionError."""
 
 
 class FieldLimit:
-    """Bounds the work that one file may cause, however it is made.
+    """Limits the number of fields read from one file.
 
     Args:
-        fields: how many parts of a file may be looked at. Real graphs have
-            some thousands; a hostile file could have one for every two bytes.
+        fields: the limit. Real graphs have a few thousand; a malicious file
+            could have one for every two bytes.
     """
 
     def __init__(self, fields: int = 200_000) -> None:
         self._left = fields
 
     def count(self, fields: int = 1) -> None:
-        """Count parts that are about to be looked at.
+        """Count fields before they are read.
 
         Raises:
-            DamagedError: there are too many.
+            DamagedError: the limit is exceeded.
         """
         self._left -= fields
         if self._left < 0:
-            raise DamagedError("it has far more parts than any network")
+            raise DamagedError("it has far more fields than a network")
 
 
 def map_file(path: Path) -> memoryview:
-    """Map a file into memory, read-only; it is released with its last view.
+    """Map a file into memory, read-only, until its last view is released.
 
     Args:
         path: the file.
@@ -50,7 +50,7 @@ def map_file(path: Path) -> memoryview:
         with path.open("rb") as file:
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except ValueError as error:  # mmap refuses empty files
-        raise ConversionError(f"{path} is empty", "fetch or copy the file again") from error
+        raise ConversionError(f"{path} is empty", "download or copy the file again") from error
     except OSError as error:
         raise ConversionError(
             f"{path} cannot be opened: {error.strerror}", "check the file and its permissions"
@@ -58,8 +58,8 @@ def map_file(path: Path) -> memoryview:
 
 
 def damaged_file_error(path: Path, kind: str, reason: object) -> ConversionError:
-    """Make the error for a file that is not what it should be."""
+    """Return the error for a file that cannot be read as its kind."""
     return ConversionError(
-        f"{path} is not {kind} that can be read: {reason}",
-        "fetch or copy the file again, or give another one",
+        f"{path} cannot be read as {kind}: {reason}",
+        "download or copy the file again, or use another one",
     )

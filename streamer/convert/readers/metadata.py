@@ -1,4 +1,4 @@
-"""What DeepSpeech's exports say about themselves besides the weights."""
+"""Reads the metadata of DeepSpeech's exports: alphabet, features, language."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 from streamer.convert.readers.mapped_file import DamagedError
 from streamer.features import DeepSpeechFrontEnd
 
-#: DeepSpeech leaves this in place of a language that nobody named.
+#: First character of DeepSpeech's placeholder for an unknown language.
 _PLACEHOLDER = "<"
 
-#: No front end of the family comes near these.
+#: Upper bounds for the front end's sizes.
 _LARGEST: Mapping[str, int] = {
     "window_samples": 8192,
     "step_samples": 8192,
@@ -22,7 +22,7 @@ _LARGEST: Mapping[str, int] = {
 
 
 def read_alphabet(data: bytes) -> list[str]:
-    """Decode the alphabet inside a graph.
+    """Decode the alphabet of a graph.
 
     uint16 count, then for each label uint16 index, uint16 length, UTF-8 text;
     little-endian, in any order.
@@ -34,8 +34,8 @@ def read_alphabet(data: bytes) -> list[str]:
         The labels in the order of the network's outputs, without the blank.
 
     Raises:
-        DamagedError: it is cut short or inconsistent, or holds bytes that are not
-            text, as that of a network that spells bytes does.
+        DamagedError: it is truncated or inconsistent, or its labels are not
+            UTF-8, as those of a network that outputs bytes.
     """
     labels: dict[int, str] = {}
     try:
@@ -46,27 +46,27 @@ def read_alphabet(data: bytes) -> list[str]:
             position += 4
             raw = data[position : position + length]
             if len(raw) != length or index in labels:
-                raise DamagedError("the alphabet is cut short or has a label twice")
+                raise DamagedError("the alphabet is truncated or has a label twice")
             labels[index] = raw.decode("utf-8")
             position += length
     except (struct.error, UnicodeDecodeError) as error:
         raise DamagedError("the alphabet cannot be decoded") from error
     if sorted(labels) != list(range(len(labels))):
-        raise DamagedError("the alphabet has holes")
+        raise DamagedError("the alphabet has gaps")
     return [labels[index] for index in range(len(labels))]
 
 
 def describe(metadata: Mapping[str, Any], filters: Mapping[str, Any]) -> dict[str, Any]:
-    """Make the description of weights out of a graph's metadata constants.
+    """Return the description of `Weights` from a graph's metadata constants.
 
     Args:
         metadata: ``sample_rate``, ``feature_win_len`` and
             ``feature_win_step`` (milliseconds), ``alphabet`` (bytes),
             ``language`` (bytes), ``beam_width``, ``version``; any may be missing.
-        filters: arguments of `DeepSpeechFrontEnd` that the graph itself says.
+        filters: arguments of `DeepSpeechFrontEnd` from the graph's operations.
 
     Raises:
-        DamagedError: a value makes no sense.
+        DamagedError: a value is out of range.
     """
     description: dict[str, Any] = {}
     rate = int(metadata.get("sample_rate", 16000))
@@ -80,14 +80,14 @@ def describe(metadata: Mapping[str, Any], filters: Mapping[str, Any]) -> dict[st
         "step_samples": rate * step_ms // 1000,
     }
     front_end.update(filters)
-    # Checked before anything is made of them: a front end holds matrices of these sizes.
+    # Checked first: the front end allocates matrices of these sizes.
     for name, largest in _LARGEST.items():
         if not 1 <= front_end.get(name, 1) <= largest:
             raise DamagedError(f"its features have {name} {front_end[name]}")
     try:
         description["front_end"] = DeepSpeechFrontEnd(**front_end).describe()
     except (TypeError, ValueError, MemoryError, ArithmeticError) as error:
-        raise DamagedError(f"its features make no sense: {error}") from error
+        raise DamagedError(f"its features are invalid: {error}") from error
     description["sample_rate_hz"] = rate
     if "alphabet" in metadata:
         description["alphabet"] = read_alphabet(metadata["alphabet"])

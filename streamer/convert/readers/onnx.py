@@ -1,8 +1,8 @@
-"""The weights back out of the ONNX files that `streamer.convert.writers.onnx` writes.
+"""Reads weights from ONNX files written by `streamer.convert.writers.onnx`.
 
-Read without the package ``onnx``: that decodes a whole file into objects, and
-a hostile one can make them a hundred times as large as itself. Field numbers
-are those of onnx.proto.
+The package ``onnx`` is not used: it decodes the whole file into objects, which
+for a malicious file can be a hundred times its size. Field numbers are those of
+onnx.proto.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from streamer.convert.readers.mapped_file import (
 from streamer.convert.readers.protobuf import as_bytes, as_int, as_text, fields, varints
 from streamer.errors import ConversionError, ModelError
 
-#: Entry of the file's metadata that holds the weights' description as JSON.
+#: Key of the file's metadata with the weights' description as JSON.
 DESCRIPTION_KEY = "streamer"
-#: Blocks of the LSTM's columns: TensorFlow has i, j, f, o; ONNX wants i, o, f, c (its name for j).
+#: Order of the LSTM's gates: TensorFlow has i, j, f, o; ONNX has i, o, f, c (its name for j).
 TENSORFLOW_TO_ONNX = (0, 3, 2, 1)
-#: ONNX's number for float32.
+#: ONNX's data type number of float32.
 _FLOAT = 1
-#: A description is a page or two.
+#: A description takes a page or two.
 _MAX_DESCRIPTION_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class _Tensor:
-    """A constant of the graph, its values still in the mapped file."""
+    """A constant of the graph; its values stay in the mapped file."""
 
     kind: int
     shape: tuple[int, ...]
@@ -45,20 +45,20 @@ class _Tensor:
 
 
 def read_onnx(path: Path) -> Weights:
-    """Read the weights of a float32 ``.onnx`` file that streamer has written.
+    """Read the weights of a float32 ``.onnx`` file written by streamer.
 
     Args:
         path: the file.
 
     Raises:
-        ConversionError: it is missing or damaged, comes from elsewhere, or is
-            quantised.
+        ConversionError: it is missing or damaged, was not written by streamer,
+            or is quantised.
     """
     try:
         return _weights(*_read_model(map_file(path), FieldLimit()))
     except (DamagedError, ModelError) as error:
         reason = error.what if isinstance(error, ModelError) else error
-        raise damaged_file_error(path, "an ONNX network of streamer", reason) from error
+        raise damaged_file_error(path, "an ONNX network written by streamer", reason) from error
 
 
 def _read_model(data: memoryview, limit: FieldLimit) -> tuple[dict[str, _Tensor], dict[str, Any]]:
@@ -75,7 +75,7 @@ def _read_model(data: memoryview, limit: FieldLimit) -> tuple[dict[str, _Tensor]
             if 1 in entry and 2 in entry and as_text(entry[1]) == DESCRIPTION_KEY:
                 description = _read_description(as_bytes(entry[2]))
     if description is None:
-        raise DamagedError("streamer has not written it")
+        raise DamagedError("it was not written by streamer")
     return tensors, description
 
 
@@ -99,7 +99,7 @@ def _read_tensor(data: memoryview, limit: FieldLimit) -> tuple[str, _Tensor]:
 
 def _read_description(data: memoryview) -> dict[str, Any]:
     if len(data) > _MAX_DESCRIPTION_BYTES:
-        raise DamagedError("its description is longer than any")
+        raise DamagedError("its description is too long")
     try:
         description = json.loads(bytes(data).decode("utf-8"))
     except (ValueError, RecursionError) as error:
@@ -112,9 +112,9 @@ def _read_description(data: memoryview) -> dict[str, Any]:
 def _array(tensors: dict[str, _Tensor], name: str, dimensions: int) -> FloatArray:
     tensor = tensors.get(name)
     if tensor is None:
-        raise DamagedError(f"there is no {name}")
+        raise DamagedError(f"{name} is missing")
     if tensor.kind != _FLOAT or tensor.data is None:
-        raise DamagedError(f"{name} is not float32, or lies in another file")
+        raise DamagedError(f"{name} is not float32, or is in another file")
     count = 1
     for size in tensor.shape:
         count *= size
@@ -126,7 +126,7 @@ def _array(tensors: dict[str, _Tensor], name: str, dimensions: int) -> FloatArra
 def _weights(tensors: dict[str, _Tensor], description: dict[str, Any]) -> Weights:
     if any(name.endswith("_quantized") for name in tensors):
         raise ConversionError(
-            "an 8-bit ONNX network has lost what other forms need",
+            "an 8-bit ONNX network is not exact enough for a conversion",
             "convert from the float32 one or from the original model",
         )
     layers: dict[str, FloatArray] = {}
@@ -138,12 +138,12 @@ def _weights(tensors: dict[str, _Tensor], description: dict[str, Any]) -> Weight
     bias = _array(tensors, "lstm/bias", 2)
     size = recurrent.shape[2]
     if inputs.shape != recurrent.shape or recurrent.shape[:2] != (1, 4 * size):
-        raise DamagedError("its LSTM has another form")
+        raise DamagedError("its LSTM has an unexpected shape")
     if bias.shape != (1, 8 * size):
-        raise DamagedError("its LSTM has another bias")
+        raise DamagedError("its LSTM's bias has an unexpected shape")
     layers["lstm/kernel"] = np.concatenate([_back(inputs[0].T), _back(recurrent[0].T)])
     joined = _back(bias[0, : 4 * size] + bias[0, 4 * size :])
-    # The writer adds the forget bias to the gate's own; Weights checks that it is a number.
+    # The writer adds forget_bias to the gate's bias; Weights checks that it is a number.
     forget_bias = description.get("forget_bias", 0.0)
     if isinstance(forget_bias, (int, float)):
         joined[2 * size : 3 * size] -= np.float32(forget_bias)
@@ -152,7 +152,7 @@ def _weights(tensors: dict[str, _Tensor], description: dict[str, Any]) -> Weight
 
 
 def _back(columns: FloatArray) -> FloatArray:
-    """Return ONNX's columns (..., 4N) in TensorFlow's order of gates."""
+    """Return columns (..., 4N) in TensorFlow's order of gates."""
     blocks = np.split(columns, 4, axis=-1)
-    # The exchange of the second and the last block is its own inverse.
+    # Swapping the second and the last block is its own inverse.
     return np.concatenate([blocks[k] for k in TENSORFLOW_TO_ONNX], axis=-1)

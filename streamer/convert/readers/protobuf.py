@@ -1,7 +1,7 @@
-"""The wire format of protocol buffers, as far as TensorFlow's graphs need it.
+"""A reader of the protocol buffers wire format, as TensorFlow's and ONNX's graphs use it.
 
-Every length is checked against what is left of the file before it is used, and
-nothing is copied: fields are views into the mapped file.
+Every length is checked before it is used, and nothing is copied: fields are
+views of the mapped file.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Union
 
 from streamer.convert.readers.mapped_file import DamagedError, FieldLimit
 
-#: A field's value: a number for varints and fixed sizes, bytes for all else.
+#: A field's value: a number for varints and fixed sizes, otherwise bytes.
 Value = Union[int, memoryview]
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
@@ -23,28 +23,28 @@ def read_varint(data: memoryview, position: int) -> tuple[int, int]:
 
     Args:
         data: the bytes.
-        position: where it begins.
+        position: its offset.
 
     Returns:
-        The number and the position after it.
+        The number and the offset after it.
 
     Raises:
-        DamagedError: it does not end, or is too long.
+        DamagedError: it is truncated or too long.
     """
     result = 0
     for shift in range(0, 70, 7):
         if position >= len(data):
-            raise DamagedError("it ends in the middle of a number")
+            raise DamagedError("it is truncated in the middle of a number")
         byte = data[position]
         position += 1
         result |= (byte & 0x7F) << shift
         if byte < 0x80:
             return result & 0xFFFF_FFFF_FFFF_FFFF, position
-    raise DamagedError("a number is longer than any can be")
+    raise DamagedError("a number has more than 64 bits")
 
 
 def fields(data: memoryview, limit: FieldLimit) -> Iterator[tuple[int, int, Value]]:
-    """Go through the fields of a message.
+    """Iterate over the fields of a message.
 
     Args:
         data: the message.
@@ -54,7 +54,7 @@ def fields(data: memoryview, limit: FieldLimit) -> Iterator[tuple[int, int, Valu
         Field number, wire type, value; fixed sizes as unsigned numbers.
 
     Raises:
-        DamagedError: the message is cut short or is no message.
+        DamagedError: the message is truncated or damaged.
     """
     position = 0
     while position < len(data):
@@ -69,17 +69,17 @@ def fields(data: memoryview, limit: FieldLimit) -> Iterator[tuple[int, int, Valu
         elif wire_type == BYTES:
             length, position = read_varint(data, position)
             if length > len(data) - position:
-                raise DamagedError(f"a part of {length} bytes is longer than what is left")
+                raise DamagedError(f"a field of {length} bytes is longer than the rest of the file")
             value = data[position : position + length]
             position += length
         elif wire_type in (FIXED32, FIXED64):
             size = 4 if wire_type == FIXED32 else 8
             if size > len(data) - position:
-                raise DamagedError("it ends in the middle of a number")
+                raise DamagedError("it is truncated in the middle of a number")
             value = int.from_bytes(data[position : position + size], "little")
             position += size
         else:
-            raise DamagedError(f"a field has the wire type {wire_type}, which is not used")
+            raise DamagedError(f"a field has the unsupported wire type {wire_type}")
         yield number, wire_type, value
 
 
@@ -90,18 +90,18 @@ def as_bytes(value: Value) -> memoryview:
         DamagedError: it is a number.
     """
     if isinstance(value, int):
-        raise DamagedError("a number stands where a message should be")
+        raise DamagedError("a number was found in place of a message")
     return value
 
 
 def as_int(value: Value) -> int:
-    """Return a field's number, as a signed 64-bit one.
+    """Return a field's number as a signed 64-bit integer.
 
     Raises:
         DamagedError: it is not a number.
     """
     if not isinstance(value, int):
-        raise DamagedError("a message stands where a number should be")
+        raise DamagedError("a message was found in place of a number")
     return value - (1 << 64) if value >= 1 << 63 else value
 
 
@@ -127,7 +127,7 @@ def as_float(value: Value) -> float:
         DamagedError: it is not one.
     """
     if not isinstance(value, int) or value >= 1 << 32:
-        raise DamagedError("something else stands where a float should be")
+        raise DamagedError("another value was found in place of a float")
     return float(struct.unpack("<f", struct.pack("<I", value))[0])
 
 

@@ -1,4 +1,4 @@
-"""Weights from a safetensors file: the plainest form of a network."""
+"""Reads weights from safetensors files."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from pathlib import Path
 from streamer.acoustic.weights import LAYER_NAMES, Weights
 from streamer.errors import ModelError
 
-#: Entry of the metadata that holds the description as JSON.
+#: Key of the file's metadata with the description as JSON.
 METADATA_KEY = "streamer"
 
 
 def read_safetensors(path: str | Path) -> Weights:
-    """Read what `write_safetensors` wrote.
+    """Read a file written by `write_safetensors`.
 
-    The file is mapped, and each array copied out of the map once.
+    The file is mapped; each array is copied once.
 
     Args:
         path: the file.
 
     Raises:
-        ModelError: there is no such file, it is damaged, or it holds something else.
+        ModelError: the file is missing, damaged, or has other contents.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -34,9 +34,9 @@ def read_safetensors(path: str | Path) -> Weights:
             if not isinstance(description, dict):
                 raise ValueError("its description is not a JSON object")
             names = list(file.keys())
-            strange = sorted(set(names) - set(LAYER_NAMES))
-            if strange:
-                raise ValueError(f"{strange[0]} is not a layer of a DeepSpeech network")
+            unknown = sorted(set(names) - set(LAYER_NAMES))
+            if unknown:
+                raise ValueError(f"{unknown[0]} is not a layer of a DeepSpeech network")
             layers = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
         raise ModelError(

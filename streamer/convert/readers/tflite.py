@@ -1,8 +1,8 @@
-"""The weights of a DeepSpeech network out of its TensorFlow Lite export.
+"""Reads the weights of a DeepSpeech network from its TensorFlow Lite export.
 
-Such a file has the LSTM unrolled over its steps, matrices as (outputs, inputs)
-and, in the public releases, as 8-bit numbers with a scale. The weights are
-found by what the operations do with them: names differ from export to export.
+In such a file the LSTM is unrolled over its steps. Matrices are (outputs,
+inputs) and, in the public releases, 8-bit with a scale. The weights are
+identified by the operations that use them, since names differ between exports.
 Field numbers are those of TensorFlow Lite's schema.fbs.
 """
 
@@ -35,7 +35,7 @@ MAGIC = b"TFL3"
 _DTYPES: Mapping[int, str] = {0: "f4", 1: "f2", 2: "i4", 3: "u1", 4: "i8", 7: "i2", 9: "i1"}
 _STRING = 5
 
-#: The operations that matter, by TensorFlow Lite's number.
+#: Operations by TensorFlow Lite's number.
 OP_NAMES: Mapping[int, str] = {
     0: "ADD",
     2: "CONCATENATION",
@@ -66,10 +66,10 @@ class Tensor:
     Attributes:
         name: its name.
         shape: its shape.
-        kind: TensorFlow Lite's number of its type.
-        data: its bytes, empty where it is computed.
-        scales: factors of quantised values, one or one for each channel.
-        zero_points: what the quantised values are relative to.
+        kind: TensorFlow Lite's number of its data type.
+        data: its bytes; empty if it is computed.
+        scales: scales of quantised values, one in all or one a channel.
+        zero_points: zero points of quantised values.
         channel_axis: the axis of the channels.
     """
 
@@ -87,9 +87,9 @@ class Operation:
     """An operation of the file.
 
     Attributes:
-        op: its kind in capitals, or the name of a custom one.
-        inputs: numbers of the tensors it reads, -1 for one that is left out.
-        outputs: numbers of the tensors it makes.
+        op: its type in capitals, or the name of a custom one.
+        inputs: indices of its input tensors, -1 for an omitted one.
+        outputs: indices of its output tensors.
         activation: number of the activation fused into it.
     """
 
@@ -105,9 +105,9 @@ class LiteGraph:
 
     Attributes:
         tensors: all tensors.
-        operations: all operations, in the order in which they run.
-        inputs: numbers of the tensors that go in.
-        outputs: numbers of the tensors that come out.
+        operations: all operations in execution order.
+        inputs: indices of the input tensors.
+        outputs: indices of the output tensors.
     """
 
     tensors: list[Tensor]
@@ -127,10 +127,12 @@ def read_tflite(path: Path) -> Weights:
     """
     graph = read_lite_graph(path)
     try:
-        return _Finder(graph).weights()
+        return _WeightFinder(graph).weights()
     except (DamagedError, ModelError) as error:
         reason = error.what if isinstance(error, ModelError) else error
-        raise damaged_file_error(path, "a DeepSpeech network of TensorFlow Lite", reason) from error
+        raise damaged_file_error(
+            path, "a DeepSpeech network in TensorFlow Lite's format", reason
+        ) from error
 
 
 def read_lite_graph(path: Path) -> LiteGraph:
@@ -145,7 +147,7 @@ def read_lite_graph(path: Path) -> LiteGraph:
     data = map_file(path)
     try:
         if bytes(data[4:8]) != MAGIC:
-            raise DamagedError("the letters TFL3 are not in their place")
+            raise DamagedError("the magic number TFL3 is missing")
         model = Table.root(data, FieldLimit())
         buffers = [table.data(0) for table in model.tables(4)]
         codes = [_op_name(table) for table in model.tables(1)]
@@ -196,9 +198,9 @@ def _tensor(table: Table, buffers: list[memoryview]) -> Tensor:
 def _operation(table: Table, codes: list[str]) -> Operation:
     code = int(table.number(0, "I"))
     if code >= len(codes):
-        raise DamagedError("an operation is of no kind")
+        raise DamagedError("an operation has no type")
     options = table.table(4)
-    # In the options of the kinds that matter here the activation comes first.
+    # In the options of these operations the activation is the first field.
     activation = int(options.number(0, "b")) if codes[code] in _ACTIVATED and options else 0
     return Operation(codes[code], _indices(table, 1), _indices(table, 2), activation)
 
@@ -206,8 +208,8 @@ def _operation(table: Table, codes: list[str]) -> Operation:
 _ACTIVATED = ("FULLY_CONNECTED", "ADD", "MUL")
 
 
-class _Finder:
-    """Finds DeepSpeech's layers among the operations."""
+class _WeightFinder:
+    """Identifies DeepSpeech's layers by the operations."""
 
     def __init__(self, graph: LiteGraph) -> None:
         self._graph = graph
@@ -235,7 +237,7 @@ class _Finder:
         return Weights(layers, description)
 
     def _dense_operations(self) -> list[Operation]:
-        """Return one matrix product for each matrix, in the order of the network."""
+        """Return one matrix product a matrix, in the order of the network."""
         found: dict[int, Operation] = {}
         for operation in self._graph.operations:
             if operation.op == "FULLY_CONNECTED":
@@ -246,7 +248,7 @@ class _Finder:
         return list(found.values())
 
     def _check_lstm(self, operation: Operation) -> None:
-        """Make sure that the gates are in TensorFlow's order and nothing is added to them."""
+        """Check that the gates are in TensorFlow's order and have no forget bias added."""
         uses: dict[int, str] = {}
         for user in self._graph.operations:
             for tensor in user.inputs:
@@ -272,14 +274,14 @@ class _Finder:
 
     def _tensor(self, index: int) -> Tensor:
         if not 0 <= index < len(self._graph.tensors):
-            raise DamagedError("an operation reads a tensor that is not there")
+            raise DamagedError("an operation reads a missing tensor")
         return self._graph.tensors[index]
 
     def _constant(self, index: int) -> FloatArray:
         tensor = self._tensor(index)
         maker = self._made_by.get(index)
         if not len(tensor.data) and maker is not None and maker.op == "DEQUANTIZE":
-            # Weights kept as float16 are widened by an operation of their own.
+            # Weights stored as float16 are widened by a separate operation.
             tensor = self._tensor(maker.inputs[0] if maker.inputs else -1)
         values = decode(tensor)
         if values.dtype.kind == "f":
@@ -312,7 +314,7 @@ class _Finder:
         for tensor in self._graph.tensors:
             if tensor.name.startswith(_METADATA) and len(tensor.data):
                 name = tensor.name[len(_METADATA) :]
-                # The exporter gives a copy of each out; the constant is called the copy.
+                # The exporter returns a copy of each constant and names the constant after it.
                 name = name[: -len(_COPY)] if name.endswith(_COPY) else name
                 if tensor.kind == _STRING:
                     values[name] = _first_string(tensor.data)
@@ -322,10 +324,10 @@ class _Finder:
 
 
 def decode(tensor: Tensor) -> npt.NDArray[Any]:
-    """Return a constant tensor's values as they are stored.
+    """Return the stored values of a constant tensor.
 
     Raises:
-        DamagedError: its bytes do not fit its shape, or it is not a constant.
+        DamagedError: its size does not match its shape, or it is not a constant.
     """
     if tensor.kind not in _DTYPES:
         raise DamagedError(f"{tensor.name} has the type {tensor.kind}")
@@ -366,12 +368,12 @@ def _first_string(data: memoryview) -> bytes:
     try:
         count, start, end = struct.unpack_from("<iii", data, 0)
     except struct.error as error:
-        raise DamagedError("a text is cut short") from error
+        raise DamagedError("a string is truncated") from error
     if count < 1 or not 0 <= start <= end <= len(data):
-        raise DamagedError("a text lies outside its tensor")
+        raise DamagedError("a string is outside its tensor")
     return bytes(data[start:end])
 
 
 def tensor_dtype(tensor: Tensor) -> str | None:
-    """Return a tensor's type by NumPy's short name, None for strings and others."""
+    """Return NumPy's short name of a tensor's data type; None for strings and others."""
     return _DTYPES.get(tensor.kind)

@@ -1,1 +1,1 @@
-"""Writers: from the plain container of weights to the files that backends load."""
+"""Writers: from `Weights` to files that the backends load."""

@@ -1,4 +1,4 @@
-"""Weights as an ONNX graph with the contract of DeepSpeech's exported graph."""
+"""Writes weights as ONNX models with the inputs and outputs of DeepSpeech's graph."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from streamer.convert.options import check_steps
 from streamer.convert.readers.onnx import DESCRIPTION_KEY, TENSORFLOW_TO_ONNX
 from streamer.errors import ConversionError
 
-#: Old enough for every ONNX Runtime that the package allows, new enough for axes as inputs.
+#: Supported by every ONNX Runtime that the package allows; older ones have no axes as inputs.
 OPSET = 13
 IR_VERSION = 7
 
@@ -45,9 +45,9 @@ def write_onnx(
 
     Args:
         weights: the network.
-        path: where to; replaced if it exists.
+        path: the file; replaced if it exists.
         steps: 1 to 64.
-        input_lengths: whether to have that input.
+        input_lengths: whether the network has this input.
 
     Raises:
         ConversionError: ``steps`` is out of range, the package ``onnx`` is
@@ -59,7 +59,7 @@ def write_onnx(
     try:
         onnx.save_model(model, str(path))
     except OSError as error:
-        raise ConversionError(f"cannot write {path}: {error}", "choose another place") from error
+        raise ConversionError(f"cannot write {path}: {error}", "choose another path") from error
 
 
 def write_onnx_int8(
@@ -67,19 +67,19 @@ def write_onnx_int8(
 ) -> None:
     """Write a network as ``.onnx`` with 8-bit weights, dynamically quantised.
 
-    Matrix products and the LSTM hold int8 weights with a scale per column;
-    what flows between them stays float32. The first and the last layer, a few
-    percent of the weights, stay float32 altogether: the probabilities come ten
-    times as close to those of float32 so. The contract is that of `write_onnx`.
+    Matrix products and the LSTM have int8 weights with a scale per column;
+    activations are float32. The first and the last layer, a few percent of the
+    weights, stay float32, which reduces the error of the probabilities to a
+    tenth. Inputs and outputs are those of `write_onnx`.
 
     Args:
         weights: the network.
-        path: where to; replaced if it exists.
+        path: the file; replaced if it exists.
         steps: 1 to 64.
-        input_lengths: whether to have that input.
+        input_lengths: whether the network has this input.
 
     Raises:
-        ConversionError: as `write_onnx`.
+        ConversionError: see `write_onnx`.
     """
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "plain.onnx"
@@ -92,7 +92,7 @@ def quantise_onnx(source: str | Path, path: str | Path) -> None:
 
     Args:
         source: the float32 file.
-        path: where to; replaced if it exists.
+        path: the file; replaced if it exists.
 
     Raises:
         ConversionError: the package ``onnx`` is missing or the file cannot be written.
@@ -100,7 +100,7 @@ def quantise_onnx(source: str | Path, path: str | Path) -> None:
     import_onnx()
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    # It advises pre-processing, by the root logger; the graph is already as simple as can be.
+    # It advises pre-processing on the root logger; this graph needs none.
     root = logging.getLogger()
     root.addFilter(_drop)
     try:
@@ -108,16 +108,16 @@ def quantise_onnx(source: str | Path, path: str | Path) -> None:
             str(source),
             str(path),
             op_types_to_quantize=["MatMul", "LSTM"],
-            # Coefficients differ in size by far more than 8 bits can tell apart; the last layer
-            # is small, and one in six frames that change their likeliest label do so by it.
+            # MFCCs differ in size by more than 8 bits can resolve; the last layer is small and
+            # causes one in six of the frames whose best label changes.
             nodes_to_exclude=["layer_1/product", "layer_6/product"],
             per_channel=True,
-            # Signed ones overflow on x86 processors without VNNI: pairs of products are
-            # added there in 16 bits.
+            # Signed weights overflow on x86 processors without VNNI, which add pairs of
+            # products in 16 bits.
             weight_type=QuantType.QUInt8,
         )
     except OSError as error:
-        raise ConversionError(f"cannot write {path}: {error}", "choose another place") from error
+        raise ConversionError(f"cannot write {path}: {error}", "choose another path") from error
     finally:
         root.removeFilter(_drop)
 
@@ -143,7 +143,7 @@ def _build(onnx: Any, weights: Weights, steps: int, input_lengths: bool) -> Any:
         return output
 
     def dense(layer: str, x: str) -> str:
-        # MatMul and Add, not Gemm: dynamic quantisation knows the former only.
+        # MatMul and Add, not Gemm, which dynamic quantisation does not support.
         kernel = constant(f"{layer}/weights", weights.layers[f"{layer}/weights"])
         bias = constant(f"{layer}/bias", weights.layers[f"{layer}/bias"])
         return node("Add", [node("MatMul", [x, kernel], f"{layer}/product"), bias], f"{layer}/sum")

@@ -1,4 +1,4 @@
-"""Weights as a safetensors file: the plainest form of a network."""
+"""Writes weights as safetensors files."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from streamer.errors import ConversionError
 
 
 def write_safetensors(weights: Weights, path: str | Path) -> None:
-    """Write weights as a safetensors file, the description in its metadata.
+    """Write weights as a safetensors file, with the description in its metadata.
 
     Args:
-        weights: what to write.
-        path: where to; replaced if it exists.
+        weights: the network.
+        path: the file; replaced if it exists.
 
     Raises:
         ConversionError: the file cannot be written.
@@ -29,4 +29,4 @@ def write_safetensors(weights: Weights, path: str | Path) -> None:
     try:
         save_file(arrays, str(path), metadata=metadata)
     except OSError as error:
-        raise ConversionError(f"cannot write {path}: {error}", "choose another place") from error
+        raise ConversionError(f"cannot write {path}: {error}", "choose another path") from error

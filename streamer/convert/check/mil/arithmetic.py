@@ -173,7 +173,7 @@ def lstm(
     bias: Array | None,
     clip: float | None = None,
 ) -> tuple[Array, Array, Array]:
-    """Return what an LSTM says at each step, and its h and c after the last.
+    """Return the outputs of an LSTM at each step, and h and c after the last.
 
     Args:
         x: (steps, batch, inputs).

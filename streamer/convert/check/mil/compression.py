@@ -48,7 +48,7 @@ def _blockwise(a: Arguments) -> Array:
 
 
 def unpack_bits(data: Array, bits: int, count: int) -> Array:
-    """Return ``count`` unsigned values of ``bits`` bits, packed from the lowest bit on."""
+    """Return ``count`` unsigned values of ``bits`` bits, packed from the lowest bit up."""
     stream = np.unpackbits(np.asarray(data, np.uint8), bitorder="little")[: count * bits]
     weights = (1 << np.arange(bits)).astype(np.uint8)
     return np.asarray((stream.reshape(count, bits) * weights).sum(axis=1), np.uint8)
@@ -57,14 +57,14 @@ def unpack_bits(data: Array, bits: int, count: int) -> Array:
 @operation("constexpr_lut_to_dense")
 def _palette(a: Arguments) -> Array:
     indices, table = np.asarray(a["indices"]), np.asarray(a["lut"], np.float32)
-    if a.get("shape") is not None:  # iOS 16: one table, packed indices, the shape apart
+    if a.get("shape") is not None:  # iOS 16: one table, packed indices, a separate shape
         shape = numbers(a, "shape")
         check_size(float(np.prod(shape, dtype=float)))
         bits = int(table.size).bit_length() - 1
         return table[unpack_bits(indices, bits, int(np.prod(shape)))].reshape(shape)
     if a.get("vector_axis") is not None or table.shape[-1] != 1:
         raise unsupported_error("palettes of vectors")
-    # iOS 18: a table for each block; (blocks..., entries, 1)
+    # iOS 18: a table for each block, (blocks..., entries, 1)
     result = np.empty(indices.shape, np.float32)
     blocks = table.shape[:-2]
     size = [n // b for n, b in zip(indices.shape, blocks)]

@@ -21,7 +21,7 @@ Arguments = Mapping[str, Any]
 Operation = Callable[[Arguments], Sequence[Array]]
 
 
-#: No tensor of these models comes near it; a damaged file may ask for anything.
+#: Upper bound for a tensor; a damaged file may declare any size.
 MAX_ELEMENTS = 1 << 28
 
 
@@ -30,10 +30,8 @@ OPERATIONS: dict[str, Operation] = {}
 
 
 def unsupported_error(what: str) -> ConversionError:
-    """Return the error for something that the checker cannot evaluate."""
-    return ConversionError(
-        f"the checker does not know {what}", "it cannot vouch for this model; test it on macOS"
-    )
+    """Return the error for a feature that the checker cannot evaluate."""
+    return ConversionError(f"the checker does not support {what}", "test this model on macOS")
 
 
 def operation(*names: str) -> Callable[[Callable[[Arguments], Any]], Operation]:
@@ -63,12 +61,12 @@ def number(a: Arguments, name: str, default: Any | None = None) -> Any:
 
 
 def numbers(a: Arguments, name: str) -> list[int]:
-    """Return an argument of integers as a list."""
+    """Return an integer argument as a list."""
     return [int(n) for n in np.asarray(a[name]).ravel()]
 
 
 def check_size(count: float) -> None:
-    """Refuse a tensor of more than `MAX_ELEMENTS`.
+    """Check that a tensor has at most `MAX_ELEMENTS`.
 
     Raises:
         ConversionError: it is larger.

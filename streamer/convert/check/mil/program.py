@@ -1,4 +1,4 @@
-"""Runs the MIL of an ML program, straight from the file's protobuf message."""
+"""Evaluates ML programs from the file's protobuf message."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from streamer.convert.check.mil.operations import check_size, unsupported_error
 from streamer.convert.coreml.model_file import BlobFile, ModelFile, inside, invalid_model_error
 from streamer.errors import ConversionError
 
-#: A loop of these models takes one turn a step.
-_MAX_TURNS = 100_000
+#: Upper bound for a loop; these models have one iteration a step.
+_MAX_ITERATIONS = 100_000
 
-#: Blobs are named relative to the specification.
+#: Prefix of weight file names, which are relative to the specification.
 _BLOB_PREFIX = "@model_path/"
 
 
@@ -51,14 +51,14 @@ _TYPES = {
 _STRING = 2
 _FLOAT16 = 10
 
-# What a failing NumPy call raises when arguments do not fit.
+# Exceptions of NumPy calls whose arguments do not fit.
 _MISFITS = (ValueError, IndexError, KeyError, TypeError, AttributeError, ZeroDivisionError)
 
 
 class MilProgram:
     """An `Evaluator` for ML programs.
 
-    Constants, and weights that are stored compressed, are read once.
+    Constants are read, and compressed weights decompressed, once.
 
     Args:
         model: a model of the kind ``mlprogram``.
@@ -95,7 +95,7 @@ class MilProgram:
         """See `Evaluator.predict`."""
         if self._state_types and state is None:
             raise ConversionError(
-                f"{self._model.path.name} keeps states", "pass what make_state() returns"
+                f"{self._model.path.name} has states", "pass the result of make_state()"
             )
         values: dict[str, Any] = dict(self._constants)
         values.update(checked_inputs(self._model, inputs))
@@ -103,7 +103,7 @@ class MilProgram:
         return dict(zip(self._block.outputs, results))
 
     def matrices(self) -> list[Array]:
-        """Return the constant matrices, without axes of one, as they are computed with."""
+        """Return the constant matrices, decompressed and without axes of size 1."""
         arrays = [np.squeeze(a) for a in self._constants.values() if isinstance(a, np.ndarray)]
         return [a for a in arrays if a.ndim == 2 and a.dtype == np.float32]
 
@@ -136,19 +136,21 @@ class MilProgram:
                 ) from error
             if len(results) != len(operation.outputs):
                 raise invalid_model_error(
-                    self._model.path, f"{kind} {_name(operation)} has other outputs"
+                    self._model.path, f"{kind} {_name(operation)} has the wrong number of outputs"
                 )
             for output, result in zip(operation.outputs, results):
                 values[output.name] = self._declared(output, result)
         try:
             return [values[name] for name in block.outputs]
         except KeyError as error:
-            raise invalid_model_error(self._model.path, f"nothing makes {error.args[0]}") from error
+            raise invalid_model_error(
+                self._model.path, f"{error.args[0]} is never computed"
+            ) from error
 
     def _loop(self, operation: Any, values: dict[str, Any], state: States) -> list[Array]:
         condition, body = operation.blocks
         carried = [values[b.name] for b in operation.inputs["loop_vars"].arguments]
-        for _ in range(_MAX_TURNS):
+        for _ in range(_MAX_ITERATIONS):
             scope = dict(values)
             scope.update((v.name, value) for v, value in zip(condition.inputs, carried))
             if not np.all(self._run(condition, scope, state)[0]):
@@ -156,7 +158,7 @@ class MilProgram:
             scope = dict(values)
             scope.update((v.name, value) for v, value in zip(body.inputs, carried))
             carried = self._run(body, scope, state)
-        raise unsupported_error(f"loops of more than {_MAX_TURNS} turns")
+        raise unsupported_error(f"loops of more than {_MAX_ITERATIONS} iterations")
 
     def _write_state(self, operation: Any, values: dict[str, Any], state: States) -> None:
         name = operation.inputs["input"].arguments[0].name
@@ -174,12 +176,12 @@ class MilProgram:
                 if b.name not in self._state_types
             ]
             if any(value is None for value in bound):
-                raise ValueError(f"nothing makes its argument {name}")
+                raise ValueError(f"its argument {name} is never computed")
             arguments[name] = bound if name == "values" else bound[0] if bound else None
         return arguments
 
     def _declared(self, output: Any, result: Any) -> Array:
-        """Return a result as the file declares it: rounded to its type, of its shape."""
+        """Return a result rounded to its declared type; its shape must match, too."""
         kind = output.type.tensorType
         if output.type.WhichOneof("type") != "tensorType" or kind.dataType not in _TYPES:
             raise unsupported_error(f"the type of {output.name}")
@@ -191,7 +193,7 @@ class MilProgram:
         fits = len(dims) == array.ndim and all(d in (None, n) for d, n in zip(dims, array.shape))
         if not fits:
             raise invalid_model_error(
-                self._model.path, f"{output.name} is declared {dims} and comes out {array.shape}"
+                self._model.path, f"{output.name} is declared as {dims} but has shape {array.shape}"
             )
         return _rounded(array, kind.dataType)
 
@@ -224,7 +226,7 @@ class MilProgram:
                 ) from error
 
     def _arguments_of_constant(self, operation: Any) -> dict[str, Any]:
-        # Newer programs pass a compressed weight's parts as inputs, older ones as attributes.
+        # Newer programs pass the parts of a compressed weight as inputs, older ones as attributes.
         arguments = {}
         for name, argument in operation.inputs.items():
             binding = argument.arguments[0]
@@ -235,7 +237,7 @@ class MilProgram:
         return arguments
 
     def _value(self, value: Any) -> Any:
-        """Return a constant: a string, or an array with floats as float32."""
+        """Return a constant: a string, or an array (floats as float32)."""
         if value.type.WhichOneof("type") != "tensorType":
             raise unsupported_error("constants other than tensors")
         kind = value.type.tensorType
@@ -262,7 +264,7 @@ class MilProgram:
             flat = np.array([] if raw is None else list(raw), data_type.numpy)
         if flat.size != count:
             raise invalid_model_error(
-                self._model.path, "a constant has another size than its type says"
+                self._model.path, "the size of a constant differs from its type"
             )
         return _rounded(flat.reshape(shape), kind.dataType)
 
@@ -270,7 +272,7 @@ class MilProgram:
         name = value.fileName
         if name not in self._blobs:
             if not name.startswith(_BLOB_PREFIX):
-                raise invalid_model_error(self._model.path, f"{name} points out of the package")
+                raise invalid_model_error(self._model.path, f"{name} is outside the package")
             self._blobs[name] = BlobFile(inside(self._model.root, name[len(_BLOB_PREFIX) :]))
         return self._blobs[name].read(value.offset, bits, count)
 

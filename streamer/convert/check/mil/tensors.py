@@ -151,7 +151,7 @@ def slice_by_index(
     end_mask: Sequence[bool],
     squeeze_mask: Sequence[bool],
 ) -> Array:
-    """Return a slice of each axis; a set mask bit means from the start, to the end, or one."""
+    """Slice each axis; mask bits mean from the start, to the end, or a single index."""
     where: list[Any] = []
     for k, first in enumerate(begin):
         if squeeze_mask[k]:
