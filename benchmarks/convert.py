@@ -1,10 +1,10 @@
-"""Time and memory of converting a network of the public releases' size, without TensorFlow.
+"""Time and memory of converting a network of the size of the public releases.
 
     python -m benchmarks.convert [--units 2048] [--graph small.pb]
 
-A graph with random weights is made first: of the small original graph if one
-is given, else of the parts that the readers look at. Each conversion runs in a
-process of its own, so that its memory is its own.
+First a graph with random weights is written: based on the small original graph
+if it is given, or with only the parts that the readers use. Each conversion runs
+in a separate process, so that its memory can be measured.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 from tests.support.bundles import random_weights
 from tests.support.graphs import graph_bytes, memory_mapped, packaged_graph, resized_graph
 
-#: What has to hold for each conversion.
+#: Limits for each conversion.
 MAX_SECONDS, MAX_MEGABYTES = 30.0, 1500.0
 
 _CHILD = """
@@ -32,7 +32,7 @@ source, target, form, precision = sys.argv[1:]
 convert_to_bundle(Path(source), Path(target), formats=[form], precision=precision or None)
 seconds = time.monotonic() - started
 try:
-    # Not ru_maxrss: a child inherits that from its parent, which made the graph.
+    # Not ru_maxrss: a child inherits it from the parent, which built the graph.
     peak = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
 except OSError:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
@@ -41,18 +41,18 @@ print(json.dumps({"seconds": seconds, "cpu": time.process_time(), "megabytes": p
 
 
 def convert(source: Path, target: Path, form: str, precision: str) -> dict[str, Any]:
-    """Convert in a process of its own and return its figures."""
+    """Convert in a separate process and return its measurements."""
     command = [sys.executable, "-c", _CHILD, str(source), str(target), form, precision]
     result = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return dict(json.loads(result.stdout.strip().splitlines()[-1]))
 
 
 def main() -> int:
-    """Convert to every form and print a line for each."""
+    """Convert to each format and print a line a conversion."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--units", type=int, default=2048)
     parser.add_argument("--graph", type=Path, help="an original graph of 64 units")
-    parser.add_argument("--precision", action="append", help="for Core ML; fp16 if not given")
+    parser.add_argument("--precision", action="append", help="for Core ML; default: fp16")
     arguments = parser.parse_args()
     forms: list[Any] = [("onnx", ""), ("onnx", "int8"), ("safetensors", "")]
     forms += [("mlprogram", precision) for precision in arguments.precision or ["fp16"]]

@@ -1,10 +1,10 @@
-"""Feeds damaged networks to the readers for as long as one likes.
+"""Fuzzes the readers with damaged networks for a given time.
 
     python -m benchmarks.fuzz_readers --minutes 10 [FILE...]
 
-Files given are the ones to damage, besides small ones that are made here. Any
-exception but a ConversionError, any file that takes more than a second of CPU, and
-memory beyond a few hundred megabytes ends the run with exit code 1.
+Damages the given files and small generated ones. The exit code is 1 after any
+exception other than ConversionError, a file that takes more than a second of
+processor time, or memory beyond a few hundred megabytes.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from tests.support.graphs import graph_bytes, memory_mapped
 from tests.support.lite import lite_bytes
 from tests.support.mutations import mutated
 
-#: Seconds of CPU; a reader that needs longer for a small file has lost its way.
+#: Processor time for one small file.
 MAX_SECONDS = 1.0
-#: Above what Python, NumPy, onnx and hypothesis need themselves.
+#: More than Python, NumPy, onnx and hypothesis need.
 MAX_MEGABYTES = 600.0
 
 
 def bases(folder: Path) -> dict[str, bytes]:
-    """Return small files of every kind, by name."""
+    """Return small files of each format by name."""
     weights = random_weights(2)
     write_onnx(weights, folder / "made.onnx")
     write_safetensors(weights, folder / "made.safetensors")
@@ -49,14 +49,14 @@ def bases(folder: Path) -> dict[str, bytes]:
 
 
 class Tally:
-    """What happened so far."""
+    """Counts results and the slowest file."""
 
     def __init__(self) -> None:
         self.counts = {"read": 0, "refused": 0}
         self.slowest_s = 0.0
 
     def attack(self, path: Path, raw: bytes, number: int, examples: int = 100) -> None:
-        """Let the readers have so many damaged versions of a file."""
+        """Run the readers on a number of damaged versions of a file."""
 
         @seed(number)
         @settings(
@@ -81,7 +81,7 @@ class Tally:
 
 
 def main() -> int:
-    """Run until the time is over."""
+    """Run for the given time."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--minutes", type=float, default=10.0)

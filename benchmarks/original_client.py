@@ -1,16 +1,15 @@
-"""The judge: DeepSpeech's own client and ours on the same graph and the same recordings.
+"""Compares streamer with DeepSpeech's own client on the same graph and recordings.
 
     python3.9 benchmarks/original_client.py GRAPH.pb SCORER RECORDING...
         --client-python PYTHON_WITH_DEEPSPEECH [--tensorflow-python PYTHON_WITH_TENSORFLOW]
 
-Run it with a Python 3.9 that has ``streamer[ds]``. The client (deepspeech 0.9.3)
-runs under a Python of its own and hears each recording in blocks of 20 ms
-through its streaming calls.
-Ours converts the graph without TensorFlow and decodes with ``--decoder ds`` at
-the same beam and with the same scorer: the transcripts have to be the same.
-With TensorFlow at hand its run of the graph, window by window with the state
-carried, is compared too. The default decoder is reported beside them; it
-searches differently, so it may differ.
+Run it with Python 3.9 and ds-ctcdecoder installed. The client (deepspeech 0.9.3)
+runs under a separate Python and gets each recording in blocks of 20 ms by its
+streaming calls. streamer converts the graph without TensorFlow and decodes with
+``--decoder ds``, the same beam and the same scorer: the transcripts must be equal.
+If a Python with TensorFlow is given, its run of the graph, window by window with
+the state passed on, is compared as well. The default decoder is also reported; it
+searches differently, so its transcripts may differ.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from streamer.decoding import DecodingSettings, create_decoder, read_alphabet
 from streamer.features import Framer
 from streamer.models.backends import load_acoustic_model
 
-#: Blocks in which the original client is fed, in samples: 20 ms.
+#: Samples in a block fed to the original client: 20 ms.
 BLOCK_SAMPLES = 320
 
 CLIENT = """
@@ -81,7 +80,7 @@ with tf.compat.v1.Session(graph=graph) as session:
 
 
 def run_in(python: str, program: str, question: Any, *arguments: str) -> None:
-    """Run a program under another Python with a question on its standard input."""
+    """Run a program under another Python, with JSON on its standard input."""
     subprocess.run(
         [python, "-c", program, *arguments],
         input=json.dumps(question),
@@ -92,7 +91,7 @@ def run_in(python: str, program: str, question: Any, *arguments: str) -> None:
 
 
 def agreement(ours: list[str], theirs: list[str]) -> float:
-    """Share of words in common, by the longest common subsequence."""
+    """Return the share of common words, by the longest common subsequence."""
     row = [0] * (len(theirs) + 1)
     for a in ours:
         before = row[:]
@@ -102,7 +101,7 @@ def agreement(ours: list[str], theirs: list[str]) -> float:
 
 
 def main() -> int:
-    """Compare, print, and return 1 where a transcript or a probability differs."""
+    """Compare, print, and return 1 if a transcript or a probability differs."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("graph", type=Path)
     parser.add_argument("scorer", type=Path)
@@ -191,7 +190,7 @@ def main() -> int:
     same = 0
     near = []
     for number, (text, score) in enumerate(client):
-        text = text.rstrip()  # the client leaves the space that ends its last word
+        text = text.rstrip()  # the client keeps the space after the last word
         equal = text == texts["ds"][number]
         same += equal
         near.append(agreement(texts["beam"][number].split(), text.split()))

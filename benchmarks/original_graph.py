@@ -1,12 +1,12 @@
-"""Makes a frozen DeepSpeech graph whose transcripts are worth comparing.
+"""Writes a frozen DeepSpeech graph with random weights and varied transcripts.
 
     python benchmarks/original_graph.py TEMPLATE.pb RECORDING... -o GRAPH.pb [--hidden 2048]
 
 TEMPLATE.pb is a static graph exported by DeepSpeech 0.9. With ``--hidden`` it
-is blown up to that many units with random weights. Random weights give the
-same letter for ever; so the last layer is replaced by one that is drawn at
-random over the directions in which the layer before really moves on the
-recordings, sharp enough that every frame prefers some letter. Needs TensorFlow.
+is enlarged to that number of units with random weights. A random last layer would
+output the same letter all the time; so it is drawn at random over the principal
+directions of the previous layer's outputs on the recordings, sharp enough that
+each frame prefers a letter. Needs TensorFlow.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import tensorflow as tf
 from streamer.features import DeepSpeechFrontEnd, Framer
 
 LSTM = "cudnn_lstm/rnn/multi_rnn_cell/cell_0/cudnn_compatible_lstm_cell/"
-#: Directions of the layer before the last that the new last layer looks at.
+#: Principal directions of the previous layer that the new last layer uses.
 DIRECTIONS = 20
 
 
@@ -53,7 +53,7 @@ def hidden_activity(weights: dict[str, Any], recordings: list[Path]) -> Any:
 
 
 def main() -> None:
-    """Read the template, change its constants, write the graph."""
+    """Read the template, replace its constants and write the graph."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("template", type=Path)
     parser.add_argument("recordings", type=Path, nargs="+", help="mono, 16 kHz")
@@ -90,8 +90,8 @@ def main() -> None:
     draw = chance.normal(size=(DIRECTIONS, n_labels)) / np.sqrt(DIRECTIONS)
     last = (directions[:DIRECTIONS].T / strength) @ draw * arguments.sharpness
     bias = -mean @ last
-    bias[-1] += arguments.sharpness  # the blank, as in a trained network, is the likeliest
-    bias[0] += arguments.sharpness / 4  # and words are short
+    bias[-1] += arguments.sharpness  # the blank is the most likely label, as in a trained network
+    bias[0] += arguments.sharpness / 4  # words are short
     constants["layer_6/weights"] = last.astype(np.float32)
     constants["layer_6/bias"] = bias.astype(np.float32)
     for node in graph.node:

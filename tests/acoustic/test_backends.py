@@ -1,4 +1,4 @@
-"""Acoustic models: the container of weights, and the NumPy and ONNX backends."""
+"""Acoustic models: weights, and the NumPy and ONNX backends."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def windows(seed: int, count: int, steps: int = 16) -> Any:
 
 
 def plain_lstm_step(weights: Weights, x: Any, c: Any, h: Any) -> Any:
-    """One LSTM step straight from the textbook, gate by gate, in float64."""
+    """One LSTM step as in the textbook, gate by gate, in float64."""
     n = weights.n_hidden
     kernel = weights.layers["lstm/kernel"].astype(np.float64)
     bias = weights.layers["lstm/bias"].astype(np.float64)
@@ -164,7 +164,7 @@ def test_int8_onnx_is_close_and_a_third_of_the_size(tmp_path: Path) -> None:
 
 
 def test_a_long_window_equals_short_ones_in_a_row() -> None:
-    """The numpy model takes any length, as --one-shot wants it."""
+    """The NumPy model accepts any length, as --one-shot needs."""
     model = NumpyAcousticModel(random_weights(16))
     assert model.flexible_steps
     long = windows(9, 1, 40)[0]

@@ -1,8 +1,8 @@
-"""The Core ML backend, on a stand-in for coremltools that enforces its contract.
+"""The Core ML backend, with a stand-in for coremltools that enforces its contract.
 
-The stand-in evaluates the real package that our writer made, operation by
-operation, and refuses what coremltools would refuse: other names, shapes,
-types, file endings. Whether Apple's own software agrees no test here can say.
+The stand-in evaluates the package written by our writer, operation by
+operation, and rejects what coremltools would reject: wrong names, shapes,
+types and suffixes. No test here can verify Apple's own software.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Compiled:
                 raise RuntimeError(f"{feature.name}: {value.dtype} is not {wanted}")
         inside = None if state is None else state.arrays
         fresh = self._evaluator.predict(data, inside)
-        # Core ML may reuse its memory: what was returned last changes under one's hands.
+        # Core ML may reuse its memory: overwrite the arrays returned last.
         if self._outputs is not None:
             for old in self._outputs.values():
                 old[...] = np.nan
@@ -78,7 +78,7 @@ class Compiled:
 
 
 class Runtime:
-    """The four names of coremltools that are used, with its checks of arguments."""
+    """The four functions of coremltools that are used, with its argument checks."""
 
     ComputeUnit = ct.ComputeUnit
     state = State
@@ -176,7 +176,7 @@ def test_it_equals_the_reference_over_several_windows(
 
 @pytest.mark.parametrize("shape", ["lstm", "stateful"])
 def test_a_state_from_before_begins_there_again(made: Any, tmp_path: Path, shape: str) -> None:
-    """Two streams on one model do not mix, even where Core ML holds the state itself."""
+    """Two streams on one model do not mix, even if Core ML keeps the state."""
     model = CoreMLAcousticModel(made(4, shape, "fp16"), runtime=Runtime(), cache=tmp_path)
     first, second = windows(2, 4)
     _, early = model.infer(first, 4, model.initial_state())
@@ -223,7 +223,7 @@ def test_the_compiled_form_is_kept_by_content(made: Any, tmp_path: Path) -> None
 
 
 def test_a_compiled_model_is_loaded_as_it_is(made: Any, tmp_path: Path) -> None:
-    """With the interface that Xcode's compiler writes beside it."""
+    """With the metadata.json that Xcode's compiler writes."""
     compiled = tmp_path / "m.mlmodelc"
     runtime = Runtime()
     runtime.compile_model(str(made(4, precision="fp16")), str(compiled))

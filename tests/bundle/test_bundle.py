@@ -1,4 +1,4 @@
-"""Bundles: what is read is checked, and whatever is wrong is one line."""
+"""Bundles: every value is checked, and errors are one line."""
 
 from __future__ import annotations
 

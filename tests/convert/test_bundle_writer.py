@@ -1,4 +1,4 @@
-"""Whole conversions: networks in, bundles out, through the library and the command line."""
+"""Conversions from networks to bundles, in Python and on the command line."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_a_network_that_does_not_know_its_labels_needs_an_alphabet(tmp_path: Pat
 def test_the_originals_run_the_same_in_every_form_and_number_of_steps(
     tmp_path: Path, name: str, steps: int
 ) -> None:
-    """On real features, the state carried from window to window, the short last one too."""
+    """On real features, with the state passed on and a short last window."""
     samples = np.load(REFERENCE / "new-home-in-the-stars-16k_samples_i16.npy")[:24000]
     framer = Framer(DeepSpeechFrontEnd(), steps, 9)
     windows = framer.feed(samples.astype(np.float32) / 32768) + framer.finish()

@@ -1,4 +1,4 @@
-"""Core ML models, written and evaluated without a Mac, held against the reference."""
+"""Core ML models, written and evaluated without a Mac, compared with the reference."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ pytest.importorskip("coremltools", reason="coremltools is not installed")
 
 SPEECH = speech_like()
 WEIGHTS = random_weights(32)
-# What each network below has wrong.
+# Networks with one error each.
 DAMAGES = {
     "gates": lambda: with_layer(WEIGHTS, "lstm/kernel", swap_gates),
     "clip": lambda: with_clip(WEIGHTS, 10.0),
@@ -60,7 +60,7 @@ def test_each_shape_computes_the_network_in_each_precision(
     path = write(tmp_path, steps=4, shape=shape, precision=precision)
     report = check_model(path, WEIGHTS, SPEECH)
     assert report.passed, report.differences
-    # The states of a stateful model are float16 whatever the rest is.
+    # The states of a stateful model are always float16.
     stored = "fp16" if shape == "stateful" and precision == "fp32" else precision
     assert report.precision == stored_precision(open_model(path)) == stored
     assert report.windows > 15
@@ -120,7 +120,7 @@ def test_states_after_a_short_window_are_those_after_its_last_real_step(
     model = create_evaluator(open_model(write(tmp_path, shape=shape, steps=8)))
     random = np.random.default_rng(3)
     c, h = random.standard_normal((2, 1, 32)).astype(np.float32)
-    # What stands behind the last real step is noise, louder than any speech.
+    # After the last real step comes noise, louder than any speech.
     window = 300 * random.standard_normal((1, 8, 19, 26)).astype(np.float32)
     for n in range(1, 9):
         found = model.predict(
@@ -143,7 +143,7 @@ def test_states_after_a_short_window_are_those_after_its_last_real_step(
 def test_a_damaged_network_is_found_out_in_every_precision(
     tmp_path: Path, damage: str, precision: str
 ) -> None:
-    # The older format shares the checks; its own arithmetic shows at both ends of the scale.
+    # The older format shares the checks: its arithmetic is tested in the first and last precision.
     older = ("neuralnetwork",) if precision in ("fp32", "palette4") else ()
     for form in ("mlprogram", *older):
         path = write(tmp_path, DAMAGES[damage](), steps=8, precision=precision, format=form)

@@ -1,4 +1,4 @@
-"""What Core ML's plan is put into; the plan itself is told on a Mac only."""
+"""Core ML's plan as text; the plan itself needs a Mac."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from streamer.convert.coreml.compute_plan import describe_plan, planned_devices
 
 
 class MLCPUComputeDevice:
-    """Named as coremltools names it."""
+    """Named as in coremltools."""
 
 
 class MLNeuralEngineComputeDevice:
-    """Named as coremltools names it."""
+    """Named as in coremltools."""
 
 
 def usage(device: object | None) -> Any | None:
@@ -25,7 +25,7 @@ def usage(device: object | None) -> Any | None:
 
 
 def program(*layers: Any) -> Any:
-    """A plan with the names of ``MLComputePlan``; layers are pairs of kind and device."""
+    """A plan with the names of ``MLComputePlan``; layers are pairs of type and device."""
     operations = [SimpleNamespace(operator_name=f"ios16.{k}", device=d) for k, d in layers]
     main = SimpleNamespace(block=SimpleNamespace(operations=operations))
     return SimpleNamespace(

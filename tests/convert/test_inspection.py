@@ -1,4 +1,4 @@
-"""What ``streamer inspect`` says about models of every kind."""
+"""``streamer inspect`` on models of each format."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_two_models_stand_side_by_side(tmp_path: Path, capsys: pytest.CaptureFix
     assert lines[0].split() == ["a.onnx", "b.mlpackage"]
     window = [line for line in lines if "input_node" in line]
     assert len(window) == 1 and "1, 4, 19, 26" in window[0] and "1, 8, 19, 26" in window[0]
-    # The plan is Core ML's to tell, and there is none here.
+    # Only Core ML can tell the plan.
     import sys
 
     assert ("compute plan" in "".join(lines)) == (sys.platform == "darwin")

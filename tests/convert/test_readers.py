@@ -1,4 +1,4 @@
-"""Readers: the same weights out of every form, and one line for whatever is damaged."""
+"""Readers: the same weights from every format, and a one-line error for damaged files."""
 
 from __future__ import annotations
 
@@ -137,11 +137,11 @@ def test_the_original_lite_file_holds_the_reference_weights_in_8_bits() -> None:
 
 
 def refused(path: Path) -> str:
-    """The error, after making sure that it is one line, came at once and cost no memory."""
+    """The error, after checking that it is one line, came at once and needed no memory."""
     before, started = peak_bytes(), time.monotonic()
     with pytest.raises(ConversionError) as caught:
         read_network(path)
-    # A guard against hangs: measured in milliseconds.
+    # Guards against hangs; it takes milliseconds.
     assert time.monotonic() - started < 30
     assert peak_bytes() - before < 200e6
     message = str(caught.value)
@@ -151,7 +151,7 @@ def refused(path: Path) -> str:
 
 def peak_bytes() -> float:
     if sys.platform == "win32":
-        return 0.0  # Windows does not tell in this way
+        return 0.0  # not available on Windows
     import resource
 
     unit = 1 if sys.platform == "darwin" else 1024
@@ -300,7 +300,7 @@ BASES = {
 )
 @given(data=st.data())
 def test_a_mutated_file_is_read_or_refused(tmp_path: Path, name: str, data: Any) -> None:
-    """Neither a crash nor another exception; `benchmarks/fuzz_readers.py` does it for longer."""
+    """Neither a crash nor another exception; see also benchmarks/fuzz_readers.py."""
     path = tmp_path / name
     path.write_bytes(data.draw(mutated(BASES[name]())))
     try:
@@ -317,7 +317,7 @@ def test_a_file_cut_short_anywhere_is_refused(tmp_path: Path, name: str) -> None
     path = tmp_path / name
     for length in np.linspace(0, len(raw) - 1, 40).astype(int):
         path.write_bytes(raw[: int(length)])
-        # A plain graph may be cut between two nodes, but never so that nothing is missing.
+        # Even a plain graph cut between two nodes lacks a node.
         refused(path)
 
 

@@ -1,4 +1,4 @@
-"""The judge of every conversion: TensorFlow's own run of the original graph.
+"""Every conversion compared with TensorFlow running the original graph.
 
 Needs TensorFlow (the extra ``tensorflow``); skipped where it is not installed.
 """
@@ -33,7 +33,7 @@ Answer = tuple[Any, Any, Any]
 
 
 def windows() -> list[Window]:
-    """Real features of a whole recording, short last window included, then random ones."""
+    """Features of a whole recording with a short last window, then random ones."""
     samples = np.load(REFERENCE / "new-home-in-the-stars-16k_samples_i16.npy")
     framer = Framer(DeepSpeechFrontEnd(), 16, 9)
     real = framer.feed(samples.astype(np.float32) / 32768) + framer.finish()
@@ -43,7 +43,7 @@ def windows() -> list[Window]:
 
 
 def run_tensorflow(raw: bytes) -> list[Answer]:
-    """Probabilities, c and h of each window, the state carried, as TensorFlow computes them."""
+    """TensorFlow's probabilities, c and h of each window, the state passed on."""
     definition = tf.compat.v1.GraphDef()
     definition.ParseFromString(raw)
     answers = []
@@ -77,7 +77,7 @@ def agree(model: AcousticModel, expected: list[Answer]) -> None:
 @pytest.fixture(scope="module")
 def answers() -> dict[str, list[Answer]]:
     raw = STATIC.read_bytes()
-    # The weights of the lite file are other numbers: TensorFlow runs the graph with those.
+    # The lite file has quantised weights: TensorFlow runs the graph with those.
     eight_bits = tensorflow_names(read_network(REFERENCE / "ds_v0.9.3_n64.tflite"))
     quantised = rewrite_constants(raw, lambda name, array: eight_bits.get(name, array))
     return {
@@ -118,7 +118,7 @@ def source(kind: str, folder: Path) -> Path:
 
 
 def write_checkpoint(variables: dict[str, Any], folder: Path) -> None:
-    """A checkpoint as DeepSpeech's training writes it, with what the optimiser adds."""
+    """A checkpoint as DeepSpeech's training writes it, with the optimiser's variables."""
     folder.mkdir(exist_ok=True)
     with tf.Graph().as_default():
         made = [tf.compat.v1.Variable(value, name=name) for name, value in variables.items()]
@@ -193,7 +193,7 @@ def test_each_reader_and_writer_agrees_with_tensorflow(
 
 @needs_shared
 def test_a_rewritten_graph_is_the_same_to_tensorflow() -> None:
-    """What the tests themselves make of graphs is right."""
+    """The test helper keeps graphs intact."""
     raw = STATIC.read_bytes()
     again = rewrite_constants(raw, lambda name, array: array + 0)
     one, other = tf.compat.v1.GraphDef(), tf.compat.v1.GraphDef()

@@ -1,4 +1,4 @@
-"""Apple's route through TensorFlow, checked by evaluating what comes out of it.
+"""Apple's route through TensorFlow, checked by evaluating its results.
 
 Needs TensorFlow (the extra ``tensorflow``); skipped where it is not installed.
 """
@@ -28,7 +28,7 @@ REFERENCE = SHARED / "reference"
 STATIC = REFERENCE / "ds_v0.9.3_n64_static.pb"
 DYNAMIC = REFERENCE / "ds_v0.9.3_n64_dynamic.pb"
 
-# What the guide converts: the graph, the steps asked for, the time axis that must come out.
+# The guide's conversions: graph, requested steps, expected time axis.
 ROUTES = [(STATIC, None, 16), (DYNAMIC, None, (1, 3000)), (DYNAMIC, 16, 16)]
 
 
@@ -43,7 +43,7 @@ def windows(n_steps: int) -> list[tuple[Any, int]]:
 
 
 def run_tensorflow(graph: Path, inputs: list[tuple[Any, int]]) -> tuple[Any, Any, Any]:
-    """All probabilities and the last states of TensorFlow's own run, the states carried."""
+    """TensorFlow's probabilities and last states, with the states passed on."""
     definition = tf.compat.v1.GraphDef()
     definition.ParseFromString(graph.read_bytes())
     rows = []
@@ -66,7 +66,7 @@ def run_tensorflow(graph: Path, inputs: list[tuple[Any, int]]) -> tuple[Any, Any
 
 
 def run_model(path: Path, inputs: list[tuple[Any, int]]) -> tuple[Any, Any, Any]:
-    """The same of a Core ML model, evaluated."""
+    """The same for an evaluated Core ML model."""
     model = create_evaluator(open_model(path))
     c = h = np.zeros((1, 64), np.float32)
     rows = []

@@ -1,4 +1,4 @@
-"""Measuring compute units, with a stand-in for Core ML that insists on the contract."""
+"""Measuring compute units, with a stand-in for Core ML that enforces the contract."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from streamer.models import compute_units as units
 
 
 class Clock:
-    """Time passes only where somebody computes."""
+    """A clock that only advances during computation."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -26,7 +26,7 @@ class Clock:
 
 
 class StandIn:
-    """An acoustic model that takes as long as it is told and refuses what Core ML refuses."""
+    """An acoustic model of a given speed, with Core ML's argument checks."""
 
     n_steps, n_context, n_input, n_hidden, n_labels = 16, 9, 26, 8, 29
     backend = "coreml"
@@ -48,7 +48,7 @@ class StandIn:
             assert all(a is b for a, b in zip(state, self._given)), "the state was not carried"
         self._clock.now += self._times[self.calls % len(self._times)] / 1000
         self.calls += 1
-        # What a float16 network answers: rounded.
+        # Rounded, as from a float16 network.
         value = np.float16(1 / 29) if not self._bad else np.float16(np.nan)
         self._given = (
             np.full((1, 8), self.calls, np.float16).astype(np.float32),
@@ -80,7 +80,7 @@ def test_medians_and_slow_windows_are_those_of_the_clock(tmp_path: Path) -> None
     for m in found:
         wanted = (2, 2) if m.compute_units == "CPU_AND_NE" else (1, 11)
         assert (m.p50_ms, m.p95_ms) == pytest.approx(wanted)
-    # Live speech waits for the slow windows: an even 2 ms is better than 1 with hiccups.
+    # Slow windows delay live speech: a steady 2 ms is better than 1 ms with outliers.
     assert units.fastest(found).compute_units == "CPU_AND_NE"
 
 

@@ -26,7 +26,7 @@ def convert(
     alphabet: Path | None,
     licence: str,
 ) -> Bundle:
-    """Stand in for the converter: takes NETWORK, refuses everything else."""
+    """Stand in for the converter: accept NETWORK only."""
     if network.read_bytes() != NETWORK:
         raise ModelError(f"{network.name}: not a network", "take another file")
     (folder / "alphabet.txt").write_text(" \na\n", encoding="utf-8")

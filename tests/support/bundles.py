@@ -1,4 +1,4 @@
-"""Makes small bundles with random weights, for tests of everything around the network."""
+"""Builds small bundles with random weights."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def random_weights(
     n_context: int = 9,
     description: Mapping[str, Any] | None = None,
 ) -> Weights:
-    """Weights that keep every layer alive: neither all zero nor all clipped."""
+    """Random weights with active layers: outputs are neither all zero nor all clipped."""
     random = np.random.default_rng(seed)
     layers: dict[str, Any] = {}
     for name, shape in expected_shapes(n_input, n_context, n_hidden, n_labels).items():
         scale = 0.1 if name.endswith("bias") else 1.5 / np.sqrt(shape[0])
         layers[name] = (scale * random.standard_normal(shape)).astype(np.float32)
-    # Features of speech are in the tens; the last layer makes labels that differ.
+    # Features of speech are in the tens; the larger last layer gives varied labels.
     layers["layer_1/weights"] *= np.float32(0.1)
     layers["layer_6/weights"] *= np.float32(4)
     return Weights(
@@ -49,10 +49,10 @@ def random_weights(
 
 
 def make_tiny_bundle(folder: Path, n_hidden: int = 32, seed: int = 0, n_steps: int = 16) -> Bundle:
-    """Write a bundle called ``tiny`` with all networks that can be written here.
+    """Write a bundle called ``tiny`` with every network that can be written here.
 
-    ONNX and int8 ONNX need the package onnx; without it there is the NumPy network only.
-    The scorer is ``tests/data/tiny.scorer`` where that exists.
+    ONNX and int8 ONNX need the package onnx; without it the bundle has the NumPy network only.
+    The scorer is ``tests/data/tiny.scorer`` if that exists.
     """
     folder.mkdir(parents=True, exist_ok=True)
     weights = random_weights(n_hidden, seed)

@@ -1,4 +1,4 @@
-"""Core ML models for tests: networks with one thing wrong, and real features."""
+"""Core ML models for tests: networks with one error, and speech-like audio."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from streamer.acoustic.weights import Weights
 
 
 def speech_like(seconds: float = 1.6, seed: int = 0) -> Any:
-    """A hum whose pitch and loudness wander, with noise; float32 (n,), 16 kHz."""
+    """A hum of varying pitch and loudness, with noise; float32 (n,), 16 kHz."""
     random = np.random.default_rng(seed)
     t = np.arange(int(seconds * 16000)) / 16000
     pitch = 120 + 40 * np.sin(2 * np.pi * 1.7 * t)
@@ -31,13 +31,13 @@ def with_layer(weights: Weights, name: str, change: Callable[[Any], Any]) -> Wei
 
 
 def swap_gates(kernel: Any) -> Any:
-    """Input and forget gate of an LSTM's kernel changed places: Core ML's order mistaken."""
+    """An LSTM's kernel with input and forget gate swapped: the wrong gate order."""
     i, j, f, o = np.split(kernel, 4, axis=-1)
     return np.concatenate([f, j, i, o], axis=-1)
 
 
 def drop(array: Any) -> Any:
-    """All zeros: what is left of a bias that was forgotten."""
+    """Zeros of the same shape: a missing bias."""
     return np.zeros_like(array)
 
 

@@ -1,4 +1,4 @@
-"""Makes TensorFlow graphs of DeepSpeech's shape without TensorFlow, for tests and benchmarks."""
+"""Builds TensorFlow graphs of DeepSpeech networks without TensorFlow."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def varint(number: int) -> bytes:
 
 
 def put(field: int, value: Any) -> bytes:
-    """One field: ints as varints, floats as fixed 32 bits, all else as bytes."""
+    """One field: ints as varints, floats as fixed 32 bits, the rest as bytes."""
     if isinstance(value, float):
         return varint(field << 3 | 5) + struct.pack("<f", value)
     if isinstance(value, int):
@@ -84,14 +84,14 @@ def graph_bytes(
     lstm: Mapping[str, bytes] | None = None,
     regions: dict[str, Any] | None = None,
 ) -> bytes:
-    """A GraphDef with the parts of DeepSpeech's that a reader looks at.
+    """A GraphDef with the parts of DeepSpeech's graph that a reader uses.
 
     Args:
-        weights: what to put in.
+        weights: the network.
         steps: steps of ``input_node``; -1 for a dynamic graph.
-        skip: names of nodes to leave out.
-        lstm: attributes of the BlockLSTM in place of the usual ones.
-        regions: if given, weights become ``ImmutableConst`` and their arrays go here.
+        skip: names of nodes to omit.
+        lstm: attributes of the BlockLSTM instead of the usual ones.
+        regions: if given, weights become ``ImmutableConst`` and their arrays are put here.
     """
     width = 2 * weights.n_context + 1
     forget = {
@@ -156,7 +156,7 @@ def graph_bytes(
 
 
 def package_bytes(graph: bytes, regions: Mapping[str, Any], lengths: bool = True) -> bytes:
-    """A memory-mapped package: the parts, the directory, its position."""
+    """A memory-mapped package: the regions, the directory, its offset."""
     out = bytearray()
     elements = b""
     parts = {**regions, "memmapped_package://.": graph}
@@ -182,12 +182,12 @@ def rewrite_constants(
     change: Callable[[str, Any], Any],
     size: Callable[[int], int] = lambda size: size,
 ) -> bytes:
-    """Put other values into a graph's constants, and other sizes into its shapes.
+    """Replace values of a graph's constants and sizes of its shapes.
 
     Args:
         raw: a GraphDef.
-        change: given a constant's name and array it returns the new array.
-        size: given a size of a placeholder's shape it returns the new one.
+        change: returns the new array for a constant's name and array.
+        size: returns the new size for a size in a placeholder's shape.
     """
     from streamer.convert.readers.graph import Graph, Node
 
@@ -224,7 +224,7 @@ def rewrite_constants(
 
 
 def resized_graph(raw: bytes, n_hidden: int, seed: int = 0) -> bytes:
-    """A DeepSpeech graph of 64 units with random weights of another size in their place."""
+    """A DeepSpeech graph of 64 units, resized with random weights."""
     random = np.random.default_rng(seed)
 
     def size(old: int) -> int:
@@ -246,7 +246,7 @@ def resized_graph(raw: bytes, n_hidden: int, seed: int = 0) -> bytes:
 
 
 def packaged_graph(raw: bytes, at_least: int = 1024) -> bytes:
-    """A graph as TensorFlow's tool makes a ``.pbmm`` of it: large constants lie beside it."""
+    """A ``.pbmm`` as TensorFlow's tool writes it: large constants are separate regions."""
     from streamer.convert.readers.graph import Graph, Node
 
     limit = FieldLimit(10_000_000)

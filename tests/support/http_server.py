@@ -1,4 +1,4 @@
-"""A file server on the loopback that can misbehave in every way a real one does."""
+"""A file server on the loopback interface that can misbehave like real ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass
 class Script:
-    """How the server behaves; a test changes it as it goes.
+    """The server's behaviour; a test can change it at any time.
 
     Attributes:
         body: the file.
@@ -108,4 +108,4 @@ def _send(request: BaseHTTPRequestHandler, block: bytes) -> None:
         request.wfile.write(block)
         request.wfile.flush()
     except OSError:
-        pass  # the client has left
+        pass  # the client has disconnected

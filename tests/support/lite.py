@@ -1,4 +1,4 @@
-"""Makes TensorFlow Lite files of DeepSpeech's shape without TensorFlow."""
+"""Builds TensorFlow Lite files of DeepSpeech networks without TensorFlow."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ class LiteFile:
 def lite_bytes(
     weights: Weights, kind: str = "int8", steps: int = 4
 ) -> tuple[bytes, dict[str, Any]]:
-    """A TensorFlow Lite file with the parts of DeepSpeech's that a reader looks at.
+    """A TensorFlow Lite file with the parts of DeepSpeech's export that a reader uses.
 
     Args:
         weights: what to put in.

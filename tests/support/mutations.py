@@ -1,4 +1,4 @@
-"""Damages files as chance or malice would, for tests and for the long fuzzing run."""
+"""Damages files at random or maliciously, for tests and benchmarks.fuzz_readers."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-#: Numbers that break what trusts them: zero, ends of ranges, sizes beyond any file.
+#: Numbers that break trusting readers: zero, ends of ranges, sizes beyond any file.
 NASTY = [0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF]
 
 
 @st.composite
 def mutated(draw: Any, raw: bytes, most: int = 8) -> bytes:
-    """A file with a few places changed, cut out, put in or repeated."""
+    """A file with a few bytes changed, removed, inserted or repeated."""
     data = bytearray(raw)
     for _ in range(draw(st.integers(1, most))):
         if not data:
