@@ -59,7 +59,7 @@ class NumpyAcousticModel:
         self._clip = weights.relu_clip
         self._forget_bias = weights.forget_bias
         self._dtype = np.dtype(dtype)
-        # No copy where the weights are float32 already, as they are unless an oracle is wanted.
+        # No copy if the weights have this dtype already.
         self._w = {name: np.asarray(a, self._dtype) for name, a in weights.layers.items()}
 
     def initial_state(self) -> State:

@@ -47,7 +47,7 @@ def inspect_graph(path: Path) -> Inspection:
             return TensorInfo(node.name, dtype, "" if shape is None else shape_text(shape))
 
         inputs = [info(node) for node in graph.of_kind("Placeholder")]
-        # Metadata are outputs that nothing computes.
+        # Metadata are constants that nothing reads.
         outputs = []
         for node in graph.nodes.values():
             if node.name in read or node.op == "Placeholder":

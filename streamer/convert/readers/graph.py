@@ -201,7 +201,7 @@ def _from_bytes(
 
 
 def _filled(name: str, values: list[Any], dtype: Any, shape: tuple[int, ...]) -> Array:
-    """Expand TensorFlow's short form: the last value stands for all that follow."""
+    """Expand TensorFlow's short form: the last value is repeated."""
     count = _count(shape)
     if count > _MAX_FILLED or len(values) > count:
         raise DamagedError(f"{name} has {len(values)} values for shape {shape}")
