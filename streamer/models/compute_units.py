@@ -25,7 +25,7 @@ from streamer.acoustic.coreml_runtime import COMPUTE_UNITS
 from streamer.errors import ModelError
 
 #: Loads a model for the given compute units.
-Loader = Callable[[Path, str], AcousticModel]
+ModelLoader = Callable[[Path, str], AcousticModel]
 
 #: Windows measured: at 320 ms each, half a minute of speech.
 WINDOWS = 100
@@ -58,7 +58,7 @@ def measure(
     path: str | Path,
     compute_units: Sequence[str] = COMPUTE_UNITS,
     windows: int = WINDOWS,
-    loader: Loader | None = None,
+    loader: ModelLoader | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[Measurement]:
     """Measure a Core ML model on each of several compute units.

@@ -10,7 +10,7 @@ from streamer.acoustic.coreml_runtime import COMPUTE_UNITS
 from streamer.bundle import Bundle, load_bundle
 from streamer.convert.options import SHAPES
 from streamer.errors import UsageError
-from streamer.models.compute_units import Loader, Measurement, fastest, measure, remember
+from streamer.models.compute_units import Measurement, ModelLoader, fastest, measure, remember
 
 
 def bench_compute_units(model: str, units: str) -> None:
@@ -53,7 +53,7 @@ def measured_lines(
     bundle: Bundle,
     units: tuple[str, ...],
     folder: Path,
-    loader: Loader | None = None,
+    loader: ModelLoader | None = None,
     cache: Path | None = None,
 ) -> list[str]:
     """Measure, save the fastest units, and return the lines to print.
