@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable, Protocol
 
-from streamer.bundle import Bundle, load_bundle, models_folder
+from streamer.bundle import DESCRIPTION_FILE, Bundle, load_bundle, models_folder
 from streamer.errors import ModelError
 from streamer.models.catalogue import KNOWN, KnownModel, RemoteFile
 from streamer.models.download import ProgressCallback, download
@@ -70,7 +70,7 @@ class ModelStore:
     def installed(self) -> list[InstalledModel]:
         """Return the installed models, sorted by name."""
         models = []
-        for file in sorted(self.root.glob("*/model.json")):
+        for file in sorted(self.root.glob(f"*/{DESCRIPTION_FILE}")):
             folder = file.parent
             if not _NAME.fullmatch(folder.name):
                 continue
@@ -89,7 +89,7 @@ class ModelStore:
             ModelError: there is no such model.
         """
         folder = self.root / self._checked(name)
-        if not (folder / "model.json").is_file():
+        if not (folder / DESCRIPTION_FILE).is_file():
             raise ModelError(
                 f"no model {name!r} is installed",
                 f"install it with: streamer models pull {name}"
@@ -185,7 +185,7 @@ class ModelStore:
         self.root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.root, prefix=".new-") as work:
             folder = Path(work) / name
-            if network.is_dir() and (network / "model.json").is_file():
+            if network.is_dir() and (network / DESCRIPTION_FILE).is_file():
                 shutil.copytree(network, folder)
             else:
                 folder.mkdir()
