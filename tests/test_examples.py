@@ -16,6 +16,8 @@ import pytest
 
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.slow  # each one loads the model
+
 EXAMPLES = ROOT / "examples"
 SAMPLE = ROOT / "assets/english/sample.flac"
 #: Words that the bundled model hears in the sample.
@@ -74,7 +76,6 @@ def test_the_table_names_every_example() -> None:
     assert named == files
 
 
-@pytest.mark.slow
 def test_convert_and_loop(sandbox: Sandbox) -> None:
     lines = sandbox.run([sys.executable, str(EXAMPLES / "convert_and_loop.py")]).splitlines()
     assert lines[-1].startswith("final: ") and HEARD in lines[-1]

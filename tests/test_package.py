@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -89,3 +91,23 @@ def test_the_site_has_every_page() -> None:
     menu = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     pages = {path.name for path in (ROOT / "docs").glob("*.md")}
     assert set(re.findall(r": ([\w-]+\.md)$", menu, re.M)) == pages
+
+
+def test_no_hint_installs_the_package_of_somebody_else() -> None:
+    """`streamer` on the package index is another project; hints name the missing packages."""
+    assert found_in_tree(r"pip install ['\"]?streamer([^-]|$)") == []
+
+
+def test_no_file_names_the_host_of_a_package_registry() -> None:
+    assert found_in_tree(r"pypi\.org|pythonhosted\.org|npmjs\.(org|com)|deb\.debian\.org") == []
+
+
+def found_in_tree(pattern: str) -> list[str]:
+    """Return the lines of tracked files that match an extended regular expression."""
+    if not (ROOT / ".git").exists() or shutil.which("git") is None:
+        pytest.skip("not a git checkout")
+    done = subprocess.run(
+        ["git", "grep", "-nIE", pattern], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode in (0, 1), done.stderr
+    return done.stdout.splitlines()
