@@ -15,6 +15,11 @@ from streamer.text.vocabulary import END, MORE
 
 #: A small letter after ``?`` and ``!`` ("Who? he asked.") has to be so likely.
 _SMALL_AFTER_MARK = 0.8
+#: A decision that is so sure does not wait for all the words that the tagger looks ahead to
+#: (on held-out text the scores stay the same to three digits) ...
+EARLY = 0.95
+#: ... but for as many.
+EARLY_WORDS = 2
 _ENDS = [MARKS.index(mark) for mark in ENDS]
 #: Begin and end of each word in seconds.
 Times = Sequence[tuple[float, float]]
@@ -84,22 +89,45 @@ class Decisions:
         """
         chain = [*self._carried, *words]
         pauses = self._pauses(words, times)
-        carried, begin = len(self._carried), len(self._made)
-        limit = len(chain) if complete else carried + stable - self._model.look_ahead
+        if complete:
+            self._made += self._advance(chain, pauses, complete=True)
+            return self._made[len(self._carried) :]
+        # Only words that will not change may have a say in what is decided.
+        known = len(self._carried) + stable
+        if known > len(self._made) + 1:
+            heard = [*pauses[: known - 1], np.nan]
+            self._made += self._advance(chain[:known], heard, complete=False)
         guesses: list[Decision] = []
-        if begin < len(chain):
-            guesses, states = self._tag(chain, pauses, begin, complete)
-            new = max(0, limit - begin)
-            self._made += guesses[:new]
-            guesses = guesses[new:]
-            if complete:
-                self._behind = states[-1]
-            # The state before an utterance's last word is kept: that word is read again.
-            last = new - complete
-            if last > 0:
-                self._state = states[last - 1]
-                self._pause_before = pauses[begin + last - 1]
-        return [*self._made, *guesses][carried:]
+        if len(self._made) < len(chain):
+            guesses = self._tag(chain, pauses, len(self._made), complete=False)[0]
+        return [*self._made, *guesses][len(self._carried) :]
+
+    def _advance(
+        self, chain: Sequence[str], pauses: Sequence[float], complete: bool
+    ) -> list[Decision]:
+        """Decide words as far as it can be done, and move the state behind them."""
+        begin = len(self._made)
+        if begin == len(chain):
+            return []
+        decisions, states, sure = self._tag(chain, pauses, begin, complete)
+        new = len(decisions)
+        if complete:
+            self._behind = states[-1]
+        else:
+            n = len(decisions)
+            new = next((k for k in range(n) if not self._can_decide(n - k - 1, sure[k])), n)
+        # The state before an utterance's last word is kept: that word is read again.
+        last = new - complete
+        if last > 0:
+            self._state = states[last - 1]
+            self._pause_before = pauses[begin + last - 1]
+        return decisions[:new]
+
+    def _can_decide(self, words_ahead: int, sure: float) -> bool:
+        """Whether a word can be decided with so many words in sight."""
+        if words_ahead >= self._model.look_ahead:
+            return True
+        return words_ahead >= EARLY_WORDS and sure >= EARLY
 
     def end(self, words: Sequence[str], times: Times | None) -> None:
         """Carry the last word of an utterance over to the next one."""
@@ -130,11 +158,13 @@ class Decisions:
 
     def _tag(
         self, chain: Sequence[str], pauses: Sequence[float], begin: int, complete: bool
-    ) -> tuple[list[Decision], FloatArray]:
+    ) -> tuple[list[Decision], FloatArray, FloatArray]:
+        """Return decisions, states behind the words, and how sure each decision is (0 to 1)."""
         tagger = self._model.tagger
         if tagger is None:
-            empty = np.zeros((len(chain) - begin, 0), dtype=np.float32)
-            return [Decision()] * (len(chain) - begin), empty
+            n = len(chain) - begin
+            empty = np.zeros((n, 0), dtype=np.float32)
+            return [Decision()] * n, empty, np.ones(n, dtype=np.float32)
         numbers = self._model.vocabulary.numbers(chain[begin:])
         behind = pause_features(np.array(pauses[begin:]))
         before = pause_features(np.array([self._pause_before, *pauses[begin:-1]]))
@@ -144,12 +174,14 @@ class Decisions:
         cases = tags.cases + self._model.case_bias
         if complete:
             self.closing = MARKS[_ENDS[int(np.argmax(marks[-1, _ENDS]))]]
-        small = _probabilities(tags.cases)[:, Case.LOWER.value] > _SMALL_AFTER_MARK
+        likely = _probabilities(tags.cases)
+        small = likely[:, Case.LOWER.value] > _SMALL_AFTER_MARK
+        sure = np.minimum(_probabilities(marks).max(axis=1), likely.max(axis=1))
         decisions = [
             Decision(MARKS[int(mark)], Case(int(case)), bool(is_small))
             for mark, case, is_small in zip(marks.argmax(axis=1), cases.argmax(axis=1), small)
         ]
-        return decisions, tags.states
+        return decisions, tags.states, sure
 
 
 def _ahead(numbers: IntArray, look_ahead: int, beyond: int) -> IntArray:

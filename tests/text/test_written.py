@@ -108,6 +108,7 @@ class Marking:
 
     look_ahead = 2
     state_size = 1
+    certainty = 1
 
     def __init__(self, vocabulary: Vocabulary, marks: dict[str, str]) -> None:
         self._marks = {vocabulary.number(word): MARKS.index(m) for word, m in marks.items()}
@@ -122,8 +123,8 @@ class Marking:
     ) -> Tags:
         marks = np.zeros((len(numbers), len(MARKS)), dtype=np.float32)
         for row, number in enumerate(numbers):
-            marks[row, self._marks.get(int(number), 0)] = 1
-        cases = np.tile(np.array([[1, 0, 0]], dtype=np.float32), (len(numbers), 1))
+            marks[row, self._marks.get(int(number), 0)] = self.certainty
+        cases = np.tile(np.array([[self.certainty, 0, 0]], dtype=np.float32), (len(numbers), 1))
         return Tags(marks, cases, np.zeros((len(numbers), 1), dtype=np.float32))
 
 
@@ -155,6 +156,19 @@ def test_the_join_waits_for_the_words_in_sight() -> None:
     waiting = form.partial(["they"], 1)
     assert (waiting.join, waiting.stable) == (None, "")
     assert form.partial("they stayed there".split(), 3).join == ". "
+
+
+def test_sure_decisions_do_not_wait_for_all_words_in_sight() -> None:
+    vocabulary = Vocabulary(["home"])
+    words = "we went home and they stayed".split()
+    unsure, sure = Marking(vocabulary, {"home": ","}), Marking(vocabulary, {"home": ","})
+    unsure.look_ahead = sure.look_ahead = 8
+    sure.certainty = 10
+    stable = [
+        WrittenForm(TextModel(CASINGS, tagger, vocabulary)).partial(words, 6).stable
+        for tagger in (unsure, sure)
+    ]
+    assert stable == ["", "We went home, and"]
 
 
 def test_marks_stand_behind_numbers_not_inside() -> None:

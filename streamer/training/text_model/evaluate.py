@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -37,26 +38,33 @@ def streams(lines: Sequence[str]) -> Iterator[list[Token]]:
             words = []
 
 
-def write_stream(model: TextModel, words: Sequence[str]) -> list[str]:
-    """Return each word as it is written, with the mark behind it."""
+def write_stream(model: TextModel, words: Sequence[str], lags: list[int]) -> list[str]:
+    """Return each word as it is written, with the mark behind it.
+
+    Args:
+        model: the text model.
+        words: lower case.
+        lags: gets how many words wait for their decision after each partial.
+    """
     form = WrittenForm(model, WritingOptions(numbers=False))
     shown = ""
     for known in range(STEP_WORDS, len(words), STEP_WORDS):
         stable = form.partial(words[:known], known).stable
         assert stable.startswith(shown)
         shown = stable
+        lags.append(known - len(stable.split()))
     text = form.final(words).text
     assert text.startswith(shown)
     return (text + form.close()).split(" ")
 
 
-def evaluate(model: TextModel, lines: Sequence[str]) -> dict[str, Score]:
-    """Score text by mark, and capitals; see the module."""
+def evaluate(model: TextModel, lines: Sequence[str], lags: list[int]) -> dict[str, Score]:
+    """Score text by mark, and capitals; see the module and `write_stream`."""
     said: list[int] = []
     there: list[int] = []
     capitals: list[tuple[bool, bool, bool]] = []
     for stream in streams(lines):
-        written = write_stream(model, [token.surface.lower() for token in stream])
+        written = write_stream(model, [token.surface.lower() for token in stream], lags)
         begins = True
         for token, text in zip(stream, written):
             mark = MARKS.index(text[-1]) if text[-1] in MARKS else 0
@@ -97,10 +105,16 @@ def main(arguments: list[str] | None = None) -> None:
     model = load_text_model(options.model)
     table = {}
     for name in HELD_OUT:
+        if not (options.corpus / f"{name}.txt").exists():
+            continue
         lines = read_lines(options.corpus / f"{name}.txt")[: options.lines]
-        scores = evaluate(model, lines)
+        lags: list[int] = []
+        began = time.process_time()
+        scores = evaluate(model, lines, lags)
+        n_words = sum(line.count(" ") + 1 for line in lines)
+        ms = 1000 * (time.process_time() - began) / n_words
         table[name] = {key: _row(score) for key, score in scores.items()}
-        print(f"{name}: {sum(line.count(' ') + 1 for line in lines):,} words")
+        print(f"{name}: {n_words:,} words, {np.mean(lags):.1f} undecided, {ms:.2f} ms a word")
         for key, score in scores.items():
             row = _row(score)
             print(
