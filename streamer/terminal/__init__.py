@@ -1,6 +1,6 @@
 """The live view on standard error, and the routing of finals between it and the writers."""
 
-from streamer.terminal.keys import ViewActions
+from streamer.terminal.key_bindings import ViewActions
 from streamer.terminal.live_view import LiveView, stderr_console
 from streamer.terminal.routing import Routing, RoutingOptions, route, route_streams
 from streamer.terminal.saving import save_transcript

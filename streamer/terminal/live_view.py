@@ -19,7 +19,7 @@ from rich.console import Console
 
 from streamer.events import Event
 from streamer.terminal.drawing.theme import Theme, choose_theme
-from streamer.terminal.keys import KeyHandler, ViewActions
+from streamer.terminal.key_bindings import KeyHandler, ViewActions
 from streamer.terminal.region import LiveRegion
 from streamer.terminal.tty.job_control import JobControl
 from streamer.terminal.tty.keyboard import Keyboard

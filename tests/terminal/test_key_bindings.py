@@ -9,7 +9,7 @@ from rich.console import Console
 
 from streamer.errors import DeviceError
 from streamer.terminal.drawing.theme import NEUTRAL
-from streamer.terminal.keys import KeyHandler, ViewActions
+from streamer.terminal.key_bindings import KeyHandler, ViewActions
 from streamer.terminal.region import LiveRegion
 from streamer.terminal.view_model import ViewModel
 from streamer.terminal.view_state import ViewInfo, ViewState
