@@ -17,8 +17,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.support.bundles import random_weights
-from tests.support.graphs import graph_bytes, memory_mapped, packaged_graph, resized_graph
+from tests.support.models.bundles import random_weights
+from tests.support.models.graphs import graph_bytes, memory_mapped, packaged_graph, resized_graph
 
 #: Limits for each conversion.
 MAX_SECONDS, MAX_MEGABYTES = 30.0, 1500.0

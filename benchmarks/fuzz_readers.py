@@ -23,10 +23,10 @@ from streamer.convert.readers import read_network
 from streamer.convert.writers.onnx import write_onnx
 from streamer.convert.writers.safetensors import write_safetensors
 from streamer.errors import ConversionError
-from tests.support.bundles import random_weights
-from tests.support.graphs import graph_bytes, memory_mapped
-from tests.support.lite import lite_bytes
-from tests.support.mutations import mutated
+from tests.support.models.bundles import random_weights
+from tests.support.models.graphs import graph_bytes, memory_mapped
+from tests.support.models.lite import lite_bytes
+from tests.support.models.mutations import mutated
 
 #: Processor time for one small file.
 MAX_SECONDS = 1.0

@@ -17,7 +17,7 @@ from streamer.audio.sources.array import ArraySource
 from streamer.bundle import bundled_folder
 from streamer.errors import AudioError, DeviceError, ModelError, UsageError
 from streamer.events import Event
-from tests.support.bundles import make_tiny_bundle
+from tests.support.models.bundles import make_tiny_bundle
 
 ENGLISH = bundled_folder()
 SAMPLE = ENGLISH / "sample.flac"

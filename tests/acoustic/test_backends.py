@@ -19,7 +19,7 @@ from streamer.convert.readers.onnx import read_onnx
 from streamer.convert.readers.safetensors import read_safetensors
 from streamer.convert.writers.safetensors import write_safetensors
 from streamer.errors import ModelError
-from tests.support.bundles import random_weights
+from tests.support.models.bundles import random_weights
 
 onnx_writer = pytest.importorskip("streamer.convert.writers.onnx", reason="needs the package onnx")
 pytest.importorskip("onnx")

@@ -21,7 +21,7 @@ from streamer.acoustic.coreml_cache import content_key
 from streamer.acoustic.coreml_model import CoreMLAcousticModel
 from streamer.acoustic.numpy_model import NumpyAcousticModel
 from streamer.errors import ModelError
-from tests.support.bundles import random_weights
+from tests.support.models.bundles import random_weights
 
 ct = pytest.importorskip("coremltools", reason="needs coremltools to write models")
 

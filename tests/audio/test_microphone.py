@@ -24,8 +24,8 @@ from streamer.audio.resampling import Resampler
 from streamer.audio.sources.device_stream import GONE_SECONDS
 from streamer.audio.sources.microphone import MicrophoneSource
 from streamer.errors import DeviceError
-from tests.support.pulse import VirtualMicrophone, needs_pulse, virtual_microphone
-from tests.support.recordings import babble
+from tests.support.audio.pulse import VirtualMicrophone, needs_pulse, virtual_microphone
+from tests.support.audio.recordings import babble
 
 
 class PortAudioError(Exception):

@@ -9,7 +9,7 @@ import pytest
 
 from streamer.audio.sources.array import ArraySource
 from streamer.audio.sources.paced import Paced
-from tests.support.recordings import Heard, babble
+from tests.support.audio.recordings import Heard, babble
 
 
 class Time:

@@ -15,7 +15,7 @@ import soundfile
 from streamer.audio.resampling import Resampler
 from streamer.audio.sources.recording import RecordingSource
 from streamer.errors import AudioError
-from tests.support.recordings import Heard, babble
+from tests.support.audio.recordings import Heard, babble
 
 #: The documented formats, and how soundfile writes them.
 KINDS: dict[str, dict[str, Any]] = {

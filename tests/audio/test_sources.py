@@ -11,7 +11,7 @@ from streamer.audio.samples import first_bad_frame
 from streamer.audio.sources.array import ArraySource
 from streamer.audio.sources.source import FrameStream
 from streamer.errors import AudioError
-from tests.support.recordings import Heard, babble
+from tests.support.audio.recordings import Heard, babble
 
 
 def test_16_bit_integers_are_divided_by_32768_exactly() -> None:

@@ -20,7 +20,7 @@ from streamer.audio.pcm import PcmFormat, declared_bytes
 from streamer.audio.sources.recording import RecordingSource
 from streamer.audio.sources.standard_input import StandardInputSource
 from streamer.errors import AudioError, UsageError
-from tests.support.recordings import Heard, babble
+from tests.support.audio.recordings import Heard, babble
 
 SUBTYPES = ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ALAW", "ULAW"]
 

@@ -14,7 +14,7 @@ import streamer.bundle.location
 from streamer.bundle import load_bundle, write_bundle
 from streamer.errors import ModelError
 from streamer.models.backends import load_acoustic_model
-from tests.support.bundles import make_tiny_bundle, random_weights
+from tests.support.models.bundles import make_tiny_bundle, random_weights
 
 
 @pytest.fixture(scope="module")

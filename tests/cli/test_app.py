@@ -21,8 +21,8 @@ from streamer.cli.commands.machine.doctor import coreml_unavailable
 from streamer.cli.support.options import DecoderKind, Format
 from streamer.decoding import KINDS
 from streamer.output import FORMATS
-from tests.support.bundles import make_tiny_bundle
-from tests.support.command_line import LIMIT_S, command, environment, error_of, run, start
+from tests.support.models.bundles import make_tiny_bundle
+from tests.support.terminal.command_line import LIMIT_S, command, environment, error_of, run, start
 
 RATE_HZ = 16000
 

@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 
 from streamer.bundle import bundled_folder
-from tests.support.bundles import make_tiny_bundle
-from tests.support.command_line import LIMIT_S, error_of, run, start
+from tests.support.audio.pulse import VirtualMicrophone, needs_pulse, virtual_microphone
+from tests.support.models.bundles import make_tiny_bundle
 from tests.support.paths import ROOT
-from tests.support.pulse import VirtualMicrophone, needs_pulse, virtual_microphone
+from tests.support.terminal.command_line import LIMIT_S, error_of, run, start
 
 ENGLISH = bundled_folder()
 SAMPLE = ENGLISH / "sample.flac"

@@ -19,8 +19,8 @@ import soundfile
 
 import streamer.output
 from streamer.cli.app import run
-from tests.support.bundles import make_tiny_bundle
-from tests.support.recordings import babble
+from tests.support.audio.recordings import babble
+from tests.support.models.bundles import make_tiny_bundle
 
 LIMIT_S = 300
 #: Variables that make programs write colours, wrap lines or avoid characters.

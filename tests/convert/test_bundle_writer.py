@@ -21,9 +21,9 @@ from streamer.errors import ConversionError, ModelError, UsageError
 from streamer.features import DeepSpeechFrontEnd, Framer
 from streamer.models.backends import load_acoustic_model
 from tests.conftest import SHARED, needs_shared
-from tests.support.bundles import LABELS, random_weights
-from tests.support.graphs import graph_bytes, memory_mapped
-from tests.support.lite import lite_bytes
+from tests.support.models.bundles import LABELS, random_weights
+from tests.support.models.graphs import graph_bytes, memory_mapped
+from tests.support.models.lite import lite_bytes
 
 REFERENCE = SHARED / "reference"
 ORIGINALS = ["ds_v0.9.3_n64_static.pb", "ds_v0.9.3_n64_dynamic.pb", "ds_v0.9.3_n64.tflite"]

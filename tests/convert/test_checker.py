@@ -22,8 +22,8 @@ from streamer.convert.coreml.writer import model_path
 from streamer.convert.options import PRECISIONS
 from streamer.convert.writers.safetensors import write_safetensors
 from streamer.errors import ConversionError
-from tests.support.bundles import random_weights
-from tests.support.coreml_models import (
+from tests.support.models.bundles import random_weights
+from tests.support.models.coreml_models import (
     drop,
     edit_program,
     speech_like,

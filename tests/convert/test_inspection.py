@@ -11,7 +11,7 @@ from streamer.convert.inspection import inspect_model
 from streamer.convert.writers.onnx import write_onnx
 from streamer.errors import ConversionError
 from tests.conftest import SHARED, needs_shared
-from tests.support.bundles import random_weights
+from tests.support.models.bundles import random_weights
 
 REFERENCE = SHARED / "reference"
 STATIC = REFERENCE / "ds_v0.9.3_n64_static.pb"

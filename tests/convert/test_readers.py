@@ -22,8 +22,8 @@ from streamer.convert.writers.onnx import write_onnx, write_onnx_int8
 from streamer.convert.writers.safetensors import write_safetensors
 from streamer.errors import ConversionError
 from tests.conftest import SHARED, needs_shared
-from tests.support.bundles import LABELS, random_weights
-from tests.support.graphs import (
+from tests.support.models.bundles import LABELS, random_weights
+from tests.support.models.graphs import (
     CELL,
     alphabet_bytes,
     constant,
@@ -35,8 +35,8 @@ from tests.support.graphs import (
     put,
     shape_message,
 )
-from tests.support.lite import lite_bytes
-from tests.support.mutations import mutated
+from tests.support.models.lite import lite_bytes
+from tests.support.models.mutations import mutated
 
 REFERENCE = SHARED / "reference"
 
@@ -324,7 +324,7 @@ def test_a_file_cut_short_anywhere_is_refused(tmp_path: Path, name: str) -> None
 @settings(max_examples=50, deadline=None)
 @given(number=st.integers(0, (1 << 64) - 1))
 def test_numbers_of_the_wire_are_read_as_written(number: int) -> None:
-    from tests.support.graphs import varint
+    from tests.support.models.graphs import varint
 
     raw = memoryview(varint(number) + b"rest")
     assert read_varint(raw, 0) == (number, len(raw) - 4)

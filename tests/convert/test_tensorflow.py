@@ -21,8 +21,8 @@ from streamer.convert.writers.safetensors import write_safetensors
 from streamer.errors import ConversionError
 from streamer.features import DeepSpeechFrontEnd, Framer
 from tests.conftest import SHARED, needs_shared
-from tests.support.bundles import random_weights
-from tests.support.graphs import CELL, packaged_graph, rewrite_constants, tensorflow_names
+from tests.support.models.bundles import random_weights
+from tests.support.models.graphs import CELL, packaged_graph, rewrite_constants, tensorflow_names
 
 tf = pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 

@@ -12,7 +12,13 @@ from streamer.engine.latency import StreamTiming, TimedModel
 from streamer.engine.recogniser import Recogniser
 from streamer.events import Final, Partial, Stats
 from streamer.percentiles import percentile
-from tests.support.coded_speech import LoudnessDetector, LoudnessModel, make_stages, silence, speech
+from tests.support.audio.coded_speech import (
+    LoudnessDetector,
+    LoudnessModel,
+    make_stages,
+    silence,
+    speech,
+)
 
 
 class Clock:

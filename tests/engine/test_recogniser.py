@@ -16,7 +16,7 @@ from streamer.endpointing.voice_activity import VoiceActivity
 from streamer.engine.recogniser import Recogniser
 from streamer.engine.settings import RecogniserSettings
 from streamer.events import Event, Final, Gap, Partial, Stats
-from tests.support.coded_speech import (
+from tests.support.audio.coded_speech import (
     LETTER_SAMPLES,
     RATE_HZ,
     LoudnessModel,

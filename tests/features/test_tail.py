@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from streamer.acoustic.numpy_model import NumpyAcousticModel
 from streamer.features import DeepSpeechFrontEnd, Framer
-from tests.support.bundles import random_weights
-from tests.support.coreml_models import speech_like
+from tests.support.models.bundles import random_weights
+from tests.support.models.coreml_models import speech_like
 
 WEIGHTS = random_weights(16)
 STEPS = 16

@@ -138,7 +138,7 @@ def test_the_bench_measures_the_bundles_network_and_every_shape_and_remembers(
 
     from streamer.cli.commands.machine.bench_units import chosen_units, measured_lines
     from streamer.convert.coreml import write_coreml
-    from tests.support.bundles import make_tiny_bundle, random_weights
+    from tests.support.models.bundles import make_tiny_bundle, random_weights
 
     bundle = make_tiny_bundle(tmp_path / "tiny")
     own = write_coreml(random_weights(32), tmp_path / "tiny" / "tiny.mlpackage")

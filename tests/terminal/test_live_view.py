@@ -18,7 +18,7 @@ pytest.importorskip("pexpect", reason="needs pexpect")
 if sys.platform == "win32":
     pytest.skip("needs pseudo-terminals", allow_module_level=True)
 
-from tests.support.screen import Driver, Screen
+from tests.support.terminal.screen import Driver, Screen
 
 SIZES = [(80, 24), (40, 12), (120, 40)]
 

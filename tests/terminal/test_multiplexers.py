@@ -19,7 +19,7 @@ if sys.platform == "win32":
     pytest.skip("needs pseudo-terminals", allow_module_level=True)
 
 from streamer.terminal.drawing.wrapping import wrap
-from tests.support.screen import PATIENCE_S, ROOT, Driver, Screen, environment_of
+from tests.support.terminal.screen import PATIENCE_S, ROOT, Driver, Screen, environment_of
 
 needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
 needs_screen = pytest.mark.skipif(shutil.which("screen") is None, reason="needs GNU screen")

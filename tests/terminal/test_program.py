@@ -20,8 +20,8 @@ if sys.platform == "win32":
 import soundfile
 
 from streamer.cli.commands.speech.demo import sample_path
-from tests.support.pulse import needs_pulse, virtual_microphone
-from tests.support.screen import Screen, environment_of
+from tests.support.audio.pulse import needs_pulse, virtual_microphone
+from tests.support.terminal.screen import Screen, environment_of
 
 pytestmark = pytest.mark.skipif(
     not sample_path().is_file(), reason="needs the bundled model and its sample"

@@ -33,7 +33,7 @@ from streamer.terminal.drawing.theme import (
 )
 from streamer.terminal.drawing.wrapping import printable, wrap
 from streamer.terminal.view_state import Undone, ViewState, update
-from tests.support.terminal_driver import INFO, event_of
+from tests.support.terminal.terminal_driver import INFO, event_of
 
 SPEAKING = update(ViewState(INFO), event_of({"stats": {}}))
 SIZES = [(80, 24), (40, 12), (120, 40)]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from streamer.events import Event, Final, Gap, Notice, Partial
 from streamer.terminal.view_state import ViewInfo, ViewState, transcript, undo, update
-from tests.support.terminal_driver import INFO, event_of
+from tests.support.terminal.terminal_driver import INFO, event_of
 
 EMPTY = ViewState(INFO)
 

@@ -9,7 +9,7 @@ import numpy as np
 from flatbuffers import Builder
 
 from streamer.acoustic.weights import Weights
-from tests.support.graphs import alphabet_bytes
+from tests.support.models.graphs import alphabet_bytes
 
 FLOAT32, FLOAT16, INT32, STRING, INT8 = 0, 1, 2, 5, 9
 CODES = {

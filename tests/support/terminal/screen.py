@@ -147,7 +147,7 @@ class Driver:
         self.argv = [
             sys.executable,
             "-m",
-            "tests.support.terminal_driver",
+            "tests.support.terminal.terminal_driver",
             str(self.control),
             str(self.log),
             *options,

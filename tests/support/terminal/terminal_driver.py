@@ -1,7 +1,7 @@
 """A program that shows scripted events in the real live view; the tests run it in a terminal.
 
-Usage: ``python -m tests.support.terminal_driver CONTROL LOG [OPTION...]``. Each line of CONTROL
-(a named pipe) is an order in JSON, carried out at once; LOG records what the keys do.
+Usage: ``python -m tests.support.terminal.terminal_driver CONTROL LOG [OPTION...]``. Each line of
+CONTROL (a named pipe) is an order in JSON, carried out at once; LOG records what the keys do.
 """
 
 from __future__ import annotations

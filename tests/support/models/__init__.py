@@ -1,0 +1,1 @@
+"""Small models, graphs and broken copies of them."""

@@ -1,0 +1,1 @@
+"""Terminals and command lines under test."""
