@@ -23,17 +23,23 @@ UNKNOWN_AHEAD = 0.15
 STRANGE = 0.02
 #: How many rows have no times.
 WITHOUT_PAUSES = 0.5
-#: Pauses in seconds by mark: shares of (none, short, long) and the mean of each.
+#: Pauses by mark: shares of (none, short, long). Measured behind 485 words that were read aloud
+#: and recognised (medians 0.08 s without a mark, 0.43 s at commas, 1.0 s at full stops), and made
+#: less sure, since people who speak freely pause less and elsewhere.
 _PAUSE_SHARES = {
-    "": (0.85, 0.12, 0.03),
+    "": (0.93, 0.05, 0.02),
     ",": (0.35, 0.4, 0.25),
     ":": (0.25, 0.4, 0.35),
-    ".": (0.15, 0.35, 0.5),
+    ".": (0.12, 0.3, 0.58),
     "?": (0.15, 0.35, 0.5),
     "!": (0.15, 0.35, 0.5),
 }
-_PAUSE_MEANS = np.array([0.02, 0.2, 0.6])
-_AFTER_CUT = (0.8, 1.0)
+#: Their means in seconds (words end a little before the next begins) and how they spread: the
+#: shape of a gamma distribution.
+_PAUSE_MEANS = np.array([0.085, 0.3, 0.85])
+_PAUSE_SHAPES = np.array([5.0, 3.0, 5.0])
+#: Pauses at which an utterance ends: this at least, and the mean of what comes on top.
+_AFTER_CUT = (0.7, 0.8)
 _SHARES = np.array([_PAUSE_SHARES[mark] for mark in MARKS])
 _CUTS = np.array([CUT[mark] for mark in MARKS])
 
@@ -160,7 +166,8 @@ class Sampler:
         random = self._random
         drawn = random.random(marks.shape)[..., None]
         kind = (drawn > np.cumsum(_SHARES, axis=1)[marks]).sum(axis=-1).clip(0, 2)
-        seconds = random.exponential(_PAUSE_MEANS[kind])
+        shapes = _PAUSE_SHAPES[kind]
+        seconds = random.gamma(shapes, _PAUSE_MEANS[kind] / shapes)
         after_cut = _AFTER_CUT[0] + random.exponential(_AFTER_CUT[1], marks.shape)
         seconds = np.where(cut, after_cut, seconds)
         known = ~(cut & ~joined) & (random.random((len(marks), 1)) >= WITHOUT_PAUSES)
