@@ -27,7 +27,8 @@ _BEFORE_PERIOD = frozenset(
     "entire extended given certain limited trial time grace rest lunch free school class bad good "
     "dark difficult new old modern ancient ice cold busy quiet great golden blue transition "
     "notice cool probation test qualifying holiday christmas war dry wet growth warm hot large "
-    "small little big full single double missing bold red big extra odd wrong right proper "
+    "small little big full single double missing bold red extra odd wrong right proper "
+    "future past present sleep second minute hour day week month year hundred thousand "
     "reporting accounting exam recovery payback cooling honeymoon formative turbulent".split()
 )
 _ADJECTIVE_ENDINGS = (
@@ -49,6 +50,8 @@ class SpokenCommand(NamedTuple):
 
 
 _LITERAL_COMMAND = SpokenCommand("actions", _LITERAL)
+#: What they do is done to the next word.
+_NEED_A_WORD = (SpokenCommand("actions", "capital"), SpokenCommand("actions", "all caps"))
 #: Finds the longest command that begins at a word: the command and how many words it has.
 Match = Callable[[Sequence[str], int], "tuple[SpokenCommand | None, int]"]
 
@@ -108,7 +111,8 @@ def _segment(
             break
         commands.append(Meant(place, place + length, command))
         place += length
-    if place == end:
+    nothing_follows = last and bool(commands) and commands[-1].command in _NEED_A_WORD
+    if place == end and not nothing_follows:
         return commands
     closing: list[Meant] = []
     if last:

@@ -72,6 +72,8 @@ def test_commands(spoken: str, written: str) -> None:
         "the literal comma stays",
         "a literal translation",
         "we should scratch that idea",
+        "we leave after the next sleep period",
+        "there was none in the first ten minute period",
         "period dramas bore me",
         "that was the victorian period",
     ],
@@ -90,3 +92,7 @@ def test_a_command_alone_in_its_utterance() -> None:
 
 def test_scratch_takes_the_utterance_before_back() -> None:
     assert dictated("one", "two", "scratch that", "three") == "One three."
+
+
+def test_a_casing_without_a_word_is_a_word() -> None:
+    assert dictated("he stood before the | capital").lower() == "he stood before the capital."
