@@ -73,7 +73,7 @@ def test_commands(spoken: str, written: str) -> None:
         "a literal translation",
         "we should scratch that idea",
         "we leave after the next sleep period",
-        "there was none in the first ten minute period",
+        "there was none in the first minute period",
         "period dramas bore me",
         "that was the victorian period",
     ],
