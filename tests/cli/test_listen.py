@@ -86,6 +86,7 @@ def finals_until(child: subprocess.Popen[bytes], seconds: float) -> Iterator[dic
             return
 
 
+@pytest.mark.slow
 @needs_pulse
 @needs_english
 @pytest.mark.parametrize(("rate_hz", "channels"), [(16000, 1), (48000, 2)])

@@ -87,6 +87,7 @@ def joined(screen: Screen) -> str:
     return " ".join(" ".join(screen.everything()).split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("columns", "rows"), [(40, 12), (120, 40)])
 def test_words_appear_while_they_are_spoken_and_finals_stay(
     open_screen: Callable[..., Screen], clip: Path, said: list[str], columns: int, rows: int
@@ -183,6 +184,7 @@ def test_audio_from_a_pipe_is_shown_without_keys(
         screen.close()
 
 
+@pytest.mark.slow
 @needs_pulse
 def test_space_releases_the_microphone_and_opens_it_again(
     open_screen: Callable[..., Screen], clip: Path, said: list[str]
