@@ -13,7 +13,13 @@ Everything here is loaded on first use, so that importing the package is quick.
 
 from __future__ import annotations
 
+import os
+
 from streamer import deprecated
+
+# The wheels of ONNX Runtime report usage over the network, unless this is set before they are
+# first imported. Every module of this package, and every child process, comes after this line.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 TYPE_CHECKING = False  # true for type checkers; importing typing takes 20 ms
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ graph. Used for training data only, not by the engine.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -53,6 +54,8 @@ class Kokoro:
     """
 
     def __init__(self, model: Path, threads: int = 1) -> None:
+        # With this package, which openvino requires, every import of openvino is reported.
+        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
         try:
             import openvino
             from kokoro_onnx.tokenizer import Tokenizer
