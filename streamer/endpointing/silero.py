@@ -1,0 +1,76 @@
+"""Silero VAD in ONNX Runtime: the probability of speech in 32 ms of audio."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from streamer.arrays import FloatArray
+from streamer.errors import ModelError
+
+#: The only chunk length that the network takes, at 16 kHz.
+CHUNK_SAMPLES = 512
+
+#: Samples before the chunk that the network wants to see too.
+CONTEXT_SAMPLES = 64
+
+#: Shape of its recurrent state: h and c, one stream, 128 units.
+_STATE_SHAPE = (2, 1, 128)
+
+_FILE = "silero_vad_half.onnx"
+
+
+class Silero:
+    """Silero's network with the state of one stream.
+
+    Raises:
+        ModelError: the network cannot be loaded.
+    """
+
+    def __init__(self) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise ModelError(
+                f"voice activity needs onnxruntime ({error})", "pip install onnxruntime"
+            ) from error
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.enable_cpu_mem_arena = False  # as in acoustic/onnx_model.py
+        options.log_severity_level = 3
+        path = network_path()
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), sess_options=options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime's own exceptions share no base class
+            raise ModelError(
+                f"{path} cannot be loaded ({str(error).splitlines()[0][:200]})",
+                "install streamer again",
+            ) from error
+        self._outputs = ["output", "stateN"]
+        # Context and chunk, allocated once.
+        self._input = np.zeros((1, CONTEXT_SAMPLES + CHUNK_SAMPLES), np.float32)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the past."""
+        self._input[:] = 0
+        self._state = np.zeros(_STATE_SHAPE, np.float32)
+
+    def process_array(self, audio_array: FloatArray) -> float:
+        """Return the probability of speech in float32 (512,), full scale 1."""
+        self._input[0, :CONTEXT_SAMPLES] = self._input[0, -CONTEXT_SAMPLES:]
+        self._input[0, CONTEXT_SAMPLES:] = audio_array
+        output, self._state = self._session.run(
+            self._outputs, {"input": self._input, "state": self._state}
+        )
+        return float(output[0, 0])
+
+
+def network_path() -> Path:
+    """Return the path of the network, in a wheel or in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "assets" / "voice-activity"
+    return (inside if inside.is_dir() else package.parent / "assets" / "voice-activity") / _FILE
