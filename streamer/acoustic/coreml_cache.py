@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from streamer.acoustic.coreml_runtime import Runtime
+from streamer.private_files import make_private_folder
 
 
 def compiled_model(path: Path, runtime: Runtime, cache: Path | None = None) -> Path:
@@ -49,7 +50,7 @@ def content_key(path: Path) -> str:
 
 def _compile(path: Path, compiled: Path, runtime: Runtime) -> None:
     """Compile into a temporary folder and move the result into place, whole or not at all."""
-    compiled.parent.mkdir(parents=True, exist_ok=True)
+    make_private_folder(compiled.parent)
     with tempfile.TemporaryDirectory(dir=compiled.parent) as folder:
         unfinished = runtime.compile_model(str(path), str(Path(folder) / "model.mlmodelc"))
         # Another process may have finished first; its result is the same.

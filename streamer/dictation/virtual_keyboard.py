@@ -1,9 +1,10 @@
 """Virtual keyboards: the system's tools for typing into the focused window.
 
-Text is passed to a tool on standard input or, if the tool does not read it,
-after an argument that ends its options; there is no shell. So no speech can
-become a command on this machine. It does become keys in the focused window:
-"new line" presses Return there.
+Text is passed to a tool on standard input, where the list of processes does not
+show it, or for macOS's osascript, which does not read it, as an argument; there
+is no shell. So no speech can become a command on this machine. It does become
+keys in the focused window: "new line" presses Return there, unless ``--no-enter``
+is given.
 """
 
 from __future__ import annotations
@@ -64,7 +65,11 @@ def run_tool(arguments: Sequence[str], standard_input: str) -> None:
             timeout=_TOOL_LIMIT_S,
             check=False,
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except subprocess.TimeoutExpired:  # its message contains the arguments, which may be speech
+        raise OutputError(
+            f"{name} cannot type (no end after {_TOOL_LIMIT_S:g} s)", f"try {name} by hand"
+        ) from None
+    except OSError as error:
         raise OutputError(f"{name} cannot type ({error})", f"try {name} by hand") from error
     if done.returncode:
         errors = done.stderr.decode("utf-8", "replace").strip().splitlines()
@@ -103,7 +108,7 @@ class Wtype:
 
     def type_text(self, text: str) -> None:
         """Type a text."""
-        self._run(["wtype", "--", text], "")  # after --, everything is text
+        self._run(["wtype", "-"], text)
 
     def backspace(self, times: int) -> None:
         """Press backspace a number of times."""

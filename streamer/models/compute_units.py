@@ -23,6 +23,7 @@ from streamer.acoustic.coreml_cache import content_key
 from streamer.acoustic.coreml_model import CoreMLAcousticModel
 from streamer.acoustic.coreml_runtime import COMPUTE_UNITS
 from streamer.errors import ModelError
+from streamer.private_files import make_private_folder
 
 #: Loads a model for the given compute units.
 ModelLoader = Callable[[Path, str], AcousticModel]
@@ -162,7 +163,7 @@ def remember(path: str | Path, found: Measurement, folder: Path | None = None) -
     known = _read(file)
     known[_key(Path(path))] = {**asdict(found)}
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(file.parent)
         with tempfile.NamedTemporaryFile(
             "w", dir=file.parent, prefix=".", suffix=".json", delete=False, encoding="utf-8"
         ) as fresh:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from streamer.errors import ModelError
 from streamer.models.catalogue import RemoteFile
+from streamer.private_files import make_private_folder
 
 #: Bytes read at a time: small enough for a progress bar on a slow connection.
 BLOCK_BYTES = 1 << 16
@@ -181,7 +182,7 @@ def download(
     """
     if urlsplit(file.url).scheme not in ("http", "https") or not file.file_name:
         raise ModelError(f"{file.url} is not the address of a file", "give an http or https URL")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private_folder(folder)
     whole = folder / file.file_name
     part = whole.with_name(whole.name + ".part")
     mark = whole.with_name(whole.name + ".part.json")

@@ -15,6 +15,7 @@ from streamer.bundle import DESCRIPTION_FILE, Bundle, load_bundle, models_folder
 from streamer.errors import ModelError
 from streamer.models.catalogue import KNOWN, KnownModel, RemoteFile
 from streamer.models.download import ProgressCallback, download
+from streamer.private_files import make_private_folder
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 #: Names with another meaning.
@@ -182,7 +183,7 @@ class ModelStore:
         licence: str,
         keep_sources: bool,
     ) -> Path:
-        self.root.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self.root)
         with tempfile.TemporaryDirectory(dir=self.root, prefix=".new-") as work:
             folder = Path(work) / name
             if network.is_dir() and (network / DESCRIPTION_FILE).is_file():

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Callable
 
 from streamer.errors import OutputError
+from streamer.private_files import private_opener
 
 
 def save_transcript(
     text: str, folder: Path, now: Callable[[], time.struct_time] = time.localtime
 ) -> Path:
-    """Write a transcript to a new file named after the current time.
+    """Write a transcript to a new private file named after the current time.
 
     Args:
         text: the transcript, without a trailing line break.
@@ -31,7 +32,9 @@ def save_transcript(
     while True:
         path = folder / (f"{stem}.txt" if number == 1 else f"{stem}-{number}.txt")
         try:
-            with path.open("x", encoding="utf-8", newline="\n") as file:
+            with open(
+                path, "x", encoding="utf-8", newline="\n", opener=private_opener
+            ) as file:
                 file.write(text + "\n")
             return path
         except FileExistsError:

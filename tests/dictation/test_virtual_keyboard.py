@@ -40,10 +40,10 @@ def test_text_reaches_the_tool_on_standard_input_only(keyboard, text):
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_wtype_takes_text_after_the_end_of_its_options(text):
+def test_wtype_takes_text_on_standard_input(text):
     recorder = Recorder()
     Wtype(recorder).type_text(text)
-    assert recorder.calls == [(["wtype", "--", text], "")]
+    assert recorder.calls == [(["wtype", "-"], text)]
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -107,3 +107,10 @@ def test_a_tool_that_fails_says_why():
         run_tool(["sh", "-c", "cat >/dev/null; echo no display >&2; exit 1"], "text")
     with pytest.raises(OutputError, match="cannot type"):
         run_tool(["no-such-tool-anywhere"], "text")
+
+
+def test_a_tool_that_hangs_is_not_reported_with_what_was_said(monkeypatch):
+    monkeypatch.setattr("streamer.dictation.virtual_keyboard._TOOL_LIMIT_S", 0.1)
+    with pytest.raises(OutputError, match=r"sh cannot type \(no end after 0.1 s\)") as caught:
+        run_tool(["sh", "-c", "exec sleep 30", "a secret"], "a secret")
+    assert "secret" not in str(caught.value)

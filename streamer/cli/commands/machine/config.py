@@ -21,6 +21,7 @@ from streamer.cli.support.command_tree import (
 from streamer.cli.support.config_file import config_path, format_toml, load_defaults, template
 from streamer.cli.support.environment import CONFIG_VARIABLE, variable_of
 from streamer.errors import OutputError, UsageError
+from streamer.private_files import make_private_folder, private_opener
 
 #: Click's names for where a value came from.
 _SOURCES = {
@@ -144,8 +145,8 @@ def _print_settings(root: Any, file: Path, arguments: Sequence[str]) -> None:
 
 def _write_template(file: Path, command: Any) -> None:
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("x", encoding="utf-8") as stream:
+        make_private_folder(file.parent)
+        with open(file, "x", encoding="utf-8", opener=private_opener) as stream:
             stream.write(template(command))
     except FileExistsError as error:
         raise UsageError(
