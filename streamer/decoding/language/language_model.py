@@ -45,6 +45,7 @@ class LanguageModel:
         recurrent: the recurrent model, if there is one.
         share: share of the recurrent model, 0 to 1.
         boosts: scores added for some words, by number.
+        recurrent_numbers: what ``recurrent.numbers(words)`` returns, if already known.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class LanguageModel:
         recurrent: RecurrentModel | None = None,
         share: float = 0.0,
         boosts: Mapping[int, float] | None = None,
+        recurrent_numbers: IntArray | None = None,
     ) -> None:
         self._n_grams = n_grams
         self._n_words = len(words)
@@ -63,7 +65,9 @@ class LanguageModel:
             self._boosts[word] = boost
         self._recurrent = recurrent
         if self._recurrent is not None:
-            numbers = self._recurrent.numbers(words)
+            numbers = recurrent_numbers
+            if numbers is None:
+                numbers = self._recurrent.numbers(words)
             known = numbers >= 0
             unknown = max(1.0 - float((10.0 ** n_grams.unigrams[known]).sum()), _MIN_UNKNOWN)
             # Added to the recurrent model's score: a word's part of the unknown word.

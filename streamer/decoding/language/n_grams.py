@@ -60,6 +60,7 @@ class NGrams:
         data: the mapped file.
         header: its header, already checked.
         words: the words that will be looked up; their positions are their numbers.
+        numbers: KenLM's numbers of the first of these words, if already known.
 
     Attributes:
         order: length of the longest n-grams.
@@ -67,7 +68,13 @@ class NGrams:
         unigrams: probability of each word without context, float32 (n_words,).
     """
 
-    def __init__(self, data: memoryview, header: KenlmHeader, words: Sequence[str]) -> None:
+    def __init__(
+        self,
+        data: memoryview,
+        header: KenlmHeader,
+        words: Sequence[str],
+        numbers: IntArray | None = None,
+    ) -> None:
         layout = trie_layout(data, header.start, header.counts, header.kind)
         self._file = data.obj
         self.order = header.order
@@ -89,9 +96,16 @@ class NGrams:
         self._quantised = _quantised_values(data, layout, header.order)
         (n_hashes,) = struct.unpack_from("<Q", data, layout.vocabulary)
         hashes = np.frombuffer(data, "<u8", n_hashes, layout.vocabulary + 8)
-        self._numbers = number_words(hashes, [*words, "</s>"])
+        known = np.zeros(0, np.int64) if numbers is None else numbers
+        others = number_words(hashes, [*words[len(known) :], "</s>"])
+        self._numbers = np.concatenate([known, others.astype(known.dtype)])
         self._sentence_start = number_words(hashes, ["<s>"])
         self.unigrams: FloatArray = self._probability[self._numbers[:-1]]
+
+    @property
+    def numbers(self) -> IntArray:
+        """KenLM's number of each word, int (n_words,); 0 for unknown words."""
+        return self._numbers[:-1]
 
     def release_pages(self) -> None:
         """Remove the pages that were read from this process; they stay in the page cache."""

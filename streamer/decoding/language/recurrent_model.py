@@ -21,6 +21,7 @@ import numpy.typing as npt
 from threadpoolctl import ThreadpoolController
 
 from streamer.arrays import FloatArray, IntArray, doubled
+from streamer.decoding.language.mapped_tensors import map_tensors
 from streamer.errors import ModelError
 
 #: Factor of the word vectors at the input.
@@ -91,17 +92,17 @@ class RecurrentModel:
     """
 
     def __init__(self, tensors: Mapping[str, npt.NDArray[Any]]) -> None:
-        words = tensors["words"].tobytes().decode("utf-8").split()
-        self._number: dict[str, int] = {word: i for i, word in enumerate(words)}
+        self._words = tensors["words"]
+        n_words = int((self._words == ord("\n")).sum())
         self._table = tensors["table"]
         self._scale = tensors["table_scale"]
         self._bias = tensors["bias"]
         kernel = tensors["lstm"].astype(np.float32)
         n_vector, width = self._table.shape[1], kernel.shape[1] // 4
         shapes = {
-            "table": (len(words) + N_MARKS, n_vector),
-            "table_scale": (len(words) + N_MARKS,),
-            "bias": (len(words) + N_MARKS,),
+            "table": (n_words + N_MARKS, n_vector),
+            "table_scale": (n_words + N_MARKS,),
+            "bias": (n_words + N_MARKS,),
             "lstm": (n_vector + width, 4 * width),
             "lstm_bias": (4 * width,),
             "projection": (width, n_vector),
@@ -118,8 +119,8 @@ class RecurrentModel:
         self._projection = tensors["projection"].astype(np.float32)
         self._projection_bias = tensors["projection_bias"]
         self._n_vector, self._width = n_vector, width
-        self.end = len(words) + END
-        self.unknown = len(words) + UNKNOWN
+        self.end = n_words + END
+        self.unknown = n_words + UNKNOWN
         zero = RecurrentStates(width, n_vector)
         zero.append(*(np.zeros((1, n), np.float32) for n in (width, width, n_vector)))
         start = self.advance(zero, np.array([0]), np.array([self.end]))
@@ -137,8 +138,10 @@ class RecurrentModel:
         }
 
     def numbers(self, words: Sequence[str]) -> IntArray:
-        """Return the model's numbers of words, int64 (n,); -1 for unknown words."""
-        return np.array([self._number.get(word, -1) for word in words], np.int64)
+        """Return the model's numbers of words, int32 (n,); -1 for unknown words."""
+        known = self._words.tobytes().decode("utf-8", "replace").split("\n")[:-1]
+        number = {word: i for i, word in enumerate(known)}
+        return np.array([number.get(word, -1) for word in words], np.int32)
 
     def initial_states(self) -> RecurrentStates:
         """Return the state at the start of a sentence, a single row."""
@@ -209,14 +212,10 @@ def read_recurrent_model(path: str | Path) -> RecurrentModel:
     Raises:
         ModelError: the file is missing or is not a recurrent language model.
     """
-    from safetensors import SafetensorError, safe_open
-
     path = Path(path)
     try:
-        with safe_open(path, framework="np") as file:
-            names = list(file.keys())
-            return RecurrentModel({name: file.get_tensor(name) for name in names})
-    except (OSError, SafetensorError, KeyError, ValueError, IndexError) as error:
+        return RecurrentModel(map_tensors(path))
+    except (OSError, KeyError, ValueError, IndexError) as error:
         raise ModelError(
             f"{path} is not a recurrent language model ({error})", "install the model again"
         ) from error

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from streamer.arrays import IntArray
 from streamer.decoding.alphabet import Alphabet
 from streamer.decoding.language.kenlm_file import (
     HAS_WORDS_OFFSET,
@@ -60,18 +61,19 @@ class Scorer:
     beta: float
     utf8: bool
 
-    def n_grams(self, words: Sequence[str]) -> NGrams:
+    def n_grams(self, words: Sequence[str], numbers: IntArray | None = None) -> NGrams:
         """Open the language model without reading all of it.
 
         Args:
             words: the words that will be looked up, by number.
+            numbers: KenLM's numbers of the first of these words, if already known.
 
         Raises:
             ScorerError: the file has changed or is damaged.
         """
         with _naming_file(self.path):
             data = _map(self.path)
-            return NGrams(data, read_kenlm_header(data), words)
+            return NGrams(data, read_kenlm_header(data), words, numbers)
 
     def words(self, alphabet: Alphabet) -> list[str]:
         """Return the words, sorted.
@@ -103,8 +105,12 @@ class Scorer:
         return sorted({word.strip(" ") for word in words} - {""})
 
 
-def read_scorer(path: str | Path) -> Scorer:
+def read_scorer(path: str | Path, check_tables: bool = True) -> Scorer:
     """Read the headers of a scorer package and check its sizes and tables.
+
+    Args:
+        path: the file.
+        check_tables: false if the tables of the same file were checked before.
 
     Raises:
         ScorerError: the file is missing, not a scorer, truncated or damaged.
@@ -132,7 +138,8 @@ def read_scorer(path: str | Path) -> Scorer:
             )
         if not (np.isfinite(alpha) and np.isfinite(beta)):
             raise ScorerError("Its weights are not numbers", REPLACE_SCORER)
-        check_kenlm_tables(data, header)
+        if check_tables:
+            check_kenlm_tables(data, header)
         return Scorer(path, header.size, header.order, header.counts[0], alpha, beta, utf8)
 
 

@@ -30,15 +30,14 @@ from streamer.decoding.language.language_model import LanguageModel
 from streamer.decoding.language.recurrent_model import RecurrentModel
 from streamer.decoding.scorer.package import Scorer
 from streamer.decoding.search.backtrace import NO_WORD, START, Backtrace
+from streamer.decoding.search.base_vocabulary import BaseVocabulary
 from streamer.decoding.search.beams import Beams, Extensions, Scores, merge
 from streamer.decoding.search.contract import N_GRAM_CONTEXT, Candidate
-from streamer.decoding.search.lexicon_graph import LexiconGraph
 from streamer.decoding.search.prefix_tree import LOG_ZERO
 from streamer.decoding.search.units import LetterUnits, WordUnits
 from streamer.decoding.search.vocabulary import Vocabulary
 from streamer.decoding.settings import BEAM, CUTOFF_TOP_N, DecodingSettings
 from streamer.decoding.user_words import UserWord
-from streamer.errors import DecoderError
 
 #: A word that ends is scored by the language model only if its unigram probability leaves the
 #: hypothesis this far (natural logarithm) above the pruning threshold. Scoring all words above
@@ -68,6 +67,7 @@ class BeamSearch:
         user_words: words to add or to make likelier.
         units: what words are made of; letters if None.
         recurrent: a second language model, mixed with the scorer's.
+        base: the scorer's words, built for the same arguments; None builds them.
 
     Raises:
         DecoderError: a user's word cannot be spelled or pronounced, or the alphabet lacks
@@ -87,6 +87,7 @@ class BeamSearch:
         user_words: Sequence[UserWord] = (),
         units: WordUnits | None = None,
         recurrent: RecurrentModel | None = None,
+        base: BaseVocabulary | None = None,
     ) -> None:
         units = units or LetterUnits(alphabet)
         alpha, beta = settings.weights(scorer)
@@ -97,7 +98,9 @@ class BeamSearch:
         self._beam = settings.beam or BEAM
         self._threshold = settings.beam_threshold
         self._top_n = min(settings.cutoff_top_n or CUTOFF_TOP_N, units.n_tokens)
-        vocabulary = Vocabulary(alphabet, scorer, user_words, units, settings.max_words)
+        vocabulary = Vocabulary(
+            alphabet, scorer, user_words, units, settings.max_words, recurrent, base
+        )
         self._number = vocabulary.number
         self._n_grams = vocabulary.n_grams
         boosts = {
@@ -105,7 +108,12 @@ class BeamSearch:
             for number, boost in vocabulary.boosts.items()
         }
         self._language_model = LanguageModel(
-            vocabulary.n_grams, vocabulary.words, recurrent, settings.recurrent_share, boosts
+            vocabulary.n_grams,
+            vocabulary.words,
+            recurrent,
+            settings.recurrent_share,
+            boosts,
+            vocabulary.recurrent_numbers,
         )
         if recurrent is not None:
             self.context_words = _RECURRENT_CONTEXT
@@ -113,25 +121,10 @@ class BeamSearch:
         for number, boost in boosts.items():
             scores[number] += boost
         self._word_scores = self._weight * scores
-        self._graph = self._build_graph(vocabulary)
+        self._graph = vocabulary.graph(scores, self._weight)
         self._backtrace = Backtrace(units, vocabulary.words)
         _release_free_memory()
         self.reset()
-
-    def _build_graph(self, vocabulary: Vocabulary) -> LexiconGraph:
-        sequences: list[list[int]] = []
-        numbers: list[int] = []
-        try:
-            for number in vocabulary.kept:
-                for sequence in self._units.token_sequences(vocabulary.words[number]):
-                    sequences.append(sequence)
-                    numbers.append(number)
-        except KeyError as error:
-            raise DecoderError(
-                f"The model's alphabet cannot spell the scorer's words: it has no label {error}",
-                "choose --decoder ds or --decoder greedy",
-            ) from None
-        return LexiconGraph(sequences, numbers, self._word_scores, self._units.n_tokens)
 
     def reset(self) -> None:
         """Start a new utterance."""
@@ -153,7 +146,7 @@ class BeamSearch:
 
     def prime(self, words: Sequence[str]) -> int:
         """Set the words that come before the first frame; see `Search.prime`."""
-        history = self._language_model.prime([self._number[word] for word in words])
+        history = self._language_model.prime([n for n in map(self._number, words) if n is not None])
         self._start(history, words)
         return 0
 
@@ -201,7 +194,7 @@ class BeamSearch:
 
     def is_word(self, letters: str) -> bool:
         """Whether the lexicon has this word."""
-        return letters in self._number
+        return self._number(letters) is not None
 
     # -- one frame -----------------------------------------------------------------------
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from streamer.arrays import Array, FloatArray, IntArray
 from streamer.decoding.search.prefix_tree import PrefixTree
+
+
+def add_roots(tree: PrefixTree, n_tokens: int) -> PrefixTree:
+    """Return a prefix tree with a copy of its root for each token after its nodes."""
+    node = np.concatenate([np.arange(len(tree.token)), np.zeros(n_tokens, np.int64)])
+    return tree._replace(
+        token=np.concatenate([tree.token, np.arange(n_tokens, dtype=np.int32)]),
+        first_child=tree.first_child[node],
+        n_children=tree.n_children[node],
+        best=tree.best[node],
+    )
 
 
 class LexiconGraph:
@@ -17,33 +26,24 @@ class LexiconGraph:
     last token, which CTC needs.
 
     Args:
-        sequences: the token sequences of the words.
-        words: the word number of each sequence.
-        scores: logarithm of each word's probability; float (n_words,).
+        tree: what `add_roots` returns.
         n_tokens: number of tokens.
+        weight: factor of the tree's scores.
 
     Attributes:
         roots: the root after token 0; the others follow it.
         token: int32 (n_nodes,), the token that leads to a node.
         n_children: int32 (n_nodes,).
-        lookahead: float64 (n_nodes,), score of the best word below a node; 0 for a root.
+        lookahead: float32 (n_nodes,), score of the best word below a node; 0 for a root.
     """
 
-    def __init__(
-        self,
-        sequences: Sequence[Sequence[int]],
-        words: Sequence[int],
-        scores: FloatArray,
-        n_tokens: int,
-    ) -> None:
-        tree = PrefixTree(sequences, words, scores)
+    def __init__(self, tree: PrefixTree, n_tokens: int, weight: float) -> None:
         self._tree = tree
-        self.roots = len(tree)
-        node = np.concatenate([np.arange(len(tree)), np.zeros(n_tokens, np.int64)])
-        self.token: Array = np.concatenate([tree.token, np.arange(n_tokens, dtype=np.int32)])
-        self._first_child: Array = tree.first_child[node]
-        self.n_children: Array = tree.n_children[node]
-        self.lookahead: Array = tree.best[node].astype(np.float64)
+        self.roots = len(tree.token) - n_tokens
+        self.token: Array = tree.token
+        self._first_child: Array = tree.first_child
+        self.n_children: Array = tree.n_children
+        self.lookahead: FloatArray = np.float32(weight) * tree.best
 
     def __len__(self) -> int:
         """Return the number of nodes."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,17 +13,50 @@ from streamer.arrays import Array, FloatArray
 LOG_ZERO = -1e9
 
 
-class PrefixTree:
-    """Token sequences that begin alike share nodes; a node's children are numbered consecutively.
+class TokenSequences(NamedTuple):
+    """Token sequences of words.
 
-    Args:
-        sequences: the token sequences, each at least one token long.
-        words: the word number of each sequence.
-        scores: logarithm of each word's probability; float (n_words,).
+    Attributes:
+        tokens: uint16 (n_tokens,), the tokens of all sequences, one after another.
+        lengths: int32 (n_sequences,), the length of each, at least 1.
+        words: int32 (n_sequences,), the word number of each.
+    """
+
+    tokens: Array
+    lengths: Array
+    words: Array
+
+    @classmethod
+    def of(cls, sequences: Sequence[Sequence[int]], words: Iterable[int]) -> TokenSequences:
+        """Return sequences of words.
+
+        Args:
+            sequences: the token sequences.
+            words: the word number of each.
+        """
+        tokens: list[int] = []
+        for sequence in sequences:
+            tokens += sequence
+        lengths = np.fromiter(map(len, sequences), np.int32, len(sequences))
+        numbers = np.fromiter(words, np.int32, len(sequences))
+        return cls(np.array(tokens, np.uint16), lengths, numbers)
+
+    def take(self, chosen: Array) -> TokenSequences:
+        """Return some sequences: bool (n_sequences,)."""
+        kept = np.repeat(chosen, self.lengths)
+        return TokenSequences(self.tokens[kept], self.lengths[chosen], self.words[chosen])
+
+    def append(self, other: TokenSequences) -> TokenSequences:
+        """Return these sequences followed by others."""
+        return TokenSequences(*[np.concatenate(columns) for columns in zip(self, other)])
+
+
+class PrefixTree(NamedTuple):
+    """Token sequences that begin alike share nodes; a node's children are numbered consecutively.
 
     Attributes:
         token: int32 (n_nodes,), the token that leads to a node; -1 for the root, node 0.
-        first_child: int32 (n_nodes,).
+        first_child: int32 (n_nodes,), greater than the node itself.
         n_children: int32 (n_nodes,).
         first_word: int32 (n_nodes,), index in ``word`` of the first word that ends at a node.
         n_words: int32 (n_nodes,), number of words that end at a node.
@@ -30,44 +64,54 @@ class PrefixTree:
         best: float32 (n_nodes,), the score of the best word at or below a node; 0 for the root.
     """
 
-    def __init__(
-        self, sequences: Sequence[Sequence[int]], words: Sequence[int], scores: FloatArray
-    ) -> None:
-        lengths = np.fromiter(map(len, sequences), np.int64, len(sequences))
-        longest = int(lengths.max(initial=0))
-        table = np.full((len(sequences), longest), -1, np.int32)
-        table[np.arange(longest) < lengths[:, None]] = np.fromiter(
-            (token for sequence in sequences for token in sequence), np.int32, int(lengths.sum())
-        )
-        order = np.lexsort(table.T[::-1])
-        table, lengths = table[order], lengths[order]
-        word = np.asarray(words, np.int32)[order]
-        node = np.zeros(len(table), np.int64)  # the node that each sequence has reached
-        tokens, parents, bounds = [np.array([-1])], [np.array([0])], [0, 1]
-        for depth in range(longest):
-            rows = np.flatnonzero(lengths > depth)
-            token, parent = table[rows, depth], node[rows]
-            new = np.ones(len(rows), bool)
-            new[1:] = (token[1:] != token[:-1]) | (parent[1:] != parent[:-1])
-            node[rows] = bounds[-1] + np.cumsum(new) - 1
-            tokens.append(token[new])
-            parents.append(parent[new])
-            bounds.append(bounds[-1] + int(new.sum()))
-        n = bounds[-1]
-        self.token: Array = np.concatenate(tokens).astype(np.int32)
-        parent = np.concatenate(parents)
-        # Parents are in ascending order.
-        self.first_child: Array = 1 + np.searchsorted(parent[1:], np.arange(n)).astype(np.int32)
-        self.n_children: Array = np.bincount(parent[1:], minlength=n).astype(np.int32)
-        self.word: Array = word[np.argsort(node, kind="stable")]
-        self.n_words: Array = np.bincount(node, minlength=n).astype(np.int32)
-        self.first_word: Array = (np.cumsum(self.n_words) - self.n_words).astype(np.int32)
-        self.best: FloatArray = np.full(n, LOG_ZERO, np.float32)
-        np.maximum.at(self.best, node, np.asarray(scores, np.float32)[word])
-        for first, last in reversed(list(zip(bounds[1:], bounds[2:]))):
-            np.maximum.at(self.best, parent[first:last], self.best[first:last])
-        self.best[0] = 0.0
+    token: Array
+    first_child: Array
+    n_children: Array
+    first_word: Array
+    n_words: Array
+    word: Array
+    best: FloatArray
 
-    def __len__(self) -> int:
-        """Return the number of nodes."""
-        return len(self.token)
+
+def build_prefix_tree(sequences: TokenSequences, scores: FloatArray) -> PrefixTree:
+    """Return the prefix tree of token sequences; their order has no influence.
+
+    Args:
+        sequences: the token sequences.
+        scores: the score of each word; float (n_words,).
+    """
+    lengths = sequences.lengths
+    longest = int(lengths.max(initial=0))
+    table = np.full((len(lengths), longest), -1, np.int32)
+    table[np.arange(longest) < lengths[:, None]] = sequences.tokens
+    order = np.lexsort([sequences.words, *table.T[::-1]])
+    table, lengths, word = table[order], lengths[order], sequences.words[order]
+    node = np.zeros(len(table), np.int64)  # the node that each sequence has reached
+    tokens, parents, bounds = [np.array([-1])], [np.array([0])], [0, 1]
+    for depth in range(longest):
+        rows = np.flatnonzero(lengths > depth)
+        token, parent = table[rows, depth], node[rows]
+        new = np.ones(len(rows), bool)
+        new[1:] = (token[1:] != token[:-1]) | (parent[1:] != parent[:-1])
+        node[rows] = bounds[-1] + np.cumsum(new) - 1
+        tokens.append(token[new])
+        parents.append(parent[new])
+        bounds.append(bounds[-1] + int(new.sum()))
+    n = bounds[-1]
+    parent = np.concatenate(parents)
+    best: FloatArray = np.full(n, LOG_ZERO, np.float32)
+    np.maximum.at(best, node, np.asarray(scores, np.float32)[word])
+    for first, last in reversed(list(zip(bounds[1:], bounds[2:]))):
+        np.maximum.at(best, parent[first:last], best[first:last])
+    best[0] = 0.0
+    n_words = np.bincount(node, minlength=n).astype(np.int32)
+    return PrefixTree(
+        token=np.concatenate(tokens).astype(np.int32),
+        # Parents are in ascending order.
+        first_child=1 + np.searchsorted(parent[1:], np.arange(n)).astype(np.int32),
+        n_children=np.bincount(parent[1:], minlength=n).astype(np.int32),
+        first_word=(np.cumsum(n_words) - n_words).astype(np.int32),
+        n_words=n_words,
+        word=word[np.argsort(node, kind="stable")],
+        best=best,
+    )

@@ -5,8 +5,9 @@ A unit is called a token and has a number; CTC's blank is one of the tokens.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Callable, NamedTuple, Protocol
 
 import numpy as np
 
@@ -132,24 +133,31 @@ class PhonemeUnits:
 
     Args:
         alphabet: the labels; their outputs come before those of the phonemes.
-        lexicon: pronunciations of the words.
+        lexicon: pronunciations of the words, or a function that reads them, called on first use.
         n_phonemes: number of phoneme outputs, their blank included.
 
     Raises:
         ModelError: the network and the lexicon have different phonemes.
     """
 
-    def __init__(self, alphabet: Alphabet, lexicon: Lexicon, n_phonemes: int) -> None:
+    def __init__(
+        self, alphabet: Alphabet, lexicon: Lexicon | Callable[[], Lexicon], n_phonemes: int
+    ) -> None:
         if n_phonemes != len(PHONEMES) + 1:
             raise ModelError(
                 f"The network has {n_phonemes - 1} phonemes, the lexicon {len(PHONEMES)}",
                 "use the lexicon that belongs to the model",
             )
         self._first = len(alphabet) + 1
-        self._lexicon = lexicon
+        self._read_lexicon = lexicon
         self.blank = len(PHONEMES)
         self.silence: int | None = None
         self.n_tokens = self.blank + 1
+
+    @functools.cached_property
+    def _lexicon(self) -> Lexicon:
+        read = self._read_lexicon
+        return read if isinstance(read, Lexicon) else read()
 
     def token_sequences(self, word: str) -> list[list[int]]:
         """See `WordUnits.token_sequences`."""

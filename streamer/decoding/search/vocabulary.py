@@ -6,8 +6,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from streamer.arrays import Array, FloatArray
 from streamer.decoding.alphabet import Alphabet
+from streamer.decoding.language.recurrent_model import RecurrentModel
 from streamer.decoding.scorer.package import Scorer
+from streamer.decoding.search.base_vocabulary import (
+    BaseVocabulary,
+    build_base_vocabulary,
+    keep_likeliest,
+    spell,
+)
+from streamer.decoding.search.lexicon_graph import LexiconGraph, add_roots
+from streamer.decoding.search.prefix_tree import build_prefix_tree
 from streamer.decoding.search.units import WordUnits
 from streamer.decoding.user_words import UserWord
 from streamer.errors import DecoderError
@@ -22,16 +32,18 @@ class Vocabulary:
         user_words: words to add or to make likelier.
         units: what words are made of.
         max_words: words kept, besides the user's.
+        recurrent: a recurrent model, if there is one.
+        base: the scorer's words; None builds them.
 
     Attributes:
         words: all words by number.
         n_grams: the scorer's language model for these numbers.
-        kept: numbers of the words that the search can find, ascending.
-        number: the number of each word in ``kept``.
+        recurrent_numbers: the recurrent model's number of each word, int32 (n_words,).
         boosts: weights of the user's words by number, natural logarithms.
 
     Raises:
-        DecoderError: a user's word cannot be spelled or pronounced.
+        DecoderError: a user's word cannot be spelled or pronounced, or the alphabet lacks
+            letters of the scorer's words.
         ScorerError: the scorer's file has changed or is damaged.
     """
 
@@ -42,20 +54,47 @@ class Vocabulary:
         user_words: Sequence[UserWord],
         units: WordUnits,
         max_words: int,
+        recurrent: RecurrentModel | None = None,
+        base: BaseVocabulary | None = None,
     ) -> None:
         _check_user_words(user_words, alphabet, units)
+        self._base = base or build_base_vocabulary(alphabet, scorer, units, max_words, recurrent)
+        self._units = units
         weights = {word.word: word.weight for word in user_words}
-        words = scorer.words(alphabet)
-        words += sorted(set(weights) - set(words))
-        self.words = words
-        self.n_grams = scorer.n_grams(words)
-        self.boosts = {i: weights[word] for i, word in enumerate(words) if word in weights}
-        if len(words) > max_words:
-            likeliest = np.argsort(-self.n_grams.unigrams, kind="stable")[:max_words]
-            self.kept = sorted({*likeliest.tolist(), *self.boosts})
-        else:
-            self.kept = list(range(len(words)))
-        self.number = {words[i]: i for i in self.kept}
+        new = sorted(word for word in weights if self._base.words.number(word) is None)
+        self.words = self._base.words.with_others(new)
+        self.n_grams = scorer.n_grams(self.words, self._base.numbers)
+        self.recurrent_numbers = self._base.recurrent
+        if recurrent is not None and new:
+            self.recurrent_numbers = np.concatenate([self._base.recurrent, recurrent.numbers(new)])
+        numbers = {word: self.words.number(word) for word in weights}
+        self.boosts = {n: weights[word] for word, n in numbers.items() if n is not None}
+        self._kept: Array = self._base.kept
+        if self.boosts:
+            self._kept = keep_likeliest(self.n_grams.unigrams, max_words)
+            self._kept[list(self.boosts)] = True
+
+    def number(self, word: str) -> int | None:
+        """Return the number of a word that the search can find, None for any other word."""
+        number = self.words.number(word)
+        return number if number is not None and self._kept[number] else None
+
+    def graph(self, scores: FloatArray, weight: float) -> LexiconGraph:
+        """Return the graph that the search moves through.
+
+        Args:
+            scores: the score of each word, its boost included; float32 (n_words,).
+            weight: factor of the scores.
+        """
+        tree = self._base.tree
+        if self.boosts or weight < 0:  # a negative weight makes another word the best
+            base = self._base
+            sequences = base.sequences.take(self._kept[base.sequences.words].astype(bool))
+            added = [n for n in sorted(self.boosts) if n >= len(base.kept) or not base.kept[n]]
+            sequences = sequences.append(spell(self._units, [(n, self.words[n]) for n in added]))
+            tree = build_prefix_tree(sequences, np.sign(weight) * scores)
+            tree = add_roots(tree, self._units.n_tokens)
+        return LexiconGraph(tree, self._units.n_tokens, abs(weight))
 
 
 def _check_user_words(user_words: Sequence[UserWord], alphabet: Alphabet, units: WordUnits) -> None:

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from streamer.decoding.search.prefix_tree import PrefixTree
+from streamer.decoding.search.prefix_tree import TokenSequences, build_prefix_tree
 
 
 def test_words_share_their_prefixes() -> None:
     ways = [[3, 1], [3], [3, 1, 2], [0, 5], [3, 1], [3, 4]]
     scores = np.array([-5.0, -1.0, -2.0, -9.0, -7.0], np.float32)
-    tree = PrefixTree(ways, [0, 1, 2, 3, 4, 0], scores)
-    assert len(tree) == 7  # the root, 3, 0, 3-1, 3-4, 0-5, 3-1-2
+    tree = build_prefix_tree(TokenSequences.of(ways, [0, 1, 2, 3, 4, 0]), scores)
+    assert len(tree.token) == 7  # the root, 3, 0, 3-1, 3-4, 0-5, 3-1-2
 
     def node(tokens: Sequence[int]) -> int:
         at = 0

@@ -1,0 +1,1 @@
+"""Compiled vocabularies in the user's cache."""

@@ -1,0 +1,243 @@
+"""The user's cache of what is built from a scorer, a lexicon and a recurrent model.
+
+Building takes a second, mapping the result a few milliseconds. Two kinds of files are kept:
+
+    <hash of paths, sizes and times>.key    the name of the content that these files had
+    <hash of the content>.arrays            the arrays built from this content
+
+so nothing is hashed as long as path, size and modification time are the same, and nothing is
+built again when only these change. The cache is never trusted: its files must belong to the user
+and be writable by nobody else, arrays are checked like those of any file, and whatever is wrong
+is built again. Without a writable home there is no cache.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import mmap
+import os
+import stat
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from streamer.arrays import Array
+from streamer.decoding.compiled.array_file import pack_arrays, unpack_arrays
+
+#: Goes up whenever the arrays, or the way they are built, change.
+FORMAT = 1
+
+#: Files of arrays kept, and their size together; those not used for longest are removed.
+MAX_FILES = 8
+MAX_BYTES = 256 << 20
+#: Key files kept; each is 64 bytes long.
+MAX_KEYS = 64
+#: An unfinished file that is older was left behind by a process that ended, in seconds.
+_ABANDONED_S = 3600.0
+#: The time of use is written again after this many seconds.
+_USED_S = 24 * 3600.0
+#: Bytes hashed at once.
+_BLOCK_BYTES = 1 << 20
+
+_KEY, _ARRAYS, _UNFINISHED = ".key", ".arrays", ".part"
+#: Mode bits of group and others that allow writing.
+_SHARED_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+
+class CacheEntry:
+    """The place in the cache of what is built from some files.
+
+    Args:
+        sources: the files.
+        parameters: everything else that the arrays depend on, as JSON can express it.
+        folder: the cache; the user's if None.
+    """
+
+    def __init__(
+        self, sources: Sequence[Path], parameters: Any, folder: Path | None = None
+    ) -> None:
+        self._sources = sources
+        self._parameters = parameters
+        self._folder = _user_folder() if folder is None else folder
+        self._stamps = self._read_stamps()
+
+    def load(self) -> dict[str, Array] | None:
+        """Return the arrays, mapped and unchecked; None if there are none or they are damaged."""
+        if self._folder is None or self._stamps is None or not _is_private_folder(self._folder):
+            return None
+        key = self._key_file()
+        with contextlib.suppress(OSError, ValueError):
+            name = bytes(_map(key)).decode("ascii")
+            if _is_name(name):
+                return self._load(name)
+        # Perhaps only path or time have changed.
+        if not any(self._folder.glob("*" + _ARRAYS)):
+            return None
+        with contextlib.suppress(OSError, ValueError):
+            name = self._content_name()
+            arrays = self._load(name)
+            _write(key, name.encode("ascii"))
+            return arrays
+        return None
+
+    def store(self, arrays: Mapping[str, Array]) -> None:
+        """Keep arrays, unless the cache cannot be written or the sources have changed."""
+        if self._folder is None or self._stamps is None:
+            return
+        with contextlib.suppress(OSError):
+            _make_private(self._folder)
+            if not _is_private_folder(self._folder):
+                return
+            name = self._content_name()
+            if self._stamps != self._read_stamps():
+                return
+            _write(self._folder / (name + _ARRAYS), pack_arrays(arrays))
+            _write(self._key_file(), name.encode("ascii"))
+            _prune(self._folder)
+
+    def _load(self, name: str) -> dict[str, Array]:
+        assert self._folder is not None
+        path = self._folder / (name + _ARRAYS)
+        arrays = unpack_arrays(_map(path))
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > _USED_S:
+                os.utime(path)
+        return arrays
+
+    def _read_stamps(self) -> list[tuple[str, int, int]] | None:
+        """Return path, size and modification time of each source; None if one is missing."""
+        try:
+            found = [(os.path.abspath(path), os.stat(path)) for path in self._sources]
+        except (OSError, ValueError):
+            return None
+        return [(path, status.st_size, status.st_mtime_ns) for path, status in found]
+
+    def _key_file(self) -> Path:
+        assert self._folder is not None
+        return self._folder / (self._name(self._stamps) + _KEY)
+
+    def _content_name(self) -> str:
+        return self._name([_content_hash(path) for path in self._sources])
+
+    def _name(self, identity: Any) -> str:
+        whole = [FORMAT, sys.byteorder, self._parameters, identity]
+        return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+
+
+def _user_folder() -> Path | None:
+    import platformdirs
+
+    try:
+        return Path(os.fspath(platformdirs.user_cache_path("streamer"))) / "decoder"
+    except (OSError, RuntimeError):  # a user without a home
+        return None
+
+
+def _is_name(text: str) -> bool:
+    return len(text) == 64 and set(text) <= set("0123456789abcdef")
+
+
+def _content_hash(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for block in iter(lambda: file.read(_BLOCK_BYTES), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _is_private(status: os.stat_result) -> bool:
+    """Whether a file or folder is the user's own and nobody else can write to it."""
+    if not hasattr(os, "geteuid"):  # Windows has no such modes
+        return True
+    return status.st_uid == os.geteuid() and not status.st_mode & _SHARED_WRITE
+
+
+def _is_private_folder(folder: Path) -> bool:
+    try:
+        status = os.lstat(folder)
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISDIR(status.st_mode) and _is_private(status)
+
+
+def _make_private(folder: Path) -> None:
+    """Create a folder and its missing parents for the user only."""
+    missing = []
+    while not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    for each in reversed(missing):
+        with contextlib.suppress(FileExistsError):
+            each.mkdir(mode=0o700)
+
+
+def _map(path: Path) -> memoryview:
+    """Map a file.
+
+    Raises:
+        OSError: it cannot be opened.
+        ValueError: it is not a file of the user's own, is empty, or is too large.
+    """
+    flags = os.O_RDONLY
+    for name in ("O_BINARY", "O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK"):
+        flags |= getattr(os, name, 0)
+    descriptor = os.open(path, flags)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or not _is_private(status):
+            raise ValueError("not a file of the user's own")
+        if status.st_size > MAX_BYTES:
+            raise ValueError("too large")
+        return memoryview(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ))
+    finally:
+        os.close(descriptor)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file for the user only, whole or not at all."""
+    descriptor, unfinished = tempfile.mkstemp(suffix=_UNFINISHED, dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        os.replace(unfinished, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(unfinished)
+        raise
+
+
+def _prune(folder: Path) -> None:
+    """Remove what has not been used for longest, and what ended processes left behind."""
+    now = time.time()
+    for _, path, _ in _newest(folder, _UNFINISHED):
+        if now - path.stat().st_mtime > _ABANDONED_S:
+            _remove(path)
+    for _, path, _ in _newest(folder, _KEY)[MAX_KEYS:]:
+        _remove(path)
+    total = 0
+    for rank, (_, path, size) in enumerate(_newest(folder, _ARRAYS)):
+        total += size
+        # The newest is the one just written.
+        if rank and (rank >= MAX_FILES or total > MAX_BYTES):
+            _remove(path)
+
+
+def _newest(folder: Path, suffix: str) -> list[tuple[float, Path, int]]:
+    return sorted(_files(folder, suffix), reverse=True)
+
+
+def _files(folder: Path, suffix: str) -> Iterator[tuple[float, Path, int]]:
+    for path in folder.glob("*" + suffix):
+        with contextlib.suppress(OSError):  # another process has removed it
+            status = path.lstat()
+            yield status.st_mtime, path, status.st_size
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
