@@ -1,6 +1,7 @@
 """Dictation: spoken commands, capitals, numbers, typing into other windows."""
 
 from streamer.dictation.commands import Command, CommandTable, Kind, load_commands
+from streamer.dictation.focused_program import focused_program
 from streamer.dictation.formatter import Dictated, DictationFormatter, PlainFormatter
 from streamer.dictation.numbers import NumberWriter, create_number_writer
 from streamer.dictation.rewriting import EventRewriter
@@ -19,5 +20,6 @@ __all__ = [
     "Typist",
     "create_number_writer",
     "find_virtual_keyboard",
+    "focused_program",
     "load_commands",
 ]

@@ -32,9 +32,7 @@ def save_transcript(
     while True:
         path = folder / (f"{stem}.txt" if number == 1 else f"{stem}-{number}.txt")
         try:
-            with open(
-                path, "x", encoding="utf-8", newline="\n", opener=private_opener
-            ) as file:
+            with open(path, "x", encoding="utf-8", newline="\n", opener=private_opener) as file:
                 file.write(text + "\n")
             return path
         except FileExistsError:

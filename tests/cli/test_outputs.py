@@ -82,7 +82,9 @@ def test_the_suffix_sets_the_format_of_a_file_unless_one_is_given(tmp_path, name
 def test_dictation_is_carried_out_in_every_output(tmp_path, monkeypatch):
     paper, told = Paper(), []
     monkeypatch.setattr(outputs_module, "find_virtual_keyboard", lambda: paper)
-    options = OutputOptions(output=tmp_path / "text.txt", dictation=True, type=True)
+    options = OutputOptions(
+        output=tmp_path / "text.txt", dictation=True, type=True, allow_typing=True
+    )
     said = ["hello comma world", "what a mess", "scratch that", "full stop new line", "i say"]
     shown = run(options, *map(final, said), final("stop listening"), told=told)
     text = "Hello, world.\nI say"
@@ -111,9 +113,28 @@ def test_json_lines_have_the_dictated_text_and_the_edits():
 def test_typing_without_dictation_joins_finals_and_changes_nothing_else(monkeypatch):
     paper = Paper()
     monkeypatch.setattr(outputs_module, "find_virtual_keyboard", lambda: paper)
-    shown = run(OutputOptions(type=True), final("one period"), final("two"), told=[])
+    shown = run(
+        OutputOptions(type=True, allow_typing=True), final("one period"), final("two"), told=[]
+    )
     assert paper.text == "one period two"
     assert shown == "one period\ntwo\n"
+
+
+def test_typing_without_permission_is_an_error_before_anything_starts(tmp_path, monkeypatch):
+    monkeypatch.setattr(outputs_module, "find_virtual_keyboard", Paper)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    path = tmp_path / "out.txt"
+    with pytest.raises(UsageError, match="--allow-typing"):
+        Outputs(OutputOptions(output=path, type=True), None, print)
+    assert not path.exists()
+
+
+def test_line_breaks_become_spaces_for_the_window_only(tmp_path, monkeypatch):
+    paper = Paper()
+    monkeypatch.setattr(outputs_module, "find_virtual_keyboard", lambda: paper)
+    options = OutputOptions(dictation=True, type=True, allow_typing=True, no_enter=True)
+    shown = run(options, final("one new line two"), told=[])
+    assert (paper.text, shown) == ("One Two", "One\nTwo\n")
 
 
 def test_numbers_become_digits_without_dictation_too():

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from streamer.dictation import Typist, find_virtual_keyboard
+from streamer.dictation import Typist, find_virtual_keyboard, focused_program
 from streamer.dictation.typist import printable
 from streamer.errors import OutputError
 from streamer.output import Edit
@@ -48,6 +48,24 @@ def test_edits_are_typed_in_order():
         typing.write(edit)
     typing.close(LIMIT_S)
     assert paper.text == "Hello!\n"
+
+
+def test_without_enter_line_breaks_are_typed_as_spaces():
+    paper = Paper()
+    typing = Typist(paper, print, enter=False)
+    for edit in (Edit(0, 0, "One.\n\nTwo"), Edit(1, 5, ""), Edit(2, 0, "\nthree")):
+        typing.write(edit)
+    typing.close(LIMIT_S)
+    assert paper.text == "One. three"
+
+
+def test_each_program_that_gets_keys_is_named_once_in_a_row():
+    programs, said = iter(["xterm", "xterm", None, "firefox", "xterm"]), []
+    typing = Typist(Paper(), print, focused_program=lambda: next(programs), say=said.append)
+    for _ in range(5):
+        typing.write(Edit(0, 0, "x"))
+    typing.close(LIMIT_S)
+    assert said == ["typing into xterm", "typing into firefox", "typing into xterm"]
 
 
 def test_a_failure_to_type_is_reported_once():
@@ -109,6 +127,7 @@ def test_dictation_is_typed_into_a_real_window(display, tmp_path):
              "--sync"],
             check=True, timeout=60, stdout=subprocess.DEVNULL,
         )  # fmt: skip
+        assert focused_program("linux") in ("XTerm", "xterm")
         told: list[str] = []
         typing = Typist(find_virtual_keyboard("linux"), told.append)
         for edit in (

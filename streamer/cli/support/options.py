@@ -240,6 +240,16 @@ class ResultOptions:
             "--type", help="Type the text into the focused window.", rich_help_panel=_RESULTS
         ),
     ] = False
+    allow_typing: Annotated[
+        bool,
+        typer.Option("--allow-typing", help="Do not ask before --type.", rich_help_panel=_RESULTS),
+    ] = False
+    no_enter: Annotated[
+        bool,
+        typer.Option(
+            "--no-enter", help="With --type, type line breaks as spaces.", rich_help_panel=_RESULTS
+        ),
+    ] = False
 
     @property
     def stream_format(self) -> str:

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Callable, Optional, TextIO
 
 from streamer.cli.support.config_file import config_folder
+from streamer.cli.support.messages import say
+from streamer.cli.support.typing_permission import require_permission
 from streamer.dictation import (
     DictationFormatter,
     EventRewriter,
@@ -19,6 +21,7 @@ from streamer.dictation import (
     Typist,
     create_number_writer,
     find_virtual_keyboard,
+    focused_program,
     load_commands,
 )
 from streamer.errors import UsageError
@@ -49,6 +52,8 @@ class OutputOptions:
         dictation: whether spoken commands are carried out.
         numbers: whether spoken numbers become digits.
         type: whether text is typed into the focused window.
+        allow_typing: whether this is allowed without asking.
+        no_enter: whether it types line breaks as spaces.
     """
 
     format: Optional[str] = None
@@ -59,6 +64,8 @@ class OutputOptions:
     dictation: bool = False
     numbers: bool = False
     type: bool = False
+    allow_typing: bool = False
+    no_enter: bool = False
 
     def check(self) -> None:
         """Check the format.
@@ -97,8 +104,8 @@ class Outputs:
         inputs: the recordings, which must not be overwritten.
 
     Raises:
-        UsageError, OutputError: an output is not available; nothing has been
-            started then.
+        UsageError, OutputError: an output is not available or not allowed; nothing
+            has been started then.
     """
 
     def __init__(
@@ -112,6 +119,8 @@ class Outputs:
         self._edits_written = options.dictation
         self._dictation = _dictation(options)
         keyboard = find_virtual_keyboard() if options.type else None
+        if keyboard is not None:
+            require_permission(options.allow_typing, not options.no_enter, focused_program)
         self._sinks: list[Writer] = []
         self._typist: Optional[Typist] = None
         try:
@@ -141,7 +150,13 @@ class Outputs:
             if options.on_final is not None:
                 self._sinks.append(CommandPerFinal(options.on_final, warn))
             if keyboard is not None:
-                self._typist = Typist(keyboard, warn)
+                self._typist = Typist(
+                    keyboard,
+                    warn,
+                    enter=not options.no_enter,
+                    focused_program=focused_program,
+                    say=say,
+                )
         except BaseException:
             self.close()
             raise

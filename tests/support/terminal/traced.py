@@ -102,7 +102,12 @@ class Traced:
     def files(self) -> list[str]:
         """Return the files that are left, relative to the home, but for streamer's own."""
         home = self._folder / "home"
-        own = (".cache/streamer", ".config/streamer", ".local/share/streamer")
+        own = (
+            ".cache/streamer",
+            ".config/streamer",
+            ".local/share/streamer",
+            ".local/state/streamer",
+        )
         left = []
         for place in (home, self._folder / "tmp", self._folder / "work"):
             for path in place.rglob("*"):
