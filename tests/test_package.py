@@ -112,3 +112,14 @@ def found_in_tree(pattern: str) -> list[str]:
     )
     assert done.returncode in (0, 1), done.stderr
     return done.stdout.splitlines()
+
+
+def test_every_promise_of_security_md_names_tests_that_exist() -> None:
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (?!\*\*|promise|---)(.+?) \| (.+?) \|$", text, re.MULTILINE)
+    assert len(rows) > 10
+    for promise, tests in rows:
+        named = re.findall(r"`(tests/\S+\.py)::(test_\w+)`", tests)
+        assert named and len(named) == tests.count("`") // 2, promise
+        for path, name in named:
+            assert f"def {name}(" in (ROOT / path).read_text(encoding="utf-8"), name
