@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         StreamerError,
         UsageError,
     )
-    from streamer.events import Event, Final, Gap, Notice, Partial, Stats, Word
+    from streamer.events import Close, Event, Final, Gap, Notice, Partial, Stats, Word
     from streamer.text.writing import write_out
     from streamer.transcriber import About, Transcriber, transcribe
 
@@ -45,6 +45,7 @@ __version__ = "0.1.0"
 __all__ = [
     "About",
     "AudioError",
+    "Close",
     "ConversionError",
     "DecoderError",
     "DeviceError",
@@ -73,9 +74,9 @@ _HOMES = (
     "streamer.errors",
     "streamer.events",
     "streamer.endpointing.settings",
-    "streamer.text.writing",
     "streamer.transcriber",
     "streamer.decoding.user_words",
+    "streamer.text.writing",
 )
 
 deprecated.install()

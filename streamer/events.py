@@ -7,8 +7,13 @@ reader can detect a missing one; ``segment`` counts utterances from 0.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Union
+
+#: Marks with which a `Final.join` may begin.
+_MARKS = ".,?!:"
+#: Default of the written forms: the words as spoken.
+_AS_SPOKEN = "\0"
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,11 @@ class _Transcript:
     words: tuple[Word, ...] = ()
     alternatives: tuple[str, ...] = ()
     latency_ms: float | None = None
+    display: str = _AS_SPOKEN
+
+    def __post_init__(self) -> None:
+        if self.display == _AS_SPOKEN:
+            object.__setattr__(self, "display", self.text)
 
 
 @dataclass(frozen=True)
@@ -55,27 +65,83 @@ class Partial(_Transcript):
         seq: number of this event.
         start: start of the utterance's audio, in seconds.
         end: end of the audio that the text covers, in seconds.
-        text: the best hypothesis; always begins with ``stable``.
+        text: the best hypothesis, as spoken; always begins with ``stable``.
         stable: the part of ``text`` that no later event of this utterance changes.
         words: the words of ``text``.
         alternatives: other hypotheses, best first, without ``text``.
         latency_ms: from the arrival of the last sample heard to this event;
             None where the audio does not come in real time.
+        display: ``text`` as written, with marks, capitals and numbers; always
+            begins with ``display_stable``.
+        display_stable: the part of ``display`` that no later event of this
+            utterance changes.
     """
 
+    display_stable: str = _AS_SPOKEN
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.display_stable == _AS_SPOKEN:
+            object.__setattr__(self, "display_stable", self.stable)
+
     def __str__(self) -> str:
-        return f"{_span(self.start, self.end)} {self.text} ..."
+        return f"{_span(self.start, self.end)} {self.display} ..."
 
 
 @dataclass(frozen=True)
 class Final(_Transcript):
     """The text of an utterance that has ended; it will not change.
 
-    The attributes are those of `Partial`; ``stable`` equals ``text``.
+    ``join + display`` of all finals and ``display`` of each `Close`, one after
+    the other, are the written text. The attributes are those of `Partial`,
+    without ``display_stable``, and:
+
+    Attributes:
+        stable: the same as ``text``.
+        display: ``text`` as written, without the mark that ends it: a breath may
+            be in the middle of a sentence.
+        join: what stands between the utterance before and this one: "" at the
+            beginning, " ", ", ", ". ", "? " and so on, or a blank line.
     """
 
+    join: str = ""
+
+    @property
+    def mark(self) -> str:
+        """The mark that ``join`` puts after the utterance before; may be empty."""
+        return self.join[: len(self.join) - len(self.join.lstrip(_MARKS))]
+
+    @property
+    def space(self) -> str:
+        """The rest of ``join``: nothing, a space or line breaks."""
+        return self.join.lstrip(_MARKS)
+
+    def marked(self, mark: str) -> Final:
+        """Return the final with the mark that ends its display."""
+        return replace(self, display=self.display + mark) if mark else self
+
     def __str__(self) -> str:
-        return f"{_span(self.start, self.end)} {self.text}"
+        return f"{_span(self.start, self.end)} {self.display}"
+
+
+@dataclass(frozen=True)
+class Close:
+    """The end of a sentence: after a silence, or at the end of the stream.
+
+    Attributes:
+        segment: number of the utterance that it ends.
+        seq: number of this event.
+        time: in seconds of the stream.
+        display: the mark after that utterance; empty where no marks are written.
+    """
+
+    segment: int
+    seq: int
+    time: float
+    display: str
+
+    def __str__(self) -> str:
+        return f"[{self.time:.2f}] {self.display}"
 
 
 @dataclass(frozen=True)
@@ -164,7 +230,7 @@ class Notice:
         return f"[{self.time:.2f}] warning: {self.what} - {self.todo}"
 
 
-Event = Union[Partial, Final, Gap, Stats, Notice]
+Event = Union[Partial, Final, Close, Gap, Stats, Notice]
 
 
 def _span(start: float, end: float) -> str:

@@ -9,7 +9,7 @@ print(event)
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
@@ -19,7 +19,8 @@ from streamer.engine.model_loader import ModelChoice
 from streamer.engine.session import Session
 from streamer.engine.settings import RecogniserSettings
 from streamer.errors import AudioError, UsageError
-from streamer.events import Event, Final
+from streamer.events import Close, Event, Final
+from streamer.text.options import writing_options
 
 if TYPE_CHECKING:
     from streamer.arrays import Array
@@ -70,6 +71,13 @@ class Transcriber:
         one_utterance: treat every stream as one utterance, without voice activity.
         partials: whether `Partial` events are made.
         stats: whether `Stats` come four times a second when listening.
+        verbatim: no marks, capitals or numbers in ``display``: the words as spoken.
+        punctuation: whether ``display`` has marks and capitals.
+        numbers: whether ``display`` has numbers in digits.
+        date_style: ``dmy`` for 3 May 1982, ``mdy`` for May 3, 1982.
+
+    Raises:
+        UsageError: there is no such `date_style`.
     """
 
     def __init__(
@@ -87,6 +95,10 @@ class Transcriber:
         one_utterance: bool = False,
         partials: bool = True,
         stats: bool = True,
+        verbatim: bool = False,
+        punctuation: bool = True,
+        numbers: bool = True,
+        date_style: str = "dmy",
     ) -> None:
         self._device = device
         self._session = Session(
@@ -96,6 +108,7 @@ class Transcriber:
                 one_utterance=one_utterance,
                 partials=partials,
                 stats=stats,
+                writing=writing_options(verbatim, punctuation, numbers, date_style),
             ),
         )
 
@@ -311,11 +324,22 @@ def transcribe(
         **options: arguments of `Transcriber`.
 
     Returns:
-        The utterances, joined by spaces.
+        The written text; with ``verbatim=True``, the words as spoken.
 
     Raises:
         StreamerError: the recording or the model cannot be used.
     """
     with Transcriber(**{"partials": False, **options}) as transcriber:
         events = transcriber.transcribe(source, rate_hz=rate_hz, channels=channels)
-        return " ".join(event.text for event in events if isinstance(event, Final))
+        return written_text(events)
+
+
+def written_text(events: Iterable[Event]) -> str:
+    """Return the written text of a stream: its finals with what stands between them."""
+    parts = []
+    for event in events:
+        if isinstance(event, Final):
+            parts.append(event.join + event.display)
+        elif isinstance(event, Close):
+            parts.append(event.display)
+    return "".join(parts)

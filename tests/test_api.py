@@ -22,9 +22,9 @@ from pathlib import Path
 import numpy as np
 import streamer
 from streamer import (
-    About, AudioError, ConversionError, DecoderError, DeviceError, EndpointSettings, Event, Final,
-    Gap, ModelError, Notice, OutputError, Partial, ScorerError, Stats, StreamerError, Transcriber,
-    UsageError, UserWord, Word, __version__, transcribe, write_out,
+    About, AudioError, Close, ConversionError, DecoderError, DeviceError, EndpointSettings, Event,
+    Final, Gap, ModelError, Notice, OutputError, Partial, ScorerError, Stats, StreamerError,
+    Transcriber, UsageError, UserWord, Word, __version__, transcribe, write_out,
 )
 
 ERRORS: tuple[type[StreamerError], ...] = (
@@ -36,7 +36,9 @@ ERRORS: tuple[type[StreamerError], ...] = (
 def show(event: Event) -> str:
     if isinstance(event, (Partial, Final)):
         words: tuple[Word, ...] = event.words
-        return f"{event.text} {event.stable} {[word.confidence for word in words]}"
+        return f"{event.text} {event.stable} {[word.confidence for word in words]} {event.display}"
+    if isinstance(event, Close):
+        return event.display
     if isinstance(event, Gap):
         return f"{event.samples} samples"
     if isinstance(event, Stats):

@@ -25,10 +25,23 @@ def test_an_event_reads_as_one_line() -> None:
     assert " ".join(map(str, WORDS)) == "hello there"
 
 
-def test_partial_and_final_have_the_same_fields_and_are_never_equal() -> None:
+def test_partial_and_final_share_their_fields_and_are_never_equal() -> None:
     names = [field.name for field in dataclasses.fields(Partial)]
-    assert names == [field.name for field in dataclasses.fields(Final)]
+    assert names[:-1] == [field.name for field in dataclasses.fields(Final)][:-1]
     assert names[:6] == ["segment", "seq", "start", "end", "text", "stable"]
     assert PARTIAL != FINAL
     assert not isinstance(FINAL, Partial)
     assert repr(FINAL).startswith("Final(segment=0, seq=3")
+
+
+def test_without_a_written_form_the_words_are_displayed() -> None:
+    assert (PARTIAL.display, PARTIAL.display_stable) == ("hello there", "hello")
+    assert FINAL.display == "hello there"
+
+
+def test_a_join_is_a_mark_and_a_space() -> None:
+    final = dataclasses.replace(FINAL, join="? ")
+    assert (final.mark, final.space) == ("?", " ")
+    assert (FINAL.mark, FINAL.space) == ("", "")
+    assert dataclasses.replace(FINAL, join="\n\n").space == "\n\n"
+    assert FINAL.marked("!").display == "hello there!"

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from streamer.bundle import Bundle
     from streamer.decoding import Decoder, UserWord
     from streamer.engine.utterance import Stages
+    from streamer.text.model import TextModel
 
 
 @dataclass(frozen=True)
@@ -47,14 +48,16 @@ class LoadedModel:
     Attributes:
         bundle: its description.
         stages: front end, acoustic model and decoder.
+        text_model: the one of its language; None if there is none.
     """
 
     bundle: Bundle
     stages: Stages
+    text_model: TextModel | None = None
 
 
 def load_model(choice: ModelChoice) -> LoadedModel:
-    """Load a model, its acoustic model and its decoder in parallel.
+    """Load a model: its acoustic model, its decoder and its text model in parallel.
 
     Raises:
         ModelError: the bundle cannot be used.
@@ -64,12 +67,15 @@ def load_model(choice: ModelChoice) -> LoadedModel:
     from streamer.bundle import load_bundle
     from streamer.engine.utterance import Stages
     from streamer.models.backends import load_acoustic_model
+    from streamer.text.model import find_text_model
 
     bundle = load_bundle(choice.model)
     decoder = InBackground(lambda: load_decoder(bundle, choice), "load decoder")
+    text_model = InBackground(lambda: find_text_model(bundle.language), "load text model")
     front_end = bundle.front_end()
     model = load_acoustic_model(bundle, choice.backend, choice.compute_units)
-    return LoadedModel(bundle, Stages(front_end, model, decoder.result()))
+    stages = Stages(front_end, model, decoder.result())
+    return LoadedModel(bundle, stages, text_model.result())
 
 
 def load_decoder(bundle: Bundle, choice: ModelChoice) -> Decoder:

@@ -27,11 +27,13 @@ from streamer.engine.level_meter import LevelMeter
 from streamer.engine.recent_audio import RecentAudio
 from streamer.engine.settings import RecogniserSettings
 from streamer.engine.utterance import Stages, Utterance
+from streamer.engine.written_stream import WrittenStream
 from streamer.errors import ModelError
-from streamer.events import Event, Final, Gap, Notice, Partial, Stats, Word
+from streamer.events import Close, Event, Final, Gap, Notice, Partial, Stats, Word
 
 if TYPE_CHECKING:
     from streamer.decoding import DecodedWord, Hypothesis
+    from streamer.text.model import TextModel
 
 
 #: Chunks between two `Stats`: 0.26 s.
@@ -53,6 +55,7 @@ class Recogniser:
         settings: endpointing, and which events are made.
         voice_activity: None for Silero's network.
         timing: measures latency and computing time; None for a stopped clock.
+        text_model: makes the written form; None displays the words as spoken.
 
     Raises:
         ModelError: the model does not take 16 kHz.
@@ -64,6 +67,7 @@ class Recogniser:
         settings: RecogniserSettings | None = None,
         voice_activity: VoiceActivity | None = None,
         timing: StreamTiming | None = None,
+        text_model: TextModel | None = None,
     ) -> None:
         self.rate_hz = stages.front_end.sample_rate_hz
         if self.rate_hz != RATE_HZ:
@@ -82,6 +86,7 @@ class Recogniser:
         self._recent = RecentAudio()
         self._meter = LevelMeter()
         self._timing = timing or StreamTiming(clock=_stopped_clock)
+        self._text_model = text_model
         self.reset()
 
     def reset(self) -> None:
@@ -93,6 +98,7 @@ class Recogniser:
         self._utterance: Utterance | None = None
         self._reported = 0  # end of the last final
         self._shown = NOTHING
+        self._written = WrittenStream(self._text_model, self.settings.writing)
         self._chunks = 0
         self._windows = 0
         self._meter.take()
@@ -153,6 +159,7 @@ class Recogniser:
         if chunk is not None:
             events += self._judge(chunk)
         events += self._end_utterance()
+        events += self._close_sentence()
         events.append(self._stats())
         return events
 
@@ -190,7 +197,8 @@ class Recogniser:
         if begin is not None:
             return self._begin_utterance(begin)
         if self._utterance is None:
-            return []
+            due = self._written.is_due(self._time(self._position))
+            return self._close_sentence() if due else []
         rule = self._endpointer.rule(self._position, self._utterance.last_word_end)
         if rule is None:
             return []
@@ -206,8 +214,10 @@ class Recogniser:
         for update in self._utterance.feed(samples):
             hypothesis = update.hypothesis
             shown = (hypothesis.text, hypothesis.stable)
-            if self.settings.partials and self._endpointer.has_voice and shown != self._shown:
-                events.append(self._partial(hypothesis, update.position))
+            if self._endpointer.has_voice and shown != self._shown:
+                # Made in any case: what is displayed does not depend on who wants partials.
+                partial = self._partial(hypothesis, update.position)
+                events += [partial] if self.settings.partials else []
         return events
 
     def _end_utterance(self) -> list[Event]:
@@ -221,10 +231,9 @@ class Recogniser:
         events: list[Event] = []
         if hypothesis.text and has_voice:
             events.append(self._final(hypothesis.text, hypothesis, self._position))
-        elif self._shown[0]:
+        elif self._shown[0] and self.settings.partials:
             # What was shown was a mistake: take it back. Nothing of it was stable.
             events.append(self._partial(replace(hypothesis, text="", words=()), self._position))
-            self._shown = NOTHING
         self._close_utterance()
         return events
 
@@ -247,30 +256,44 @@ class Recogniser:
 
     def _close_utterance(self) -> None:
         assert self._utterance is not None
+        self._shown = NOTHING
         self._windows += self._utterance.windows
         self._utterance = None
+
+    def _close_sentence(self) -> list[Event]:
+        mark = self._written.close()
+        if mark is None:
+            return []
+        time = self._time(self._position)
+        return [Close(self._segment - 1, self._next_seq(), time, mark)]
 
     # Output
 
     def _partial(self, hypothesis: Hypothesis, position: int) -> Partial:
-        self._shown = (hypothesis.text, hypothesis.stable)
+        text, stable = self._shown = (hypothesis.text, hypothesis.stable)
         start = self._start()
         end = max(start, position)
+        words = self._words(hypothesis.words, start, end)
+        display = self._written.partial(text, stable, words)
         return Partial(
             segment=self._segment,
-            seq=self._next_seq(),
+            seq=self._next_seq() if self.settings.partials else self._seq,
             start=self._time(start),
             end=self._time(end),
-            text=hypothesis.text,
-            stable=hypothesis.stable,
-            words=self._words(hypothesis.words, start, end),
+            text=text,
+            stable=stable,
+            words=words,
             alternatives=tuple(hypothesis.alternatives[: self.settings.alternatives]),
             latency_ms=self._timing.latency_ms(self._time(end)),
+            display=display.text,
+            display_stable=display.stable,
         )
 
     def _final(self, text: str, hypothesis: Hypothesis, position: int) -> Final:
         start = self._start()
         end = max(start, position)
+        words = self._words(hypothesis.words, start, end)
+        display = self._written.final(text, words, self._time(end))
         final = Final(
             segment=self._segment,
             seq=self._next_seq(),
@@ -278,13 +301,14 @@ class Recogniser:
             end=self._time(end),
             text=text,
             stable=text,
-            words=self._words(hypothesis.words, start, end),
+            words=words,
             alternatives=tuple(hypothesis.alternatives[: self.settings.alternatives]),
             latency_ms=self._timing.latency_ms(self._time(end)),
+            display=display.text,
+            join=display.join,
         )
         self._segment += 1
         self._reported = end
-        self._shown = NOTHING
         return final
 
     def _start(self) -> int:

@@ -178,12 +178,15 @@ class Session:
     def _begin_stream(self, stats: bool) -> Recogniser:
         from streamer.engine.recogniser import Recogniser
 
-        stages = self.model.stages
+        model = self.model
+        stages = model.stages
         settings = replace(self._settings, stats=self._settings.stats and stats)
         self._timing.reset()
         if self._recogniser is None or self._recogniser.settings != settings:
             timed = replace(stages, model=TimedModel(stages.model, self._timing))
-            self._recogniser = Recogniser(timed, settings, timing=self._timing)
+            self._recogniser = Recogniser(
+                timed, settings, timing=self._timing, text_model=model.text_model
+            )
         else:
             self._recogniser.reset()
         self._end_requested = False

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from streamer.endpointing.settings import EndpointSettings
+from streamer.text.options import WritingOptions
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class RecogniserSettings:
         stats: whether `Stats` come four times a second; one comes at the end
             of a stream in any case.
         alternatives: maximum number of alternatives in an event.
+        writing: what the written form has: marks, capitals, numbers.
     """
 
     endpoints: EndpointSettings = field(default_factory=EndpointSettings)
@@ -29,3 +31,4 @@ class RecogniserSettings:
     partials: bool = True
     stats: bool = True
     alternatives: int = 4
+    writing: WritingOptions = field(default_factory=WritingOptions)

@@ -6,9 +6,12 @@ import json
 import math
 from typing import Any, TextIO
 
-from streamer.events import Event, Final, Gap, Notice, Partial, Stats, Word
+from streamer.events import Close, Event, Final, Gap, Notice, Partial, Stats, Word
 from streamer.output.edit import Edit
 from streamer.output.streams import write_now
+
+#: Version of the format: it grows when a field is added or changes its meaning. 2: written text.
+VERSION = 2
 
 #: Decimals of seconds, milliseconds and ratios. More would be noise, and people read
 #: the lines too.
@@ -40,7 +43,15 @@ class JsonLinesWriter:
 
 def as_json(item: Event | Edit) -> dict[str, Any]:
     """Return an event as a JSON object."""
+    return {**_fields(item), "version": VERSION}
+
+
+def _fields(item: Event | Edit) -> dict[str, Any]:
     if isinstance(item, (Partial, Final)):
+        written = (
+            {"join": item.join} if isinstance(item, Final)
+            else {"display_stable": item.display_stable}
+        )  # fmt: skip
         return {
             "type": "final" if isinstance(item, Final) else "partial",
             "segment": item.segment,
@@ -52,6 +63,16 @@ def as_json(item: Event | Edit) -> dict[str, Any]:
             "words": [_word(word) for word in item.words],
             "alternatives": list(item.alternatives),
             "latency_ms": _number(item.latency_ms, _MILLISECONDS),
+            "display": item.display,
+            **written,
+        }
+    if isinstance(item, Close):
+        return {
+            "type": "close",
+            "segment": item.segment,
+            "seq": item.seq,
+            "time": _number(item.time, _SECONDS),
+            "display": item.display,
         }
     if isinstance(item, Gap):
         return {

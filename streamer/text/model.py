@@ -63,6 +63,18 @@ def bundled_folder(language: str = "en") -> Path:
     return inside if inside.is_dir() else package.parent / "assets" / f"text-{language}"
 
 
+def find_text_model(language: str) -> TextModel | None:
+    """Load the text model of a language, such as ``en`` or ``en-GB``; None if it has none.
+
+    Raises:
+        ModelError: a file of it is missing or not valid.
+    """
+    code = language.lower().replace("_", "-").partition("-")[0]
+    if not code.isalpha() or not (bundled_folder(code) / CASINGS_FILE).is_file():
+        return None
+    return load_text_model(bundled_folder(code))
+
+
 @lru_cache(maxsize=4)
 def load_text_model(folder: Path | None = None) -> TextModel:
     """Load a text model; the one of a folder is loaded once.

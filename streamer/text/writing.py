@@ -9,7 +9,8 @@ from streamer.text.decisions import Times
 from streamer.text.dictated import DictatedText
 from streamer.text.model import TextModel, load_text_model
 from streamer.text.numbers import DateStyle
-from streamer.text.written import WritingOptions, WrittenForm
+from streamer.text.options import WritingOptions
+from streamer.text.written import WrittenForm
 
 #: Stands for a pause between words.
 PAUSE = "|"

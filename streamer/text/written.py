@@ -14,27 +14,9 @@ from streamer.text.casings import written_words
 from streamer.text.decisions import Decision, Decisions, Times
 from streamer.text.joining import Sentences
 from streamer.text.model import TextModel
-from streamer.text.numbers import DateStyle, Unit, as_spoken, number_units
+from streamer.text.numbers import Unit, as_spoken, number_units
+from streamer.text.options import WritingOptions
 from streamer.text.tags import ENDS, Case
-
-
-@dataclass(frozen=True)
-class WritingOptions:
-    """What is done to words.
-
-    Attributes:
-        punctuation: marks and capitals.
-        numbers: digits.
-        date_style: order of day and month.
-    """
-
-    punctuation: bool = True
-    numbers: bool = True
-    date_style: DateStyle = DateStyle.DMY
-
-
-#: Words as they are spoken.
-VERBATIM = WritingOptions(punctuation=False, numbers=False)
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,7 @@ def test_a_final_has_its_words_with_their_times():
         "type": "final", "segment": 3, "seq": 3, "start": 0.0, "end": 1.0, "text": "naïve",
         "stable": "naïve", "alternatives": ["knave"], "latency_ms": 123.5,
         "words": [{"word": "naïve", "start": 0.25, "end": 0.5, "confidence": 0.9877}],
+        "display": "naïve", "join": "", "version": 2,
     }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from streamer.events import Event, Final, Gap, Notice, Partial, Stats, Word
+from streamer.events import Close, Event, Final, Gap, Notice, Partial, Stats, Word
 
 
 def final(text: str, segment: int = 0, start: float = 0.0, end: float = 1.0, **more: Any) -> Final:
@@ -43,11 +43,13 @@ _hypothesis = dict(
     stable=st.text(max_size=20), words=st.lists(_words, max_size=5).map(tuple),
     alternatives=st.lists(st.text(max_size=10), max_size=3).map(tuple), latency_ms=_latencies,
 )  # fmt: skip
-finals = st.builds(Final, **_hypothesis)
-partials = st.builds(Partial, **_hypothesis)
+_displays = st.text(max_size=300)
+finals = st.builds(Final, **_hypothesis, display=_displays, join=st.text(max_size=4))
+partials = st.builds(Partial, **_hypothesis, display=_displays, display_stable=_displays)
 any_event: st.SearchStrategy[Event] = st.one_of(
     finals,
     partials,
+    st.builds(Close, _counts, _counts, _times, st.text(max_size=4)),
     st.builds(Gap, _counts, _times, _times, _counts),
     st.builds(Notice, _counts, _times, st.text(), st.text()),
     st.builds(

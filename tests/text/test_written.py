@@ -14,10 +14,11 @@ from streamer.arrays import FloatArray, IntArray
 from streamer.text.casings import Casings
 from streamer.text.model import TextModel
 from streamer.text.numpy_tagger import NumpyTagger
+from streamer.text.options import VERBATIM, WritingOptions
 from streamer.text.tagger import Tagger, Tags, pause_features
 from streamer.text.tags import MARKS
 from streamer.text.vocabulary import Vocabulary
-from streamer.text.written import VERBATIM, WritingOptions, WrittenForm
+from streamer.text.written import WrittenForm
 from tests.text.weights import random_weights
 
 WORDS = (

@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from streamer.text.model import TextModel, load_text_model
+from streamer.text.options import WritingOptions
 from streamer.text.tags import ENDS, MARKS
-from streamer.text.written import WritingOptions, WrittenForm
+from streamer.text.written import WrittenForm
 from streamer.training.text_model.corpus import Token, read_lines, tokens
 from streamer.training.text_model.scoring import Score, Scores, counted
 

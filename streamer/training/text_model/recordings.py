@@ -19,8 +19,9 @@ import numpy as np
 
 from streamer.text.decisions import Times
 from streamer.text.model import TextModel, load_text_model
+from streamer.text.options import WritingOptions
 from streamer.text.tags import MARKS
-from streamer.text.written import WritingOptions, WrittenForm
+from streamer.text.written import WrittenForm
 from streamer.training.text_model.corpus import Token, tokens
 from streamer.training.text_model.scoring import Scores, counted
 

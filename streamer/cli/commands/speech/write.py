@@ -38,8 +38,9 @@ def write(
     """
     from streamer.text.model import load_text_model
     from streamer.text.numbers import DateStyle
+    from streamer.text.options import WritingOptions
     from streamer.text.writing import DictationWriter, TextWriter
-    from streamer.text.written import WritingOptions, WrittenForm
+    from streamer.text.written import WrittenForm
 
     options = WritingOptions(
         punctuation=not (verbatim or no_punctuation),
