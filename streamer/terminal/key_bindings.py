@@ -8,9 +8,10 @@ from typing import Callable
 from streamer.errors import StreamerError
 from streamer.events import Final
 from streamer.terminal.region import LiveRegion
+from streamer.terminal.saving import count_lines, saved_message
 from streamer.terminal.tty.osc52 import copy_sequence
 from streamer.terminal.view_model import ViewModel
-from streamer.terminal.view_state import Undone, ViewState, transcript
+from streamer.terminal.view_state import Undone, transcript
 
 _UNAVAILABLE = "this key has nothing to do here"
 
@@ -106,7 +107,7 @@ class KeyHandler:
             self._model.say("nothing to copy yet")
             return
         self._region.write(copy_sequence(transcript(state)))
-        self._model.say(f"{_count_lines(state)} sent to the clipboard")
+        self._model.say(f"{count_lines(state)} sent to the clipboard")
 
     def _save(self) -> None:
         state = self._model.state
@@ -116,7 +117,7 @@ class KeyHandler:
             self._model.say("nothing to save yet")
         else:
             name = self._actions.save(transcript(state))
-            self._model.say(f"{_count_lines(state)} saved in {name}")
+            self._model.say(saved_message(state, name))
 
     def _toggle_timestamps(self) -> None:
         on = not self._model.state.timestamps
@@ -126,8 +127,3 @@ class KeyHandler:
     def _redraw(self) -> None:
         self._region.forget()
         self._model.change()
-
-
-def _count_lines(state: ViewState) -> str:
-    count = len(state.finals)
-    return f"{count} line{'' if count == 1 else 's'}"

@@ -8,6 +8,7 @@ from typing import Callable
 
 from streamer.errors import OutputError
 from streamer.private_files import private_opener
+from streamer.terminal.view_state import ViewState
 
 
 def save_transcript(
@@ -43,3 +44,14 @@ def save_transcript(
                 f"cannot write {path} ({reason})",
                 "start streamer in a folder that you can write to",
             ) from error
+
+
+def count_lines(state: ViewState) -> str:
+    """Return "1 line", "2 lines": the length of the transcript."""
+    count = len(state.finals)
+    return f"{count} line{'' if count == 1 else 's'}"
+
+
+def saved_message(state: ViewState, name: str) -> str:
+    """Return what the live view says once the transcript is saved under ``name``."""
+    return f"{count_lines(state)} saved in {name}"

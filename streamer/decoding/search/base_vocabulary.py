@@ -12,8 +12,12 @@ from streamer.arrays import Array, FloatArray, IntArray
 from streamer.decoding.alphabet import Alphabet
 from streamer.decoding.language.recurrent_model import RecurrentModel
 from streamer.decoding.scorer.package import Scorer
-from streamer.decoding.search.lexicon_graph import add_roots
-from streamer.decoding.search.prefix_tree import PrefixTree, TokenSequences, build_prefix_tree
+from streamer.decoding.search.prefix_tree import (
+    PrefixTree,
+    TokenSequences,
+    add_roots,
+    build_prefix_tree,
+)
 from streamer.decoding.search.units import WordUnits
 from streamer.errors import DecoderError
 

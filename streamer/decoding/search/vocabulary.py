@@ -16,8 +16,7 @@ from streamer.decoding.search.base_vocabulary import (
     keep_likeliest,
     spell,
 )
-from streamer.decoding.search.lexicon_graph import LexiconGraph, add_roots
-from streamer.decoding.search.prefix_tree import build_prefix_tree
+from streamer.decoding.search.prefix_tree import LexiconGraph, add_roots, build_prefix_tree
 from streamer.decoding.search.units import WordUnits
 from streamer.decoding.user_words import UserWord
 from streamer.errors import DecoderError
