@@ -16,12 +16,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.arrays import FloatArray
-from streamer.audio.pcm import PcmFormat, declared_bytes
+from streamer.audio.pcm import PcmFormat
 from streamer.audio.sources.recording import RecordingSource
 from streamer.audio.sources.standard_input import StandardInputSource
+from streamer.audio.wav import declared_bytes
 from streamer.errors import AudioError, UsageError
 from tests.support.audio.recordings import Heard, babble
 
+#: Lengths that programs write who do not know them.
+PLACEHOLDERS = [
+    0, 0x7FF00000, 0x7FFFF000, 0x7FFFFF00, 0x7FFFFFDB, 0x7FFFFFFF, 0x80000000, 0x80000024,
+    0xFFFFFFDB, 0xFFFFFFFF, 2_000_000_000, 1_234_567_890, 300_000_001,
+]  # fmt: skip
 SUBTYPES = ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ALAW", "ULAW"]
 
 
@@ -102,7 +108,7 @@ def test_all_codes_of_g711_are_decoded_as_by_libsndfile(encoding: str, subtype: 
     np.testing.assert_array_equal(PcmFormat(encoding, 8000, 1).decode(codes)[:, 0], expected)
 
 
-@pytest.mark.parametrize("size", [0, 0x7FFFF000, 0x7FFFFF00, 0x7FFFFFDB, 0xFFFFFFFF])
+@pytest.mark.parametrize("size", PLACEHOLDERS)
 def test_headers_of_programs_that_do_not_know_the_length_are_read(size: int) -> None:
     data = bytearray(wav(babble()))
     data[4:8] = struct.pack("<I", min(size + 36, 0xFFFFFFFF))
@@ -114,7 +120,7 @@ def test_headers_of_programs_that_do_not_know_the_length_are_read(size: int) -> 
 
 def test_a_length_that_is_known_is_believed() -> None:
     assert declared_bytes(1000) == 1000
-    assert declared_bytes(0x7FF00000) == 0x7FF00000
+    assert declared_bytes(1_234_567_890) == 1_234_567_890
     assert declared_bytes(0) is None and declared_bytes(0xFFFFFFFF) is None
 
 
@@ -124,6 +130,51 @@ def test_chunks_before_and_after_the_samples_are_skipped() -> None:
     heard = hear(data[:12] + info + data[12:] + info * 20, [77])
     assert heard.error is None
     np.testing.assert_array_equal(heard.samples, babble()[:, 0])
+
+
+def chunk(kind: bytes, body: bytes, padded: bool = True) -> bytes:
+    return kind + struct.pack("<I", len(body)) + body + b"\0" * (padded and len(body) % 2)
+
+
+@pytest.mark.parametrize("padded", [True, False])
+@pytest.mark.parametrize("kind", [b"LIST", b"bext", b"zzzz"])
+def test_odd_chunks_with_and_without_their_padding_are_skipped(
+    kind: bytes, padded: bool, tmp_path: Path
+) -> None:
+    data = wav(babble())
+    data = data[:36] + chunk(kind, b"INFOx", padded) + data[36:]
+    (tmp_path / "a.wav").write_bytes(data)
+    for heard in (hear(data, [77]), Heard(RecordingSource(tmp_path / "a.wav"))):
+        assert heard.error is None
+        np.testing.assert_array_equal(heard.samples, babble()[:, 0])
+
+
+def test_an_id3_tag_in_front_of_a_wav_file_is_skipped(tmp_path: Path) -> None:
+    data = b"ID3\4\0\0\0\0\1\x09" + bytes(137) + wav(babble())
+    (tmp_path / "a.wav").write_bytes(data)
+    for heard in (hear(data, [77]), Heard(RecordingSource(tmp_path / "a.wav"))):
+        assert heard.error is None
+        np.testing.assert_array_equal(heard.samples, babble()[:, 0])
+
+
+def test_a_placeholder_that_happens_to_be_true_ends_at_the_next_chunk(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("streamer.audio.wav.declared_bytes", lambda size: None)
+    heard = hear(wav(babble()) + chunk(b"LIST", b"INFO" * 100))
+    assert heard.error is None
+    np.testing.assert_array_equal(heard.samples, babble()[:, 0])
+
+
+@pytest.mark.parametrize(("shift", "valid"), [(8, 32), (8, 24), (0, 24)])
+def test_24_bits_in_32_are_read_at_the_top_and_at_the_bottom(shift: int, valid: int) -> None:
+    values = np.round(babble()[:, 0] * 2**23).astype("<i4") + 3
+    fmt = struct.pack("<HHIIHHHHI", 0xFFFE, 1, 16000, 64000, 4, 32, 22, valid, 0)
+    fmt += struct.pack("<H", 1) + bytes(14)
+    body = b"WAVE" + chunk(b"fmt ", fmt) + chunk(b"data", (values << shift).tobytes())
+    heard = hear(b"RIFF" + struct.pack("<I", len(body)) + body)
+    assert heard.error is None
+    np.testing.assert_allclose(heard.samples, values / 2**23, atol=1e-6)
 
 
 def test_rf64_is_read_by_its_64_bit_length() -> None:
@@ -165,10 +216,16 @@ def test_an_incomplete_frame_is_an_error_after_the_samples(channels: int, extra:
 
 
 def test_a_truncated_wav_stream_gives_its_samples_and_then_an_error() -> None:
-    for missing in (1, 2, 1001, 20000):
+    for missing in (2, 1001, 20000):
         heard = hear(wav(babble())[:-missing])
         assert heard.error is not None and "truncated" in heard.error.what
         np.testing.assert_array_equal(heard.samples, babble()[: (32000 - missing) // 2, 0])
+
+
+def test_a_last_sample_that_is_incomplete_costs_nothing_else() -> None:
+    heard = hear(wav(babble())[:-1])
+    assert heard.error is None
+    np.testing.assert_array_equal(heard.samples, babble()[:15999, 0])
 
 
 def test_a_wav_header_truncated_anywhere_is_a_plain_error() -> None:
@@ -195,7 +252,10 @@ def test_a_wav_header_truncated_anywhere_is_a_plain_error() -> None:
     (b"RIFF\0\0\0\0WAVEdata\4\0\0\0xxxx", "format"),
     (b"RIFF\0\0\0\0WAVEjunk\xff\xff\xff\x7f" + bytes(100), "broken"),
 ])  # fmt: skip
-def test_files_other_than_wav_are_refused(data: bytes, says: str) -> None:
+def test_without_ffmpeg_files_other_than_wav_are_refused(
+    data: bytes, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
     with pytest.raises(AudioError, match=says):
         hear(data)
 
@@ -222,8 +282,8 @@ def test_invalid_samples_are_an_error_after_those_before() -> None:
     np.testing.assert_array_equal(heard.samples, frames[:4000, 0])
 
 
-def test_a_rate_or_channels_below_1_are_a_usage_error() -> None:
-    for settings_ in [{"rate_hz": 0}, {"channels": 0}, {"rate_hz": -1}]:
+def test_a_rate_below_1_khz_or_no_channels_are_a_usage_error() -> None:
+    for settings_ in [{"rate_hz": 0}, {"channels": 0}, {"rate_hz": -1}, {"rate_hz": 999}]:
         with pytest.raises(UsageError):
             StandardInputSource(io.BytesIO(b"xx"), **settings_)
 

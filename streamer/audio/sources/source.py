@@ -7,9 +7,18 @@ from typing import Callable, Protocol
 import numpy as np
 
 from streamer.arrays import FloatArray
+from streamer.audio.mixing import ChannelMixer
 from streamer.audio.resampling import Resampler
 from streamer.audio.samples import first_bad_frame
 from streamer.errors import AudioError
+
+#: Rates at which no speech can be recorded, and rates that no device has.
+LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1000, 3_000_000
+
+CANCELLED = (
+    "the channels cancel each other out (opposite phase) - the louder one is transcribed;"
+    " check the wiring for the next recording"
+)
 
 
 class Source(Protocol):
@@ -93,6 +102,9 @@ class FrameStream:
         name: of the recording, for messages.
         from_rate_hz: rate of the frames.
         to_rate_hz: rate of the samples.
+
+    Raises:
+        AudioError: no speech can be recorded at that rate.
     """
 
     def __init__(
@@ -104,6 +116,12 @@ class FrameStream:
     ) -> None:
         self._read_frames = read_frames
         self._name = name
+        if not LOWEST_RATE_HZ <= from_rate_hz <= HIGHEST_RATE_HZ:
+            raise AudioError(
+                f"{name} has a sample rate of {from_rate_hz:g} Hz, which is no rate of speech",
+                f"give a recording of {LOWEST_RATE_HZ} Hz or more, usually 16000",
+            )
+        self._mixer = ChannelMixer(from_rate_hz)
         self._resampler = Resampler(from_rate_hz, to_rate_hz)
         self._frames_read = 0
         self._ended = False
@@ -118,16 +136,24 @@ class FrameStream:
         while not self._ended:
             frames = self._next_frames()
             if frames is not None:
-                samples = self._resampler.feed(frames)
+                samples = self._resample(self._mixer.feed(frames))
             if frames is None or self._error:
                 self._ended = True
-                rest = self._resampler.finish()
-                samples = rest if frames is None else np.concatenate([samples, rest])
+                parts = [self._resample(self._mixer.finish()), self._resampler.finish()]
+                samples = np.concatenate(parts if frames is None else [samples, *parts])
             if len(samples):
                 return samples
         if self._error:
             raise self._error
         return None
+
+    @property
+    def remark(self) -> str:
+        """What the user should know about the samples returned so far; empty for nothing."""
+        return f"{self._name}: {CANCELLED}" if self._mixer.cancelled else ""
+
+    def _resample(self, mono: FloatArray) -> FloatArray:
+        return self._resampler.feed(mono[:, np.newaxis])
 
     def _next_frames(self) -> FloatArray | None:
         """Return valid frames, or None at the end; an error goes to ``_error``."""

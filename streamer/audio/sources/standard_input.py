@@ -1,4 +1,4 @@
-"""Samples from standard input: raw 16-bit little-endian, or any WAV file."""
+"""Samples from standard input: raw 16-bit little-endian, WAV, or what ffmpeg decodes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,25 @@ import sys
 from typing import Any, BinaryIO
 
 from streamer.arrays import FloatArray
-from streamer.audio.pcm import PcmFormat, read_wav_header
-from streamer.audio.sources.source import FrameStream
+from streamer.audio.formats.ffmpeg import FfmpegReader, find_ffmpeg
+from streamer.audio.formats.signatures import (
+    LONG_BYTES,
+    SHORT_BYTES,
+    Signature,
+    identify,
+    needs_more,
+)
+from streamer.audio.pcm import PcmFormat
+from streamer.audio.sources.source import LOWEST_RATE_HZ, FrameStream
+from streamer.audio.wav import (
+    ID3_MAGIC,
+    WAV_MAGIC,
+    WavHeader,
+    ends_early,
+    id3_bytes,
+    looks_like_chunk,
+    read_wav_header,
+)  # fmt: skip
 from streamer.errors import AudioError, UsageError
 
 #: Bytes per read: the capacity of a pipe, which returns what it has.
@@ -17,22 +34,21 @@ BLOCK_BYTES = 65536
 
 _POLL_SECONDS = 0.1
 
-#: First bytes of files that are clearly not raw samples.
-_KNOWN_FILES = {
-    b"fLaC": "a FLAC file", b"OggS": "an OGG file", b"ID3": "an MP3 file",
-    b"FORM": "an AIFF file", b"RIFX": "a big-endian WAV file", b"caff": "a CAF file",
-    b".snd": "an AU file", b"\x1aE\xdf\xa3": "a Matroska or WebM file",
-}  # fmt: skip
+#: A longer tag is left to ffmpeg.
+_LONGEST_ID3_BYTES = 1 << 24
 
 _PIPE = "pipe samples in: arecord -f S16_LE -r 16000 -c 1 | streamer transcribe -"
-_AS_A_FILE = "give its name, or convert it: ffmpeg -i FILE -f wav - | streamer transcribe -"
+_AS_A_FILE = (
+    "install ffmpeg, or convert it elsewhere: ffmpeg -i FILE -f wav - | streamer transcribe -"
+)
 
 
 class StandardInputSource:
     """Samples from a pipe.
 
-    A WAV header at the beginning overrides the arguments. The stream need not
-    be a pipe, nor seekable.
+    A WAV header at the beginning overrides the arguments; compressed data are
+    recognised and decoded by ffmpeg, if it is installed. The stream need not be a
+    pipe, nor seekable.
 
     Args:
         stream: of bytes; None for standard input.
@@ -41,7 +57,7 @@ class StandardInputSource:
         name: for display.
 
     Raises:
-        UsageError: the rate or the number of channels is below 1.
+        UsageError: the rate is below 1 kHz or the number of channels below 1.
     """
 
     live = False
@@ -55,8 +71,11 @@ class StandardInputSource:
         channels: int = 1,
         name: str = "standard input",
     ) -> None:
-        if rate_hz < 1:
-            raise UsageError(f"{rate_hz} Hz is not a sample rate", "give samples per second")
+        if rate_hz < LOWEST_RATE_HZ:
+            raise UsageError(
+                f"{rate_hz} Hz is no sample rate of speech",
+                f"give samples per second, {LOWEST_RATE_HZ} or more",
+            )
         if channels < 1:
             raise UsageError(f"{channels} channels are too few", "give 1 for mono or 2 for stereo")
         self.name = name
@@ -67,6 +86,8 @@ class StandardInputSource:
         self._bytes: Any = None
         self._fd: int | None = None
         self._pending = b""  # read, but not yet returned
+        self._header: WavHeader | None = None
+        self._decoder: FfmpegReader | None = None
         self._bytes_left: int | None = None  # bytes of samples still to come
         self._frames_read = 0
         self._ended = False
@@ -86,18 +107,55 @@ class StandardInputSource:
             raise AudioError(f"{self.name} is not a pipe", _PIPE)
         self._bytes = getattr(stream, "raw", stream)
         self._fd = _pollable(self._bytes)
-        self._fill(4)
+        self._fill(SHORT_BYTES)
         if not self._pending:
             raise AudioError(f"{self.name} is empty", _PIPE)
-        for magic, what in _KNOWN_FILES.items():
-            if self._pending.startswith(magic):
-                raise AudioError(f"{self.name} is {what}, not raw samples or WAV", _AS_A_FILE)
-        if self._pending[:4] in (b"RIFF", b"RF64"):
-            header = read_wav_header(self._read_exactly, self.name)
+        self._skip_id3()
+        if self._pending[:4] in WAV_MAGIC and self._pending[8:12] == b"WAVE":
+            self._header = header = read_wav_header(self._read_exactly, self.name)
             self._format, self._bytes_left = header.format, header.data_bytes
+        else:
+            if needs_more(self._pending):
+                self._fill(LONG_BYTES)
+            signature = identify(self._pending)
+            if signature is not None:
+                self._decode(signature, rate_hz)
+                return
+            if self._pending[:4] in WAV_MAGIC:
+                read_wav_header(self._read_exactly, self.name)  # raises
         if self._bytes_left is not None:
             self.seconds = self._bytes_left / self._format.frame_bytes / self._format.rate_hz
         self._stream = FrameStream(self._read_frames, self.name, self._format.rate_hz, rate_hz)
+
+    def _skip_id3(self) -> None:
+        """Skip an ID3 tag in front of a WAV header; others belong to their file."""
+        if self._pending[:3] != ID3_MAGIC:
+            return
+        n = id3_bytes(self._pending)
+        if n <= _LONGEST_ID3_BYTES:
+            self._fill(n + SHORT_BYTES)
+            if self._pending[n : n + 4] in WAV_MAGIC:
+                self._take(n)
+
+    def _decode(self, signature: Signature, rate_hz: int) -> None:
+        """Decode what is not samples by ffmpeg.
+
+        Raises:
+            AudioError: it is no audio, or ffmpeg is not there, or cannot decode it.
+        """
+        if not signature.audio:
+            raise AudioError(f"{self.name} is {signature.what}, not audio", _PIPE)
+        if find_ffmpeg() is None:
+            raise AudioError(f"{self.name} is {signature.what}, not raw samples or WAV", _AS_A_FILE)
+        self._decoder = decoder = FfmpegReader(
+            self.name, pull=self._pull, whole=signature.seekable, kind=signature.what
+        )
+        self.seconds = decoder.seconds
+        self._stream = FrameStream(decoder.read, self.name, decoder.rate_hz, rate_hz)
+
+    def _pull(self) -> bytes:
+        """Return what has been read already, then what comes."""
+        return self._take(len(self._pending)) or self._read_some()
 
     def read(self) -> FloatArray | None:
         """Return the next samples as soon as there are any; None at the end.
@@ -119,6 +177,14 @@ class StandardInputSource:
     def close(self) -> None:
         """Release the stream, which stays open: it belongs to the caller."""
         self._stream = None
+        decoder, self._decoder = self._decoder, None
+        if decoder is not None:
+            decoder.close()
+
+    @property
+    def remark(self) -> str:
+        """What the user should know about the samples returned so far; empty for nothing."""
+        return self._stream.remark if self._stream is not None else ""
 
     def _read_some(self) -> bytes:
         """Return what the stream has; no bytes at its end, or when stopped."""
@@ -156,26 +222,47 @@ class StandardInputSource:
         if self._stopped:
             return None
         frames = len(self._pending) // frame_bytes
-        if self._bytes_left is not None:
-            frames = min(frames, self._bytes_left // frame_bytes)
-            self._bytes_left -= frames * frame_bytes
+        limit = self._bytes_left if self._bytes_left is not None else self._doubtful_bytes()
+        if limit is not None:
+            frames = min(frames, limit // frame_bytes)
+            if self._bytes_left is not None:
+                self._bytes_left -= frames * frame_bytes
         if frames:
             self._frames_read += frames
             return self._format.decode(self._take(frames * frame_bytes))
-        self._check_end()
+        if limit is None or self._bytes_left is not None:
+            self._check_end()
+        return None
+
+    def _doubtful_bytes(self) -> int | None:
+        """Return the bytes up to a length that is not believed; None if samples go on there.
+
+        A placeholder may happen to be true: then another chunk follows.
+        """
+        if self._header is None:
+            return None
+        left = self._header.size - self._frames_read * self._format.frame_bytes
+        if left > 0:
+            return left if left >= self._format.frame_bytes else None
+        if left == 0 and self._header.size:
+            self._fill(4)
+            return 0 if looks_like_chunk(self._pending) else None
         return None
 
     def _check_end(self) -> None:
         """Raise if the input ended too early, or within a frame."""
         frame_bytes = self._format.frame_bytes
-        if self._bytes_left is not None:
+        received = self._frames_read * frame_bytes + len(self._pending)
+        promised = self._header.data_bytes if self._header is not None else None
+        if ends_early(promised, received, frame_bytes):
+            assert self._bytes_left is not None
             missing_s = self._bytes_left / frame_bytes / self._format.rate_hz
             raise AudioError(
                 f"{self.name} is truncated: its WAV header declares {missing_s:.2f} s more than"
                 f" the {self._frames_read / self._format.rate_hz:.2f} s received",
                 "everything before is transcribed; send the whole file for the rest",
             )
-        if self._pending:
+        if self._pending and self._header is None:
             raise AudioError(
                 f"{self.name} ends within a sample, after {len(self._pending)} of the {frame_bytes}"
                 " bytes of a frame",
