@@ -75,9 +75,12 @@ class Transcriber:
         punctuation: whether ``display`` has marks and capitals.
         numbers: whether ``display`` has numbers in digits.
         date_style: ``dmy`` for 3 May 1982, ``mdy`` for May 3, 1982.
+        reconnect_timeout_s: how long to wait for a microphone that goes away,
+            in seconds; None for ever, 0 not at all. While it is away there is a
+            `Notice`, and when it is back a `Gap`.
 
     Raises:
-        UsageError: there is no such `date_style`.
+        UsageError: a value is not valid.
     """
 
     def __init__(
@@ -99,8 +102,15 @@ class Transcriber:
         punctuation: bool = True,
         numbers: bool = True,
         date_style: str = "dmy",
+        reconnect_timeout_s: float | None = 30.0,
     ) -> None:
+        if reconnect_timeout_s is not None and not reconnect_timeout_s >= 0:
+            raise UsageError(
+                f"reconnect_timeout_s cannot be {reconnect_timeout_s}",
+                "give seconds, 0 not to wait, or None to wait for ever",
+            )
         self._device = device
+        self._reconnect_timeout_s = reconnect_timeout_s
         self._session = Session(
             ModelChoice(model, backend, decoder, beam, compute_units, user_words, hints),
             RecogniserSettings(
@@ -171,11 +181,13 @@ class Transcriber:
 
         Raises:
             StreamerError: the microphone or the model cannot be used; also
-                when the microphone is disconnected, after all events before that.
+                when the microphone is disconnected and does not come back in
+                ``reconnect_timeout_s``, after all events before that.
         """
         from streamer.audio.sources.microphone import MicrophoneSource
 
-        return self.run(MicrophoneSource(self._device), on_open)
+        source = MicrophoneSource(self._device, reconnect_timeout_s=self._reconnect_timeout_s)
+        return self.run(source, on_open)
 
     def transcribe(
         self,

@@ -255,7 +255,9 @@ def test_an_asynchronous_stream_raises_its_errors(tiny: Transcriber) -> None:
 def microphone(monkeypatch: pytest.MonkeyPatch) -> LiveSource:
     """Samples in place of the microphone's; after them nothing comes until `stop`."""
     source = LiveSource(sound(3.0))
-    monkeypatch.setattr("streamer.audio.sources.microphone.MicrophoneSource", lambda device: source)
+    monkeypatch.setattr(
+        "streamer.audio.sources.microphone.MicrophoneSource", lambda device, **_: source
+    )
     return source
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -120,6 +122,34 @@ def find_device(devices: Sequence[Device], wanted: int | str | None) -> Device:
     # A microphone may be available through several audio systems (Windows has four).
     hosts = [device.host for device in devices if device.default]
     return next((device for device in matches if device.host in hosts), matches[0])
+
+
+def find_again(
+    devices: Sequence[Device], wanted: int | str | None, before: Device | None
+) -> Device:
+    """Return the device that was in use before it went away.
+
+    Numbers change when devices come and go, and so does the place that ALSA
+    appends to a name, "(hw:1,0)".
+
+    Args:
+        devices: what `input_devices` returned.
+        wanted: what the user asked for; None for the default device, which may
+            be another one by now.
+        before: the device in use; None if there was none.
+
+    Raises:
+        DeviceError: it is not there.
+    """
+    if wanted is None or before is None:
+        return find_device(devices, wanted)
+    names = [before.name, re.sub(r" \(hw:.*\)$", "", before.name)]
+    if not str(wanted).strip().isdigit():
+        names.append(str(wanted))
+    for name in dict.fromkeys(names):
+        with contextlib.suppress(DeviceError):
+            return find_device(devices, name)
+    raise DeviceError(f'the microphone "{before.name}" is gone', "connect it and start again")
 
 
 def _matching(devices: Sequence[Device], text: str) -> list[Device]:

@@ -202,6 +202,9 @@ class Session:
                 with self._timing.computing():
                     events = self._take(block, recogniser)
                 yield from events
+                if block.lost or not len(block.samples):
+                    # Everything before has been recognised.
+                    yield from self._device_notices(capture.source, recogniser)
                 for what, todo in warnings.due():
                     yield recogniser.notice(what, todo)
         except AudioError as error:
@@ -225,6 +228,16 @@ class Session:
             self._end_requested = False
             events += recogniser.end_utterance()
         return events
+
+    def _device_notices(self, source: Source, recogniser: Recogniser) -> Iterator[Event]:
+        """What a live source says about its device; nobody finishes a sentence meanwhile."""
+        notices = getattr(source, "notices", ())
+        while notices:
+            what, todo = notices.popleft()
+            with self._timing.computing():
+                events = recogniser.end_utterance()
+            yield from events
+            yield recogniser.notice(what, todo)
 
 
 class _Warnings:

@@ -50,9 +50,11 @@ class FakePortAudio:
         ]
         self.streams: list[FakeStream] = []
         self.now = 50.0
+        self.tick_s = 0.0  # passes with every look at the clock
         self.refreshed = 0
 
     def clock(self) -> float:
+        self.now += self.tick_s
         return self.now
 
     def query_hostapis(self) -> list[dict[str, Any]]:
@@ -220,11 +222,11 @@ def test_losses_reach_the_consumer_in_their_place(fake: FakePortAudio) -> None:
 
 
 def test_a_device_that_sends_nothing_any_more_is_gone(fake: FakePortAudio) -> None:
-    source = MicrophoneSource(clock=fake.clock)
+    source = MicrophoneSource(clock=fake.clock, reconnect_timeout_s=0)
     source.open(16000)
     frames = babble(0.5)
     fake.streams[0].speak(frames)
-    fake.now += GONE_SECONDS + 1
+    fake.tick_s = GONE_SECONDS / 40
     heard = source.read()
     assert heard is not None
     np.testing.assert_array_equal(heard, frames[:, 0])
@@ -237,7 +239,7 @@ def test_a_device_that_sends_nothing_any_more_is_gone(fake: FakePortAudio) -> No
 
 def test_a_stream_that_portaudio_ends_is_gone_at_once(fake: FakePortAudio) -> None:
     fake.takes = lambda rate, channels: rate == 48000
-    source = MicrophoneSource()
+    source = MicrophoneSource(reconnect_timeout_s=0)
     source.open(16000)
     fake.streams[0].speak(babble(0.5, 48000))
     fake.streams[0].settings["finished_callback"]()
@@ -302,7 +304,7 @@ def test_a_pause_closes_the_device_and_a_resume_opens_it_again(fake: FakePortAud
 
 
 def test_a_device_removed_during_a_pause_is_an_error_after_it(fake: FakePortAudio) -> None:
-    source = MicrophoneSource()
+    source = MicrophoneSource(reconnect_timeout_s=0)
     with pytest.raises(DeviceError, match="no microphone"), Capture(source) as capture:
         source.pause()
         for _ in capture.blocks(idle_s=0.01):
@@ -340,7 +342,7 @@ if refuse:  # as a real device might, that knows neither 16 kHz nor mono
         ask(samplerate=samplerate, channels=channels, **more)
     sounddevice.check_input_settings = check
 
-source = MicrophoneSource(device, give_up_s=None)
+source = MicrophoneSource(device, give_up_s=None, reconnect_timeout_s=0)
 
 def obey(capture):
     for line in sys.stdin:

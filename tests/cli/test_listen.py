@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -125,7 +126,7 @@ def test_a_microphone_that_disappears_is_one_line_of_error_after_the_last_words(
 
     # Random weights hear words in anything, but low-passed noise is not a voice.
     with virtual_microphone() as microphone:
-        child = listen(microphone, "--format", "jsonl", "--model", tiny)
+        child = listen(microphone, "--format", "jsonl", "--model", tiny, "--no-reconnect")
         wav = tmp_path / "noise.wav"
         noise = 0.1 * np.random.default_rng(0).standard_normal(16000 * 30)
         soundfile.write(wav, noise, 16000)
@@ -140,6 +141,53 @@ def test_a_microphone_that_disappears_is_one_line_of_error_after_the_last_words(
     assert re.fullmatch(r'error: the microphone "\w+" is gone - .+', line)
     assert child.returncode == 1
     assert b"Traceback" not in err
+
+
+@needs_pulse
+def test_a_stop_and_a_lost_microphone_are_a_gap_each_and_listening_goes_on(
+    tiny: Path, tmp_path: Path
+) -> None:
+    import soundfile
+
+    wav = tmp_path / "noise.wav"
+    noise = 0.1 * np.random.default_rng(0).standard_normal(16000 * 60)
+    soundfile.write(wav, noise, 16000)
+    with virtual_microphone() as microphone:
+        child = listen(microphone, "--format", "jsonl", "--model", tiny)
+        player = microphone.start_speaking(wav)
+        list(finals_until(child, 1.0))
+        child.send_signal(signal.SIGSTOP)
+        time.sleep(6)  # this much has to pass
+        child.send_signal(signal.SIGCONT)
+        stopped = next_event(child, "gap")
+        assert 5.9 <= stopped["end"] - stopped["start"] <= 6.3
+        list(finals_until(child, stopped["end"] + 1))
+        microphone.unplug()
+        player.wait(LIMIT_S)
+        warning = next_event(child, "warning")
+        assert re.fullmatch(r'the microphone "\w+" is gone', warning["what"])
+        assert warning["time"] > stopped["end"] + 1
+        microphone.plug_in_again()
+        microphone.wait_for_listener()
+        player = microphone.start_speaking(wav)
+        gap = next_event(child, "gap")
+        list(finals_until(child, gap["end"] + 1))
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=LIMIT_S)
+        player.kill()
+        player.wait()
+    assert child.returncode == 0
+    assert b'"gap"' not in out and b"error" not in err
+
+
+def next_event(child: subprocess.Popen[bytes], kind: str) -> dict[str, Any]:
+    """Return the next event of a kind that a process prints."""
+    assert child.stdout is not None
+    for line in child.stdout:
+        event: dict[str, Any] = json.loads(line)
+        if event["type"] == kind:
+            return event
+    raise AssertionError(f"it ended without a {kind}")
 
 
 @needs_pulse

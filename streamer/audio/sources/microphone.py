@@ -1,4 +1,4 @@
-"""The microphone as a source: opening, pausing, silence and disconnection.
+"""The microphone as a source: opening, pausing, silence, disconnection and return.
 
 All calls of PortAudio come from the reading thread, that of
 `streamer.audio.capture.Capture`; `stop`, `pause` and `resume` only set flags
@@ -7,15 +7,19 @@ for it.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections import deque
-from typing import Callable
+from typing import Callable, NamedTuple
 
 from streamer.arrays import FloatArray
 from streamer.audio import portaudio
-from streamer.audio.devices import Device, find_device, input_devices
-from streamer.audio.sources.device_stream import DeviceBlock, DeviceStream
+from streamer.audio.boottime import boottime
+from streamer.audio.devices import Device, find_again, input_devices
+from streamer.audio.sources.device_stream import SILENCE_SECONDS, DeviceBlock, DeviceStream
+from streamer.audio.sources.timeline import Timeline
+from streamer.audio.sources.watch import Watch
 from streamer.audio.wakeup import Wakeup
 from streamer.errors import DeviceError
 
@@ -26,9 +30,26 @@ SILENT_SECONDS = 3.0
 #: After this time of only zeros `read` raises.
 GIVE_UP_SECONDS = 15.0
 
+#: How long to wait for a device that went away: where nobody watches, a program
+#: must not wait forever.
+RECONNECT_SECONDS = 30.0
+
+#: Between two attempts to open a device that went away.
+RETRY_SECONDS = 0.5
+
+#: An attempt counts for no more than this: the program may be stopped meanwhile.
+_LONGEST_TRY_SECONDS = 5.0
+
 _POLL_SECONDS = 0.1
 
 _PAUSE_POLL_SECONDS = 1.0
+
+
+class DeviceNotice(NamedTuple):
+    """Something about the device that the user should know."""
+
+    what: str
+    todo: str
 
 
 class MicrophoneSource:
@@ -38,16 +59,27 @@ class MicrophoneSource:
     rate with as few channels as it allows; these are mixed down and resampled
     outside the callback.
 
+    A microphone that goes away is waited for, and opened again when it is back:
+    the named one, or the default one of that time. What is missing then, or
+    after the program was stopped for a while, is counted in ``lost``: exactly as
+    long as the sound system keeps up, otherwise by the clock, to some ten
+    milliseconds.
+
     Args:
         device: number, name or part of the name; None for the default device.
         give_up_s: `read` raises after this time of only zeros since `open`;
             None for never.
-        clock: monotonic, in seconds; also called by the callback.
+        reconnect_timeout_s: `read` raises when the microphone has been gone for
+            this long; None for never, 0 for at once.
+        clock: monotonic, time asleep included, in seconds; also called by the
+            callback.
+        cpu_clock: processor time of the process, in seconds.
 
     Attributes:
         device: the device, after `open`.
         opened_rate_hz: its rate.
         opened_channels: its number of channels.
+        notices: for the user, oldest first; another thread may take them.
     """
 
     live = True
@@ -57,7 +89,9 @@ class MicrophoneSource:
         self,
         device: int | str | None = None,
         give_up_s: float | None = GIVE_UP_SECONDS,
-        clock: Callable[[], float] = time.monotonic,
+        reconnect_timeout_s: float | None = RECONNECT_SECONDS,
+        clock: Callable[[], float] = boottime,
+        cpu_clock: Callable[[], float] = time.process_time,
     ) -> None:
         self.wanted = device
         self.device: Device | None = None
@@ -65,8 +99,16 @@ class MicrophoneSource:
         self.opened_channels = 0
         self.lost = 0
         self.delay_s = 0.0
+        self.notices: deque[DeviceNotice] = deque()
         self._give_up_s = give_up_s
+        self._reconnect_timeout_s = reconnect_timeout_s
         self._clock = clock
+        self._watch = Watch(clock, cpu_clock)
+        self._timeline = Timeline()
+        self._gone: DeviceError | None = None  # why it is waited for
+        self._waited_s = 0.0
+        self._closed: DeviceStream | None = None  # the stream before
+        self._told = False  # that nothing comes
         self._rate_hz = 0
         self._stream: DeviceStream | None = None
         self._past_overflows = 0
@@ -125,6 +167,9 @@ class MicrophoneSource:
         self._ended = self._stopped = self._paused = False
         self._heard, self._zeros, self._error = False, 0, None
         self._blocks.clear()
+        self.notices.clear()
+        self._gone, self._told = None, False
+        self._timeline.reset()
         self._open_stream()
 
     def read(self) -> FloatArray | None:
@@ -135,8 +180,8 @@ class MicrophoneSource:
             everything recorded so far has been returned.
 
         Raises:
-            DeviceError: the device is gone, could not be opened again after a
-                pause, or delivers only zeros.
+            DeviceError: the device is gone and does not come back in time, or
+                delivers only zeros.
         """
         while True:
             if self._blocks:
@@ -173,7 +218,7 @@ class MicrophoneSource:
         self._wakeup.notify()
 
     def resume(self) -> None:
-        """Open the device again; if that fails, `read` raises."""
+        """Open the device again; wait for it if that fails."""
         self._paused = False
         self._wakeup.notify()
 
@@ -183,9 +228,10 @@ class MicrophoneSource:
         """Do one step of `read`: fill ``_blocks``, or find out why there is nothing."""
         try:
             if self._stream is None:
-                self._sit_out_pause()
+                self._wait_for_stream()
             elif self._stopped or self._paused:
                 self._end_stream()
+                self._timeline.reset()
                 self._ended = self._stopped
             else:
                 self._take(self._stream.read(_POLL_SECONDS))
@@ -195,24 +241,80 @@ class MicrophoneSource:
             if self._stream is not None:
                 self._end_stream()
 
-    def _sit_out_pause(self) -> None:
+    def _wait_for_stream(self) -> None:
+        """Do one step while there is no open device."""
         if self._stopped:
             self._ended = True
         elif self._paused:
+            self._gone = None
+            self._timeline.reset()
             self._wakeup.wait(_PAUSE_POLL_SECONDS)
-        else:
-            # Devices may have been connected or removed meanwhile.
+        elif self._gone is None:
+            # After a pause, devices may have been connected or removed meanwhile.
             portaudio.refresh()
-            self._open_stream()
+            try:
+                self._open_stream()
+            except DeviceError as error:
+                self._begin_waiting(error)
+        else:
+            self._try_again(self._gone)
 
-    def _open_stream(self) -> None:
+    def _begin_waiting(self, error: DeviceError) -> None:
+        """Wait for the device from now on.
+
+        Raises:
+            DeviceError: it shall not be waited for.
+        """
+        if self._reconnect_timeout_s == 0:
+            raise error
+        self._timeline.break_off(self._clock())
+        self._gone, self._waited_s = error, 0.0
+        self._tell(error.what)
+
+    def _tell(self, what: str) -> None:
+        """Say once that the device does not deliver."""
+        if self._told:
+            return
+        self._told = True
+        limit_s = self._reconnect_timeout_s
+        until = "" if limit_s is None else f" for at most {limit_s:g} s"
+        self.notices.append(DeviceNotice(what, f"connect it; waiting{until}"))
+
+    def _try_again(self, gone: DeviceError) -> None:
+        """Open the device if it is back.
+
+        Raises:
+            DeviceError: it has been gone for too long.
+        """
+        began_s = self._clock()
+        # A driver that still hangs in closing must not be called.
+        if self._closed is None or not self._closed.closing:
+            with contextlib.suppress(DeviceError):
+                portaudio.refresh()
+                self._open_stream(again=True)
+        self._watch.restart()
+        if self._stream is not None:
+            self._gone = None
+            return
+        self._waited_s += min(self._clock() - began_s, _LONGEST_TRY_SECONDS)
+        limit_s = self._reconnect_timeout_s
+        if limit_s is not None and self._waited_s >= limit_s:
+            raise gone
+        self._wakeup.wait(RETRY_SECONDS)
+        self._waited_s += RETRY_SECONDS
+
+    def _open_stream(self, again: bool = False) -> None:
+        """Open the device; ``again``: the one that was open before."""
+        before = self.device if again else None
         try:
-            self.device = find_device(input_devices(), self.wanted)
+            device = find_again(input_devices(), self.wanted, before)
         except DeviceError:
             # It may have been connected since PortAudio started.
             portaudio.refresh()
-            self.device = find_device(input_devices(), self.wanted)
-        self._stream = DeviceStream(self.device, self._rate_hz, self._clock)
+            device = find_again(input_devices(), self.wanted, before)
+        self._watch.restart()
+        self._stream = DeviceStream(device, self._rate_hz, self._clock, self._timeline, self._watch)
+        self.device = device
         self.opened_rate_hz = self._stream.rate_hz
         self.opened_channels = self._stream.channels
 
@@ -221,6 +323,7 @@ class MicrophoneSource:
         stream, self._stream = self._stream, None
         assert stream is not None
         stream.close()
+        self._closed = stream
         self._past_overflows += stream.overflows
         self._take(stream.read(0))
         self._take(stream.finish())
@@ -235,11 +338,24 @@ class MicrophoneSource:
             self.delay_s = self._stream.delay_s
 
     def _check(self, stream: DeviceStream) -> None:
-        """Raise if the device is gone, or silent for too long."""
+        """Note that the device is gone or back; raise if it is silent for too long."""
         if stream.is_gone():
-            raise DeviceError(
+            gone = DeviceError(
                 f'the microphone "{self.name}" is gone',
                 "everything before is transcribed; connect it and start again",
+            )
+            if self._reconnect_timeout_s == 0:
+                raise gone
+            self._tell(gone.what)  # first: closing may take a while
+            self._end_stream()
+            self._begin_waiting(gone)
+        elif stream.heard and stream.silent_s >= SILENCE_SECONDS:
+            if self._reconnect_timeout_s != 0:
+                self._tell(f'the microphone "{self.name}" delivers nothing')
+        elif self._told and stream.heard and not stream.silent_s:
+            self._told = False
+            self.notices.append(
+                DeviceNotice(f'the microphone "{self.name}" is back', "listening again")
             )
         limit_s = self._give_up_s
         if limit_s is not None and not self._heard and self._zeros >= limit_s * self._rate_hz:

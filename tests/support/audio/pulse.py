@@ -85,7 +85,8 @@ class VirtualMicrophone:
             "PULSE_SERVER": f"unix:{socket}",
             "ALSA_CONFIG_PATH": str(configuration),
         }
-        command = [
+        self._sink = f"sink_name=virt rate={rate} channels={channels}"
+        self._command = [
             "pulseaudio",
             "-n",  # ignore the machine's configuration
             "--daemonize=no",
@@ -98,13 +99,19 @@ class VirtualMicrophone:
             "-L",
             f"module-native-protocol-unix socket={socket} auth-anonymous=1",
             "-L",
-            f"module-null-sink sink_name=virt rate={rate} channels={channels}",
+            f"module-null-sink {self._sink}",
         ]
         # Not for the processes that listen: they may need the real home.
-        environment = {**self.env, "HOME": str(folder / "home")}
-        environment.pop("PULSE_SERVER")
-        self.daemon = subprocess.Popen(
-            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        self._daemon_env = {**self.env, "HOME": str(folder / "home")}
+        self._daemon_env.pop("PULSE_SERVER")
+        self.daemon = self._start_daemon()
+
+    def _start_daemon(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self._command,
+            env=self._daemon_env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
 
     def wait_until_ready(self) -> None:
@@ -167,6 +174,23 @@ class VirtualMicrophone:
         """Remove the microphone, as if unplugged."""
         self.daemon.kill()
         self.daemon.wait()
+
+    def plug_in_again(self) -> None:
+        """Start a new daemon after `unplug`."""
+        Path(self.env["PULSE_SERVER"].partition(":")[2]).unlink(missing_ok=True)
+        self.daemon = self._start_daemon()
+        self.wait_until_ready()
+
+    def unload(self) -> None:
+        """Remove the sink; the daemon runs on."""
+        self._pactl("unload-module", "module-null-sink")
+
+    def load(self) -> None:
+        """Create the sink again after `unload`."""
+        self._pactl("load-module", "module-null-sink", *self._sink.split())
+
+    def _pactl(self, *arguments: str) -> None:
+        subprocess.run(["pactl", *arguments], env=self.env, check=True, capture_output=True)
 
 
 @contextmanager

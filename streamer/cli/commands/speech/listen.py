@@ -7,6 +7,10 @@ from typing import Annotated, Optional
 import typer
 
 from streamer.cli.support.options import EngineOptions, ResultOptions, with_options
+from streamer.errors import UsageError
+
+#: How long to wait for a microphone that goes away if nobody watches, in seconds.
+UNWATCHED_RECONNECT_S = 30.0
 
 
 @with_options
@@ -17,14 +21,40 @@ def listen(
         Optional[str],
         typer.Option(metavar="NAME|NUMBER", help="Microphone to use; see streamer devices."),
     ] = None,
+    reconnect_timeout: Annotated[
+        Optional[float],
+        typer.Option(
+            min=0.0,
+            metavar="SECONDS",
+            help="Wait this long for a microphone that goes away; by default forever with"
+            " the live view, else 30 s.",
+            show_default=False,
+        ),
+    ] = None,
+    no_reconnect: Annotated[
+        bool,
+        typer.Option("--no-reconnect", help="End when the microphone goes away."),
+    ] = False,
 ) -> None:
     """Transcribe the microphone until Ctrl-C."""
     from streamer.cli.support.session import LiveSession
     from streamer.terminal.routing import route_streams
 
+    if no_reconnect and reconnect_timeout is not None:
+        raise UsageError(
+            "--no-reconnect and --reconnect-timeout do not go together", "leave one out"
+        )
     routing = route_streams(results.stream_format, results.stdout)
+    limit_s = reconnect_timeout
+    if no_reconnect:
+        limit_s = 0.0
+    elif limit_s is None and not routing.live:
+        limit_s = UNWATCHED_RECONNECT_S
     transcriber = engine.transcriber(
-        device=device, partials=results.wants_partials(routing.live), hints=results.hints()
+        device=device,
+        reconnect_timeout_s=limit_s,
+        partials=results.wants_partials(routing.live),
+        hints=results.hints(),
     )
     with transcriber:
         LiveSession(transcriber, results, routing).run(transcriber.listen, "listening:")
