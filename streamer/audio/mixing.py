@@ -1,4 +1,4 @@
-"""Mix down channels that may cancel each other out."""
+"""Mix down channels that may cancel each other out or have a constant offset."""
 
 from __future__ import annotations
 
@@ -17,13 +17,17 @@ _SILENCE_RMS = 1e-4
 #: one channel in use the mix is quieter by the number of channels, which is as it should be.
 _CANCELLED_SHARE = 0.5
 
+#: A mean of a window beyond this (full scale is 1) is the offset of broken electronics.
+_OFFSET = 0.05
+
 
 class ChannelMixer:
     """The mean of the channels, or the loudest one where the mean is cancelled out.
 
     That happens where a channel is wired with opposite phase. Frames are judged
     in windows of fixed positions, so that the result does not depend on how the
-    stream is cut into blocks. Mono passes unchanged, without delay.
+    stream is cut into blocks. A constant offset is removed. Mono without an offset
+    at its first sample passes unchanged and without delay.
 
     Args:
         rate_hz: rate of the frames.
@@ -35,11 +39,14 @@ class ChannelMixer:
     def __init__(self, rate_hz: float) -> None:
         self._window = max(1, round(WINDOW_S * rate_hz))
         self._pending: FloatArray | None = None
+        self._windowed: bool | None = None  # not known yet
         self.cancelled = False
 
     def feed(self, frames: FloatArray) -> FloatArray:
         """Take frames, float32 (n, channels); return the windows that are complete, (m,)."""
-        if frames.shape[1] == 1:
+        if self._windowed is None and len(frames):
+            self._windowed = frames.shape[1] > 1 or bool(abs(frames[0, 0]) > _OFFSET)
+        if not self._windowed:
             return mix_down(frames)
         if self._pending is not None:
             frames = np.concatenate([self._pending, frames])
@@ -56,8 +63,10 @@ class ChannelMixer:
         return self._mix(rest)
 
     def _mix(self, frames: FloatArray) -> FloatArray:
+        means = frames.mean(axis=0, dtype=np.float64)
+        if (np.abs(means) > _OFFSET).any():
+            frames = frames - means.astype(np.float32)
         mix = mix_down(frames)
-        # Without the mean: a constant offset is no sound.
         rms = frames.std(axis=0, dtype=np.float64)
         loudest = int(np.argmax(rms))
         limit = rms[loudest] / frames.shape[1] * _CANCELLED_SHARE

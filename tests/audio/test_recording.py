@@ -116,6 +116,15 @@ def test_other_stereo_is_the_mean_of_its_channels_without_a_remark(
     assert source.remark == ""
 
 
+@pytest.mark.parametrize("offset", [0.5, -0.5])
+def test_a_constant_offset_is_removed(offset: float, tmp_path: Path) -> None:
+    sound = 0.4 * babble(2.0)
+    soundfile.write(tmp_path / "a.wav", sound + np.float32(offset), 16000, subtype="FLOAT")
+    heard = Heard(RecordingSource(tmp_path / "a.wav")).samples
+    assert abs(heard.mean()) < 0.001
+    assert np.corrcoef(heard, sound[:, 0])[0, 1] > 0.999
+
+
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs ffmpeg")
 
 
