@@ -5,6 +5,9 @@
 # make docs      build the documentation into site/ (Python 3.10 or later)
 # make bench     real-time factor, memory, time until it listens
 # make english   train the bundled model, from manifests to bundle
+# make lock      write requirements/*.txt: the newest versions that pyproject.toml allows, with their hashes
+# make audit     look for known vulnerabilities and for licences that do not fit
+# LOCKED=no installs the newest allowed versions instead of those in requirements/.
 # PYTHON=... chooses the interpreter; otherwise the newest CPython 3.9 to 3.12 that is found, 3.13, 3.14, or uv.
 
 SHELL := /bin/sh
@@ -19,13 +22,24 @@ PY := $(BIN)/python
 
 comma := ,
 
+# Versions and hashes from requirements/, or whatever pyproject.toml allows.
+LOCKED ?= yes
+HASHED := $(filter yes,$(LOCKED))
+# What pip installs: requirements/$(1).txt, or streamer with the extras $(2). What builds packages is
+# in requirements/build.txt, because pip looks at no hashes of what it builds with in isolation.
+from = $(if $(HASHED),--require-hashes --no-build-isolation --requirement requirements/$(1).txt,--editable ".$(2)")
+
 # Installs $(1) and says so, $(2) in words. What pip warns of is shown only where it fails.
 define install
 	@echo "==> installing $(2)"
-	@$(PY) -m pip install --disable-pip-version-check $(1) 2>$(VENV)/pip.log || { cat $(VENV)/pip.log >&2; exit 1; }
+	@rm -f $(VENV)/pip.failed
+	@{ $(PY) -m pip install --disable-pip-version-check $(1) 2>$(VENV)/pip.log || touch $(VENV)/pip.failed; } \
+		| grep --line-buffered -v "^Ignoring " || true
+	@[ ! -e $(VENV)/pip.failed ] || { cat $(VENV)/pip.log >&2; \
+		$(if $(HASHED),echo "error: the tested versions cannot be installed - try: make LOCKED=no" >&2;) exit 1; }
 endef
 
-.PHONY: run test test-all lint docs bench clean english
+.PHONY: run test test-all lint docs bench clean english lock audit
 
 run: $(VENV)/run.stamp
 	@echo "==> starting streamer (later: $(BIN)/streamer)"
@@ -62,17 +76,18 @@ english: $(VENV)/train.stamp $(if $(KOKORO),$(VENV)/synthesis.stamp)
 $(PY):
 	@sh .ci/find-python "$(PYTHON)" "$(VENV)"
 
-$(VENV)/run.stamp: pyproject.toml | $(PY)
-	$(call install,--quiet --upgrade pip,pip)
-	$(call install,--editable .,streamer and the libraries it needs (about 150 MB, once))
+$(VENV)/run.stamp: pyproject.toml requirements/build.txt requirements/run.txt | $(PY)
+	$(call install,--quiet $(if $(HASHED),--require-hashes --requirement requirements/build.txt,--upgrade pip),pip)
+	$(call install,$(call from,run),the libraries that streamer needs (about 150 MB, once))
+	$(call install,--quiet --no-deps $(if $(HASHED),--no-build-isolation) --editable .,streamer)
 	@touch $@
 
-$(VENV)/dev.stamp: $(VENV)/run.stamp
-	$(call install,--editable ".[dev$(comma)convert$(comma)dictation]",what the tests need)
+$(VENV)/dev.stamp: $(VENV)/run.stamp requirements/test.txt
+	$(call install,$(call from,test,[dev$(comma)convert$(comma)dictation]),what the tests need)
 	@touch $@
 
-$(VENV)/docs.stamp: $(VENV)/run.stamp
-	$(call install,--editable ".[docs]",what the documentation needs)
+$(VENV)/docs.stamp: $(VENV)/run.stamp requirements/docs.txt
+	$(call install,$(call from,docs,[docs]),what the documentation needs)
 	@touch $@
 
 $(VENV)/train.stamp: $(VENV)/run.stamp
@@ -83,5 +98,12 @@ $(VENV)/synthesis.stamp: $(VENV)/run.stamp
 	$(call install,--editable ".[synthesis]",what synthetic speech needs)
 	@touch $@
 
+lock:
+	sh .ci/lock
+
+audit: $(VENV)/dev.stamp
+	$(PY) .ci/licences.py
+	sh .ci/audit $(PY)
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build dist site
+	rm -rf $(VENV) .venv-audit .venv-lock .pytest_cache .mypy_cache .ruff_cache build dist site
