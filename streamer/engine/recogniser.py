@@ -96,6 +96,8 @@ class Recogniser:
         self._seq = 0
         self._segment = 0
         self._utterance: Utterance | None = None
+        normalisation = self._stages.front_end.normalisation
+        self._normalisation = None if normalisation is None else normalisation.new_stream()
         self._reported = 0  # end of the last final
         self._shown = NOTHING
         self._written = WrittenStream(self._text_model, self.settings.writing)
@@ -205,7 +207,7 @@ class Recogniser:
         return self._cut() if rule.name == CAP else self._end_utterance()
 
     def _begin_utterance(self, begin: int) -> list[Event]:
-        self._utterance = Utterance(self._stages, begin)
+        self._utterance = Utterance(self._stages, begin, self._normalisation)
         return self._feed_utterance(self._recent.since(begin))
 
     def _feed_utterance(self, samples: FloatArray) -> list[Event]:

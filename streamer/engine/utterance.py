@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from streamer.acoustic.contract import AcousticModel, State
 from streamer.arrays import FloatArray
 from streamer.features import Framer, FrontEnd, Window
+from streamer.features.normalisation import RunningNormalisation
 
 if TYPE_CHECKING:
     from streamer.decoding import Decoder, Hypothesis
@@ -48,13 +49,18 @@ class Utterance:
     Args:
         stages: front end, acoustic model and decoder; the decoder is reset here.
         begin: absolute position of the first sample.
+        normalisation: of the stream; None for that of a new one.
     """
 
-    def __init__(self, stages: Stages, begin: int) -> None:
+    def __init__(
+        self, stages: Stages, begin: int, normalisation: RunningNormalisation | None = None
+    ) -> None:
         self.begin = begin
         self.end = begin
         self._stages = stages
-        self._framer = Framer(stages.front_end, stages.model.n_steps, stages.model.n_context)
+        self._framer = Framer(
+            stages.front_end, stages.model.n_steps, stages.model.n_context, normalisation
+        )
         self._state: State = stages.model.initial_state()
         #: Windows run through the acoustic model so far.
         self.windows = 0

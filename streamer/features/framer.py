@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from streamer.arrays import FloatArray
 from streamer.features.front_ends import FrontEnd
+from streamer.features.normalisation import RunningNormalisation
 
 
 class Window(NamedTuple):
@@ -38,16 +39,32 @@ class Framer:
         front_end: computes the coefficients.
         n_steps: steps in a window of the acoustic model.
         n_context: coefficient vectors on each side of the middle one.
+        normalisation: of the stream that this one goes on with; None for a new one. Used if
+            the front end has a normalisation.
     """
 
-    def __init__(self, front_end: FrontEnd, n_steps: int, n_context: int) -> None:
+    def __init__(
+        self,
+        front_end: FrontEnd,
+        n_steps: int,
+        n_context: int,
+        normalisation: RunningNormalisation | None = None,
+    ) -> None:
         self.front_end = front_end
         self.n_steps = n_steps
         self.n_context = n_context
-        self.reset()
+        self._normalisation = normalisation
+        if normalisation is None and front_end.normalisation is not None:
+            self._normalisation = front_end.normalisation.new_stream()
+        self._begin()
 
     def reset(self) -> None:
         """Begin a new stream."""
+        if self._normalisation is not None:
+            self._normalisation.reset()
+        self._begin()
+
+    def _begin(self) -> None:
         self._history: FloatArray = np.zeros(0, np.float32)
         self._samples: FloatArray = np.zeros(0, np.float32)
         zeros = np.zeros((self.n_context, self.front_end.n_coefficients), np.float32)
@@ -85,7 +102,10 @@ class Framer:
         position = 0
         while len(self._samples) - position >= front.window_samples:
             window = self._samples[position : position + front.window_samples]
-            self._vectors.append(front.coefficients(window, self._history))
+            vector = front.coefficients(window, self._history)
+            if self._normalisation is not None:
+                vector = self._normalisation.normalise(vector)
+            self._vectors.append(vector)
             after = position + front.step_samples
             if front.history_samples:
                 self._history = self._samples[after - front.history_samples : after].copy()

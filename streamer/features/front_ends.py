@@ -17,6 +17,7 @@ from python_speech_features import base, sigproc
 
 from streamer.arrays import FloatArray
 from streamer.errors import ModelError
+from streamer.features.normalisation import RunningNormalisation, create_normalisation
 
 #: Full scale of 16-bit samples; front ends take samples in [-1, 1).
 FULL_SCALE = 32768.0
@@ -35,9 +36,11 @@ class FrontEnd(Protocol):
     history_samples: int
     #: Length of the coefficient vector.
     n_coefficients: int
+    #: What the framer normalises coefficients with, for models trained so; as of a new stream.
+    normalisation: RunningNormalisation | None
 
     def coefficients(self, window: FloatArray, history: FloatArray) -> FloatArray:
-        """Return the coefficients of one window.
+        """Return the coefficients of one window, not normalised.
 
         Args:
             window: float32 (window_samples,), full scale is 1.
@@ -76,6 +79,7 @@ class DeepSpeechFrontEnd:
     #: Minimum of a filter's output before the logarithm.
     FLOOR = 1e-12
     history_samples = 0
+    normalisation: RunningNormalisation | None = None
 
     def __init__(
         self,
@@ -144,6 +148,7 @@ class DeepSpeechFrontEnd:
             "n_filters": self.n_filters,
             "low_hz": self.low_hz,
             "high_hz": self.high_hz,
+            **_described(self.normalisation),
         }
 
 
@@ -176,6 +181,7 @@ class PythonSpeechFeaturesFrontEnd:
         "rectangular": np.ones,
     }
     history_samples = 1
+    normalisation: RunningNormalisation | None = None
 
     def __init__(
         self,
@@ -254,7 +260,12 @@ class PythonSpeechFeaturesFrontEnd:
             "lifter": self.lifter,
             "append_energy": self.append_energy,
             "window": self.window,
+            **_described(self.normalisation),
         }
+
+
+def _described(normalisation: RunningNormalisation | None) -> dict[str, Any]:
+    return {} if normalisation is None else {"normalisation": normalisation.describe()}
 
 
 _KINDS: dict[str, Any] = {
@@ -273,14 +284,23 @@ def create_front_end(description: Mapping[str, Any]) -> FrontEnd:
         ModelError: the kind or an argument is unknown.
     """
     arguments = dict(description)
+    normalisation = create_normalisation(arguments.pop("normalisation", None))
     kind = arguments.pop("kind", None)
     if kind not in _KINDS:
         raise ModelError(
             f"there is no front end {kind!r}", f"use one of {', '.join(sorted(_KINDS))}"
         )
     try:
-        return cast(FrontEnd, _KINDS[kind](**arguments))
+        front_end = cast(FrontEnd, _KINDS[kind](**arguments))
     except (TypeError, ValueError) as error:
         raise ModelError(
             f"front end {kind}: {error}", "fix the front_end entry of model.json"
         ) from error
+    if normalisation is not None and len(normalisation.mean) != front_end.n_coefficients:
+        raise ModelError(
+            f"front end: normalisation of {len(normalisation.mean)} coefficients, "
+            f"there are {front_end.n_coefficients}",
+            "fix the front_end entry of model.json",
+        )
+    front_end.normalisation = normalisation
+    return front_end

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from streamer.errors import StreamerError
+from streamer.features.normalisation import create_normalisation
 from streamer.training.data.batches import DataSet
 from streamer.training.data.cache import Cache, build_cache
 from streamer.training.data.manifests import Clip, read_data_set
@@ -113,10 +114,12 @@ def _select_pronunciations(
             return
         network = TrainingNetwork(initial.shape, fast=not kernels.why_not())
         load_weights(network, initial)
+        data.normalisation = create_normalisation(initial.front_end.get("normalisation"))
         selected = select_pronunciations(
             network, data, pronunciations,
             follow=lambda items, count: log.follow("pronunciations", items, count),
         )  # fmt: skip
+        data.normalisation = None
         recipe.folder.mkdir(parents=True, exist_ok=True)
         with gzip.open(kept, "wt", encoding="ascii") as file:
             json.dump(selected, file)

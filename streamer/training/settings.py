@@ -76,6 +76,7 @@ class TrainingSettings:
         average_decay: decay of the running average of the weights.
         max_gradient_norm: larger gradients are scaled down to this norm.
         seed: random seed.
+        normalise: whether coefficients are normalised by running moments of their stream.
         bf16: whether matrix products are in bfloat16, if the processor has it.
         augmentation: bounds of the augmentation at strength 1.
     """
@@ -101,6 +102,7 @@ class TrainingSettings:
     average_decay: float = 0.998
     max_gradient_norm: float = 5.0
     seed: int = 1
+    normalise: bool = False
     bf16: bool = True
     augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
 

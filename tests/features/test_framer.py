@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.features import DeepSpeechFrontEnd, Framer, PythonSpeechFeaturesFrontEnd, Window
+from streamer.features import (
+    DeepSpeechFrontEnd,
+    Framer,
+    PythonSpeechFeaturesFrontEnd,
+    Window,
+    create_front_end,
+)
 
 FRONT_ENDS = {"deepspeech": DeepSpeechFrontEnd(), "psf": PythonSpeechFeaturesFrontEnd()}
 
@@ -150,3 +156,30 @@ def test_returned_windows_do_not_change_later() -> None:
     framer.feed(speech_like(2, 8000))
     framer.finish()
     assert all((w.features == b).all() for w, b in zip(early, before))
+
+
+def test_a_front_end_with_a_normalisation_is_normalised_vector_by_vector_over_utterances() -> None:
+    entry = {
+        **DeepSpeechFrontEnd().describe(),
+        "normalisation": {"kind": "running", "mean": [0.5] * 26, "deviation": [2.0] * 26},
+    }
+    front_end = create_front_end(entry)
+    assert create_front_end(front_end.describe()).describe() == front_end.describe()
+    samples = np.random.default_rng(0).normal(0, 0.1, 16000).astype(np.float32)
+    plain = vectors_of(Framer(DeepSpeechFrontEnd(), 16, 0), samples)
+    assert front_end.normalisation is not None
+    expected = front_end.normalisation.new_stream().normalise_all(np.concatenate([plain, plain]))
+    stream = front_end.normalisation.new_stream()
+    found = [vectors_of(Framer(front_end, 16, 0, stream), samples) for _ in range(2)]
+    assert np.array_equal(np.concatenate(found), expected)
+    # Without a stream to go on with, each framer begins one, and so does a reset.
+    framer = Framer(front_end, 16, 0)
+    first = vectors_of(framer, samples)
+    framer.reset()
+    assert np.array_equal(first, found[0])
+    assert np.array_equal(vectors_of(framer, samples), found[0])
+
+
+def vectors_of(framer: Framer, samples: np.ndarray) -> np.ndarray:
+    windows = framer.feed(samples) + framer.finish()
+    return np.concatenate([window.features[0, : window.n, 0] for window in windows])

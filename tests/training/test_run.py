@@ -322,6 +322,31 @@ def test_training_may_begin_with_a_bundle(manifest: Path, trained: Path, tmp_pat
         train(other, Kept())
 
 
+def test_a_network_trained_with_normalised_coefficients_gets_them_in_its_bundle(
+    manifest: Path, trained: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("onnx", reason="onnx is not installed: pip install onnx")
+    settings = {"normalise": True, "epochs": 1}
+    checkpoint = train(
+        _recipe(manifest, tmp_path / "run", settings=settings, start_from=str(trained)), Kept()
+    )
+    bundle = export(checkpoint, tmp_path / "tiny", name="tiny", forms=[("onnx", "fp32")])
+    front_end = bundle.front_end()
+    assert front_end.normalisation is not None
+    samples = read_audio(read_data_set(manifest)[0].path, RATE_HZ)
+    model = load_acoustic_model(bundle, "onnx")
+    framer = Framer(front_end, bundle.n_steps, bundle.n_context)
+    state, heard = model.initial_state(), []
+    for window in framer.feed(samples) + framer.finish():
+        probabilities, state = model.infer(window.features, window.n, state)
+        heard.append(probabilities)
+    wanted = _torch_probabilities(checkpoint, samples, bundle.front_end_description)
+    assert np.abs(np.concatenate(heard) - wanted).max() < 1e-5
+    # The network that it goes on from takes plain coefficients, this one does not.
+    with pytest.raises(StreamerError, match="add --normalise"):
+        train(_recipe(manifest, tmp_path / "again", start_from=str(checkpoint)), Kept())
+
+
 def test_a_slim_checkpoint_exports_the_same_network_to_16_bits(
     manifest: Path, trained: Path, tmp_path: Path
 ) -> None:

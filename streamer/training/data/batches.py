@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from streamer.errors import StreamerError
+from streamer.features.normalisation import RunningNormalisation
 from streamer.training.data.augmentation import FeatureAugmentation
 from streamer.training.data.cache import Cache, Entry
 from streamer.training.data.distillation import STRIDE
@@ -19,6 +20,10 @@ from streamer.training.language.pronunciations import PHONEMES, Pronunciations
 
 #: The labels of the English models of the DeepSpeech family, in order; the blank follows.
 LETTERS = " abcdefghijklmnopqrstuvwxyz'"
+
+#: Share of the clips in training whose stream has gone on for long: normalised by moments that
+#: have seen the clip. The others begin a stream.
+WARM_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,7 @@ class DataSet:
         examples: the usable clips.
         left_out: number of clips that are too long, or too short for their transcript.
         multi_condition: changes the waveforms of a share of the clips, or None.
+        normalisation: normalises the coefficients of each clip, or None.
 
     Raises:
         StreamerError: no clip is usable, or the front ends differ.
@@ -98,6 +104,7 @@ class DataSet:
         self.caches = list(caches)
         self.n_context = n_context
         self.multi_condition: MultiCondition | None = None
+        self.normalisation: RunningNormalisation | None = None
         self.front_end: dict[str, Any] = self.caches[0].front_end
         if any(cache.front_end != self.front_end for cache in self.caches):
             raise StreamerError(
@@ -202,6 +209,12 @@ class DataSet:
         """
         rng = np.random.default_rng(list(seed))
         made = [self._example(e, augmentation, strength, conditions, rng) for e in examples]
+        if self.normalisation is not None:
+            warm_share = WARM_SHARE if augmentation is not None else 0.0
+            made = [
+                (self._normalised(vectors, rng.random() < warm_share), moved)
+                for vectors, moved in made
+            ]
         n_frames = [len(vectors) for vectors, _ in made]
         width = made[0][0].shape[1]
         context = self.n_context
@@ -228,6 +241,14 @@ class DataSet:
             torch.tensor([len(labels) for labels in phonemes]),
             teacher,
         )
+
+    def _normalised(self, vectors: Any, warm: bool) -> Any:
+        """Return the coefficients of a clip, normalised."""
+        assert self.normalisation is not None
+        self.normalisation.reset()
+        if warm:
+            self.normalisation.normalise_all(vectors)
+        return self.normalisation.normalise_all(vectors)
 
     def _example(
         self,

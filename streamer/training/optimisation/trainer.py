@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from streamer.errors import StreamerError
+from streamer.features.normalisation import RunningNormalisation, create_normalisation
 from streamer.training.data.augmentation import FeatureAugmentation
 from streamer.training.data.batches import LETTERS, Batch, DataSet, Example
 from streamer.training.evaluation.greedy import Evaluation, evaluate
@@ -93,12 +94,16 @@ class Trainer:
         reason = self._why_not_fast()
         self._autocast = settings.bf16 and matmul_dtype(self.device.type) is torch.bfloat16
         self.network = TrainingNetwork(shape, fast=not reason).to(self.device)
-        self.network.set_normalisation(*train.statistics())
+        initial = None if start_from is None else read_initial_weights(start_from)
+        mean, deviation = self._set_normalisation(initial)
+        self.network.set_normalisation(mean, deviation)
         self.progress = TrainingProgress()
         self._augmentation = FeatureAugmentation(train.front_end, settings.augmentation)
         self._objective = Objective(settings, train, shape, self.device, self.network.fast)
-        if start_from is not None:
-            self._start_from(read_initial_weights(start_from))
+        if initial is not None:
+            self._start_from(initial, mean, deviation)
+            if settings.normalise:  # what the network had in its place is in the normalisation
+                self.network.set_normalisation(mean, deviation)
         self.average = WeightAverage(self.network, settings.average_decay)
         self.optimisers = Optimisers(
             self.network, self.network.matrices(), settings.muon_lr, settings.adam_lr,
@@ -120,15 +125,37 @@ class Trainer:
             return "the width is not a multiple of 32"
         return kernels.why_not()
 
-    def _start_from(self, initial: InitialWeights) -> None:
-        if initial.folded and initial.front_end != self.train.front_end:
+    def _set_normalisation(self, initial: InitialWeights | None) -> tuple[Any, Any]:
+        """Let the data sets normalise, if wanted; return the moments of what they then give."""
+        known = create_normalisation(initial.front_end.get("normalisation")) if initial else None
+        if known is not None and not self.settings.normalise:
+            raise StreamerError(
+                "the network to start from takes normalised coefficients", "add --normalise"
+            )
+        mean, deviation = self.train.statistics()
+        if not self.settings.normalise:
+            return mean, deviation
+        for data in (self.train, self.dev):
+            if data is not None:
+                data.normalisation = known or RunningNormalisation(mean, deviation)
+        return np.zeros_like(mean), np.ones_like(deviation)
+
+    @property
+    def front_end(self) -> dict[str, Any]:
+        """The ``front_end`` entry of ``model.json``."""
+        normalisation = self.train.normalisation
+        extra = {} if normalisation is None else {"normalisation": normalisation.describe()}
+        return {**self.train.front_end, **extra}
+
+    def _start_from(self, initial: InitialWeights, mean: Any, deviation: Any) -> None:
+        if initial.folded and initial.front_end != self.front_end:
             raise StreamerError(
                 "the model to start from has another front end",
                 "choose the one it was trained with (--front-end)",
             )
         load_weights(self.network, initial)
         if initial.folded:
-            match_statistics(self.network, *self.train.statistics(), self._sample_batches())
+            match_statistics(self.network, mean, deviation, self._sample_batches())
 
     def _sample_batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield batches of clips of all lengths."""
@@ -329,7 +356,7 @@ class Trainer:
         checkpoint = {
             "format": FORMAT,
             "shape": self.network.shape.as_dict(),
-            "front_end": self.train.front_end,
+            "front_end": self.front_end,
             "letters": LETTERS,
             "settings": asdict(self.settings),
             "progress": asdict(self.progress),

@@ -54,6 +54,7 @@ class LoudnessFrontEnd:
     step_samples = STEP
     history_samples = 0
     n_coefficients = 1
+    normalisation = None
 
     def coefficients(self, window: FloatArray, history: FloatArray) -> FloatArray:
         return np.sort(np.abs(window))[len(window) // 2 :][:1].astype(np.float32)

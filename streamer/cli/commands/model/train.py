@@ -115,6 +115,11 @@ def train(
         "on a CPU with other load.",
         _NETWORK,
     ),
+    normalise: bool = typer.Option(
+        TrainingSettings.normalise, "--normalise/--no-normalise",
+        help="Normalise coefficients by the running mean and deviation of their stream.",
+        rich_help_panel=_NETWORK,
+    ),
     seed: int = _setting("seed", "Random seed."),
     strength: float = _setting(
         "strength",
@@ -167,7 +172,9 @@ def train(
         raise UsageError("augmentation never begins with --clean-until 0", "add --augmentation 0")
     recipe = Recipe(
         train=data, dev=dev or [], folder=output,
-        settings=TrainingSettings(**{field: values[field] for field in SETTING_FLAGS}),
+        settings=TrainingSettings(
+            normalise=normalise, **{field: values[field] for field in SETTING_FLAGS}
+        ),
         front_end=create_front_end({"kind": front_end}).describe(), audio_root=audio,
         noise=noise, phonemes=phonemes, teacher=teacher, start_from=start_from, caches=caches,
         **{field: values[field] for field in RECIPE_FLAGS},
