@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import streamer  # noqa: F401 - switches the telemetry of ONNX Runtime off, before any test imports it
+
 #: Data that lives beside the repository on some machines and is not part of it.
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -8,6 +8,7 @@ program that transcribes twelve seconds at the pace of a microphone would be cau
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -27,6 +28,9 @@ pytest.importorskip("onnxruntime")
 
 #: Speech of 12.3 seconds.
 SAMPLE = ROOT / "assets" / "english" / "sample.flac"
+
+#: Local sockets of the sound system: the user's, or a virtual microphone's.
+SOUND_SYSTEM = re.compile(r"/(pulse|pipewire|jack|mic-)")
 
 VARIABLE = "ORT_DISABLE_TELEMETRY"
 
@@ -58,6 +62,8 @@ def python(program: str, *arguments: str | Path) -> list[str]:
 
 def assert_private(program: Traced) -> None:
     assert program.sockets() == []
+    strange = [path for path in program.local_addresses() if not SOUND_SYSTEM.search(path)]
+    assert strange == []
     assert program.files() == []
 
 
@@ -88,6 +94,23 @@ def test_importing_streamer_switches_telemetry_off_before_anything_can_start_it(
         python(program), env={**without_the_variable(), VARIABLE: "0"}, capture_output=True
     )
     assert done.stdout.split() == [b"1", b"False"]
+
+
+def test_synthetic_speech_does_not_report_the_import_of_openvino(tmp_path: Path) -> None:
+    """A stand-in that reports as openvino does, if the package for that can be imported."""
+    (tmp_path / "openvino_telemetry.py").write_text("print('reported')")
+    (tmp_path / "openvino.py").write_text(
+        "try:\n    import openvino_telemetry\nexcept ImportError:\n    print('quiet')\n"
+    )
+    program = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "sys.modules['kokoro_onnx'] = None\n"
+        "from pathlib import Path\n"
+        "from streamer.training.synthesis.kokoro import Kokoro\n"
+        "try:\n    Kokoro(Path('none'))\nexcept Exception as error:\n    print(error)\n"
+    )
+    done = subprocess.run(python(program), env=without_the_variable(), capture_output=True)
+    assert done.stdout.startswith(b"quiet\nsynthetic speech needs a package"), done.stderr
 
 
 def test_the_trace_shows_the_telemetry_of_onnx_runtime(tmp_path: Path) -> None:

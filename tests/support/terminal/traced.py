@@ -22,8 +22,16 @@ LIMIT_S = 300.0
 #: Kinds of sockets that stay on the machine: those of PulseAudio and PipeWire.
 LOCAL = "AF_UNIX"
 
-#: Settings that would lead a program out of its empty home.
-_FOLDERS = ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_DATA_DIRS")
+#: Settings that would lead a program to other programs or out of its empty home.
+_STRANGE = (
+    "DISPLAY",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_STATE_HOME",
+    "XDG_DATA_DIRS",
+)
 
 #: Runs a program without any network but the loopback.
 NO_NETWORK = ("unshare", "--map-root-user", "--net")
@@ -67,7 +75,7 @@ class Traced:
         self._trace = folder / "trace"
         for name in ("home", "tmp", "work"):
             (folder / name).mkdir(parents=True)
-        clean = {name: value for name, value in env.items() if name not in _FOLDERS}
+        clean = {name: value for name, value in env.items() if name not in _STRANGE}
         self.process = subprocess.Popen(
             [
                 *(() if network else NO_NETWORK),
@@ -98,6 +106,12 @@ class Traced:
         """Return the system calls that made sockets other than local ones."""
         made = re.findall(r"socket(?:pair)?\(.*", self._trace.read_text(errors="replace"))
         return [call for call in made if LOCAL not in call]
+
+    def local_addresses(self) -> set[str]:
+        """Return the local sockets that it connected to, but for the C library's of users."""
+        trace = self._trace.read_text(errors="replace")
+        connected = re.findall(r'connect\(.*sun_path=@?"(.*?)"', trace)
+        return {path for path in connected if not path.endswith("/nscd/socket")}
 
     def files(self) -> list[str]:
         """Return the files that are left, relative to the home, but for streamer's own."""
