@@ -6,14 +6,7 @@ line prints it as one line, ``error: what - what to do``.
 
 from __future__ import annotations
 
-import re
-
-#: Characters that break a line or control a terminal; file names may contain them.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-
-
-def _one_line(text: str) -> str:
-    return _CONTROL.sub(lambda found: repr(found.group())[1:-1], text)
+from streamer.printable import printable
 
 
 class StreamerError(Exception):
@@ -27,8 +20,8 @@ class StreamerError(Exception):
     exit_code = 1
 
     def __init__(self, what: str, todo: str) -> None:
-        self.what = _one_line(what)
-        self.todo = _one_line(todo)
+        self.what = printable(what)
+        self.todo = printable(todo)
         super().__init__(f"{self.what} - {self.todo}")
 
     def __reduce__(self) -> tuple[type[StreamerError], tuple[str, str]]:

@@ -6,10 +6,12 @@ Typer is imported by `run`, which handles a Ctrl-C during the import.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Optional
 
+from streamer.cli.support.memory import MORE_MEMORY, is_out_of_memory
 from streamer.cli.support.messages import say_error
 from streamer.errors import StreamerError
 
@@ -38,6 +40,9 @@ COMMANDS = (
 
 #: The command that ``streamer`` runs without one.
 DEFAULT_COMMAND = "listen"
+
+#: The command for what is not a command but a recording: ``streamer talk.flac``.
+FILE_COMMAND = "transcribe"
 
 #: Exit code after Ctrl-C: 128 + SIGINT, as shells expect.
 INTERRUPTED = 130
@@ -95,6 +100,11 @@ def run(arguments: list[str]) -> int:
         return _run(arguments)
     except KeyboardInterrupt:  # before or after there is anything to shut down
         return INTERRUPTED
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        say_error(f"not enough memory - {MORE_MEMORY}")
+        return 1
 
 
 def _run(arguments: list[str]) -> int:
@@ -115,12 +125,16 @@ def _run(arguments: list[str]) -> int:
         _flush()
         return code if isinstance(code, int) else 0
     except StreamerError as error:
+        if is_out_of_memory(error):
+            raise
         say_error(str(error))
         return error.exit_code
     except BrokenPipeError:
         discard_standard_output()
         return 0
     except OSError as error:
+        if is_out_of_memory(error):
+            raise
         say_error(f"{error.strerror or error} - check free space and permissions")
         return 1
     except Exception as error:
@@ -137,6 +151,7 @@ def command_first(command: Any, arguments: Sequence[str]) -> list[str]:
     """Move the command to the front, so that shared options may precede it.
 
     Without a command, `DEFAULT_COMMAND` is inserted: ``streamer --beam 10`` listens.
+    Before a recording it is `FILE_COMMAND`.
     """
     commands = command.commands
     takes_value = {
@@ -155,6 +170,8 @@ def command_first(command: Any, arguments: Sequence[str]) -> list[str]:
             return [argument, *before, *arguments[position + 1 :]]
         if argument in root and position == 0:
             return list(arguments)
+        if argument == "-" or _is_input(argument):
+            return [FILE_COMMAND, *arguments]
         if not argument.startswith("-"):
             return list(arguments[position:])  # unknown: Click reports it with suggestions
         if argument.partition("=")[0] not in takes_value:
@@ -163,6 +180,13 @@ def command_first(command: Any, arguments: Sequence[str]) -> list[str]:
         if takes_value.get(argument):
             position += 1
     return [DEFAULT_COMMAND, *arguments]
+
+
+def _is_input(argument: str) -> bool:
+    """Whether an argument is a recording, a folder or an address rather than a command."""
+    if argument.startswith("-"):
+        return False
+    return "://" in argument or os.path.exists(argument) or bool(os.path.splitext(argument)[1])
 
 
 def _click_error(error: Exception) -> int:

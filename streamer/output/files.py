@@ -16,8 +16,14 @@ from streamer.output.writers import SUFFIXES, Item, create_writer
 
 #: Suffixes of the recordings to look for in a folder.
 RECORDING_SUFFIXES = frozenset(
-    [".wav", ".flac", ".ogg", ".opus", ".oga", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64"]
-)
+    [".wav", ".flac", ".ogg", ".opus", ".oga", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64",
+     # Those that ffmpeg decodes.
+     ".m4a", ".m4b", ".mp4", ".m4v", ".mov", ".3gp", ".webm", ".mkv", ".mka", ".aac", ".ac3",
+     ".wma", ".wmv", ".asf", ".amr", ".avi", ".ts", ".flv", ".wv", ".ape", ".mpg", ".mpeg"]
+)  # fmt: skip
+
+#: Skipped files that are named; the others are counted.
+_NAMED = 3
 
 
 class OutputFile:
@@ -87,6 +93,18 @@ class OutputFile:
             self._abandon()
             raise _cannot_write(self.path, error) from error
 
+    def begin_file(self, name: str) -> None:
+        """Begin one of several recordings; see `Writer.begin_file`.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        try:
+            self._writer.begin_file(name)
+        except OSError as error:
+            self._abandon()
+            raise _cannot_write(self.path, error) from error
+
     def close(self) -> None:
         """Finish and close the file. May be called twice."""
         if self._stream.closed:
@@ -114,8 +132,17 @@ class OutputFile:
             self._stream.close()
 
 
-def expand_inputs(given: Sequence[Path]) -> list[Path]:
+def expand_inputs(
+    given: Sequence[Path],
+    say: Callable[[str], None] | None = None,
+    fail: Callable[[str], None] | None = None,
+) -> list[Path]:
     """Replace each folder by the recordings in it and below it, sorted by name.
+
+    Args:
+        given: files and folders.
+        say: called with a line about the files of a folder that were skipped.
+        fail: called with an error for each folder that cannot be read.
 
     Raises:
         UsageError: a folder contains no recording.
@@ -125,16 +152,41 @@ def expand_inputs(given: Sequence[Path]) -> list[Path]:
         if not path.is_dir():
             found.append(path)  # whoever reads it reports a missing file
             continue
-        inside = sorted(
-            p for p in path.rglob("*") if p.suffix.lower() in RECORDING_SUFFIXES and p.is_file()
-        )
-        if not inside:
+        inside, skipped, unread = _search(path)
+        if not inside and not unread:
             raise UsageError(
                 f"the folder {path} contains no recording",
                 "name a folder with WAV, FLAC, OGG or MP3",
             )
+        if skipped and say is not None:
+            count = "1 file" if len(skipped) == 1 else f"{len(skipped)} files"
+            names = ", ".join(each.name for each in skipped[:_NAMED])
+            more = ", ..." if len(skipped) > _NAMED else ""
+            say(f"skipped {count} in {path}, no recordings by name: {names}{more}")
+        if fail is not None:
+            for folder, reason in unread:
+                fail(f"the folder {folder} cannot be read ({reason}) - check its permissions")
         found.extend(inside)
     return found
+
+
+def _search(folder: Path) -> tuple[list[Path], list[Path], list[tuple[str, str]]]:
+    """Return recordings, other files, and folders that cannot be read with the reason."""
+    inside: list[Path] = []
+    skipped: list[Path] = []
+    unread: list[tuple[str, str]] = []
+
+    def note(error: OSError) -> None:
+        unread.append((str(error.filename), _reason(error)))
+
+    for parent, _, names in os.walk(folder, onerror=note):
+        for name in names:
+            path = Path(parent, name)
+            if name.startswith("."):
+                continue  # of the system: .DS_Store, ._talk.wav
+            known = path.suffix.lower() in RECORDING_SUFFIXES
+            (inside if known and path.is_file() else skipped).append(path)
+    return sorted(inside), sorted(skipped), unread
 
 
 def output_paths(folder: Path, inputs: Sequence[Path], format: str) -> list[Path]:

@@ -9,6 +9,7 @@ from typing import Any, TextIO
 from streamer.events import Close, Event, Final, Gap, Notice, Partial, Stats, Word
 from streamer.output.edit import Edit
 from streamer.output.streams import write_now
+from streamer.printable import printable
 
 #: Version of the format: it grows when a field is added or changes its meaning. 2: written text.
 VERSION = 2
@@ -29,13 +30,18 @@ class JsonLinesWriter:
     def __init__(self, stream: TextIO, *, partials: bool = True) -> None:
         self._stream = stream
         self._partials = partials
+        self._file: dict[str, str] = {}
 
     def write(self, item: Event | Edit) -> None:
         """Write an event."""
         if isinstance(item, Partial) and not self._partials:
             return
-        line = json.dumps(as_json(item), ensure_ascii=True, allow_nan=False)
+        line = json.dumps({**as_json(item), **self._file}, ensure_ascii=True, allow_nan=False)
         write_now(self._stream, line + "\n")
+
+    def begin_file(self, name: str) -> None:
+        """Name the recording in the events that follow."""
+        self._file = {"file": printable(name)}
 
     def close(self) -> None:
         """Do nothing: every line has been flushed."""

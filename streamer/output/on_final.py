@@ -47,6 +47,9 @@ class CommandPerFinal:
         if isinstance(item, Final) and item.text.strip():
             self._worker.put(item.text)
 
+    def begin_file(self, name: str) -> None:
+        """Do nothing: a command gets text only."""
+
     def close(self, limit_s: float = DRAIN_LIMIT_S) -> None:
         """Wait up to ``limit_s`` seconds for queued commands. May be called twice."""
         left = self._worker.close(limit_s)

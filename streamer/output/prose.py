@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from streamer.events import Event
 from streamer.output.edit import Edit
 from streamer.output.streams import can_erase, write_now
+from streamer.output.text import heading
 
 #: How much written text is kept to delete from, in characters.
 _HISTORY = 100_000
@@ -40,6 +41,11 @@ class ProseWriter:
             self._warn("deleted text has already gone down the pipe and stays there")
             self._warn = None
         self._put(item.insert)
+
+    def begin_file(self, name: str) -> None:
+        """Write a heading, on a line of its own."""
+        self.close()
+        self._put(heading(name, first=not self._written))
 
     def close(self) -> None:
         """End the last line."""

@@ -11,6 +11,7 @@ from streamer.events import Event, Final, Partial
 from streamer.output.edit import Edit
 from streamer.output.streams import can_erase, write_now
 from streamer.output.timestamps import format_timestamp
+from streamer.printable import printable
 
 #: Starts the line of a partial that the next one cannot overwrite.
 PARTIAL_MARK = "~ "
@@ -38,6 +39,7 @@ class TextWriter:
         self._timestamps = timestamps
         self._overwriting = can_erase(stream)
         self._line_open = False
+        self._files = 0
 
     def write(self, item: Event | Edit) -> None:
         """Write a final, or a partial if enabled."""
@@ -45,6 +47,12 @@ class TextWriter:
             self._write_final(item)
         elif isinstance(item, Partial) and self._partials and item.text:
             self._write_partial(item)
+
+    def begin_file(self, name: str) -> None:
+        """Write a heading."""
+        self.close()
+        write_now(self._stream, heading(name, first=self._files == 0))
+        self._files += 1
 
     def close(self) -> None:
         """End an open line."""
@@ -74,6 +82,11 @@ class TextWriter:
             if self._timestamps
             else ""
         )
+
+
+def heading(name: str, first: bool) -> str:
+    """Return the heading of one of several recordings, as ``head`` and ``tail`` write it."""
+    return f"{'' if first else chr(10)}==> {printable(name)} <==\n"
 
 
 def last_columns(line: str, width: int) -> str:

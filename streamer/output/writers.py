@@ -34,6 +34,9 @@ class Writer(Protocol):
             OSError: the stream cannot be written.
         """
 
+    def begin_file(self, name: str) -> None:
+        """Say that the events that follow are those of one of several recordings."""
+
     def close(self) -> None:
         """Write what is missing at the end. May be called twice; leaves the stream open."""
 

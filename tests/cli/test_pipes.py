@@ -83,8 +83,10 @@ def program(tmp_path_factory) -> Program:
 @pytest.fixture(scope="module")
 def said(program) -> list[str]:
     """The transcript of each recording."""
-    lines = program.run("streamer transcribe 1.wav 2.wav 3.wav").stdout.decode().splitlines()
+    files = (f"{number}.wav" for number in (1, 2, 3))
+    lines = [program.run(f"streamer transcribe {f}").stdout.decode()[:-1] for f in files]
     assert len(set(lines)) == len(lines) == 3
+    assert "\n" not in "".join(lines)
     assert all(line.strip() for line in lines)
     return lines
 
@@ -144,7 +146,7 @@ def test_jq_selects_the_finals(program, said):
 def test_tee_saves_the_transcript(program, said):
     passed = program.run("streamer transcribe 1.wav 2.wav | tee notes.txt").stdout
     assert (program.folder / "notes.txt").read_bytes() == passed
-    assert passed.decode().splitlines() == said[:2]
+    assert passed.decode().splitlines() == ["==> 1.wav <==", said[0], "", "==> 2.wav <==", said[1]]
 
 
 @pytest.mark.parametrize("format", ["text", "vtt"])
@@ -156,10 +158,9 @@ def test_a_reader_that_closes_the_pipe_ends_it_quietly(program, format):
     assert done.stdout == b""
 
 
-def test_head_takes_the_first_line(program, said):
-    assert (
-        program.run("streamer transcribe 1.wav 2.wav | head -1").stdout.decode() == said[0] + "\n"
-    )
+def test_head_takes_the_first_lines(program, said):
+    output = program.run("streamer transcribe 1.wav 2.wav | head -2").stdout.decode()
+    assert output.splitlines() == ["==> 1.wav <==", said[0]]
 
 
 def test_raw_samples_and_wav_come_through_standard_input(program, said):
@@ -202,7 +203,8 @@ def test_a_folder_is_transcribed_recording_by_recording(program, said):
     shutil.copy(program.folder / "1.wav", inside.parent)
     shutil.copy(program.folder / "2.wav", inside)
     output = program.run("streamer transcribe folder").stdout.decode()
-    assert output.splitlines() == said[:2]
+    headings = ["==> folder/1.wav <==", "==> folder/deeper/2.wav <=="]
+    assert output.splitlines() == [headings[0], said[0], "", headings[1], said[1]]
 
 
 @pytest.mark.parametrize(
@@ -263,9 +265,9 @@ def test_a_command_gets_each_final(program, said):
 
 
 def test_dictation_is_continuous_text_and_json_lines_have_its_edits(program, said):
-    output = program.run("streamer transcribe --dictation 1.wav 2.wav").stdout.decode()
+    output = program.run("streamer transcribe --dictation 1.wav").stdout.decode()
     assert output.count("\n") == 1
-    assert output.lower().rstrip("\n") == " ".join(said[:2])
+    assert output.lower().rstrip("\n") == said[0]
     output = program.run("streamer transcribe --dictation --format jsonl 1.wav").stdout.decode()
     edits = [json.loads(line) for line in io.StringIO(output) if '"edit"' in line]
     assert "".join(edit["insert"] for edit in edits).lower() == said[0]
@@ -278,3 +280,130 @@ def test_a_full_disk_is_one_error(program):
         assert done.returncode == 1
         assert done.stderr.decode().startswith("error: ")
         assert done.stderr.count(b"\n") == 1
+
+
+# One bad file never ends a batch
+
+
+@pytest.fixture(scope="module")
+def odd(program) -> Path:
+    """A folder of inputs that cannot be read, or not as they are."""
+    folder = program.folder / "odd"
+    folder.mkdir()
+    (folder / "x.raw").write_bytes(bytes(3200))
+    (folder / "hertz.wav").write_bytes((program.folder / "1.wav").read_bytes())
+    with open(folder / "hertz.wav", "r+b") as file:
+        file.seek(24)
+        file.write(b"\1\0\0\0")
+    (folder / "diary.mp4").write_text("Dear diary\n" * 100)
+    (folder / "link.wav").symlink_to("nowhere")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(folder / "pipe.wav")
+    return folder
+
+
+def test_each_bad_file_is_one_line_and_the_others_are_transcribed(program, odd, said):
+    bad = sorted(path.name for path in odd.iterdir())
+    files = " ".join(f"odd/{name} 1.wav" for name in bad)
+    done = program.run(
+        f"streamer transcribe --one-shot {files} https://example.org/x.mp3", check=False
+    )
+    assert done.returncode == 1
+    errors = done.stderr.decode().splitlines()
+    assert len(errors) == len(bad) + 1
+    for name, error in zip([*bad, "https"], errors):
+        assert error.startswith("error: ") and name in error and " - " in error
+    assert done.stdout.decode().splitlines().count(said[0]) == len(bad)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_names_that_are_not_utf_8_are_transcribed(program, said):
+    shutil.copy(
+        os.fsencode(program.folder / "1.wav"), os.fsencode(program.folder) + b"/M\xfcller.wav"
+    )
+    name = r"$'M\xfcller.wav'"
+    output = program.run(f"streamer transcribe {name} 2.wav").stdout.decode()
+    expected = [r"==> M\xfcller.wav <==", said[0], "", "==> 2.wav <==", said[1]]
+    assert output.splitlines() == expected
+    program.run(f"streamer transcribe --output-dir latin {name} 2.wav", **HOSTILE)
+    assert len(list((program.folder / "latin").iterdir())) == 2
+    line = f"streamer transcribe --format jsonl {name} 2.wav"
+    files = [
+        json.loads(x)["file"] for x in program.run(line).stdout.splitlines() if b'"final"' in x
+    ]
+    assert files == [r"M\xfcller.wav", "2.wav"]
+
+
+def test_an_unexpected_fault_of_one_file_does_not_end_the_batch(program, said, monkeypatch, capsys):
+    from streamer.audio.sources.recording import RecordingSource
+
+    for name, value in program.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(program.folder)
+    read = RecordingSource.read
+
+    def fails(self):
+        if self.name == "1.wav":
+            raise MemoryError
+        if self.name == "2.wav":
+            raise ZeroDivisionError("in the middle")
+        return read(self)
+
+    monkeypatch.setattr(RecordingSource, "read", fails)
+    assert run(["transcribe", "1.wav", "2.wav", "3.wav"]) == 1
+    out, err = capsys.readouterr()
+    assert said[2] in out.splitlines()
+    memory, fault = err.splitlines()
+    assert memory.startswith("error: not enough memory for 1.wav - ")
+    assert "2.wav" in fault and "ZeroDivisionError" in fault and " - " in fault
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs ulimit -v")
+@pytest.mark.parametrize("kilobytes", [200_000, 400_000])
+def test_too_little_memory_is_one_line(program, kilobytes):
+    done = program.run(f"ulimit -v {kilobytes}; streamer transcribe 1.wav", check=False)
+    assert done.returncode == 1
+    assert done.stderr.decode().startswith("error: not enough memory")
+    assert done.stderr.count(b"\n") == 1
+
+
+# Nothing is silently nothing
+
+
+def test_a_file_in_which_nothing_was_heard_is_named(program):
+    soundfile.write(program.folder / "silence.wav", [0.0] * 32000, 16000)
+    line = "streamer transcribe silence.wav"
+    done = program.run(line, check=False, STREAMER_ONE_SHOT="0")
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert done.stderr.decode() == "nothing was heard in silence.wav\n"
+
+
+def test_skipped_files_of_a_folder_are_counted(program, said):
+    folder = program.folder / "mixed"
+    folder.mkdir()
+    shutil.copy(program.folder / "1.wav", folder)
+    for name in ("a.txt", "b.pdf", "c.jpg", "d.doc", ".hidden"):
+        (folder / name).touch()
+    done = program.run("streamer transcribe mixed", check=False)
+    assert done.stdout.decode() == said[0] + "\n"
+    skipped = "skipped 4 files in mixed, no recordings by name: a.txt, b.pdf, c.jpg, ...\n"
+    assert (done.returncode, done.stderr.decode()) == (0, skipped)
+
+
+@pytest.mark.parametrize(("options", "says"), [
+    ("-o x.json", "JSON lines"), ("-o x.docx", "plain text"), ("--format text -o x.srt", "srt"),
+])  # fmt: skip
+def test_the_format_of_the_file_follows_its_name_and_is_said(program, said, options, says):
+    done = program.run(f"streamer transcribe {options} 1.wav", check=False)
+    assert done.returncode == 0 and done.stdout.decode() == said[0] + "\n"
+    assert says in done.stderr.decode() and done.stderr.count(b"\n") == 1
+    content = (program.folder / options.split()[-1]).read_text()
+    assert content.startswith({"JSON lines": "{", "plain text": said[0], "srt": "1\n"}[says])
+
+
+def test_a_recording_without_a_command_is_transcribed(program, said):
+    assert program.run("streamer 1.wav").stdout.decode() == said[0] + "\n"
+    assert program.run("streamer --partials 1.wav").stdout.decode().endswith(said[0] + "\n")
+    assert program.run("cat 2.wav | streamer -").stdout.decode() == said[1] + "\n"
+    done = program.run("streamer gone.flac", check=False)
+    assert "there is no file gone.flac" in done.stderr.decode()

@@ -57,6 +57,11 @@ class Paced:
         """Length of the other source."""
         return self._source.seconds
 
+    @property
+    def remark(self) -> str:
+        """What the user should know about the samples of the other source."""
+        return str(getattr(self._source, "remark", ""))
+
     def open(self, rate_hz: int) -> None:
         """Open the other source."""
         self._source.open(rate_hz)

@@ -46,6 +46,7 @@ class RecordingSource:
         self.seconds: float | None = None
         self._reader: FrameReader | None = None
         self._stream: FrameStream | None = None
+        self._remark = ""  # of a stream that has been closed
         self._stopped = False
 
     def open(self, rate_hz: int) -> None:
@@ -55,6 +56,7 @@ class RecordingSource:
             AudioError: the file is missing, empty, not readable or not audio.
         """
         self.close()
+        self._remark = ""
         self._check_file()
         self._stopped = False
         self._reader = reader = self._open_reader()
@@ -74,7 +76,7 @@ class RecordingSource:
     @property
     def remark(self) -> str:
         """What the user should know about the samples returned so far; empty for nothing."""
-        return self._stream.remark if self._stream is not None else ""
+        return self._stream.remark if self._stream is not None else self._remark
 
     def stop(self) -> None:
         """Make `read` reach its end; may be called by any thread."""
@@ -82,6 +84,7 @@ class RecordingSource:
 
     def close(self) -> None:
         """Close the file; may be called twice."""
+        self._remark = self.remark
         self._stream = None
         reader, self._reader = self._reader, None
         if reader is not None:

@@ -83,6 +83,7 @@ class StandardInputSource:
         self._given = stream
         self._format = PcmFormat("s16", rate_hz, channels)
         self._stream: FrameStream | None = None
+        self._remark = ""  # of a stream that has been closed
         self._bytes: Any = None
         self._fd: int | None = None
         self._pending = b""  # read, but not yet returned
@@ -176,6 +177,7 @@ class StandardInputSource:
 
     def close(self) -> None:
         """Release the stream, which stays open: it belongs to the caller."""
+        self._remark = self.remark
         self._stream = None
         decoder, self._decoder = self._decoder, None
         if decoder is not None:
@@ -184,7 +186,7 @@ class StandardInputSource:
     @property
     def remark(self) -> str:
         """What the user should know about the samples returned so far; empty for nothing."""
-        return self._stream.remark if self._stream is not None else ""
+        return self._stream.remark if self._stream is not None else self._remark
 
     def _read_some(self) -> bytes:
         """Return what the stream has; no bytes at its end, or when stopped."""

@@ -20,3 +20,21 @@ def peak_memory_mb() -> Optional[float]:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+#: What to do where memory is short.
+MORE_MEMORY = "close other programs, or raise the limit (ulimit -v)"
+
+#: What libraries say instead of raising a MemoryError.
+_SAYINGS = ("can't start new thread", "bad alloc", "bad_alloc", "cannot allocate memory",
+            "failed to allocate", "not enough memory", "failed to map segment")  # fmt: skip
+
+
+def is_out_of_memory(error: Optional[BaseException]) -> bool:
+    """Whether an error, or what caused it, is that memory is short."""
+    while error is not None:
+        text = str(error).lower()
+        if isinstance(error, MemoryError) or any(saying in text for saying in _SAYINGS):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import sys
 
+from streamer.printable import printable
+
 
 def say(line: str) -> None:
     """Print a line on standard error, if there is one."""
     if sys.stderr is not None:
-        print(line, file=sys.stderr, flush=True)
+        print(printable(line), file=sys.stderr, flush=True)
+
+
+def echo(line: object = "", err: bool = False) -> None:
+    """Print a line of a command's answer, on standard output or standard error."""
+    stream = sys.stderr if err else sys.stdout
+    if stream is not None:
+        print(printable(str(line)), file=stream, flush=True)
 
 
 def warn(line: str) -> None:

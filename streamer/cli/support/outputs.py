@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Optional, TextIO
+from typing import Callable, Optional, TextIO, Union
 
 from streamer.cli.support.config_file import config_folder
 from streamer.cli.support.messages import say
@@ -36,6 +36,17 @@ from streamer.output import (
     Writer,
     create_writer,
 )
+
+#: Formats by suffix of the file.
+FILE_FORMATS = {
+    **{suffix: name for name, suffix in SUFFIXES.items() if name != "text"},
+    ".json": "jsonl",
+    ".ndjson": "jsonl",
+}
+_NOT_TEXT = frozenset(
+    [".doc", ".docx", ".odt", ".rtf", ".pdf", ".html", ".xml", ".csv", ".tsv", ".ass", ".ssa",
+     ".sub", ".sbv", ".ttml", ".wav", ".mp3", ".flac"]
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -83,12 +94,27 @@ class OutputOptions:
 
     @property
     def file_format(self) -> str:
-        """The format of the file."""
-        if self.format is None and self.output is not None:
-            for name, suffix in SUFFIXES.items():
-                if self.output.suffix.lower() == suffix:
-                    return name
+        """The format of the file: that of its suffix, if it has one of subtitles or JSON.
+
+        Any text may be in a file ``.txt`` or with another suffix, so that such
+        files get the format of standard output.
+        """
+        if self.output is not None:
+            return FILE_FORMATS.get(self.output.suffix.lower(), self.stream_format)
         return self.stream_format
+
+    def remark(self) -> str:
+        """What the user should know about the file's format; empty for nothing."""
+        if self.output is None:
+            return ""
+        suffix, format = self.output.suffix.lower(), self.file_format
+        if self.format is not None and format != self.stream_format:
+            return f"{self.output} gets {format}, as its name says; standard output {self.format}"
+        if suffix == ".json":
+            return f"{self.output} gets JSON lines, one event a line"
+        if suffix in _NOT_TEXT and format == "text":
+            return f"{self.output} gets plain text: {suffix} is no format for transcripts"
+        return ""
 
 
 class Outputs:
@@ -160,6 +186,8 @@ class Outputs:
         except BaseException:
             self.close()
             raise
+        if options.remark():
+            say(options.remark())
 
     @property
     def stop_requested(self) -> bool:
@@ -187,9 +215,14 @@ class Outputs:
                 sink.write(item)
         return shown
 
+    def begin_file(self, name: str) -> None:
+        """Begin one of several recordings; see `Writer.begin_file`."""
+        for sink in self._sinks:
+            sink.begin_file(name)
+
     def close(self) -> None:
         """Close all outputs, files first. May be called twice."""
-        sinks: list[Writer] = [*self._sinks]
+        sinks: list[Union[Writer, Typist]] = [*self._sinks]
         if self._typist is not None:
             sinks.append(self._typist)
         failure: Optional[Exception] = None

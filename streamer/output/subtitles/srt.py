@@ -26,9 +26,19 @@ class SrtWriter:
         for cue in self._cues.cues(item):
             self._number += 1
             start, end = (format_timestamp_ms(ms, ",") for ms in (cue.start_ms, cue.end_ms))
-            # Players would read an arrow in the text as times.
-            text = "\n".join(cue.lines).replace("-->", "->")
+            text = "\n".join(escape(line) for line in cue.lines)
             write_now(self._stream, f"{self._number}\n{start} --> {end}\n{text}\n\n")
+
+    def begin_file(self, name: str) -> None:
+        """Do nothing: several recordings do not fit into one file of subtitles."""
 
     def close(self) -> None:
         """Do nothing: every cue has been flushed."""
+
+
+def escape(text: str) -> str:
+    """Replace what players would read as times, as tags or as positions.
+
+    The format has no escapes, so that similar characters stand in.
+    """
+    return text.replace("-->", "->").replace("<", "\u2039").replace("{\\", "{ \\")

@@ -28,6 +28,9 @@ class VttWriter:
             text = "\n".join(escape(line) for line in cue.lines)
             write_now(self._stream, f"{times}\n{text}\n\n")
 
+    def begin_file(self, name: str) -> None:
+        """Do nothing: several recordings do not fit into one file of subtitles."""
+
     def close(self) -> None:
         """Do nothing: every cue has been flushed."""
 

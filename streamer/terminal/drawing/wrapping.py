@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 from rich.cells import cell_len
+
+from streamer.printable import UNPRINTABLE
 
 _WORD = re.compile(r"\S+")
 
@@ -69,4 +70,4 @@ def printable(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in text)
+    return UNPRINTABLE.sub(" ", text)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Callable, Optional
 
 import typer
 
-from streamer.cli.support.messages import say_error, warn
+from streamer.cli.support.memory import MORE_MEMORY, is_out_of_memory
+from streamer.cli.support.messages import say, say_error, warn
 from streamer.cli.support.options import EngineOptions, ResultOptions, with_options
-from streamer.errors import AudioError, UsageError
+from streamer.errors import AudioError, StreamerError, UsageError
+from streamer.events import Event, Final
 
 if TYPE_CHECKING:
+    from streamer.audio.sources.source import Source
     from streamer.cli.support.outputs import Outputs
     from streamer.cli.support.progress_bar import ProgressBar
     from streamer.terminal import Routing
@@ -51,7 +54,7 @@ def transcribe(
     ] = None,
 ) -> None:
     """Transcribe recordings, or a pipe (raw s16le or WAV)."""
-    files = _expand(inputs)
+    files, unreadable = _expand(inputs)
     routing: Optional[Routing] = None
     if realtime or files == [STANDARD_INPUT]:
         from streamer.terminal.routing import route_streams
@@ -72,22 +75,41 @@ def transcribe(
         if routing is not None:
             _follow(transcriber, files, results, routing, realtime, rate, channels)
         else:
-            _Batch(transcriber, files, results, output_dir, rate, channels).run()
+            _Batch(transcriber, files, results, output_dir, rate, channels, unreadable).run()
 
 
-def _expand(inputs: Sequence[str]) -> list[str]:
-    """Replace folders by the recordings in them."""
+def _expand(inputs: Sequence[str]) -> tuple[list[str], int]:
+    """Replace folders by the recordings in them.
+
+    Returns:
+        The names, and how many folders could not be used; each has been reported.
+    """
     if inputs.count(STANDARD_INPUT) > 1:
         raise UsageError("standard input is given twice", "give - once")
     files: list[str] = []
+    failures: list[str] = []
     for name in inputs:
-        if name != STANDARD_INPUT and Path(name).is_dir():
-            from streamer.output import expand_inputs
-
-            files += [str(path) for path in expand_inputs([Path(name)])]
-        else:
+        if name == STANDARD_INPUT or not _is_folder(name):
             files.append(name)
-    return files
+            continue
+        from streamer.output import expand_inputs
+
+        try:
+            files += [str(path) for path in expand_inputs([Path(name)], say, failures.append)]
+        except UsageError as error:
+            if len(inputs) == 1:
+                raise
+            failures.append(str(error))
+    for message in failures:
+        say_error(message)
+    return files, len(failures)
+
+
+def _is_folder(name: str) -> bool:
+    try:
+        return Path(name).is_dir()
+    except (OSError, ValueError):  # whoever reads it reports why
+        return False
 
 
 def _paths(files: Sequence[str]) -> list[Path]:
@@ -116,6 +138,7 @@ def _follow(
         opened,
         _paths(files),
     )
+    say_remark(source)
 
 
 class _Batch:
@@ -128,6 +151,7 @@ class _Batch:
         folder: for one transcript per recording; None for standard output.
         rate: sample rate of raw standard input, in Hz.
         channels: channels of raw standard input.
+        unreadable: inputs that could not be read so far.
 
     Raises:
         UsageError: options that do not go together.
@@ -141,6 +165,7 @@ class _Batch:
         folder: Optional[Path],
         rate: int,
         channels: int,
+        unreadable: int = 0,
     ) -> None:
         if folder is not None and results.output is not None:
             raise UsageError("--output and --output-dir do not go together", "leave one out")
@@ -157,7 +182,8 @@ class _Batch:
         self._folder = folder
         self._rate = rate
         self._channels = channels
-        self._unreadable = 0
+        self._unreadable = unreadable
+        self._stopping: Callable[[], bool] = lambda: False
 
     def run(self) -> None:
         """Transcribe all recordings.
@@ -179,6 +205,7 @@ class _Batch:
                     common = None
                     if self._folder is None:
                         common = stack.enter_context(self._outputs(data_stream(), None))
+                    self._stopping = lambda: shutdown.requested
                     for name, target in zip(self._files, targets):
                         if shutdown.requested:
                             break
@@ -216,12 +243,16 @@ class _Batch:
         from streamer.audio.sources.factory import make_source
         from streamer.cli.support.session import say_event
 
+        heard = False
         try:
             with ExitStack() as stack:
                 source = make_source(name, False, self._rate, self._channels)
                 outputs = common or stack.enter_context(self._outputs(None, target))
+                if common is not None and len(self._files) > 1:
+                    common.begin_file(name)
                 stack.callback(progress.end)
-                for event in self._transcriber.run(source, progress.begin):
+                for event in self._events(source, name, progress):
+                    heard = heard or (isinstance(event, Final) and bool(event.text))
                     with progress.hidden():
                         for shown in outputs.write(event):
                             say_event(shown)
@@ -229,6 +260,37 @@ class _Batch:
         except AudioError as error:
             self._unreadable += 1
             say_error(str(error))
+        else:
+            say_remark(source)
+            if not heard and not self._stopping():
+                say(f"nothing was heard in {source.name}")
+
+    def _events(self, source: Source, name: str, progress: ProgressBar) -> Iterator[Event]:
+        """Yield the events of a recording.
+
+        Raises:
+            AudioError: whatever is wrong with this recording.
+            StreamerError: the model cannot be loaded.
+        """
+        try:
+            yield from self._transcriber.run(source, progress.begin)
+        except StreamerError:
+            raise
+        except Exception as error:
+            _ = self._transcriber.about  # raises if it is the model that failed
+            if is_out_of_memory(error):
+                raise AudioError(f"not enough memory for {name}", MORE_MEMORY) from error
+            raise AudioError(
+                f"{name} cannot be transcribed ({type(error).__name__}: {error})",
+                "report it, with the recording if you can",
+            ) from error
+
+
+def say_remark(source: Source) -> None:
+    """Print what the user should know about a recording, if there is anything."""
+    remark = getattr(source, "remark", "")
+    if remark:
+        warn(remark)
 
 
 def register(app: typer.Typer) -> None:
