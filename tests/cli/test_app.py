@@ -160,7 +160,8 @@ def test_one_unreadable_recording_does_not_stop_the_rest(
     result = run(*both, sounds / "whole.wav")
     assert "bad.wav" in error_of(result)
     assert result.returncode == 1
-    assert result.stdout == transcripts["half"] + transcripts["whole"]
+    half, whole = (f"==> {sounds / name}.wav <==\n".encode() for name in ("half", "whole"))
+    assert result.stdout == half + transcripts["half"] + b"\n" + whole + transcripts["whole"]
 
 
 def test_output_dir_writes_one_transcript_per_recording(

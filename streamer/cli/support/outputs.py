@@ -94,12 +94,8 @@ class OutputOptions:
 
     @property
     def file_format(self) -> str:
-        """The format of the file: that of its suffix, if it has one of subtitles or JSON.
-
-        Any text may be in a file ``.txt`` or with another suffix, so that such
-        files get the format of standard output.
-        """
-        if self.output is not None:
+        """The format of the file: as asked for, or that of its suffix instead of text."""
+        if self.output is not None and self.stream_format == "text":
             return FILE_FORMATS.get(self.output.suffix.lower(), self.stream_format)
         return self.stream_format
 
@@ -110,6 +106,9 @@ class OutputOptions:
         suffix, format = self.output.suffix.lower(), self.file_format
         if self.format is not None and format != self.stream_format:
             return f"{self.output} gets {format}, as its name says; standard output {self.format}"
+        named = FILE_FORMATS.get(suffix, format)
+        if named != format:
+            return f"{self.output} gets {format}, as --format says; its name is that of {named}"
         if suffix == ".json":
             return f"{self.output} gets JSON lines, one event a line"
         if suffix in _NOT_TEXT and format == "text":

@@ -248,10 +248,12 @@ class _Batch:
             with ExitStack() as stack:
                 source = make_source(name, False, self._rate, self._channels)
                 outputs = common or stack.enter_context(self._outputs(None, target))
-                if common is not None and len(self._files) > 1:
-                    common.begin_file(name)
+                named = common is None or len(self._files) == 1
                 stack.callback(progress.end)
                 for event in self._events(source, name, progress):
+                    if common is not None and not named:
+                        common.begin_file(name)
+                        named = True
                     heard = heard or (isinstance(event, Final) and bool(event.text))
                     with progress.hidden():
                         for shown in outputs.write(event):
