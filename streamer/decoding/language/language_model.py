@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -77,6 +78,10 @@ class LanguageModel:
             with np.errstate(divide="ignore"):
                 self._log_shares = np.log10(np.array([1 - share, share], np.float32))
         self.reset()
+
+    def one_thread(self) -> AbstractContextManager[Any]:
+        """Return a context in which scoring uses one thread; without it, it may use all."""
+        return nullcontext() if self._recurrent is None else self._recurrent.one_thread()
 
     def reset(self) -> int:
         """Remove all histories and return the empty one."""

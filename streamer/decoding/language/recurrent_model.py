@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -33,9 +34,9 @@ N_MARKS = 2
 
 _LN_10 = math.log(10)
 
-#: Up to this many rows are multiplied by a matrix one by one: OpenBLAS takes 0.06 ms for each,
-#: but 0.47 ms for two at once and 0.64 ms for twelve.
-_FEW_ROWS = 12
+#: Words and texts whose products with the matrices are remembered, 8 KB each: of a word's
+#: products half are needed again, of a text's two fifths, nearly all of these soon.
+_KEPT_WORDS, _KEPT_TEXTS = 512, 128
 
 #: Rows of states that there is room for at first.
 _INITIAL_ROWS = 64
@@ -119,6 +120,9 @@ class RecurrentModel:
         self._projection = tensors["projection"].astype(np.float32)
         self._projection_bias = tensors["projection_bias"]
         self._n_vector, self._width = n_vector, width
+        self._word_gates = _KeptRows(_KEPT_WORDS, 4 * width)
+        self._text_gates = _KeptRows(_KEPT_TEXTS, 4 * width)
+        self._texts: RecurrentStates | None = None  # those whose gates are kept
         self.end = n_words + END
         self.unknown = n_words + UNKNOWN
         zero = RecurrentStates(width, n_vector)
@@ -160,8 +164,12 @@ class RecurrentModel:
         Returns:
             The row of the first longer text.
         """
-        with self._threads.limit(limits=1, user_api="blas"):
-            return states.append(*self._step(states, rows, words))
+        return states.append(*self._step(states, rows, words))
+
+    def one_thread(self) -> AbstractContextManager[Any]:
+        """Return a context in which products use one thread; entering it takes 0.1 ms."""
+        limit: AbstractContextManager[Any] = self._threads.limit(limits=1, user_api="blas")
+        return limit
 
     def score(self, states: RecurrentStates, rows: IntArray, words: IntArray | int) -> FloatArray:
         """Return common logarithms of the probabilities of next words, float32 (n,).
@@ -181,29 +189,77 @@ class RecurrentModel:
     ) -> tuple[FloatArray, ...]:
         """Return hidden state, cell and query one word later."""
         width = self._width
-        # Texts and words repeat in many pairs: each is multiplied only once.
-        texts, text = np.unique(rows, return_inverse=True)
-        inputs, word = np.unique(words, return_inverse=True)
-        vectors = self._table[inputs] * (INPUT_SCALE * self._scale[inputs])[:, None]
-        gates = _product(states.hidden[texts], self._kernel[self._n_vector :])[text]
-        gates += _product(vectors.astype(np.float32), self._kernel[: self._n_vector])[word]
-        gates += self._kernel_bias
+        if states is not self._texts:
+            self._texts = states
+            self._text_gates.clear()
+        gates = self._text_gates.rows(rows.tolist(), lambda new: self._state_gates(states, new))
+        gates += self._word_gates.rows(words.tolist(), self._input_gates)
         # sigmoid(x) = (1 + tanh(x / 2)) / 2
-        halves = np.tanh(gates[:, : 2 * width] * np.float32(0.5))
-        output = np.tanh(gates[:, 3 * width :] * np.float32(0.5))
-        candidate = np.tanh(gates[:, 2 * width : 3 * width])
-        cell = (1 + halves[:, width:]) * states.cell[rows] + (1 + halves[:, :width]) * candidate
+        gates[:, : 2 * width] *= np.float32(0.5)
+        gates[:, 3 * width :] *= np.float32(0.5)
+        np.tanh(gates, out=gates)
+        halves = gates[:, : 2 * width]
+        halves += 1
+        cell = halves[:, width:] * states.cell[rows]
+        cell += halves[:, :width] * gates[:, 2 * width : 3 * width]
         cell *= np.float32(0.5)
-        hidden = np.float32(0.5) * (1 + output) * np.tanh(cell)
+        output = gates[:, 3 * width :]
+        output += 1
+        output *= np.float32(0.5)
+        hidden = output * np.tanh(cell)
         return hidden, cell, hidden @ self._projection + self._projection_bias
+
+    def _input_gates(self, words: list[int]) -> FloatArray:
+        vectors = self._table[words] * (INPUT_SCALE * self._scale[words])[:, None]
+        product = _product(vectors.astype(np.float32), self._kernel[: self._n_vector])
+        return product + self._kernel_bias
+
+    def _state_gates(self, states: RecurrentStates, rows: list[int]) -> FloatArray:
+        return _product(states.hidden[rows], self._kernel[self._n_vector :])
 
 
 def _product(rows: FloatArray, matrix: FloatArray) -> FloatArray:
-    """Multiply; few rows one by one, because BLAS would copy the matrix first."""
-    if len(rows) > _FEW_ROWS:
-        return rows @ matrix
+    """Multiply rows one by one.
+
+    OpenBLAS takes 0.06 ms for each, but 0.47 ms for two at once and 0.64 ms for twelve, because
+    it copies the matrix first. And what is kept must not depend on what it was computed with.
+    """
     product: FloatArray = np.matmul(rows[:, None], matrix)[:, 0]
     return product
+
+
+class _KeptRows:
+    """Rows that are costly to compute, kept until there is no more room.
+
+    Args:
+        capacity: number of rows kept.
+        width: their length.
+    """
+
+    def __init__(self, capacity: int, width: int) -> None:
+        self._capacity = capacity
+        self._rows = np.zeros((capacity, width), np.float32)
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all rows."""
+        self._places: dict[int, int] = {}
+
+    def rows(self, keys: list[int], compute: Callable[[list[int]], FloatArray]) -> FloatArray:
+        """Return a new array with the row of each key; missing ones are computed together."""
+        distinct = list(dict.fromkeys(keys))
+        missing = [key for key in distinct if key not in self._places]
+        if len(self._places) + len(missing) > self._capacity:
+            self.clear()
+            missing = distinct
+        if len(missing) > self._capacity:
+            place = {key: i for i, key in enumerate(distinct)}
+            return compute(distinct)[[place[key] for key in keys]]
+        if missing:
+            first = len(self._places)
+            self._rows[first : first + len(missing)] = compute(missing)
+            self._places.update(zip(missing, range(first, first + len(missing))))
+        return self._rows[[self._places[key] for key in keys]]
 
 
 def read_recurrent_model(path: str | Path) -> RecurrentModel:

@@ -154,12 +154,13 @@ class BeamSearch:
         """Process the next frames: float32 (n, n_labels)."""
         frames = self._units.log_probabilities(probabilities).astype(np.float64)
         certain_blank = frames[:, self._units.blank] > _CERTAIN_BLANK
-        for frame, is_blank in zip(frames, certain_blank.tolist()):
-            if is_blank:
-                self._add_blank(frame)
-            else:
-                self._advance(frame)
-            self._frame += 1
+        with self._language_model.one_thread():
+            for frame, is_blank in zip(frames, certain_blank.tolist()):
+                if is_blank:
+                    self._add_blank(frame)
+                else:
+                    self._advance(frame)
+                self._frame += 1
 
     def finish(self) -> None:
         """Complete the last words and score the end of the sentence."""
@@ -171,7 +172,8 @@ class BeamSearch:
         if len(complete):
             beams = beams.take(complete)
             if final_frame is None:
-                ends = self._language_model.score_end(beams.history)
+                with self._language_model.one_thread():
+                    ends = self._language_model.score_end(beams.history)
                 beams = beams._replace(total=beams.total + self._weight * ends)
         else:
             # No hypothesis ends with a complete word: drop the incomplete ones.
