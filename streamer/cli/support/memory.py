@@ -38,3 +38,21 @@ def is_out_of_memory(error: Optional[BaseException]) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def resident_parts_mb() -> Optional[tuple[float, float]]:
+    """Return the resident memory in megabytes: private, and pages of mapped files.
+
+    The pages of files (the scorer, libraries, the cache) are shared with all processes that map
+    them, and the system may drop them at any time. None where the system does not tell.
+    """
+    try:
+        lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return None
+    sizes = {fields[0]: fields[1] for fields in map(str.split, lines) if len(fields) == 3}
+    try:
+        resident, private = (int(sizes[name]) * 1024 / 1e6 for name in ("Rss:", "Anonymous:"))
+    except (KeyError, ValueError):
+        return None
+    return private, resident - private

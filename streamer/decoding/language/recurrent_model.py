@@ -211,8 +211,9 @@ class RecurrentModel:
 
     def _input_gates(self, words: list[int]) -> FloatArray:
         vectors = self._table[words] * (INPUT_SCALE * self._scale[words])[:, None]
-        product = _product(vectors.astype(np.float32), self._kernel[: self._n_vector])
-        return product + self._kernel_bias
+        gates = _product(vectors.astype(np.float32), self._kernel[: self._n_vector])
+        gates += self._kernel_bias
+        return gates
 
     def _state_gates(self, states: RecurrentStates, rows: list[int]) -> FloatArray:
         return _product(states.hidden[rows], self._kernel[self._n_vector :])

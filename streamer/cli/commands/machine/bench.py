@@ -21,6 +21,9 @@ from streamer.errors import StreamerError
 #: The recording is repeated to this length, in seconds, so that start-up does not count.
 AUDIO_S = 60.0
 
+#: The length of the recording whose words are waited for, in seconds.
+SHORT_S = 2.0
+
 #: The promised upper limits on two cores: a ratio, MB, seconds.
 LIMITS = {"real-time factor": 0.05, "memory": 250.0, "time until listening": 1.5}
 
@@ -29,7 +32,7 @@ _LIMIT_S = 300.0
 
 _CHILD = """
 import json, sys, time
-from streamer.cli.support.memory import peak_memory_mb
+from streamer.cli.support.memory import peak_memory_mb, resident_parts_mb
 from streamer.events import Stats
 from streamer.transcriber import Transcriber
 with Transcriber(sys.argv[2], partials=True) as transcriber:
@@ -38,8 +41,10 @@ with Transcriber(sys.argv[2], partials=True) as transcriber:
     for event in transcriber.transcribe(sys.argv[1]):
         last = event
     busy_s = time.process_time() - begin_s
+    parts = resident_parts_mb()
 print(json.dumps({
     "rtf": last.real_time_factor, "memory_mb": peak_memory_mb(), "busy": busy_s / last.time,
+    "parts_mb": parts,
     "chunk_p50_ms": last.chunk_p50_ms, "chunk_p95_ms": last.chunk_p95_ms,
 }))
 """
@@ -90,9 +95,23 @@ def bench(
     memory = [f["memory_mb"] for f in found if f["memory_mb"] is not None]
     if memory:
         _row("memory", statistics.median(memory), "{:.0f}", " MB")
+    parts = [f["parts_mb"] for f in found if f["parts_mb"] is not None]
+    if parts:
+        private, mapped = (statistics.median(column) for column in zip(*parts))
+        print(
+            f"{'  private at the end':30} {private:.0f} MB, pages of mapped files {mapped:.0f} MB"
+        )
     _row("time until listening", statistics.median(s for s, _ in started), "{:.2f}", " s")
     ready_s = statistics.median(s for _, s in started)
     print(f"{'time until the model is ready':30} {ready_s:.2f} s")
+    with tempfile.TemporaryDirectory() as folder:
+        short = Path(folder) / "short.wav"
+        _cut(recording, short)
+        words = [_words(short, model) for _ in range(runs)]
+    words_s = statistics.median(s for s, _ in words)
+    line = f"{'words of a two-second file':30} {words_s:.2f} s"
+    cpu_s = [s for _, s in words if s is not None]
+    print(line + (f", CPU time {statistics.median(cpu_s):.2f} s" if cpu_s else ""))
     p50 = statistics.median(f["chunk_p50_ms"] for f in found if f["chunk_p50_ms"] is not None)
     p95 = statistics.median(f["chunk_p95_ms"] for f in found if f["chunk_p95_ms"] is not None)
     print(f"{'network, per chunk':30} p50 {p50:.1f} ms, p95 {p95:.1f} ms")
@@ -104,10 +123,9 @@ def _row(name: str, value: float, form: str, unit: str) -> None:
     print(f"{name:30} {form.format(value)}{unit}  (limit: {limit:g}{unit}, {verdict})")
 
 
-def _repeat(recording: Path, target: Path) -> float:
-    """Write the recording repeated, with pauses, and return its length in seconds."""
+def _read(recording: Path) -> Any:
+    """Return the samples of a recording at the models' rate."""
     import numpy as np
-    import soundfile
 
     from streamer.audio.sources.recording import RecordingSource
     from streamer.endpointing.settings import RATE_HZ
@@ -121,10 +139,53 @@ def _repeat(recording: Path, target: Path) -> float:
             break
         blocks.append(block)
     source.close()
-    once = np.concatenate([*blocks, np.zeros(RATE_HZ, np.float32)])
+    return np.concatenate([*blocks, np.zeros(0, np.float32)])
+
+
+def _repeat(recording: Path, target: Path) -> float:
+    """Write the recording repeated, with pauses, and return its length in seconds."""
+    import numpy as np
+    import soundfile
+
+    from streamer.endpointing.settings import RATE_HZ
+
+    once = np.concatenate([_read(recording), np.zeros(RATE_HZ, np.float32)])
     times = max(1, round(AUDIO_S * RATE_HZ / len(once)))
     soundfile.write(str(target), np.tile(once, times), RATE_HZ, subtype="PCM_16")
     return len(once) * times / RATE_HZ
+
+
+def _cut(recording: Path, target: Path) -> None:
+    """Write the first two seconds of the recording."""
+    import soundfile
+
+    from streamer.endpointing.settings import RATE_HZ
+
+    samples = _read(recording)[: round(SHORT_S * RATE_HZ)]
+    soundfile.write(str(target), samples, RATE_HZ, subtype="PCM_16")
+
+
+def _words(recording: Path, model: str) -> tuple[float, float | None]:
+    """Transcribe as a user would; return the seconds it took, and of them processor time."""
+    command = [sys.executable, "-m", "streamer", "transcribe", "--model", model, str(recording)]
+    begin_s, begin_cpu_s = time.monotonic(), _children_cpu_s()
+    done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
+    seconds, end_cpu_s = time.monotonic() - begin_s, _children_cpu_s()
+    if done.returncode:
+        raise _failed(done.stderr)
+    if begin_cpu_s is None or end_cpu_s is None:
+        return seconds, None
+    return seconds, end_cpu_s - begin_cpu_s
+
+
+def _children_cpu_s() -> float | None:
+    """Return the processor time of all processes that were waited for; None if unknown."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _transcribe(recording: Path, model: str) -> dict[str, Any]:
