@@ -31,6 +31,10 @@ LARGEST_BLOCK_SECONDS = 0.256
 #: writer, a driver that hangs) before giving it up.
 STOP_SECONDS = 2.0
 
+#: A recording is read ahead of the recogniser. When it is stopped, what was read is
+#: handed out for no longer than this: all that a pipe in real time has.
+_READ_AHEAD_SECONDS = 0.25
+
 _POLL_SECONDS = 0.5
 
 #: Arrival times kept for a consumer that is late: more than there are blocks in a ring.
@@ -116,6 +120,7 @@ class Capture:
     def stop(self) -> None:
         """End the capture; samples captured so far still come from `blocks`.
 
+        Of a recording that was read far ahead, only the next come.
         Returns at once; may be called twice, by any thread.
         """
         self._stopping = True
@@ -152,6 +157,12 @@ class Capture:
         stopped_at: float | None = None
         idle_since = time.monotonic()
         while True:
+            if self._stopping and stopped_at is None:
+                stopped_at = time.monotonic()
+            if stopped_at is None or self.source.live:
+                pass
+            elif time.monotonic() - stopped_at > _READ_AHEAD_SECONDS:
+                return
             if self._ring.wait(_POLL_SECONDS if idle_s is None else min(idle_s, _POLL_SECONDS)):
                 block = self._ring.read(largest)
                 idle_since = time.monotonic()
@@ -160,11 +171,8 @@ class Capture:
             if self._ring.finished:
                 break
             now = time.monotonic()
-            if self._stopping:
-                # Give up on a source that does not react.
-                stopped_at = now if stopped_at is None else stopped_at
-                if now - stopped_at > STOP_SECONDS:
-                    break
+            if stopped_at is not None and now - stopped_at > STOP_SECONDS:
+                break  # give up on a source that does not react
             if idle_s is not None and now - idle_since >= idle_s:
                 idle_since = now
                 yield CapturedBlock(self._ring.position, np.zeros(0, np.float32), 0, None)

@@ -1,12 +1,14 @@
 """The command line: its commands, exit codes and error messages.
 
-Typer is imported by `run`, which handles a Ctrl-C during the import.
+Typer is imported by `run`: `main` comes first and makes Ctrl-C quiet.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Optional
@@ -43,6 +45,9 @@ DEFAULT_COMMAND = "listen"
 
 #: The command for what is not a command but a recording: ``streamer talk.flac``.
 FILE_COMMAND = "transcribe"
+
+#: Commands that handle signals themselves, once there is something to shut down.
+_GRACEFUL = frozenset(["listen", "transcribe", "demo"])
 
 #: Exit code after Ctrl-C: 128 + SIGINT, as shells expect.
 INTERRUPTED = 130
@@ -87,7 +92,23 @@ def _print_version(wanted: Optional[bool]) -> None:
 
 def main(arguments: Optional[Sequence[str]] = None) -> None:
     """Run the command line and exit with its exit code."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _occupy_standard_descriptors()
     sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def _occupy_standard_descriptors() -> None:
+    """Open the null device where standard input, output or error is closed.
+
+    Otherwise the next file to be opened, perhaps the transcript, would be taken
+    for it by C code and child processes.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
 
 
 def run(arguments: list[str]) -> int:
@@ -119,6 +140,8 @@ def _run(arguments: list[str]) -> int:
         bind_environment(command)
         arguments = command_first(command, arguments)
         defaults = defaults_for(command, arguments)
+        if arguments[:1] and arguments[0] not in _GRACEFUL:
+            _raise_keyboard_interrupts()
         code = command.main(
             args=arguments, prog_name="streamer", standalone_mode=False, default_map=defaults
         )
@@ -139,6 +162,13 @@ def _run(arguments: list[str]) -> int:
         return 1
     except Exception as error:
         return _click_error(error)
+
+
+def _raise_keyboard_interrupts() -> None:
+    """Make Ctrl-C an exception again, for commands that clean up after it."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
+        with contextlib.suppress(ValueError):  # not in the main thread
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _flush() -> None:

@@ -30,6 +30,11 @@ class InBackground(Generic[T]):
         """Whether the function has returned or raised."""
         return not self._thread.is_alive()
 
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for the function, but not longer than this; return whether it is done."""
+        self._thread.join(timeout_s)
+        return self.done
+
     def result(self) -> T:
         """Wait for the function; return what it returned, or raise what it raised."""
         self._thread.join()

@@ -118,6 +118,8 @@ class Session:
                     capture.stop()
                 if on_open is not None:
                     on_open(source)
+                if not source.live and not self._wait_for_model():
+                    return
                 wanted = source.live if stats is None else stats
                 recogniser = self._begin_stream(wanted)
                 yield from self._recognise(capture, recogniser)
@@ -174,6 +176,14 @@ class Session:
             action()
 
     # Inside
+
+    def _wait_for_model(self) -> bool:
+        """Wait until the model is loaded; return false if the stream is stopped meanwhile."""
+        assert self._loading is not None
+        while not self._loading.wait(IDLE_S):
+            if self._stop_requested:
+                return False
+        return True
 
     def _begin_stream(self, stats: bool) -> Recogniser:
         from streamer.engine.recogniser import Recogniser

@@ -2,19 +2,105 @@
 
 from __future__ import annotations
 
+import io
 import os
+import select
 import subprocess
 import sys
-from typing import TextIO
+import time
+from typing import Callable, TextIO
+
+#: A reader that takes nothing for this long after the end was requested is given up.
+STALLED_SECONDS = 0.5
+
+_POLL_SECONDS = 0.1
 
 
-def standard_output() -> TextIO:
+class ReaderStalledError(BrokenPipeError):
+    """The reader of standard output takes nothing, and the program shall end."""
+
+
+class StandardOutput(io.TextIOBase):
+    """Standard output whose writes do not outlast a request to end.
+
+    A plain write blocks while the reader of a full pipe reads nothing, and goes
+    on blocking after a signal. This one waits until there is room. It has no
+    buffer: what was written is with the reader.
+
+    Args:
+        descriptor: to write to.
+        ending: whether the program shall end.
+        clock: monotonic, in seconds.
+    """
+
+    encoding = "utf-8"
+
+    def __init__(
+        self,
+        descriptor: int,
+        ending: Callable[[], bool],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._descriptor = descriptor
+        self._ending = ending
+        self._clock = clock
+        self._stalled = False
+
+    def write(self, text: str) -> int:
+        """Write a text.
+
+        Raises:
+            ReaderStalledError: the reader took nothing for a while although the
+                program shall end, or did not before.
+            BrokenPipeError: the reader is gone.
+        """
+        data = memoryview(text.encode("utf-8", "backslashreplace"))
+        while data:
+            self._wait_for_room()
+            # If there is any room in a pipe, there is room for this much.
+            data = data[os.write(self._descriptor, data[: select.PIPE_BUF]) :]
+        return len(text)
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return self._descriptor
+
+    def isatty(self) -> bool:
+        """Return whether it is a terminal."""
+        return os.isatty(self._descriptor)
+
+    def _wait_for_room(self) -> None:
+        since: float | None = None
+        while not select.select([], [self._descriptor], [], 0 if self._stalled else _POLL_SECONDS)[
+            1
+        ]:
+            if not self._ending():
+                continue
+            since = self._clock() if since is None else since
+            if self._stalled or self._clock() - since >= STALLED_SECONDS:
+                self._stalled = True
+                raise ReaderStalledError
+
+
+def standard_output(ending: Callable[[], bool] | None = None) -> TextIO:
     """Return standard output, set to UTF-8 and plain newlines whatever the locale.
 
     Data must be the same under every locale and platform; an ASCII locale must
     not end a transcript with an encoding error.
+
+    Args:
+        ending: whether the program shall end; a write that blocks is given up
+            then (`StandardOutput`). None for one that blocks as long as it must.
     """
     stream = sys.stdout
+    if ending is not None and os.name == "posix":
+        try:
+            descriptor = stream.fileno()
+        except (AttributeError, OSError, ValueError):
+            pass  # an object in memory
+        else:
+            stream.flush()
+            return StandardOutput(descriptor, ending)  # type: ignore[return-value]
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")

@@ -199,3 +199,15 @@ def test_programming_errors_are_not_swallowed() -> None:
     step: Callable[[], None] = fault
     with pytest.raises(ZeroDivisionError), Capture(Script([step])) as capture:
         list(capture.blocks())
+
+
+def test_stopping_a_recording_leaves_out_what_was_read_far_ahead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("streamer.audio.capture._READ_AHEAD_SECONDS", 0.0)
+    with Capture(ArraySource(np.zeros(16000 * 10, np.int16), 16000)) as capture:
+        finished(capture)
+        blocks = capture.blocks()
+        next(blocks)
+        capture.stop()
+        assert len(list(blocks)) <= 1

@@ -343,9 +343,9 @@ def test_the_first_signal_is_a_graceful_shutdown_with_the_last_words(
     child.send_signal(number)
     out, err = child.communicate(timeout=LIMIT_S)
     events = [json.loads(line) for line in out.splitlines()]
-    assert [event["type"] for event in events][-2:] == ["final", "stats"]
-    assert events[-2]["text"]
-    assert events[-2]["end"] < 29.0
+    assert [event["type"] for event in events][-3:] == ["final", "close", "stats"]
+    assert events[-3]["text"]
+    assert events[-3]["end"] < 29.0
     assert child.returncode == 0
     assert b"Traceback" not in err
 

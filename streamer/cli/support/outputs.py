@@ -36,6 +36,7 @@ from streamer.output import (
     Writer,
     create_writer,
 )
+from streamer.output.streams import ReaderStalledError
 
 #: Formats by suffix of the file.
 FILE_FORMATS = {
@@ -128,6 +129,10 @@ class Outputs:
             from other threads.
         inputs: the recordings, which must not be overwritten.
 
+    Attributes:
+        stalled: whether standard output was given up, because its reader took
+            nothing when the program should end.
+
     Raises:
         UsageError, OutputError: an output is not available or not allowed; nothing
             has been started then.
@@ -147,6 +152,7 @@ class Outputs:
         if keyboard is not None:
             require_permission(options.allow_typing, not options.no_enter, focused_program)
         self._sinks: list[Writer] = []
+        self.stalled = False
         self._typist: Optional[Typist] = None
         try:
             if options.output is not None:
@@ -210,14 +216,24 @@ class Outputs:
                     continue
             else:
                 shown.append(item)
-            for sink in self._sinks:
-                sink.write(item)
+            self._write_item(item)
         return shown
 
     def begin_file(self, name: str) -> None:
         """Begin one of several recordings; see `Writer.begin_file`."""
-        for sink in self._sinks:
-            sink.begin_file(name)
+        self._for_all(lambda sink: sink.begin_file(name))
+
+    def _write_item(self, item: Item) -> None:
+        self._for_all(lambda sink: sink.write(item))
+
+    def _for_all(self, act: Callable[[Writer], None]) -> None:
+        """Do something with all outputs; a stalled one is left out from then on."""
+        for sink in [*self._sinks]:
+            try:
+                act(sink)
+            except ReaderStalledError:
+                self.stalled = True
+                self._sinks.remove(sink)
 
     def close(self) -> None:
         """Close all outputs, files first. May be called twice."""
@@ -228,6 +244,8 @@ class Outputs:
         for sink in sinks:
             try:
                 sink.close()
+            except ReaderStalledError:
+                self.stalled = True
             except Exception as error:  # close the others all the same
                 failure = failure or error
         if failure is not None:

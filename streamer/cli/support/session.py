@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Callable, Optional, TextIO
 
+import typer
+
 from streamer.audio.native_stderr import native_messages_hidden
 from streamer.cli.support.messages import say, warn
 from streamer.cli.support.outputs import Outputs
@@ -23,15 +25,21 @@ if TYPE_CHECKING:
     from streamer.transcriber import Transcriber
 
 
-def data_stream() -> TextIO:
-    """Return standard output for data.
+def data_stream(ending: Callable[[], bool], results: ResultOptions) -> Optional[TextIO]:
+    """Return standard output for data; None if it is closed and results go elsewhere.
+
+    Args:
+        ending: whether the program shall end, even if the reader is stalled.
+        results: where results go.
 
     Raises:
-        OutputError: it is closed.
+        OutputError: it is closed, and results go nowhere else.
     """
-    if sys.stdout is None:
-        raise OutputError("standard output is closed", "do not close it, or use --output FILE")
-    return standard_output()
+    if sys.stdout is not None:
+        return standard_output(ending)
+    if results.output is not None or results.on_final is not None or results.type:
+        return None
+    raise OutputError("standard output is closed", "do not close it, or use --output FILE")
 
 
 class LiveSession:
@@ -80,14 +88,25 @@ class LiveSession:
         Raises:
             StreamerError: an error that the user can fix; all events before it
                 have been written.
+            typer.Exit: with 128 and the signal's number, if standard output was
+                given up at a signal.
         """
         transcriber = self._transcriber
-        stream = data_stream() if self._routing.writer_prints else None
+        shutdown = GracefulShutdown(transcriber.stop)
+        stream = None
+        if self._routing.writer_prints:
+            stream = data_stream(lambda: shutdown.requested, self._results)
         outputs = Outputs(self._results.output_options(), stream, warn, inputs)
-        with native_messages_hidden(), GracefulShutdown(transcriber.stop):
+
+        def opened_source(source: Source) -> None:
+            self._open(source, opened)
+            if shutdown.requested:  # perhaps before there was anything to stop
+                transcriber.stop()
+
+        with native_messages_hidden(), shutdown:
             try:
                 with outputs:
-                    for event in start(lambda source: self._open(source, opened)):
+                    for event in start(opened_source):
                         self._handle(outputs, event)
             except BrokenPipeError:
                 discard_standard_output()
@@ -96,6 +115,8 @@ class LiveSession:
                 if self._view is not None:
                     self._view.close()
                     self.on_screen_ms = self._view.on_screen_ms
+        if outputs.stalled:
+            raise typer.Exit(shutdown.exit_code)
 
     def _open(self, source: Source, opened: str) -> None:
         """Print the name of an opened source, or start the live view."""

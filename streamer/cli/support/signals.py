@@ -33,12 +33,14 @@ class GracefulShutdown:
 
     Attributes:
         requested: whether a signal has been received.
+        exit_code: 128 and the number of that signal; 0 without one.
     """
 
     def __init__(self, stop: Callable[[], None]) -> None:
         self._stop = stop
         self._before: dict[int, Any] = {}
         self.requested = False
+        self.exit_code = 0
 
     def __enter__(self) -> GracefulShutdown:
         for number in _graceful():
@@ -57,6 +59,7 @@ class GracefulShutdown:
         if self.requested:
             exit_now(_SIGNALLED + number)
         self.requested = True
+        self.exit_code = _SIGNALLED + number
         self._stop()
 
 

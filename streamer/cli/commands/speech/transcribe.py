@@ -190,7 +190,8 @@ class _Batch:
 
         Raises:
             StreamerError: no model can be loaded, or results cannot be written.
-            typer.Exit: with code 1, if recordings could not be read.
+            typer.Exit: with code 1, if recordings could not be read; with 128
+                and the signal's number, if one left recordings unfinished.
         """
         from streamer.audio.native_stderr import native_messages_hidden
         from streamer.cli.support.progress_bar import ProgressBar
@@ -198,20 +199,27 @@ class _Batch:
         from streamer.cli.support.signals import GracefulShutdown, discard_standard_output
 
         targets = self._targets()
+        unfinished = stalled = False
         with native_messages_hidden(), GracefulShutdown(self._transcriber.stop) as shutdown:
+            self._stopping = lambda: shutdown.requested
             try:
+                common = None
                 with ExitStack() as stack:
                     progress = stack.enter_context(ProgressBar(len(self._files)))
-                    common = None
                     if self._folder is None:
-                        common = stack.enter_context(self._outputs(data_stream(), None))
-                    self._stopping = lambda: shutdown.requested
+                        stream = data_stream(self._stopping, self._results)
+                        common = stack.enter_context(self._outputs(stream, None))
                     for name, target in zip(self._files, targets):
-                        if shutdown.requested:
-                            break
-                        self._transcribe(name, target, common, progress)
+                        if not shutdown.requested:
+                            self._transcribe(name, target, common, progress)
+                        # A pipe may go on for ever; to end it is no fault.
+                        unfinished |= shutdown.requested and name != STANDARD_INPUT
             except BrokenPipeError:
                 discard_standard_output()
+        if common is not None:
+            stalled = common.stalled
+        if unfinished or stalled:
+            raise typer.Exit(shutdown.exit_code)
         if self._unreadable:
             raise typer.Exit(1)
 
@@ -274,8 +282,14 @@ class _Batch:
             AudioError: whatever is wrong with this recording.
             StreamerError: the model cannot be loaded.
         """
+
+        def opened(source: Source) -> None:
+            progress.begin(source)
+            if self._stopping():  # perhaps before there was anything to stop
+                self._transcriber.stop()
+
         try:
-            yield from self._transcriber.run(source, progress.begin)
+            yield from self._transcriber.run(source, opened)
         except StreamerError:
             raise
         except Exception as error:
