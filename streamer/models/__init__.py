@@ -1,15 +1,38 @@
-"""Models: the public catalogue, downloads, and the registry of installed ones."""
+"""Models: the public catalogue, downloads, and the registry of installed ones.
 
-from streamer.models.catalogue import KNOWN, KnownModel, RemoteFile
-from streamer.models.download import Download, download
-from streamer.models.registry import InstalledModel, ModelStore
+Names are loaded on first use: a session needs neither downloads nor the modules for HTTP.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from streamer.models.catalogue import KNOWN, KnownModel, RemoteFile
+    from streamer.models.registry import InstalledModel, ModelStore
 
 __all__ = [
     "KNOWN",
-    "Download",
     "InstalledModel",
     "KnownModel",
     "ModelStore",
     "RemoteFile",
-    "download",
 ]
+
+_HOMES = {
+    "KNOWN": "catalogue",
+    "KnownModel": "catalogue",
+    "RemoteFile": "catalogue",
+    "InstalledModel": "registry",
+    "ModelStore": "registry",
+}
+
+if not TYPE_CHECKING:  # a type checker reports names that do not exist
+
+    def __getattr__(name: str) -> object:
+        """Load a name on first use."""
+        import importlib
+
+        if name in _HOMES:
+            return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

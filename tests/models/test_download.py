@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from streamer.errors import ModelError
-from streamer.models import RemoteFile, download
+from streamer.models import RemoteFile
+from streamer.models.download import download
 from tests.support.http_server import FileServer
 
 BODY = bytes(range(256)) * 1200  # 300 kB: several blocks

@@ -6,7 +6,6 @@ Each figure is the median over several processes, started as a user would.
 from __future__ import annotations
 
 import json
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -80,6 +79,8 @@ def bench(
 
         bench_compute_units(model, compute_units)
         return
+    import statistics  # loads slowly, for all commands
+
     from streamer.cli.commands.speech.demo import sample_path
 
     recording = file or sample_path()
