@@ -11,6 +11,8 @@ from streamer.errors import ModelError
 
 #: The model in the package, and the default everywhere.
 BUNDLED = "english"
+#: How to install a public model.
+PULL_EXAMPLE = "streamer models pull deepspeech-0.9.3"
 #: Environment variable with the folder of installed models, in place of the user's data folder.
 MODELS_VARIABLE = "STREAMER_MODELS"
 
@@ -19,7 +21,7 @@ def models_folder() -> Path:
     """Return the folder of installed models, which has a folder for each, named after it."""
     chosen = os.environ.get(MODELS_VARIABLE)
     if chosen:
-        return Path(chosen).expanduser()
+        return Path(os.path.expandvars(chosen)).expanduser()
     from platformdirs import user_data_path
 
     return user_data_path("streamer", appauthor=False) / "models"
@@ -75,6 +77,6 @@ def _find(text: str, may_be_name: bool) -> Path:
     if is_name:
         raise ModelError(
             f"no model called {text}",
-            f"use {BUNDLED}, an installed model, or a bundle's folder",
+            f"use {BUNDLED}, a bundle's folder, or install one: {PULL_EXAMPLE}",
         )
     raise ModelError(f"no such folder: {text}", f"give a folder with a {DESCRIPTION_FILE}")

@@ -133,11 +133,13 @@ def _run(arguments: list[str]) -> int:
 
     from streamer.cli.support.config_file import defaults_for
     from streamer.cli.support.environment import bind_environment
+    from streamer.cli.support.home import expand_paths
     from streamer.cli.support.signals import discard_standard_output
 
     try:
         command = typer.main.get_command(build_app())
         bind_environment(command)
+        expand_paths(command)
         arguments = command_first(command, arguments)
         defaults = defaults_for(command, arguments)
         if arguments[:1] and arguments[0] not in _GRACEFUL:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from streamer.errors import ModelError
+from streamer.printable import UNPRINTABLE
 
 #: More labels than any alphabet or syllabary has.
 MAX_LABELS = 20_000
@@ -26,7 +27,8 @@ class Alphabet:
         labels: strings of one or more characters; exactly one is a space.
 
     Raises:
-        ModelError: repeated labels, an empty label, too many or none, or no space.
+        ModelError: repeated labels, an empty label, a control character, too many or none, or no
+            space.
     """
 
     def __init__(self, labels: Sequence[str]) -> None:
@@ -39,6 +41,12 @@ class Alphabet:
                 f"The alphabet has {len(self.labels)} labels",
                 f"use at most {MAX_LABELS}, one per line",
             )
+        for label in self.labels:
+            if UNPRINTABLE.search(label):
+                raise ModelError(
+                    f"The alphabet has the label {label!r}, which controls terminals",
+                    "remove control characters and marks of direction",
+                )
         if "" in self._index:
             raise ModelError("The alphabet has an empty label", "remove the empty line")
         if len(self._index) < len(self.labels):

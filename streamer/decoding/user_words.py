@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Callable
 
 from streamer.errors import UsageError
 
@@ -12,8 +14,11 @@ from streamer.errors import UsageError
 #: to about one in seven thousand.
 DEFAULT_WEIGHT = 5.0
 
-#: Larger weights would outweigh the audio.
-MAX_WEIGHT = 100.0
+#: Larger weights drown the audio: at 30 a word appears wherever anything is said.
+MAX_WEIGHT = 20.0
+
+#: Apostrophes of word processors and keyboards, for the plain one of the alphabets.
+_APOSTROPHES = str.maketrans(dict.fromkeys("\u2019\u2018\u02bc\u02b9\u2032\uff07`\u00b4", "'"))
 
 
 @dataclass(frozen=True)
@@ -30,14 +35,18 @@ class UserWord:
     weight: float = DEFAULT_WEIGHT
 
 
-def parse_user_word(text: str) -> UserWord:
+def parse_user_word(text: str, warn: Callable[[str], None] | None = None) -> UserWord:
     """Parse ``NAME`` or ``NAME=WEIGHT``.
+
+    Args:
+        text: what the user gave; any apostrophe is as good as the plain one.
+        warn: called with a line if the weight had to be reduced to `MAX_WEIGHT`.
 
     Raises:
         UsageError: no word, several words, or an invalid weight.
     """
     name, separator, number = text.partition("=")
-    name = name.strip().lower()
+    name = unicodedata.normalize("NFC", name.strip()).lower().translate(_APOSTROPHES)
     if not name or len(name.split()) != 1:
         raise UsageError(
             f"{text.strip()!r} is not one word", "use NAME or NAME=WEIGHT, one word at a time"
@@ -48,20 +57,29 @@ def parse_user_word(text: str) -> UserWord:
         weight = float(number)
     except ValueError:
         weight = math.nan
-    if not abs(weight) <= MAX_WEIGHT:
+    if abs(weight) > MAX_WEIGHT:
+        limit = math.copysign(MAX_WEIGHT, weight)
+        if warn is not None:
+            warn(f"the weight {weight:g} of {name!r} drowns the rest - {limit:g} is used")
+        weight = limit
+    if math.isnan(weight):
         raise UsageError(
-            f"The weight {number.strip()!r} of {name!r} is not a number from"
-            f" {-MAX_WEIGHT:g} to {MAX_WEIGHT:g}",
+            f"The weight {number.strip()!r} of {name!r} is not a number",
             f"use a number such as {DEFAULT_WEIGHT:g}, or leave it out",
         )
     return UserWord(name, weight)
 
 
-def read_user_words(path: str | Path) -> list[UserWord]:
+def read_user_words(path: str | Path, warn: Callable[[str], None] | None = None) -> list[UserWord]:
     """Read a file of user words, one per line; ``#`` starts a comment.
 
+    Args:
+        path: the file.
+        warn: called with a line for each line that is skipped, since
+            `parse_user_word` rejects it; None to raise instead.
+
     Raises:
-        UsageError: the file is missing, not text, or has a line that `parse_user_word` rejects.
+        UsageError: the file is missing, not text, or has such a line.
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
@@ -80,7 +98,10 @@ def read_user_words(path: str | Path) -> list[UserWord]:
         if not line:
             continue
         try:
-            words.append(parse_user_word(line))
+            words.append(parse_user_word(line, warn))
         except UsageError as error:
-            raise UsageError(f"{path}, line {number}: {error.what}", error.todo) from None
+            what = f"{path}, line {number}: {error.what}"
+            if warn is None:
+                raise UsageError(what, error.todo) from None
+            warn(f"{what} - skipped; {error.todo}")
     return words

@@ -11,7 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable, Protocol
 
-from streamer.bundle import DESCRIPTION_FILE, Bundle, load_bundle, models_folder
+from streamer.bundle import (
+    BUNDLED,
+    DESCRIPTION_FILE,
+    Bundle,
+    bundled_folder,
+    load_bundle,
+    models_folder,
+)
 from streamer.errors import ModelError
 from streamer.models.catalogue import KNOWN, KnownModel, RemoteFile
 from streamer.models.download import ProgressCallback, download
@@ -84,11 +91,13 @@ class ModelStore:
         return models
 
     def path(self, name: str) -> Path:
-        """Return the folder of an installed model.
+        """Return the folder of an installed model, or of the one in the package.
 
         Raises:
             ModelError: there is no such model.
         """
+        if name == BUNDLED:
+            return bundled_folder()
         folder = self.root / self._checked(name)
         if not (folder / DESCRIPTION_FILE).is_file():
             raise ModelError(
@@ -105,6 +114,8 @@ class ModelStore:
         Raises:
             ModelError: there is no such model.
         """
+        if name == BUNDLED:
+            raise ModelError(f"{name} is part of streamer", "uninstall streamer to remove it")
         folder = self.path(name)
         # Renamed first, so that an interruption leaves no partial model under this name.
         with tempfile.TemporaryDirectory(dir=self.root, prefix=".removed-") as away:

@@ -21,6 +21,7 @@ from streamer.cli.support.config_file import (
     template,
 )
 from streamer.cli.support.environment import CONFIG_VARIABLE, bind_environment
+from streamer.cli.support.home import expand, expand_paths
 from streamer.errors import UsageError
 
 
@@ -239,3 +240,42 @@ def test_the_shell_can_complete_commands_and_options(tmp_path):
 
     assert completed("streamer transc") == ["transcribe"]
     assert completed("streamer transcribe --dicta") == ["--dictation"]
+
+
+def test_a_byte_order_mark_at_the_start_is_accepted(tmp_path: Path, command: Any) -> None:
+    file = tmp_path / "config.toml"
+    file.write_bytes(b"\xef\xbb\xbfbeam = 7\n")
+    assert load_defaults(command, file)["listen"]["beam"] == 7
+
+
+@pytest.mark.parametrize("given", ["~/x.txt", "$HOME/x.txt", "${HOME}/x.txt"])
+def test_the_home_folder_is_found_in_file_environment_and_options(
+    given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    tree = typer.main.get_command(build_app())
+    bind_environment(tree)
+    expand_paths(tree)
+    transcribe = tree.commands["transcribe"]  # type: ignore[attr-defined]
+    wanted = tmp_path / "x.txt"
+    file = tmp_path / "config.toml"
+    file.write_text(f'output = "{given}"\n')
+    defaults = load_defaults(tree, file)["transcribe"]
+
+    def output(*arguments: str, **settings: Any) -> Path:
+        context = transcribe.make_context("transcribe", [*arguments, "a.wav"], **settings)
+        return Path(context.params["output"])
+
+    assert output(f"--output={given}") == wanted
+    assert output(default_map=defaults) == wanted
+    monkeypatch.setenv("STREAMER_OUTPUT", given)
+    assert output() == wanted
+    monkeypatch.setenv(CONFIG_VARIABLE, given)
+    assert config_path() == wanted
+
+
+def test_other_signs_in_paths_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOMEWORK", "x")
+    for path in ("a~b", "$HOMEWORK/a", "$5.wav", "x/~"):
+        assert expand(path) == path

@@ -201,3 +201,10 @@ def test_what_is_recorded_is_plain_json(
     sums = json.loads((store.root / "sums.json").read_text(encoding="utf-8"))
     assert set(sums) == {f.url for f in (known(servers).network, known(servers).scorer) if f}
     assert all(len(digest) == 64 for digest in sums.values())
+
+
+def test_the_model_of_the_package_has_a_path_and_cannot_be_removed(tmp_path: Path) -> None:
+    store = ModelStore(tmp_path)
+    assert (store.path("english") / "model.json").is_file()
+    with pytest.raises(ModelError, match="part of streamer"):
+        store.remove("english")

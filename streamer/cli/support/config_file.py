@@ -38,6 +38,7 @@ from streamer.cli.support.command_tree import (
     walk,
 )
 from streamer.cli.support.environment import CONFIG_VARIABLE
+from streamer.cli.support.home import expand
 from streamer.errors import UsageError
 
 if sys.version_info >= (3, 11):
@@ -54,7 +55,7 @@ def config_path() -> Path:
     """Return the path of the config file, whether or not it exists."""
     named = os.environ.get(CONFIG_VARIABLE)
     if named:
-        return Path(named)
+        return Path(expand(named))
     return platformdirs.user_config_path("streamer", appauthor=False) / "config.toml"
 
 
@@ -98,7 +99,7 @@ def load_defaults(command: Any, path: Path) -> dict[str, Any]:
             no command accepts; names file and line.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:

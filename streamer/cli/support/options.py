@@ -177,10 +177,11 @@ class EngineOptions:
         return EndpointSettings(rules=rules)
 
     def _user_words(self) -> list[UserWord]:
+        from streamer.cli.support.messages import warn
         from streamer.decoding.user_words import parse_user_word, read_user_words
 
-        from_file = list(read_user_words(self.words)) if self.words else []
-        return from_file + [parse_user_word(text) for text in self.word or []]
+        from_file = list(read_user_words(self.words, warn)) if self.words else []
+        return from_file + [parse_user_word(text, warn) for text in self.word or []]
 
 
 @dataclass(frozen=True)
