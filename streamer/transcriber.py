@@ -55,7 +55,8 @@ class Transcriber:
     """Turns speech into events.
 
     Transcribes one stream at a time, in one thread; only `stop`, `pause`,
-    `resume` and `end_utterance` may be called by other threads meanwhile.
+    `resume` and `end_utterance` may be called by other threads meanwhile. A
+    second thread that uses it gets a `UsageError`: already in use.
 
     Args:
         model: name of a model or folder of a bundle.

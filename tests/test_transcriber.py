@@ -7,8 +7,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 import pytest
@@ -424,3 +425,52 @@ def test_one_utterance_has_the_same_words(english: Transcriber) -> None:
     (text,) = texts(whole.transcribe(SAMPLE))
     parts = " ".join(texts(english.transcribe(SAMPLE))).split()
     assert len([word for word in parts if word in text.split()]) >= 0.3 * len(parts)
+
+
+def in_thread(work: Callable[[], Any]) -> Any:
+    """Run a function in another thread; return its result or its exception."""
+    with ThreadPoolExecutor(1) as executor:
+        future = executor.submit(work)
+        return future.exception() or future.result()
+
+
+def test_a_second_thread_is_told_that_the_transcriber_is_in_use(tiny: Transcriber) -> None:
+    recording = sound(3.0)
+    alone = timeless(tiny.transcribe(recording))
+    events = tiny.transcribe(recording)
+    first = next(events)
+    for work in (
+        lambda: list(tiny.transcribe(recording)),
+        lambda: tiny.feed(recording),
+        tiny.finish,
+    ):
+        error = in_thread(work)
+        assert isinstance(error, UsageError) and "already in use" in str(error)
+    assert timeless([first, *events]) == alone
+    assert timeless(in_thread(lambda: list(tiny.transcribe(recording)))) == alone
+
+
+def test_threads_that_feed_at_once_are_refused_one_after_the_other_are_not(
+    tiny: Transcriber,
+) -> None:
+    recording = sound(3.0)
+    whole = timeless([*tiny.feed(recording), *tiny.finish()])
+    parts = [in_thread(lambda part=part: tiny.feed(part)) for part in np.split(recording, 4)]
+    fed = [event for part in parts for event in part]
+    assert timeless([*fed, *tiny.finish()]) == whole
+    with tiny._session._alone():
+        error = in_thread(lambda: tiny.feed(recording))
+    assert isinstance(error, UsageError) and "already in use" in str(error)
+
+
+def test_a_stream_left_behind_in_the_same_thread_ends_when_the_next_begins(
+    tiny: Transcriber,
+) -> None:
+    recording = sound(3.0)
+    alone = timeless(tiny.transcribe(recording))
+    left = tiny.transcribe(sound(4.0))
+    next(left)
+    events = tiny.transcribe(recording)
+    first = next(events)
+    assert list(left) == []
+    assert timeless([first, *events]) == alone

@@ -8,17 +8,19 @@ meanwhile wait in the ring buffer.
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import threading
 from collections.abc import Generator, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from streamer.endpointing.settings import RATE_HZ
 from streamer.engine.background import InBackground
 from streamer.engine.latency import StreamTiming, TimedModel
 from streamer.engine.model_loader import LoadedModel, ModelChoice, load_model
 from streamer.engine.settings import RecogniserSettings
-from streamer.errors import AudioError
+from streamer.errors import AudioError, UsageError
 from streamer.events import Event
 
 if TYPE_CHECKING:
@@ -55,6 +57,8 @@ class Session:
         self._stop_requested = False
         self._end_requested = False
         self._feeding = False
+        self._feed_lock = threading.Lock()
+        self._runner: _Runner | None = None
 
     def load(self) -> None:
         """Start loading the model in the background; errors are raised on first use."""
@@ -104,9 +108,12 @@ class Session:
 
         Raises:
             StreamerError: see `streamer.Transcriber.run`.
+            UsageError: another thread uses the session.
         """
         from streamer.audio.capture import Capture
 
+        with self._alone():
+            runner = self._runner = _Runner(threading.current_thread())
         self.load()
         self.close()
         self._stop_requested = False
@@ -122,8 +129,10 @@ class Session:
                     return
                 wanted = source.live if stats is None else stats
                 recogniser = self._begin_stream(wanted)
-                yield from self._recognise(capture, recogniser)
+                yield from self._recognise(capture, recogniser, runner)
         finally:
+            if self._runner is runner:
+                self._runner = None
             if self._capture is capture:
                 self._capture = None
 
@@ -132,21 +141,26 @@ class Session:
 
         Args:
             samples: float32 (n,) at `RATE_HZ`, full scale 1; kept, not copied.
+
+        Raises:
+            UsageError: another thread uses the session.
         """
-        if not self._feeding:
-            self._begin_stream(stats=True)
-            self._feeding = True
-        assert self._recogniser is not None
-        with self._timing.computing():
-            return self._recogniser.feed(samples)
+        with self._alone():
+            if not self._feeding:
+                self._begin_stream(stats=True)
+                self._feeding = True
+            assert self._recogniser is not None
+            with self._timing.computing():
+                return self._recogniser.feed(samples)
 
     def finish(self) -> list[Event]:
         """End the stream of `feed`; the next `feed` begins a new one."""
-        if not self._feeding or self._recogniser is None:
-            return []
-        self._feeding = False
-        with self._timing.computing():
-            return self._recogniser.finish()
+        with self._alone():
+            if not self._feeding or self._recogniser is None:
+                return []
+            self._feeding = False
+            with self._timing.computing():
+                return self._recogniser.finish()
 
     # From any thread
 
@@ -177,6 +191,23 @@ class Session:
 
     # Inside
 
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Make sure that no other thread uses the session in this context.
+
+        A stream that the same thread has left unfinished does not count, nor one
+        of a thread that has ended.
+        """
+        if not self._feed_lock.acquire(blocking=False):
+            raise _in_use()
+        try:
+            thread = self._runner.thread if self._runner else threading.current_thread()
+            if thread is not threading.current_thread() and thread.is_alive():
+                raise _in_use()
+            yield
+        finally:
+            self._feed_lock.release()
+
     def _wait_for_model(self) -> bool:
         """Wait until the model is loaded; return false if the stream is stopped meanwhile."""
         assert self._loading is not None
@@ -203,12 +234,16 @@ class Session:
         self._feeding = False
         return self._recogniser
 
-    def _recognise(self, capture: Capture, recogniser: Recogniser) -> Iterator[Event]:
+    def _recognise(
+        self, capture: Capture, recogniser: Recogniser, runner: _Runner
+    ) -> Iterator[Event]:
         """All events of a capture, in good order however it ends."""
         warnings = _Warnings(capture)
         failure: AudioError | None = None
         try:
             for block in capture.blocks(IDLE_S):
+                if self._runner is not runner:
+                    return  # the recogniser works on another stream by now
                 with self._timing.computing():
                     events = self._take(block, recogniser)
                 yield from events
@@ -219,6 +254,8 @@ class Session:
                     yield recogniser.notice(what, todo)
         except AudioError as error:
             failure = error
+        if self._runner is not runner:
+            return
         with self._timing.computing():
             events = recogniser.finish()
         yield from events
@@ -248,6 +285,19 @@ class Session:
                 events = recogniser.end_utterance()
             yield from events
             yield recogniser.notice(what, todo)
+
+
+class _Runner(NamedTuple):
+    """Who runs a stream; compared by identity."""
+
+    thread: threading.Thread
+
+
+def _in_use() -> UsageError:
+    return UsageError(
+        "the transcriber is already in use by another thread",
+        "use one for each thread, or wait until the stream has ended",
+    )
 
 
 class _Warnings:
