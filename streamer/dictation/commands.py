@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from streamer.errors import UsageError
+from streamer.text.commands import SpokenCommand
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -81,6 +82,13 @@ class CommandTable:
             if command is not None:
                 return command, length
         return None, 1
+
+    def find(self, words: Sequence[str], position: int) -> tuple[SpokenCommand | None, int]:
+        """Return the same as `match`, for `streamer.text.commands.what_is_meant`."""
+        command, length = self.match(words, position)
+        if command is None:
+            return None, length
+        return SpokenCommand(command.kind.value, command.text), length
 
     def weights(self) -> dict[str, float]:
         """Return a weight (natural log) for each command word, for the decoder.

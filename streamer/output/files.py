@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Callable
 
 from streamer.errors import OutputError, UsageError
-from streamer.events import Final
+from streamer.events import Close, Final
 from streamer.output.edit import Edit
 from streamer.output.writers import SUFFIXES, Item, create_writer
 
@@ -37,7 +37,7 @@ class OutputFile:
         path: the file; overwritten if it exists.
         format: one of `streamer.output.FORMATS`.
         inputs: the recordings, which must not be overwritten.
-        partials, timestamps, flowing, warn: see `create_writer`.
+        partials, timestamps, flowing, marks, warn: see `create_writer`.
 
     Raises:
         UsageError: the file is one of the inputs.
@@ -53,6 +53,7 @@ class OutputFile:
         partials: bool | None = None,
         timestamps: bool = False,
         flowing: bool = False,
+        marks: bool = True,
         warn: Callable[[str], None] | None = None,
     ) -> None:
         self.path = path
@@ -72,6 +73,8 @@ class OutputFile:
                 partials=partials,
                 timestamps=timestamps,
                 flowing=flowing,
+                marks=marks,
+                appending=True,
                 warn=warn,
             )
         except OSError as error:
@@ -87,7 +90,7 @@ class OutputFile:
         """
         try:
             self._writer.write(item)
-            if isinstance(item, (Final, Edit)):
+            if isinstance(item, (Final, Close, Edit)):
                 self._synchronise()
         except OSError as error:
             self._abandon()

@@ -1,4 +1,4 @@
-"""``--on-final COMMAND``: runs a command for each final, with its text on standard input."""
+"""``--on-final COMMAND``: runs a command for each final, with its display on standard input."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import subprocess
 from typing import Callable
 
 from streamer.errors import UsageError
-from streamer.events import Event, Final
+from streamer.events import Close, Event, Final
 from streamer.output.edit import Edit
 from streamer.output.streams import standard_error_descriptor
 from streamer.output.worker import DRAIN_LIMIT_S, Worker
@@ -21,19 +21,24 @@ class CommandPerFinal:
     The command is split as a shell would but run without one, and the text is
     passed on standard input only: no speech can become a command. The command's
     output goes to standard error, since standard output is for transcripts only.
+    It runs when the mark after the final is known: when the next utterance begins,
+    or the sentence is closed.
 
     Args:
         command: as typed by the user.
         warn: called once, in the thread, if the command fails.
+        marks: whether there are marks to wait for.
 
     Raises:
         UsageError: the command is empty, badly quoted or not found.
     """
 
-    def __init__(self, command: str, warn: Callable[[str], None]) -> None:
+    def __init__(self, command: str, warn: Callable[[str], None], marks: bool = True) -> None:
         self._arguments = split_command(command)
         self._name = os.path.basename(self._arguments[0])
         self._warn = warn
+        self._marks = marks
+        self._waiting = ""
         self._failures = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._worker: Worker[str] = Worker(
@@ -43,21 +48,32 @@ class CommandPerFinal:
         )
 
     def write(self, item: Event | Edit) -> None:
-        """Queue the command for a final that has words; returns at once."""
-        if isinstance(item, Final) and item.text.strip():
-            self._worker.put(item.text)
+        """Queue the command for a final that displays something; returns at once."""
+        if isinstance(item, Final):
+            self._queue(item.mark)
+            self._waiting = item.display.strip()
+            if not self._marks:
+                self._queue("")
+        elif isinstance(item, Close):
+            self._queue(item.display)
 
     def begin_file(self, name: str) -> None:
         """Do nothing: a command gets text only."""
 
     def close(self, limit_s: float = DRAIN_LIMIT_S) -> None:
         """Wait up to ``limit_s`` seconds for queued commands. May be called twice."""
+        self._queue("")
         left = self._worker.close(limit_s)
         if left:
             self._terminate_running()
             self._warn(
                 f"--on-final {self._name} has not finished after {limit_s:g} s: {left} skipped"
             )
+
+    def _queue(self, mark: str) -> None:
+        text, self._waiting = self._waiting, ""
+        if text:
+            self._worker.put(text + mark)
 
     def _run(self, text: str) -> None:
         # Not descriptor 2, which `streamer.audio.native_stderr` may redirect.

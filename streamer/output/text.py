@@ -1,4 +1,4 @@
-"""Plain text: one line per final."""
+"""Plain text: a line per final, a blank line between paragraphs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TextIO
 
 from rich.cells import cell_len
 
-from streamer.events import Event, Final, Partial
+from streamer.events import Close, Event, Final, Partial
 from streamer.output.edit import Edit
 from streamer.output.streams import can_erase, write_now
 from streamer.output.timestamps import format_timestamp
@@ -22,7 +22,10 @@ _ERASE_LINE = "\r\x1b[K"
 
 
 class TextWriter:
-    """Writes finals as text.
+    """Writes finals as they are displayed, each in a line of its own.
+
+    A line ends with its mark, which is known when the next utterance begins or the sentence is
+    closed; until then it waits, so that whoever reads a pipe gets whole lines only.
 
     Partials overwrite their line on a terminal that can erase. Elsewhere each is
     on a separate, marked line, so that a pipe contains data only.
@@ -31,49 +34,87 @@ class TextWriter:
         stream: where the text goes.
         partials: whether partials are written.
         timestamps: whether each line starts with its times.
+        marks: whether there are marks to wait for.
+        appending: write a final at once and its mark later, for a file that nobody
+            reads line by line. Not with partials.
     """
 
-    def __init__(self, stream: TextIO, *, partials: bool = False, timestamps: bool = False) -> None:
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        partials: bool = False,
+        timestamps: bool = False,
+        marks: bool = True,
+        appending: bool = False,
+    ) -> None:
         self._stream = stream
         self._partials = partials
         self._timestamps = timestamps
+        self._marks = marks
+        self._appending = appending and not partials
         self._overwriting = can_erase(stream)
-        self._line_open = False
         self._files = 0
+        self._erasable = False
+        self._begun = False
+        # The line that waits for its mark.
+        self._line: str | None = None
 
     def write(self, item: Event | Edit) -> None:
-        """Write a final, or a partial if enabled."""
+        """Write a final, a mark, or a partial if enabled."""
         if isinstance(item, Final):
-            self._write_final(item)
-        elif isinstance(item, Partial) and self._partials and item.text:
-            self._write_partial(item)
+            self._end_line(item.mark)
+            self._begin_line(item)
+            if not self._marks:
+                self._end_line("")
+        elif isinstance(item, Close):
+            self._end_line(item.display)
+        elif isinstance(item, Partial) and self._partials and item.display:
+            self._show(self._times(item) + item.display)
 
     def begin_file(self, name: str) -> None:
         """Write a heading."""
         self.close()
         write_now(self._stream, heading(name, first=self._files == 0))
         self._files += 1
+        self._begun = False
 
     def close(self) -> None:
         """End an open line."""
-        if self._line_open:
-            self._line_open = False
+        self._end_line("")
+        if self._erasable:
+            self._erasable = False
             write_now(self._stream, "\n")
 
-    def _write_final(self, event: Final) -> None:
-        line = f"{self._times(event)}{event.text}\n" if event.text else ""
-        erase = _ERASE_LINE if self._line_open else ""
-        self._line_open = False
-        write_now(self._stream, erase + line)
+    def _begin_line(self, event: Final) -> None:
+        if not event.display:
+            return
+        paragraph = self._begun and "\n\n" in event.space and not self._timestamps
+        line = ("\n" if paragraph else "") + self._times(event) + " ".join(event.display.split())
+        self._line = line
+        self._begun = True
+        if self._appending:
+            write_now(self._stream, line)
+        elif self._partials and self._overwriting:
+            self._show("")
 
-    def _write_partial(self, event: Partial) -> None:
-        line = self._times(event) + event.text
+    def _end_line(self, mark: str) -> None:
+        if self._line is None:
+            return
+        line, self._line = self._line, None
+        erase = _ERASE_LINE if self._erasable else ""
+        self._erasable = False
+        write_now(self._stream, f"{mark}\n" if self._appending else f"{erase}{line}{mark}\n")
+
+    def _show(self, text: str) -> None:
+        """Show the line that waits and what follows it."""
+        line = " ".join(filter(None, ((self._line or "").lstrip("\n"), text)))
         if not self._overwriting:
             write_now(self._stream, f"{PARTIAL_MARK}{line}\n")
             return
         # One column stays free: some terminals wrap a full line.
         width = shutil.get_terminal_size().columns - 1
-        self._line_open = True
+        self._erasable = True
         write_now(self._stream, _ERASE_LINE + last_columns(line, width))
 
     def _times(self, event: Partial | Final) -> str:

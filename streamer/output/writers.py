@@ -48,6 +48,8 @@ def create_writer(
     partials: bool | None = None,
     timestamps: bool = False,
     flowing: bool = False,
+    marks: bool = True,
+    appending: bool = False,
     warn: Callable[[str], None] | None = None,
 ) -> Writer:
     """Create the writer of a format.
@@ -59,8 +61,10 @@ def create_writer(
             JSON lines include them, text does not. Subtitles never do.
         timestamps: whether lines of text start with their times.
         flowing: whether text is continuous, made of the edits of dictation,
-            instead of one line per final. Partials and times need lines and
+            instead of a line per final. Partials and times need lines and
             take precedence.
+        marks: whether finals get marks, for which a line of text waits.
+        appending: whether a final is written before its mark; see `TextWriter`.
         warn: called once if text could not be deleted.
 
     Raises:
@@ -69,7 +73,13 @@ def create_writer(
     if format == "text":
         if flowing and not partials and not timestamps:
             return ProseWriter(stream, warn)
-        return TextWriter(stream, partials=bool(partials), timestamps=timestamps)
+        return TextWriter(
+            stream,
+            partials=bool(partials),
+            timestamps=timestamps,
+            marks=marks,
+            appending=appending,
+        )
     if format == "jsonl":
         return JsonLinesWriter(stream, partials=partials is not False)
     if format == "srt":

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from streamer.text.commands import SpokenCommand
+from streamer.text.commands import Match, SpokenCommand, what_is_meant
 from streamer.text.decisions import Times
+from streamer.text.joining import PARAGRAPH
 from streamer.text.written import WrittenForm
+
+_STOP = SpokenCommand("actions", "stop")
 
 
 class DictatedText:
@@ -14,15 +17,47 @@ class DictatedText:
 
     Args:
         written: writes the words.
+        paragraphs: whether a long silence begins a paragraph.
     """
 
-    def __init__(self, written: WrittenForm) -> None:
+    def __init__(self, written: WrittenForm, paragraphs: bool = True) -> None:
         self._written = written
+        self._paragraphs = paragraphs
         self.text = ""
         # Where each utterance began, for "scratch that".
         self._starts: list[int] = []
         self._open = False
         self._casing = ""
+
+    @property
+    def last_utterance(self) -> str:
+        """What is left of the newest utterance that left something."""
+        return self.text[self._starts[-1] if self._starts else 0 :]
+
+    def utterance(
+        self, words: Sequence[str], pauses: Sequence[float], times: Times | None, match: Match
+    ) -> bool:
+        """Write an utterance and carry out its commands, up to "stop listening".
+
+        Args:
+            words: of the utterance, lower case.
+            pauses: seconds behind each word but the last.
+            times: of the words, where they are known.
+            match: finds commands.
+
+        Returns:
+            Whether "stop listening" was said.
+        """
+        self._starts.append(len(self.text))
+        for part in what_is_meant(words, pauses, match):
+            if part.command == _STOP:
+                return True
+            if part.command is not None:
+                self.carry_out(part.command)
+                continue
+            spoken = slice(part.begin + part.skipped, part.end)
+            self.say(words[spoken], times[spoken] if times else None)
+        return False
 
     def carry_out(self, command: SpokenCommand) -> None:
         """Do what a command says; one that is not about text does nothing."""
@@ -44,16 +79,15 @@ class DictatedText:
         elif text in ("capital", "all caps"):
             self.next_word(text)
 
-    def begin_utterance(self) -> None:
-        """Note where an utterance begins."""
-        self._starts.append(len(self.text))
-
     def say(self, words: Sequence[str], times: Times | None = None) -> None:
         """Write words."""
         if not words:
             return
         written = self._written.final(words, times)
-        self._write(written.join or "", self._cased(written.text))
+        join = written.join or ""
+        if join == PARAGRAPH and not self._paragraphs:
+            join = " "
+        self._write(join, self._cased(written.text))
 
     def insert(self, text: str) -> None:
         """Write a text as it is, as a word."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from streamer.text.commands import Match, SpokenCommand, what_is_meant
+from streamer.text.commands import Match
 from streamer.text.decisions import Times
 from streamer.text.dictated import DictatedText
 from streamer.text.model import TextModel, load_text_model
@@ -125,15 +125,9 @@ class DictationWriter:
     def line(self, text: str) -> str:
         """Take an utterance; returns nothing, as the next one may take it back."""
         words, pauses = split_pauses(text)
-        self._dictated.begin_utterance()
-        for part in what_is_meant(words, pauses[:-1], self._match):
-            if part.command is not None:
-                self._dictated.carry_out(part.command)
-                self.stopped = self.stopped or part.command == SpokenCommand("actions", "stop")
-            else:
-                spoken = slice(part.begin + part.skipped, part.end)
-                times = times_of(words[spoken], pauses[spoken])
-                self._dictated.say(words[spoken], times)
+        times = times_of(words, pauses)
+        if self._dictated.utterance(words, pauses[:-1], times, self._match):
+            self.stopped = True
         return ""
 
     def end(self) -> str:

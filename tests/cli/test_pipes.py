@@ -125,7 +125,8 @@ def test_json_lines_follow_the_schema_and_give_the_same_text(program, said):
     events = [json.loads(line) for line in output.splitlines()]
     for event in events:
         validator.validate(event)
-    assert [e["text"] for e in events if e["type"] == "final"] == said[:1]
+    written = (e.get("join", "") + e["display"] for e in events if e["type"] in ("final", "close"))
+    assert "".join(written) == said[0]
     assert [e["seq"] for e in events] == list(range(len(events)))
     stable = ""
     for event in events:
@@ -133,14 +134,25 @@ def test_json_lines_follow_the_schema_and_give_the_same_text(program, said):
             assert event["text"].startswith(event["stable"])
             assert event["stable"].startswith(stable)
             stable = event["stable"]
+    displayed = ""
+    for event in events:
+        if event["type"] == "partial":
+            assert event["display"].startswith(event["display_stable"])
+            assert event["display_stable"].startswith(displayed)
+            displayed = event["display_stable"]
+        elif event["type"] == "final":
+            assert event["display"].startswith(displayed)
     assert len([e for e in events if e["type"] == "partial"]) > 2
 
 
-def test_jq_selects_the_finals(program, said):
+def test_jq_selects_what_is_displayed(program, said):
     if shutil.which("jq") is None:
         pytest.skip("jq is not installed")
-    line = """streamer transcribe --format jsonl 2.wav | jq -r 'select(.type=="final").text'"""
-    assert program.run(line).stdout.decode() == said[1] + "\n"
+    run = "streamer transcribe --format jsonl 2.wav | "
+    finals = run + """jq -r 'select(.type=="final").display'"""
+    assert program.run(finals).stdout.decode() == said[1].rstrip(".") + "\n"
+    text = run + """jq -j 'select(.type|IN("final", "close")) | (.join // "") + .display'"""
+    assert program.run(text).stdout.decode() == said[1]
 
 
 def test_tee_saves_the_transcript(program, said):
@@ -236,7 +248,9 @@ def test_output_writes_a_copy_in_the_format_of_its_suffix(program, said):
     assert output.decode().startswith("[00:00:00.000 --> ")
     assert output.decode().endswith(f"] {said[0]}\n")
     lines = (program.folder / "copy.jsonl").read_text().splitlines()
-    assert [json.loads(x)["text"] for x in lines if '"final"' in x] == said[:1]
+    shown = [json.loads(line) for line in lines]
+    assert [e["display"] for e in shown if e["type"] == "final"] == [said[0].rstrip(".")]
+    assert [e["display"] for e in shown if e["type"] == "close"] == ["."]
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import datetime
 import io
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.events import Final, Word
+from streamer.events import Close, Final, Word
 from streamer.output import create_writer
-from streamer.output.subtitles.cues import MAX_LINE_CHARACTERS, MAX_SECONDS, CueMaker
+from streamer.output.subtitles.cues import CueMaker
+from streamer.output.subtitles.layout import MAX_LINE_CHARACTERS, MAX_SECONDS
 from streamer.output.subtitles.srt import escape as srt_escape
 from streamer.output.subtitles.vtt import escape
 from tests.support.events import final, finals, partial, stats, timed_final
@@ -75,7 +77,9 @@ def test_cues_are_in_order_never_overlap_and_lose_no_word(format, events):
         assert 1 <= len(text.split("\n")) <= 2
         end = stop
     told = "".join(text for _, _, text in cues)
-    wanted = "".join(event.text for event in events)
+    wanted = ""
+    for event in events:
+        wanted += (event.mark if wanted.strip() else "") + event.display
     wanted = escape(wanted) if format == "vtt" else srt_escape(wanted)
     assert "".join(told.split()) == "".join(wanted.split())
 
@@ -84,10 +88,10 @@ def test_cues_are_in_order_never_overlap_and_lose_no_word(format, events):
 @given(events=st.lists(spoken | finals, max_size=4))
 def test_no_line_is_longer_than_42_characters(events):
     maker = CueMaker()
-    for event in events:
-        for cue in maker.cues(event):
-            assert len(cue.lines) <= 2
-            assert max(map(len, cue.lines)) <= MAX_LINE_CHARACTERS
+    cues = [cue for event in events for cue in maker.feed(replace(event, join=", "))]
+    for cue in cues + maker.feed(Close(0, 0, 2000.0, ".")):
+        assert len(cue.lines) <= 2
+        assert max(map(len, cue.lines)) <= MAX_LINE_CHARACTERS
 
 
 def test_a_cue_begins_and_ends_with_its_words():
@@ -133,3 +137,47 @@ def test_markup_characters_are_escaped():
     assert text == "a &lt;b&gt; &amp; c --&gt; d"
     ((_, _, text),) = parse_srt(written("srt", final("a --> b")))
     assert text == "a -> b"
+
+
+def cues(*events) -> list[tuple[float, float, str]]:
+    return [(a / 1000, b / 1000, text) for a, b, text in parse_srt(written("srt", *events))]
+
+
+def test_a_cue_has_the_mark_that_comes_later():
+    story = (
+        final("We went home", start=0.0, end=2.0),
+        final("and they stayed", start=3.5, end=5.0, join=", "),
+        Close(1, 2, 6.5, "."),
+    )
+    assert [text for _, _, text in cues(*story)] == ["We went home,", "and they stayed."]
+
+
+def test_breaks_are_at_sentences_and_clauses():
+    text = "We went home before it was dark. They stayed where they were, and nobody came to look."
+    event = final(text, end=10.0, join="")
+    assert [text for _, _, text in cues(event)] == [
+        "We went home before it was dark.",
+        "They stayed where they were,\nand nobody came to look.",
+    ]
+
+
+def test_no_word_is_left_alone():
+    event = final("one two three four five six seven eight nine ten eleven twelve it", end=7.4)
+    assert all(len(text.split()) > 2 for _, _, text in cues(event))
+
+
+def test_a_short_cue_stays_for_a_second_and_a_long_one_until_it_is_read():
+    yes = final("Yes", start=1.0, end=1.3), Close(0, 1, 3.0, ".")
+    assert cues(*yes) == [(1.0, 2.0, "Yes.")]
+    fast = final("thirty four characters are too fast", start=1.0, end=2.0), Close(0, 1, 4.0, "")
+    ((start, end, text),) = cues(*fast)
+    assert len(text) / (end - start) <= 17.01
+
+
+def test_a_number_has_the_times_of_its_words():
+    words = [
+        Word("in", 0.0, 0.3, 1), Word("nineteen", 0.3, 0.8, 1), Word("eighty", 0.8, 1.1, 1),
+        Word("two", 1.1, 1.4, 1), Word("he", 3.0, 3.2, 1), Word("left", 3.2, 4.5, 1),
+    ]  # fmt: skip
+    event = replace(timed_final(words), display="In 1982 he left")
+    assert cues(event) == [(0.0, 1.4, "In 1982"), (3.0, 4.5, "he left")]

@@ -31,7 +31,7 @@ def test_each_final_is_on_the_disk_before_it_is_shown(tmp_path, monkeypatch):
     assert synchronised == []
     output.write(final("one"))
     output.write(final("two"))
-    assert synchronised == ["one\n", "one\ntwo\n"]
+    assert synchronised == ["one", "one\ntwo"]
     output.close()
     output.close()
 

@@ -98,4 +98,5 @@ def test_timestamps_and_partials_keep_one_line_per_final():
     writer = create_writer("text", stream, flowing=True, timestamps=True)
     writer.write(final("hello"))
     writer.write(Edit(0, 0, "hello"))
+    writer.close()
     assert stream.getvalue() == "[00:00:00.000 --> 00:00:01.000] hello\n"

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from streamer.events import Gap, Notice
+from streamer.events import Close, Final, Gap, Notice
 from streamer.output import Edit, create_writer
 from streamer.output.text import last_columns
 from tests.support.events import any_event, final, partial, stats
@@ -42,6 +42,61 @@ def test_a_final_is_a_line():
     assert stream.getvalue() == "hello there\nagain\n"
 
 
+STORY = (
+    final("We went home"),
+    partial("and they", "and"),
+    final("and they stayed", join=", "),
+    Close(1, 2, 4.0, "."),
+    final("24 cats", join=" "),
+    final("Really", join=". "),
+    Close(3, 5, 9.0, "?"),
+    final("Yes", join="\n\n"),
+)
+
+
+def test_each_line_ends_with_its_mark_and_a_blank_line_is_between_paragraphs():
+    stream = io.StringIO()
+    writer = create_writer("text", stream)
+    for event in STORY:
+        writer.write(event)
+    writer.close()
+    text = "We went home,\nand they stayed.\n24 cats.\nReally?\n\nYes\n"
+    assert stream.getvalue() == text
+
+
+@pytest.mark.parametrize("options", [{}, {"timestamps": True}, {"partials": True}])
+def test_a_pipe_gets_whole_lines_only(options):
+    stream = io.StringIO()
+    writer = create_writer("text", stream, **options)
+    for event in STORY:
+        writer.write(event)
+        assert stream.getvalue() == "" or stream.getvalue().endswith("\n")
+    writer.close()
+    lines = stream.getvalue().splitlines()
+    assert all(lines) or not options.get("timestamps")
+    assert ("~ We went home and they" in lines) == ("partials" in options)
+
+
+def test_a_file_has_each_final_at_once_and_the_same_text_in_the_end():
+    stream, file = io.StringIO(), io.StringIO()
+    writer = create_writer("text", stream)
+    appending = create_writer("text", file, appending=True)
+    for event in STORY:
+        writer.write(event)
+        appending.write(event)
+        assert not isinstance(event, Final) or file.getvalue().endswith(event.display)
+    writer.close()
+    appending.close()
+    assert file.getvalue() == stream.getvalue()
+
+
+def test_without_marks_a_line_waits_for_nothing():
+    stream = io.StringIO()
+    writer = create_writer("text", stream, marks=False)
+    writer.write(final("hello"))
+    assert stream.getvalue() == "hello\n"
+
+
 def test_a_final_without_words_is_not_written():
     stream = io.StringIO()
     create_writer("text", stream).write(final(""))
@@ -50,7 +105,9 @@ def test_a_final_without_words_is_not_written():
 
 def test_timestamps_precede_the_line():
     stream = io.StringIO()
-    create_writer("text", stream, timestamps=True).write(final("hello", start=3661.5, end=3662.25))
+    writer = create_writer("text", stream, timestamps=True)
+    writer.write(final("hello", start=3661.5, end=3662.25))
+    writer.close()
     assert stream.getvalue() == "[01:01:01.500 --> 01:01:02.250] hello\n"
 
 
@@ -86,10 +143,12 @@ def test_on_a_terminal_a_partial_overwrites_its_line(monkeypatch):
     writer.write(final("ice cream"))
     assert shown() == ["ice cream"]
     writer.write(partial("mo"))
-    assert shown() == ["ice cream", "mo"]
+    assert shown() == ["ice cream mo"]
+    writer.write(final("more", join=". "))
+    assert shown() == ["ice cream.", "more"]
     writer.close()
     writer.close()
-    assert shown() == ["ice cream", "mo"]
+    assert shown() == ["ice cream.", "more"]
     assert screen.cursor.x == 0
 
 
@@ -99,6 +158,7 @@ def test_on_a_dumb_terminal_nothing_is_overwritten(monkeypatch):
     writer = create_writer("text", stream, partials=True)
     writer.write(partial("hel"))
     writer.write(final("hello"))
+    writer.close()
     assert stream.getvalue() == "~ hel\nhello\n"
 
 

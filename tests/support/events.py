@@ -21,6 +21,20 @@ def final(text: str, segment: int = 0, start: float = 0.0, end: float = 1.0, **m
     return Final(segment, segment, start, end, text, text, **more)
 
 
+def spoken(text: str, segment: int = 0, start: float = 0.0, **more: Any) -> Final:
+    """Return a final with a pause of 0.6 s at each ``|``."""
+    words = []
+    now = start
+    for word in text.split():
+        if word == "|":
+            now += 0.6
+        else:
+            words.append(Word(word, now, now + 0.3, 0.9))
+            now += 0.3
+    said = " ".join(word.word for word in words)
+    return Final(segment, segment, start, now, said, said, tuple(words), **more)
+
+
 def partial(text: str, stable: str = "", segment: int = 0) -> Partial:
     return Partial(segment, 0, 0.0, 1.0, text, stable)
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 
 from streamer.dictation import load_commands
 from streamer.text.casings import Casings
-from streamer.text.commands import SpokenCommand
 from streamer.text.model import TextModel
 from streamer.text.writing import DictationWriter
 from streamer.text.written import WrittenForm
@@ -16,16 +13,9 @@ from streamer.text.written import WrittenForm
 TABLE = load_commands()
 
 
-def match(words: Sequence[str], position: int) -> tuple[SpokenCommand | None, int]:
-    command, length = TABLE.match(words, position)
-    if command is None:
-        return None, length
-    return SpokenCommand(command.kind.value, command.text), length
-
-
 def dictated(*lines: str) -> str:
     model = TextModel(Casings(["France", "Paris", "Victorian", "John"]))
-    writer = DictationWriter(WrittenForm(model), match)
+    writer = DictationWriter(WrittenForm(model), TABLE.find)
     for line in lines:
         writer.line(line)
     return writer.end()

@@ -12,9 +12,9 @@ from typing import Any
 #: Names of a command from the root: ``("models", "pull")``.
 CommandPath = tuple[str, ...]
 
-#: Commands that transcribe, or check whether that would work. They share option
-#: names; those of other commands, such as ``train``, mean other things.
-SPEECH_COMMANDS = ("listen", "transcribe", "demo", "doctor", "bench")
+#: Commands that transcribe or write words, or check whether that would work. They share
+#: option names; those of other commands, such as ``train``, mean other things.
+SPEECH_COMMANDS = ("listen", "transcribe", "demo", "write", "doctor", "bench")
 #: The main command, listed first.
 MAIN_COMMAND: CommandPath = ("listen",)
 #: Options that request an action and set nothing.

@@ -49,9 +49,17 @@ class Format(str, Enum):
     VTT = "vtt"
 
 
+class DateOrder(str, Enum):
+    """Values of ``--date-style``: `streamer.text.numbers.DateStyle`."""
+
+    DMY = "dmy"
+    MDY = "mdy"
+
+
 _MODEL = "Model and decoder"
 _UTTERANCES = "Utterances"
 _RESULTS = "Results"
+_WRITTEN = "Written form"
 
 
 @dataclass(frozen=True)
@@ -185,8 +193,58 @@ class EngineOptions:
 
 
 @dataclass(frozen=True)
-class ResultOptions:
-    """Options for the results: format, destination, dictation."""
+class WritingSwitches:
+    """Options for the written form of the words."""
+
+    verbatim: Annotated[
+        bool,
+        typer.Option(
+            "--verbatim",
+            help="Write the words as spoken: no marks, capitals or numbers.",
+            rich_help_panel=_WRITTEN,
+        ),
+    ] = False
+    no_punctuation: Annotated[
+        bool,
+        typer.Option(
+            "--no-punctuation", help="Write no marks or capitals.", rich_help_panel=_WRITTEN
+        ),
+    ] = False
+    no_numbers: Annotated[
+        bool,
+        typer.Option("--no-numbers", help="Leave numbers as words.", rich_help_panel=_WRITTEN),
+    ] = False
+    date_style: Annotated[
+        DateOrder,
+        typer.Option(
+            help="Order of dates: 3 May 1982 (dmy) or May 3, 1982 (mdy).",
+            rich_help_panel=_WRITTEN,
+        ),
+    ] = DateOrder.DMY
+    dictation: Annotated[
+        bool,
+        typer.Option(
+            "--dictation",
+            help='Carry out spoken commands, such as "new line".',
+            rich_help_panel=_WRITTEN,
+        ),
+    ] = False
+    # Numbers are in digits by default now; scripts may still ask for them.
+    numbers: Annotated[bool, typer.Option("--numbers", hidden=True)] = False
+
+    def written_form(self) -> dict[str, Any]:
+        """Return the switches as arguments of `Transcriber` and `writing_options`."""
+        return {
+            "verbatim": self.verbatim,
+            "punctuation": not self.no_punctuation,
+            "numbers": not self.no_numbers,
+            "date_style": self.date_style.value,
+        }
+
+
+@dataclass(frozen=True)
+class ResultOptions(WritingSwitches):
+    """Options for the results: written form, format, destination."""
 
     format: Annotated[
         Optional[Format],
@@ -228,13 +286,6 @@ class ResultOptions:
             rich_help_panel=_RESULTS,
         ),
     ] = None
-    dictation: Annotated[
-        bool,
-        typer.Option("--dictation", help="Carry out spoken commands.", rich_help_panel=_RESULTS),
-    ] = False
-    numbers: Annotated[
-        bool, typer.Option("--numbers", help="Write numbers as digits.", rich_help_panel=_RESULTS)
-    ] = False
     type: Annotated[
         bool,
         typer.Option(
@@ -279,14 +330,16 @@ class ResultOptions:
     def output_options(self) -> OutputOptions:
         """Return the options of `Outputs`."""
         from streamer.cli.support.outputs import OutputOptions
+        from streamer.text.options import writing_options
 
-        names = {field.name for field in dataclasses.fields(OutputOptions)}
+        names = {field.name for field in dataclasses.fields(OutputOptions)} - {"writing"}
         values = {name: getattr(self, name) for name in names}
+        values["writing"] = writing_options(**self.written_form())
         values["format"] = None if self.format is None else self.format.value
         return OutputOptions(**values)
 
 
-_GROUPS = (EngineOptions, ResultOptions)
+_GROUPS = (EngineOptions, ResultOptions, WritingSwitches)
 
 
 def with_options(function: Callable[..., None]) -> Callable[..., None]:

@@ -7,7 +7,7 @@ The one place for ``--format``, ``--output``, ``--on-final``, ``--dictation`` an
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Optional, TextIO, Union
 
@@ -15,11 +15,9 @@ from streamer.cli.support.config_file import config_folder
 from streamer.cli.support.messages import say
 from streamer.cli.support.typing_permission import require_permission
 from streamer.dictation import (
-    DictationFormatter,
     EventRewriter,
-    PlainFormatter,
+    PlainEdits,
     Typist,
-    create_number_writer,
     find_virtual_keyboard,
     focused_program,
     load_commands,
@@ -37,6 +35,7 @@ from streamer.output import (
     create_writer,
 )
 from streamer.output.streams import ReaderStalledError
+from streamer.text.options import WritingOptions
 
 #: Formats by suffix of the file.
 FILE_FORMATS = {
@@ -62,7 +61,6 @@ class OutputOptions:
         output: a file that gets a copy of everything.
         on_final: a command to run for each final.
         dictation: whether spoken commands are carried out.
-        numbers: whether spoken numbers become digits.
         type: whether text is typed into the focused window.
         allow_typing: whether this is allowed without asking.
         no_enter: whether it types line breaks as spaces.
@@ -74,8 +72,8 @@ class OutputOptions:
     output: Optional[Path] = None
     on_final: Optional[str] = None
     dictation: bool = False
-    numbers: bool = False
     type: bool = False
+    writing: WritingOptions = field(default_factory=WritingOptions)
     allow_typing: bool = False
     no_enter: bool = False
 
@@ -147,7 +145,8 @@ class Outputs:
     ) -> None:
         options.check()
         self._edits_written = options.dictation
-        self._dictation = _dictation(options)
+        marks = options.writing.punctuation or options.dictation
+        self._rewriter = _rewriter(options)
         keyboard = find_virtual_keyboard() if options.type else None
         if keyboard is not None:
             require_permission(options.allow_typing, not options.no_enter, focused_program)
@@ -164,6 +163,7 @@ class Outputs:
                         partials=options.partials,
                         timestamps=options.timestamps,
                         flowing=options.dictation,
+                        marks=marks,
                         warn=warn,
                     )
                 )
@@ -175,11 +175,12 @@ class Outputs:
                         partials=options.partials,
                         timestamps=options.timestamps,
                         flowing=options.dictation,
+                        marks=marks,
                         warn=warn,
                     )
                 )
             if options.on_final is not None:
-                self._sinks.append(CommandPerFinal(options.on_final, warn))
+                self._sinks.append(CommandPerFinal(options.on_final, warn, marks))
             if keyboard is not None:
                 self._typist = Typist(
                     keyboard,
@@ -197,7 +198,7 @@ class Outputs:
     @property
     def stop_requested(self) -> bool:
         """Whether the speaker said "stop listening"."""
-        return self._dictation is not None and self._dictation.stop_requested
+        return self._rewriter is not None and self._rewriter.stop_requested
 
     def write(self, event: Event) -> list[Event]:
         """Write an event to all outputs and return it as it should be shown.
@@ -206,7 +207,7 @@ class Outputs:
             BrokenPipeError: standard output has been closed by its reader.
             OutputError: the file cannot be written.
         """
-        items: list[Item] = [event] if self._dictation is None else self._dictation.rewrite(event)
+        items: list[Item] = [event] if self._rewriter is None else self._rewriter.rewrite(event)
         shown: list[Event] = []
         for item in items:
             if isinstance(item, Edit):
@@ -258,11 +259,13 @@ class Outputs:
         self.close()
 
 
-def _dictation(options: OutputOptions) -> Optional[EventRewriter]:
-    """Return what rewrites events; None if they stay as recognised."""
-    if not (options.dictation or options.numbers or options.type):
-        return None
-    write_numbers = create_number_writer() if options.numbers else None
+def _rewriter(options: OutputOptions) -> EventRewriter | PlainEdits | None:
+    """Return what makes edits of events; None where nothing needs them."""
     if options.dictation:
-        return EventRewriter(DictationFormatter(load_commands(config_folder()), write_numbers))
-    return EventRewriter(PlainFormatter(write_numbers), changes_words=options.numbers)
+        from streamer.text.model import load_text_model
+        from streamer.text.written import WrittenForm
+
+        form = WrittenForm(load_text_model(), options.writing)
+        # A paragraph in another window would be a key that sends messages.
+        return EventRewriter(form, load_commands(config_folder()).find, not options.type)
+    return PlainEdits() if options.type else None

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from streamer.events import Final
-
-#: Limits for readable subtitles, as in the common broadcasters' guides.
-MAX_LINE_CHARACTERS = 42
-MAX_LINES = 2
-MAX_SECONDS = 7.0
-#: A cue ends before a pause this long, so that it does not stay up in the silence.
-PAUSE_SECONDS = 1.0
-#: A cue stays up at least this long, if the next one allows it.
-MIN_SECONDS = 1.0
-_SENTENCE_ENDS = (".", "?", "!")
+from streamer.alignment import align
+from streamer.events import Close, Event, Final
+from streamer.output.edit import Edit
+from streamer.output.subtitles.layout import (
+    CHARACTERS_PER_SECOND,
+    MAX_LINE_CHARACTERS,
+    MAX_SECONDS,
+    MIN_SECONDS,
+    TimedWord,
+    divide,
+    lines,
+)
 
 
 @dataclass(frozen=True)
@@ -28,115 +28,92 @@ class Cue:
     lines: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _Timed:
-    """A word of the text, with its times in seconds."""
-
-    text: str
-    start: float
-    end: float
-
-
 class CueMaker:
-    """Turns finals into cues; its only state is the end of the last cue."""
+    """Turns finals into cues.
+
+    The last cue of a final waits for its mark and for the next one: words of the same sentence
+    may still join it.
+    """
 
     def __init__(self) -> None:
+        self._waiting: list[TimedWord] = []
+        # Until when the cue that waits may stay, in seconds.
+        self._limit = 0.0
         self._end_ms = 0
 
-    def cues(self, event: Final) -> list[Cue]:
-        """Return the cues of a final; none for a final without words.
+    def feed(self, item: Event | Edit) -> list[Cue]:
+        """Take an event; returns the cues that are complete.
 
         Whatever the times of the words, cues are in order, at least a
         millisecond long, and never overlap.
         """
-        groups = _split(_timed_words(event))
-        cues = []
-        for number, group in enumerate(groups):
-            start_ms = max(_ms(group[0].start), self._end_ms)
-            wished_ms = max(_ms(group[-1].end), start_ms + _ms(MIN_SECONDS))
-            if number + 1 < len(groups):
-                limit_ms = _ms(groups[number + 1][0].start)
-            else:
-                limit_ms = _ms(max(event.end, group[-1].end))
-            # A single word may be longer than a cue may be.
-            limit_ms = min(limit_ms, start_ms + _ms(MAX_SECONDS))
-            self._end_ms = max(min(wished_ms, limit_ms), start_ms + 1)
-            cues.append(Cue(start_ms, self._end_ms, _lines([word.text for word in group])))
-        return cues
+        if isinstance(item, Close):
+            self._mark(item.display)
+            self._limit = max(self._limit, item.time)
+            return self.finish()
+        if not isinstance(item, Final):
+            return []
+        self._mark(item.mark)
+        words = _timed_words(item)
+        if not words:
+            return []
+        *groups, last = divide([*self._waiting, *words], open_end=True)
+        self._waiting = last
+        self._limit = max(item.end, last[-1].end)
+        following = [*groups[1:], last]
+        return [self._cue(g, after[0].start) for g, after in zip(groups, following)]
+
+    def finish(self) -> list[Cue]:
+        """Return the cue that waits, if there is one."""
+        words, self._waiting = self._waiting, []
+        return [self._cue(words, self._limit)] if words else []
+
+    def _mark(self, mark: str) -> None:
+        if mark and self._waiting:
+            last = self._waiting[-1]
+            self._waiting[-1] = last._replace(text=last.text + mark)
+
+    def _cue(self, words: Sequence[TimedWord], limit: float) -> Cue:
+        """Return a cue that stays up long enough to be read, until `limit` at most."""
+        texts = [word.text for word in words]
+        start_ms = max(_ms(words[0].start), self._end_ms)
+        reading_s = max(MIN_SECONDS, len(" ".join(texts)) / CHARACTERS_PER_SECOND)
+        wished_ms = max(_ms(words[-1].end), start_ms + _ms(reading_s))
+        # A single word may be longer than a cue may be.
+        limit_ms = min(_ms(limit), start_ms + _ms(MAX_SECONDS))
+        self._end_ms = max(min(wished_ms, limit_ms), start_ms + 1)
+        return Cue(start_ms, self._end_ms, lines(texts))
 
 
 def _ms(seconds: float) -> int:
     return round(max(seconds, 0.0) * 1000)
 
 
-def _timed_words(event: Final) -> list[_Timed]:
-    """Return the words of the text with their times.
+def _timed_words(event: Final) -> list[TimedWord]:
+    """Return the displayed words with the times of what they stand for.
 
-    Usually they match the recognised words one to one. If they do not (dictation
-    joined or removed some, or the decoder has no times), the time of the
-    utterance is divided by word length.
+    Where the decoder has no times, the utterance is divided by word length.
     """
-    tokens = [piece for word in event.text.split() for piece in _pieces(word)]
-    if len(tokens) == len(event.words):
-        return [_Timed(t, w.start, w.end) for t, w in zip(tokens, event.words)]
-    start, end = event.start, event.end
+    shown = event.display.split()
+    timed: list[TimedWord] = []
     if event.words:
-        start, end = event.words[0].start, event.words[-1].end
-    total = sum(len(token) + 1 for token in tokens)
-    timed = []
-    position = 0
-    for token in tokens:
-        first, position = position, position + len(token) + 1
-        timed.append(
-            _Timed(
-                token,
-                start + (end - start) * first / total,
-                start + (end - start) * position / total,
-            )
-        )
+        now = event.words[0].start
+        for text, places in zip(shown, align(shown, [word.word for word in event.words])):
+            begin = event.words[places[0]].start if places else now
+            now = event.words[places[-1]].end if places else now
+            timed += _pieces(TimedWord(text, begin, now))
+        return timed
+    total = sum(len(text) + 1 for text in shown)
+    step = (event.end - event.start) / max(total, 1)
+    place = event.start
+    for text in shown:
+        begin, place = place, place + step * (len(text) + 1)
+        timed += _pieces(TimedWord(text, begin, place))
     return timed
 
 
-def _pieces(word: str) -> list[str]:
-    """Split a word that is longer than a line."""
-    width = MAX_LINE_CHARACTERS
-    return [word[i : i + width] for i in range(0, len(word), width)]
-
-
-def _split(words: Sequence[_Timed]) -> list[list[_Timed]]:
-    groups: list[list[_Timed]] = []
-    for word in words:
-        if groups and not _must_break(groups[-1], word):
-            groups[-1].append(word)
-        else:
-            groups.append([word])
-    return groups
-
-
-def _must_break(group: Sequence[_Timed], word: _Timed) -> bool:
-    texts = [w.text for w in group]
-    return (
-        len(_lines([*texts, word.text])) > MAX_LINES
-        or word.end - group[0].start > MAX_SECONDS
-        or word.start - group[-1].end >= PAUSE_SECONDS
-        # A sentence that fills a line ends its cue; the next one starts a new cue.
-        or (texts[-1].endswith(_SENTENCE_ENDS) and len(" ".join(texts)) > MAX_LINE_CHARACTERS)
-    )
-
-
-def _lines(texts: Sequence[str]) -> tuple[str, ...]:
-    """Wrap words into lines; two lines are balanced."""
-    text = " ".join(texts)
-    lines = _wrap(text, MAX_LINE_CHARACTERS)
-    if len(lines) != MAX_LINES:
-        return tuple(lines)
-    # The narrowest width that still gives two lines makes them about equally long.
-    for width in range(len(text) // 2, MAX_LINE_CHARACTERS):
-        even = _wrap(text, width)
-        if len(even) == MAX_LINES:
-            return tuple(even)
-    return tuple(lines)
-
-
-def _wrap(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+def _pieces(word: TimedWord) -> list[TimedWord]:
+    """Split a word that is longer than a line; a mark may still follow."""
+    width = MAX_LINE_CHARACTERS - 1
+    text = word.text
+    return [word._replace(text=text[i : i + width]) for i in range(0, len(text), width)]

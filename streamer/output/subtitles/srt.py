@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TextIO
 
-from streamer.events import Event, Final
+from streamer.events import Event
 from streamer.output.edit import Edit
 from streamer.output.streams import write_now
-from streamer.output.subtitles.cues import CueMaker
+from streamer.output.subtitles.cues import Cue, CueMaker
 from streamer.output.timestamps import format_timestamp_ms
 
 
 class SrtWriter:
-    """Writes the cues of each final at once."""
+    """Writes each cue when it is complete."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -20,10 +21,15 @@ class SrtWriter:
         self._number = 0
 
     def write(self, item: Event | Edit) -> None:
-        """Write a final's cues."""
-        if not isinstance(item, Final):
-            return
-        for cue in self._cues.cues(item):
+        """Write the cues that an event completes."""
+        self._write(self._cues.feed(item))
+
+    def close(self) -> None:
+        """Write the last cue."""
+        self._write(self._cues.finish())
+
+    def _write(self, cues: Sequence[Cue]) -> None:
+        for cue in cues:
             self._number += 1
             start, end = (format_timestamp_ms(ms, ",") for ms in (cue.start_ms, cue.end_ms))
             text = "\n".join(escape(line) for line in cue.lines)
@@ -31,9 +37,6 @@ class SrtWriter:
 
     def begin_file(self, name: str) -> None:
         """Do nothing: several recordings do not fit into one file of subtitles."""
-
-    def close(self) -> None:
-        """Do nothing: every cue has been flushed."""
 
 
 def escape(text: str) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TextIO
 
-from streamer.events import Event, Final
+from streamer.events import Event
 from streamer.output.edit import Edit
 from streamer.output.streams import write_now
-from streamer.output.subtitles.cues import CueMaker
+from streamer.output.subtitles.cues import Cue, CueMaker
 from streamer.output.timestamps import format_timestamp_ms
 
 
 class VttWriter:
-    """Writes the header at once and the cues of each final as it comes."""
+    """Writes the header at once, and each cue when it is complete."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -20,19 +21,21 @@ class VttWriter:
         write_now(self._stream, "WEBVTT\n\n")
 
     def write(self, item: Event | Edit) -> None:
-        """Write a final's cues."""
-        if not isinstance(item, Final):
-            return
-        for cue in self._cues.cues(item):
+        """Write the cues that an event completes."""
+        self._write(self._cues.feed(item))
+
+    def close(self) -> None:
+        """Write the last cue."""
+        self._write(self._cues.finish())
+
+    def _write(self, cues: Sequence[Cue]) -> None:
+        for cue in cues:
             times = f"{format_timestamp_ms(cue.start_ms)} --> {format_timestamp_ms(cue.end_ms)}"
             text = "\n".join(escape(line) for line in cue.lines)
             write_now(self._stream, f"{times}\n{text}\n\n")
 
     def begin_file(self, name: str) -> None:
         """Do nothing: several recordings do not fit into one file of subtitles."""
-
-    def close(self) -> None:
-        """Do nothing: every cue has been flushed."""
 
 
 def escape(text: str) -> str:

@@ -42,7 +42,10 @@ def demo(
     path = file or sample_path()
     source = make_source(path, True, 0, 0)
     routing = route_streams(results.stream_format, results.stdout)
-    with engine.transcriber(partials=results.wants_partials(routing.live)) as transcriber:
+    transcriber = engine.transcriber(
+        partials=results.wants_partials(routing.live), **results.written_form()
+    )
+    with transcriber:
         session = LiveSession(transcriber, results, routing, network_timing=True)
         session.run(lambda on_open: transcriber.run(source, on_open), "playing:", [path])
         print_table(figures(session.last, transcriber.about, session.on_screen_ms))

@@ -55,6 +55,7 @@ def listen(
         reconnect_timeout_s=limit_s,
         partials=results.wants_partials(routing.live),
         hints=results.hints(),
+        **results.written_form(),
     )
     with transcriber:
         LiveSession(transcriber, results, routing).run(transcriber.listen, "listening:")

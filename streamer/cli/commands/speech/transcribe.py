@@ -69,7 +69,10 @@ def transcribe(
             routing = None
     shown = routing is not None and routing.live
     transcriber = engine.transcriber(
-        one_utterance=one_shot, partials=results.wants_partials(shown), hints=results.hints()
+        one_utterance=one_shot,
+        partials=results.wants_partials(shown),
+        hints=results.hints(),
+        **results.written_form(),
     )
     with transcriber:
         if routing is not None:

@@ -2,70 +2,37 @@
 
 from __future__ import annotations
 
-import enum
 import sys
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Optional, Union
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Union
 
 import typer
 
+from streamer.cli.support.options import WritingSwitches, with_options
+
 if TYPE_CHECKING:
-    from streamer.text.commands import Match, SpokenCommand
     from streamer.text.writing import DictationWriter, TextWriter
 
 
-class DateOrder(str, enum.Enum):
-    """Order of day and month."""
-
-    dmy = "dmy"
-    mdy = "mdy"
-
-
-def write(
-    verbatim: bool = typer.Option(False, "--verbatim", help="No marks, capitals or numbers."),
-    no_punctuation: bool = typer.Option(False, "--no-punctuation", help="No marks or capitals."),
-    no_numbers: bool = typer.Option(False, "--no-numbers", help="Numbers stay words."),
-    date_style: DateOrder = typer.Option(
-        DateOrder.dmy, "--date-style", help="3 May 1982 (dmy) or May 3, 1982 (mdy)."
-    ),
-    dictation: bool = typer.Option(
-        False, "--dictation", help='Carry out spoken commands, such as "new line".'
-    ),
-) -> None:
+@with_options
+def write(writing: WritingSwitches) -> None:
     """Write spoken words as text: an utterance a line in, a paragraph a line out.
 
     ``|`` stands for a pause; an empty line begins a paragraph.
     """
     from streamer.text.model import load_text_model
-    from streamer.text.numbers import DateStyle
-    from streamer.text.options import WritingOptions
+    from streamer.text.options import writing_options
     from streamer.text.writing import DictationWriter, TextWriter
     from streamer.text.written import WrittenForm
 
-    options = WritingOptions(
-        punctuation=not (verbatim or no_punctuation),
-        numbers=not (verbatim or no_numbers),
-        date_style=DateStyle(date_style.value),
-    )
-    form = WrittenForm(load_text_model(), options)
-    _filter(DictationWriter(form, _commands()) if dictation else TextWriter(form))
-
-
-def _commands() -> Match:
-    """Return a function that finds the commands of the table."""
+    form = WrittenForm(load_text_model(), writing_options(**writing.written_form()))
+    if not writing.dictation:
+        _filter(TextWriter(form))
+        return
     from streamer.cli.support.config_file import config_folder
-    from streamer.dictation.commands import load_commands
-    from streamer.text.commands import SpokenCommand
+    from streamer.dictation import load_commands
 
-    table = load_commands(config_folder())
-
-    def match(words: Sequence[str], position: int) -> tuple[Optional[SpokenCommand], int]:
-        command, length = table.match(words, position)
-        if command is None:
-            return None, length
-        return SpokenCommand(command.kind.value, command.text), length
-
-    return match
+    _filter(DictationWriter(form, load_commands(config_folder()).find))
 
 
 def _filter(writer: Union[TextWriter, DictationWriter]) -> None:
