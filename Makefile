@@ -83,7 +83,7 @@ $(VENV)/run.stamp: pyproject.toml requirements/build.txt requirements/run.txt | 
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/run.stamp requirements/test.txt
-	$(call install,$(call from,test,[dev$(comma)convert$(comma)dictation]),what the tests need)
+	$(call install,$(call from,test,[dev$(comma)convert]),what the tests need)
 	@touch $@
 
 $(VENV)/docs.stamp: $(VENV)/run.stamp requirements/docs.txt
