@@ -86,3 +86,9 @@ def test_text_survives_encoding_and_decoding() -> None:
     assert ENGLISH.can_spell("don't") and not ENGLISH.can_spell("Don't")
     with pytest.raises(ModelError, match="no 'é'"):
         ENGLISH.encode("café")
+
+
+@pytest.mark.parametrize("character", ["\x1b", "\x9b", "\x07", "\u202e", "\u2066", "\u2028"])
+def test_a_label_that_controls_terminals_is_refused(character: str) -> None:
+    with pytest.raises(ModelError, match="controls terminals"):
+        Alphabet([" ", "a", f"b{character}"])

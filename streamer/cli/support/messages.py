@@ -17,7 +17,8 @@ def echo(line: object = "", err: bool = False) -> None:
     """Print a line of a command's answer, on standard output or standard error."""
     stream = sys.stderr if err else sys.stdout
     if stream is not None:
-        print(printable(str(line)), file=stream, flush=True)
+        cells = str(line).split("\t")  # tables for other programs
+        print("\t".join(printable(cell) for cell in cells), file=stream, flush=True)
 
 
 def warn(line: str) -> None:

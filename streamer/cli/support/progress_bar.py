@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Optional
 
+from streamer.printable import printable
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -64,7 +66,7 @@ class ProgressBar:
             redirect_stderr=False,
             refresh_per_second=4,
         )
-        self._task = self._bar.add_task(f"{count}{source.name}", total=source.seconds)
+        self._task = self._bar.add_task(f"{count}{printable(source.name)}", total=source.seconds)
         self._bar.start()
 
     def at(self, seconds: float) -> None:

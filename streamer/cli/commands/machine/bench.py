@@ -15,6 +15,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from streamer.cli.support.messages import echo
 from streamer.errors import StreamerError
 
 #: The recording is repeated to this length, in seconds, so that start-up does not count.
@@ -87,7 +88,7 @@ def bench(
     with tempfile.TemporaryDirectory() as folder:
         long = Path(folder) / "long.wav"
         seconds = _repeat(recording, long)
-        print(f"{recording.name}, repeated to {seconds:.0f} s; medians of {runs} processes")
+        echo(f"{recording.name}, repeated to {seconds:.0f} s; medians of {runs} processes")
         found = [_transcribe(long, model) for _ in range(runs)]
     started = [_start(recording, model) for _ in range(runs)]
     _row("real-time factor", statistics.median(f["rtf"] for f in found), "{:.3f}", "")

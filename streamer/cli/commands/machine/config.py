@@ -20,6 +20,7 @@ from streamer.cli.support.command_tree import (
 )
 from streamer.cli.support.config_file import config_path, format_toml, load_defaults, template
 from streamer.cli.support.environment import CONFIG_VARIABLE, variable_of
+from streamer.cli.support.messages import echo
 from streamer.errors import OutputError, UsageError
 from streamer.private_files import make_private_folder, private_opener
 
@@ -52,7 +53,7 @@ def config(
         print(file)
     elif init:
         _write_template(file, root.command)
-        print(f"wrote {file}", file=sys.stderr)
+        echo(f"wrote {file}", err=True)
     elif edit:
         if not file.exists():
             _write_template(file, root.command)
@@ -116,7 +117,7 @@ def settings(command: Any, context: Any, arguments: Sequence[str] = ()) -> list[
 
 def _print_settings(root: Any, file: Path, arguments: Sequence[str]) -> None:
     note = "" if file.exists() else " (does not exist: every option has its default)"
-    print(f"# {file}{note}")
+    echo(f"# {file}{note}")
     if arguments:
         command = getattr(root.command, "commands", {}).get(arguments[0])
         if command is None:
@@ -124,7 +125,7 @@ def _print_settings(root: Any, file: Path, arguments: Sequence[str]) -> None:
                 f"there is no command {arguments[0]!r}", "see the commands with: streamer --help"
             )
         for setting in settings(command, root, arguments[1:]):
-            print(setting)
+            echo(setting)
         return
     shown: list[Setting] = []
     for path, command in commands_with_options(root.command):
@@ -139,7 +140,7 @@ def _print_settings(root: Any, file: Path, arguments: Sequence[str]) -> None:
         if path != MAIN_COMMAND:
             print(f"\n[{'.'.join(path)}]")
         for setting in fresh:
-            print(setting)
+            echo(setting)
         shown += fresh if speech else []
 
 

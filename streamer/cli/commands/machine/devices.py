@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from streamer.cli.support.messages import echo
+
 
 def devices() -> None:
     """List microphones with number, name, channels and rate; * marks the default."""
@@ -16,7 +18,7 @@ def devices() -> None:
             mark = "*" if device.default else " "
             channels = "1 channel" if device.channels == 1 else f"{device.channels} channels"
             note = "" if device.takes_model_rate else ", resampled"
-            print(
+            echo(
                 f"{mark} {device.number:3d}  {device.name}"
                 f"  ({device.host}, {channels}, {device.rate_hz:g} Hz{note})"
             )

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Callable, Optional
 
 import typer
 
+from streamer.cli.support.messages import echo
 from streamer.cli.support.options import EngineOptions, with_options
 from streamer.errors import StreamerError
 
@@ -35,12 +36,12 @@ class _Report:
             self.failures += 1
             kind = type(error).__name__
             line = f"FAIL  {name}: {kind}: {error} - please report this with the whole output"
-        print(" ".join(line.split("\n")), flush=True)
+        echo(" ".join(line.split("\n")))
         return line.startswith("ok")
 
     def note(self, name: str, text: str) -> None:
         """Print a line that is neither ok nor a failure."""
-        print(f"note  {name}: {text}", flush=True)
+        echo(f"note  {name}: {text}")
 
 
 @with_options

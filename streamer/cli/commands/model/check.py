@@ -7,6 +7,8 @@ from typing import Optional
 
 import typer
 
+from streamer.cli.support.messages import echo
+
 #: Enough for a dozen windows; a network of 2048 units takes about a second for each.
 _SECONDS = 4.0
 
@@ -36,20 +38,20 @@ def check(
     recording = find_recording() if audio is None else audio
     samples = read_samples(recording, int(weights.description["sample_rate_hz"]), seconds)
     report = check_model(model, weights, samples)
-    typer.echo(f"model      {model} ({report.kind}, {report.precision}, {report.steps} steps)")
-    typer.echo(f"reference  {source}, in float64")
-    typer.echo(f"audio      {recording}, {report.windows} windows")
-    typer.echo(f"{'stream':<10} {'output':<12} {'max error':>10} {'allowed':>10}")
+    echo(f"model      {model} ({report.kind}, {report.precision}, {report.steps} steps)")
+    echo(f"reference  {source}, in float64")
+    echo(f"audio      {recording}, {report.windows} windows")
+    echo(f"{'stream':<10} {'output':<12} {'max error':>10} {'allowed':>10}")
     for found in report.differences:
         verdict = "ok" if found.passed else "WRONG"
-        typer.echo(
+        echo(
             f"{found.stream:<10} {found.output:<12} {found.error:>10.2e} "
             f"{found.tolerance:>10.2e}  {verdict}"
         )
     if not report.passed:
-        typer.echo(f"{model} does not match {source}", err=True)
+        echo(f"{model} does not match {source}", err=True)
         raise typer.Exit(1)
-    typer.echo("the model matches its reference")
+    echo("the model matches its reference")
 
 
 def register(app: typer.Typer) -> None:

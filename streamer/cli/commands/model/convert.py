@@ -7,6 +7,8 @@ from typing import Optional
 
 import typer
 
+from streamer.cli.support.messages import echo
+
 
 def convert(
     network: Path = typer.Argument(
@@ -67,7 +69,7 @@ def convert(
             alphabet=alphabet,
             scorer=scorer,
             licence=licence,
-            progress=lambda what: typer.echo(what, err=True),
+            progress=lambda what: echo(what, err=True),
         )
     else:
         bundle = convert_to_bundle(
@@ -81,11 +83,11 @@ def convert(
             formats=formats,
             shape=shape,
             precision=precision,
-            progress=lambda what: typer.echo(what, err=True),
+            progress=lambda what: echo(what, err=True),
         )
     for kind, path in bundle.networks.items():
-        typer.echo(f"{kind}\t{path}\t{size_bytes(path) / 1e6:.1f} MB")
-    typer.echo(f"use it with: streamer --model {output}", err=True)
+        echo(f"{kind}\t{path}\t{size_bytes(path) / 1e6:.1f} MB")
+    echo(f"use it with: streamer --model {output}", err=True)
 
 
 def register(app: typer.Typer) -> None:

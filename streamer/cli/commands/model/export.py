@@ -7,6 +7,8 @@ from typing import Optional
 
 import typer
 
+from streamer.cli.support.messages import echo
+
 
 def export(
     checkpoint: Path = typer.Argument(..., help="Checkpoint of streamer train (last.pt)."),
@@ -71,13 +73,13 @@ def export(
         recurrent=recurrent,
         steps=steps,
         forms=[known[wanted] for wanted in form] if form else FORMS,
-        progress=lambda what: typer.echo(what, err=True),
+        progress=lambda what: echo(what, err=True),
     )
     if slim is not None:
         write_slim_checkpoint(checkpoint, slim)
     for kind, path in bundle.networks.items():
-        typer.echo(f"{kind}\t{path}")
-    typer.echo(f"use it with: streamer --model {output}", err=True)
+        echo(f"{kind}\t{path}")
+    echo(f"use it with: streamer --model {output}", err=True)
 
 
 def register(app: typer.Typer) -> None:

@@ -7,6 +7,8 @@ from typing import Optional
 
 import typer
 
+from streamer.printable import printable
+
 #: Width at which names and values are wrapped.
 _WIDEST = 60
 
@@ -22,6 +24,7 @@ def inspect(
 ) -> None:
     """Show the inputs, outputs, operations and metadata of a model, and Core ML's plan on macOS."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
     from rich.text import Text
 
@@ -41,14 +44,16 @@ def inspect(
         columns.append(found)
     order = list(dict.fromkeys(heading for column in columns for heading, _ in column))
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ["", "", *(path.name for path in paths)]:
+    for heading in ["", "", *(escape(printable(path.name)) for path in paths)]:
         table.add_column(heading, overflow="fold", max_width=_WIDEST)
     for heading in order:
         keys = list(dict.fromkeys(key for column in columns for h, key in column if h == heading))
         for k, key in enumerate(keys):
             cells = [column.get((heading, key), "-") for column in columns]
             # Text, not str: tensor names can look like Rich's markup.
-            table.add_row(heading if k == 0 else "", *(Text(cell) for cell in [key, *cells]))
+            table.add_row(
+                heading if k == 0 else "", *(Text(printable(cell)) for cell in [key, *cells])
+            )
     console = Console()
     if not console.is_terminal:
         # Output to a file or a pipe need not fit a window.

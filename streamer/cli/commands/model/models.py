@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Optional
 
 import typer
+
+from streamer.cli.support.messages import echo
+from streamer.printable import printable
 
 
 def _name_of(path: str) -> str:
@@ -20,6 +24,7 @@ def list_models() -> None:
     """List installed models and models that can be downloaded."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from streamer.models import KNOWN, ModelStore
 
@@ -31,7 +36,8 @@ def list_models() -> None:
     table.add_row("english", "bundled", "see its README", "streamer's own model")
     for name, model in installed.items():
         about = KNOWN[name].about if name in KNOWN else str(model.folder)
-        table.add_row(name, f"{model.size / 1e6:.0f} MB", model.licence, about)
+        row = (name, f"{model.size / 1e6:.0f} MB", model.licence, about)
+        table.add_row(*(Text(printable(cell)) for cell in row))
     for name, known in KNOWN.items():
         if name not in installed:
             size = "" if known.download_mb is None else f" ({known.download_mb} MB to download)"
@@ -53,6 +59,7 @@ def pull(
     from dataclasses import replace
 
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     from streamer.errors import ModelError, UsageError
@@ -80,14 +87,14 @@ def pull(
     store = ModelStore()
     console = Console(stderr=True)
     size = "" if model.download_mb is None else f", about {model.download_mb} MB"
-    console.print(f"{model.name}: {model.about}{size}, licence {model.licence}", highlight=False)
+    echo(f"{model.name}: {model.about}{size}, licence {model.licence}", err=True)
     files = [f for f in (model.network, model.scorer, model.alphabet) if f is not None]
     for file in files:
         if not store.is_trusted(file):
-            console.print(
+            echo(
                 f"  {file.file_name}: no trusted SHA-256 is known; it is recorded now and "
                 "checked in future downloads",
-                highlight=False,
+                err=True,
             )
     if not yes and console.is_terminal and not typer.confirm("Download it?", True, err=True):
         raise typer.Exit(1)
@@ -96,12 +103,12 @@ def pull(
     with Progress(*columns, console=console) as bars:
 
         def follow(file_name: str):  # type: ignore[no-untyped-def]
-            task = bars.add_task(file_name, total=None)
+            task = bars.add_task(escape(printable(file_name)), total=None)
             return lambda received, total: bars.update(task, completed=received, total=total)
 
         folder = store.pull(model, follow)
-    console.print(f"installed in {folder}", highlight=False, soft_wrap=True)
-    console.print(f"use it with: streamer --model {model.name}", highlight=False)
+    echo(f"installed in {folder}", err=True)
+    echo(f"use it with: streamer --model {model.name}", err=True)
 
 
 def import_model(
@@ -118,7 +125,7 @@ def import_model(
 
     chosen = name or _name_of(str(path.resolve()))
     folder = ModelStore().import_files(path, chosen, scorer, alphabet, licence)
-    typer.echo(f"installed in {folder}; use it with: streamer --model {chosen}", err=True)
+    echo(f"installed in {folder}; use it with: streamer --model {chosen}", err=True)
 
 
 def show_path(
@@ -130,7 +137,11 @@ def show_path(
     from streamer.models import ModelStore
 
     store = ModelStore()
-    typer.echo(store.root if name is None else store.path(name))
+    path = str(store.root if name is None else store.path(name))
+    if sys.stdout.isatty():
+        echo(path)
+    else:
+        print(path)  # for other programs, as it is
 
 
 def remove(name: str = typer.Argument(..., help="An installed model.")) -> None:
@@ -138,7 +149,7 @@ def remove(name: str = typer.Argument(..., help="An installed model.")) -> None:
     from streamer.models import ModelStore
 
     ModelStore().remove(name)
-    typer.echo(f"{name} removed", err=True)
+    echo(f"{name} removed", err=True)
 
 
 def register(app: typer.Typer) -> None:

@@ -7,6 +7,8 @@ from typing import Optional
 
 import typer
 
+from streamer.cli.support.messages import echo
+
 #: Seconds of the recording that are used, as in `streamer check`.
 _SECONDS = 4.0
 
@@ -43,8 +45,8 @@ def precisions(
     recording = read_samples(find_recording() if audio is None else audio, rate, _SECONDS)
     folder = bundled_folder() if samples is None and network is None else samples
     texts = [] if folder is None else read_texts(folder, rate)
-    typer.echo(f"{source}, {shape}, {steps} steps; largest errors against float64")
-    typer.echo(
+    echo(f"{source}, {shape}, {steps} steps; largest errors against float64")
+    echo(
         f"{'precision':<10} {'MB':>8} {'logits':>9} {'state c':>9} {'state h':>9} {'check':>6} "
         f"{'WER':>6}"
     )
@@ -55,20 +57,16 @@ def precisions(
         shape,
         chosen or PRECISIONS,
         texts,
-        progress=lambda what: typer.echo(what, err=True),
+        progress=lambda what: echo(what, err=True),
     )
     for row in rows:
         errors = " ".join(f"{error:>9.1e}" for error in row.errors)
         wer = "-" if row.wer is None else f"{100 * row.wer:.1f}%"
         verdict = "ok" if row.passed else "WRONG"
-        typer.echo(
-            f"{row.precision:<10} {row.size_bytes / 1e6:>8.2f} {errors} {verdict:>6} {wer:>6}"
-        )
+        echo(f"{row.precision:<10} {row.size_bytes / 1e6:>8.2f} {errors} {verdict:>6} {wer:>6}")
     if texts:
         words = sum(len(text.split()) for _, text in texts)
-        typer.echo(
-            f"WER: best path, no language model, {len(texts)} recordings, {words} words", err=True
-        )
+        echo(f"WER: best path, no language model, {len(texts)} recordings, {words} words", err=True)
 
 
 def register(app: typer.Typer) -> None:

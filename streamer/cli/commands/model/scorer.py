@@ -8,6 +8,7 @@ from typing import Optional
 
 import typer
 
+from streamer.cli.support.messages import echo
 from streamer.training.language.settings import RecurrentSettings, ScorerSettings
 
 
@@ -75,7 +76,7 @@ def build(
                 weighted[number] = (normalised, weight)
         n_words = build_scorer(weighted, output, alphabet, settings, extra)
     size = output.stat().st_size / 1e6
-    typer.echo(f"{output}: {n_words} words, {size:.1f} MB", err=True)
+    echo(f"{output}: {n_words} words, {size:.1f} MB", err=True)
 
 
 def recurrent(
@@ -126,7 +127,7 @@ def recurrent(
             sentences = lines.read().splitlines()
     train(
         weighted, words, output, settings, start_from, sentences,
-        lambda line: typer.echo(line, err=True),
+        lambda line: echo(line, err=True),
     )  # fmt: skip
 
 

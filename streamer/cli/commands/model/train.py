@@ -7,6 +7,7 @@ from typing import Any, Optional
 
 import typer
 
+from streamer.cli.support.messages import echo
 from streamer.training.settings import (
     FRONT_END,
     RECIPE_FLAGS,
@@ -186,9 +187,9 @@ def train(
 
         export(
             checkpoint, bundle, name=bundle.name, lexicon=recipe.cache / PRONUNCIATIONS,
-            progress=lambda line: typer.echo(line, err=True),
+            progress=lambda line: echo(line, err=True),
         )  # fmt: skip
-        typer.echo(f"bundle: {bundle}", err=True)
+        echo(f"bundle: {bundle}", err=True)
 
 
 def register(app: typer.Typer) -> None:

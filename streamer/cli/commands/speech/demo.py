@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from streamer.cli.support.options import EngineOptions, ResultOptions, with_options
+from streamer.printable import printable
 
 if TYPE_CHECKING:
     from streamer.events import Event
@@ -94,7 +95,7 @@ def print_table(rows: Sequence[tuple[str, str]]) -> None:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in rows:
-        table.add_row(name, Text(value))
+        table.add_row(name, Text(printable(value)))
     stderr_console().print(table)
 
 
