@@ -10,6 +10,7 @@ import importlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -95,7 +96,14 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     _occupy_standard_descriptors()
-    sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
+    code = run(sys.argv[1:] if arguments is None else list(arguments))
+    if any(thread.daemon for thread in threading.enumerate()):
+        # A model that is still being loaded, a driver that hangs: native code that goes on
+        # while the interpreter shuts down may crash it.
+        from streamer.cli.support.signals import exit_now
+
+        exit_now(code)
+    sys.exit(code)
 
 
 def _occupy_standard_descriptors() -> None:

@@ -170,3 +170,22 @@ def test_standard_output_waits_for_a_slow_reader_and_gives_up_a_stalled_one_only
     with pytest.raises(BrokenPipeError):
         stream.write("x")
     os.close(writer)
+
+
+def test_a_thread_that_is_left_in_native_code_does_not_crash_the_end(
+    tiny: Path, tmp_path: Path
+) -> None:
+    # At its end Python unwinds a thread that wants to go on; C++ code aborts then.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import atexit, os, threading\n"
+        "import streamer.cli.commands.machine.devices as devices\n"
+        "def left_behind():\n"
+        "    threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+        "    atexit.register(os.abort)\n"
+        "devices.devices = left_behind\n"
+    )
+    result = run(
+        "devices",
+        env={"PYTHONPATH": os.pathsep.join([str(tmp_path), environment()["PYTHONPATH"]])},
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")
