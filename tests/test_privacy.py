@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -146,6 +147,28 @@ def test_doctor_stays_on_the_machine(side_by_side: dict[str, Traced]) -> None:
     program = side_by_side["doctor"]
     program.wait()  # fails where there is no microphone
     assert "voice activity" in program.output
+    assert_private(program)
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs ffmpeg")
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("talk.m3u8", "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nhttp://127.0.0.1:9/talk.ts\n"),
+        ("talk.sdp", "v=0\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 5004 RTP/AVP 0\n"),
+        ("talk.ffconcat", "ffconcat version 1.0\nfile http://127.0.0.1:9/talk.wav\n"),
+    ],
+)
+def test_a_playlist_cannot_make_ffmpeg_use_the_network(
+    name: str, content: str, tmp_path: Path
+) -> None:
+    skip_without_strace()
+    (tmp_path / name).write_text(content, encoding="ascii")
+    program = Traced(
+        command("transcribe", tmp_path / name), tmp_path / "run", without_the_variable("numpy")
+    )
+    assert program.wait() != 0
+    assert f"{name} is a playlist - name the recordings in it" in program.errors
     assert_private(program)
 
 

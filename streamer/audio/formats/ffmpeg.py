@@ -25,6 +25,10 @@ _DURATION = re.compile(r"Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)")
 _ERROR = re.compile(r"\[(?:error|fatal|panic)\] (.*)")
 _SOURCE_OF_MESSAGE = re.compile(r"\[[^\]]* @ 0x[0-9a-f]+\] ?")
 
+#: Beginnings of playlists and session descriptions: ffmpeg would open what they name, and wait
+#: for a live one for ever.
+_PLAYLISTS = (b"#EXTM3U", b"ffconcat version", b"v=0")
+
 #: Bytes per read: the capacity of a pipe.
 _READ_BYTES = 65536
 
@@ -75,6 +79,9 @@ class FfmpegReader:
         if pull is not None and whole:
             self._copy = _spool(pull)
             path = Path(self._copy.name)
+        if path is not None and path.is_file():
+            with contextlib.suppress(OSError), path.open("rb") as file:  # ffmpeg names the reason
+                self._refuse_playlist(file.read(64))
         self._process = self._start("pipe:0" if path is None else f"file:{os.fspath(path)}", pull)
         assert self._process.stdout is not None
         self._output: BinaryIO = self._process.stdout  # type: ignore[assignment]
@@ -141,6 +148,12 @@ class FfmpegReader:
         self._pending = data[n:]
         return data[:n]
 
+    def _refuse_playlist(self, start: bytes) -> None:
+        if start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_PLAYLISTS):
+            if self._copy is not None:
+                self._copy.close()
+            raise AudioError(f"{self._name} is a playlist", "name the recordings in it")
+
     def _start(self, given: str, pull: Callable[[], bytes] | None) -> subprocess.Popen[bytes]:
         program = find_ffmpeg()
         if program is None:
@@ -187,7 +200,9 @@ class FfmpegReader:
         assert pipe is not None
         with contextlib.suppress(OSError, ValueError), pipe:  # ffmpeg may have ended
             try:
-                for data in iter(pull, b""):
+                for number, data in enumerate(iter(pull, b"")):
+                    if number == 0:
+                        self._refuse_playlist(data)
                     pipe.write(data)
             except AudioError as error:
                 self._fault = error

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 #: Guards against hangs only.
-LIMIT_S = 300.0
+LIMIT_S = 180.0
 
 #: Kinds of sockets that stay on the machine: those of PulseAudio and PipeWire.
 LOCAL = "AF_UNIX"
