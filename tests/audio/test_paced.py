@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from streamer.audio.sources.array import ArraySource
-from streamer.audio.sources.paced import Paced
+from streamer.audio.sources.paced import STOPPED_SECONDS, Paced
 from tests.support.audio.recordings import Heard, babble
 
 
@@ -90,3 +90,19 @@ def test_a_paced_recording_has_the_samples_of_the_recording() -> None:
     np.testing.assert_array_equal(
         heard.samples, Heard(ArraySource(babble(0.5, 44100), 44100)).samples
     )
+
+
+@pytest.mark.parametrize("stopped_s", [STOPPED_SECONDS + 1, 3600.0])
+def test_after_a_stop_the_recording_goes_on_where_it_was(stopped_s: float) -> None:
+    time = Time()
+    source = paced(4.0, time)
+    source.open(16000)
+    heard = 0
+    while time.now < 101.0:
+        heard += len(piece) if (piece := source.read()) is not None else 0
+    time.now += stopped_s
+    while (piece := source.read()) is not None:
+        heard += len(piece)
+        assert source.delay_s < 0.05
+    assert heard == 4 * 16000
+    assert time.now == pytest.approx(104.0 + stopped_s, abs=0.05)

@@ -12,13 +12,16 @@ from streamer.audio.wakeup import Wakeup
 #: Typical block length of a microphone.
 PIECE_SECONDS = 0.02
 
+#: A reader that is later than this was stopped (Ctrl-Z, sleep), and the recording with it.
+STOPPED_SECONDS = 2.0
+
 
 class Paced:
     """Returns another source's samples no earlier than a microphone would.
 
     Time starts at the first `read`. A reader that is late gets what it missed
     at once, as from a driver's buffer; the pace follows the clock and never
-    drifts.
+    drifts. After a stop of the program the recording goes on where it was.
 
     Args:
         source: a source that is not live.
@@ -84,6 +87,9 @@ class Paced:
         self._handed_out += len(piece)
         due = self._began + self._handed_out / self._rate_hz
         early_s = due - self._clock()
+        if early_s < -STOPPED_SECONDS:
+            self._began -= early_s
+            due -= early_s
         if early_s > 0:
             self._sleep(early_s)
             if self._stopped:
