@@ -117,6 +117,13 @@ def test_an_invalid_recording_is_one_line_of_error(
     assert result.stdout == b""
 
 
+def test_an_error_while_the_model_is_loading_does_not_abort_the_process() -> None:
+    for _ in range(3):
+        result = run("transcribe", "-", stdin=b"This is text, and far from being samples. " * 9)
+        assert "is text" in error_of(result)
+        assert result.returncode == 1
+
+
 def test_a_truncated_recording_is_transcribed_as_far_as_it_goes(
     tiny: Path, tmp_path: Path, transcripts: dict[str, bytes]
 ) -> None:

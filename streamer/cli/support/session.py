@@ -42,6 +42,23 @@ def data_stream(ending: Callable[[], bool], results: ResultOptions) -> Optional[
     raise OutputError("standard output is closed", "do not close it, or use --output FILE")
 
 
+def choose_routing(results: ResultOptions) -> Routing:
+    """Return who prints what of a live stream.
+
+    Data that go to a file (``--output``) leave the terminal to the live view.
+    """
+    from streamer.terminal.routing import route_streams
+    from streamer.terminal.tty.streams import is_terminal
+
+    format = results.stream_format
+    filed = results.output is not None
+    routing = route_streams("text" if filed else format, results.stdout)
+    shown = is_terminal(sys.stdout) and is_terminal(sys.stderr) and not results.stdout
+    if shown and format != "text" and not filed:
+        say(f"{format} is written to the terminal; -o FILE.{format} keeps the live view instead")
+    return routing
+
+
 class LiveSession:
     """A live stream on a terminal or in a pipe.
 

@@ -37,12 +37,11 @@ def demo(
 ) -> None:
     """Play a recording as if spoken into the microphone, then print speed and latency."""
     from streamer.audio.sources.factory import make_source
-    from streamer.cli.support.session import LiveSession
-    from streamer.terminal.routing import route_streams
+    from streamer.cli.support.session import LiveSession, choose_routing
 
     path = file or sample_path()
     source = make_source(path, True, 0, 0)
-    routing = route_streams(results.stream_format, results.stdout)
+    routing = choose_routing(results)
     transcriber = engine.transcriber(
         partials=results.wants_partials(routing.live), **results.written_form()
     )

@@ -37,14 +37,13 @@ def listen(
     ] = False,
 ) -> None:
     """Transcribe the microphone until Ctrl-C."""
-    from streamer.cli.support.session import LiveSession
-    from streamer.terminal.routing import route_streams
+    from streamer.cli.support.session import LiveSession, choose_routing
 
     if no_reconnect and reconnect_timeout is not None:
         raise UsageError(
             "--no-reconnect and --reconnect-timeout do not go together", "leave one out"
         )
-    routing = route_streams(results.stream_format, results.stdout)
+    routing = choose_routing(results)
     limit_s = reconnect_timeout
     if no_reconnect:
         limit_s = 0.0

@@ -57,11 +57,11 @@ def transcribe(
     files, unreadable = _expand(inputs)
     routing: Optional[Routing] = None
     if realtime or files == [STANDARD_INPUT]:
-        from streamer.terminal.routing import route_streams
+        from streamer.cli.support.session import choose_routing
 
         if realtime and output_dir is not None:
             raise UsageError("--realtime and --output-dir do not go together", "leave one out")
-        routing = route_streams(results.stream_format, results.stdout)
+        routing = choose_routing(results)
         # A pipe may be live. It gets the live view if its results go to the screen
         # only; data never depend on whether there is a terminal.
         written = routing.writer_prints or results.output is not None or output_dir is not None
