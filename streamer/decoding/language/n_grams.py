@@ -31,6 +31,7 @@ from streamer.errors import ScorerError
 
 #: Entries read around an interpolated position; one read is nearly always enough.
 _PROBE_ENTRIES = 16
+_PROBES = np.arange(_PROBE_ENTRIES)
 #: Marks a missing word or entry.
 _NONE = -1
 
@@ -82,7 +83,7 @@ class NGrams:
         self._layout = layout
         self._n_words = header.counts[0]
         self._word_bits = self._n_words.bit_length()
-        self._word_mask = np.uint64((1 << self._word_bits) - 1)
+        self._word_mask = np.int64((1 << self._word_bits) - 1)
         unigrams = np.frombuffer(data, UNIGRAM, self._n_words + 2, layout.unigrams)
         self._probability, self._backoff = unigrams["probability"], unigrams["backoff"]
         self._first = unigrams["first"]
@@ -187,34 +188,36 @@ class NGrams:
         Returns:
             The entry of each word, -1 where there is none.
         """
-        table, bits = self._entries[place], self._bits[place]
+        table, bits = self._entries[place].view("<i8"), self._bits[place]
         found = np.full(len(words), _NONE, np.int64)
         rows = np.arange(len(words))
         # Words right before and after the remaining range.
-        low, high = np.full(len(words), -1), np.full(len(words), self._n_words)
+        low: IntArray | int = -1
+        high: IntArray | int = self._n_words
         while len(rows):
-            guess = begin + ((words - low) / (high - low) * (end - begin)).astype(np.int64)
-            first = np.maximum(np.minimum(guess - _PROBE_ENTRIES // 2, end - _PROBE_ENTRIES), begin)
-            at = np.minimum(first[:, None] + np.arange(_PROBE_ENTRIES), end[:, None] - 1)
-            seen = (read_bits(table, at * bits) & self._word_mask).astype(np.int64)
+            guess = begin + (words - low) * (end - begin) // (high - low)
+            guess -= _PROBE_ENTRIES // 2
+            first = np.maximum(np.minimum(guess, end - _PROBE_ENTRIES), begin)
+            at = np.minimum(first[:, None] + _PROBES, end[:, None] - 1)
+            bit = at * bits
+            seen = table[bit >> 3]
+            bit &= 7
+            seen >>= bit  # signed: the mask removes the copies of the sign
+            seen &= self._word_mask
             row, column = np.nonzero(seen == words[:, None])
             found[rows[row]] = at[row, column]
             # Continue only with the words that would come before or after those seen.
-            before, after = words < seen[:, 0], words > seen[:, -1]
-            outside = before | after
-            if not outside.any():
+            lowest, highest = seen[:, 0], seen[:, -1]
+            before, after = words < lowest, words > highest
+            begin = np.where(after, first + _PROBE_ENTRIES, begin)
+            end_ = np.where(before, first, end)
+            remaining = np.flatnonzero((before | after) & (begin < end_))
+            if not len(remaining):
                 break
-            end, high = np.where(before, first, end), np.where(before, seen[:, 0], high)
-            begin = np.where(after, at[:, -1] + 1, begin)
-            low = np.where(after, seen[:, -1], low)
-            remaining = np.flatnonzero(outside & (begin < end))
+            high = np.where(before, lowest, high)[remaining]
+            low = np.where(after, highest, low)[remaining]
             rows, words = rows[remaining], words[remaining]
-            begin, end, low, high = (
-                begin[remaining],
-                end[remaining],
-                low[remaining],
-                high[remaining],
-            )
+            begin, end = begin[remaining], end_[remaining]
         return found
 
     def _values(self, place: int, entry: IntArray) -> tuple[FloatArray, FloatArray]:

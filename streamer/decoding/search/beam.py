@@ -232,30 +232,35 @@ class BeamSearch:
         Returns:
             Hypotheses within a word, and those that complete one.
         """
-        beams = self._beams
+        beams, graph = self._beams, self._graph
         parent, child = self._children(frame)
-        token = self._graph.token[child]
-        node = beams.node[parent]
+        token = graph.token.take(child)
+        node = beams.node.take(parent)
         # The same token again needs a blank in between.
-        score = np.where(token == self._graph.token[node], beams.blank[parent], beams.total[parent])
-        score = score + frame[token] - self._graph.lookahead[node]
-        expected = score + self._graph.lookahead[child]
+        score = beams.total.take(parent)
+        again = (token == graph.token.take(node)).nonzero()[0]
+        score[again] = beams.blank.take(parent.take(again))
+        score += frame.take(token)
+        score -= graph.lookahead.take(node)
+        expected = score + graph.lookahead.take(child)
         floor = max(best, expected.max(initial=LOG_ZERO)) - self._threshold
-        inner = np.flatnonzero((expected > floor) & (self._graph.n_children[child] > 0))
+        inner = ((expected > floor) & (graph.n_children.take(child) > 0)).nonzero()[0]
+        before = parent.take(inner)
         within = Extensions(
-            child[inner],
-            beams.history[parent[inner]],
-            parent[inner],
-            expected[inner],
+            child.take(inner),
+            beams.history.take(before),
+            before,
+            expected.take(inner),
             np.full(len(inner), NO_WORD),
         )
         ending, word = self._word_ends(child, score, floor)
-        score, history = score[ending], beams.history[parent[ending]]
+        before = parent.take(ending)
+        score, history = score.take(ending), beams.history.take(before)
         if len(word):
             history, gained = self._language_model.score(history, word)
             score = score + (self._weight * gained.astype(np.float64) + self._word_score)
-        root = self._graph.roots + token[ending]
-        return within, Extensions(root, history, parent[ending], score, word)
+        root = graph.roots + token.take(ending)
+        return within, Extensions(root, history, before, score, word)
 
     def _children(self, frame: Scores) -> tuple[IntArray, IntArray]:
         """Return the likely child nodes of all hypotheses.
@@ -266,8 +271,8 @@ class BeamSearch:
         parent, child = self._graph.children(self._beams.node)
         if self._top_n < len(frame):
             likely = frame >= np.partition(frame, -self._top_n)[-self._top_n]
-            chosen = np.flatnonzero(likely[self._graph.token[child]])
-            parent, child = parent[chosen], child[chosen]
+            chosen = likely.take(self._graph.token.take(child)).nonzero()[0]
+            parent, child = parent.take(chosen), child.take(chosen)
         return parent, child
 
     def _word_ends(self, child: IntArray, score: Scores, floor: float) -> tuple[IntArray, IntArray]:
@@ -282,9 +287,9 @@ class BeamSearch:
             Rows of ``child``, and a word for each.
         """
         ending, word = self._graph.words(child)
-        estimate = score[ending] + self._word_scores[word] + self._word_score
-        chosen = np.flatnonzero(estimate > floor + _WORD_END_MARGIN)
-        return ending[chosen], word[chosen]
+        estimate = score.take(ending) + self._word_scores.take(word) + self._word_score
+        chosen = (estimate > floor + _WORD_END_MARGIN).nonzero()[0]
+        return ending.take(chosen), word.take(chosen)
 
     def _add_silence(self, frame: Scores, token: int) -> Extensions:
         """Add a silence token to the hypotheses between two words."""

@@ -164,7 +164,7 @@ class LexiconGraph:
         Returns:
             Rows of ``nodes``, int64 (n,), and a child node for each, int64 (n,).
         """
-        return _expand(self._first_child[nodes], self.n_children[nodes])
+        return _expand(self._first_child.take(nodes), self.n_children.take(nodes))
 
     def words(self, nodes: IntArray) -> tuple[IntArray, IntArray]:
         """Return the words that end at nodes of the tree.
@@ -172,14 +172,16 @@ class LexiconGraph:
         Returns:
             Rows of ``nodes``, int64 (n,), and a word for each, int64 (n,).
         """
-        rows, places = _expand(self._tree.first_word[nodes], self._tree.n_words[nodes])
-        return rows, self._tree.word[places].astype(np.int64)
+        rows, places = _expand(self._tree.first_word.take(nodes), self._tree.n_words.take(nodes))
+        return rows, self._tree.word.take(places).astype(np.int64)
 
 
 def _expand(first: Array, counts: Array) -> tuple[IntArray, IntArray]:
     """Return all numbers of the ranges ``first`` to ``first + counts``, with their rows."""
-    rows = np.repeat(np.arange(len(counts)), counts)
+    rows = np.arange(len(counts)).repeat(counts)
     if not len(rows):
         return rows, rows
-    ends = np.cumsum(counts)
-    return rows, np.arange(len(rows)) + (first - ends + counts)[rows]
+    # How far each range is from where the range before it ended.
+    shift = first - counts.cumsum()
+    shift += counts
+    return rows, shift.take(rows) + np.arange(len(rows))
