@@ -27,7 +27,8 @@ MORE_MEMORY = "close other programs, or raise the limit (ulimit -v)"
 
 #: What libraries say instead of raising a MemoryError.
 _SAYINGS = ("can't start new thread", "bad alloc", "bad_alloc", "cannot allocate memory",
-            "failed to allocate", "not enough memory", "failed to map segment")  # fmt: skip
+            "failed to allocate", "not enough memory", "failed to map segment",
+            "without setting an exception")  # fmt: skip
 
 
 def is_out_of_memory(error: Optional[BaseException]) -> bool:
