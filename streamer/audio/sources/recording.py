@@ -10,6 +10,7 @@ from pathlib import Path
 from streamer.arrays import FloatArray
 from streamer.audio.formats.ffmpeg import FfmpegReader, find_ffmpeg
 from streamer.audio.formats.reader import FrameReader
+from streamer.audio.formats.signatures import LONG_BYTES, identify
 from streamer.audio.formats.sound_file import SoundFileReader, UnknownFormatError
 from streamer.audio.formats.wav_file import WavReader, wav_offset
 from streamer.audio.sources.source import FrameStream
@@ -159,6 +160,11 @@ class RecordingSource:
                 f"{self.path} has no header that tells its sample rate",
                 "give it: streamer transcribe --rate 16000 --channels 1 - < FILE",
             )
+        with open(self.path, "rb") as file:
+            signature = identify(file.read(LONG_BYTES))
+        if signature is not None and signature.audio:
+            todo = "install ffmpeg, which decodes it, or convert it to WAV or FLAC"
+            return AudioError(f"{self.path} is {signature.what}", todo)
         if "not recognised" in reason:
             return AudioError(f"{self.path} is not audio in a supported format", _READABLE)
         return AudioError(f"{self.path} cannot be read as audio ({reason})", _READABLE)
