@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from streamer.arrays import FloatArray
 from streamer.errors import ModelError
+from streamer.features.mel_tables import mel_tables
 from streamer.features.normalisation import RunningNormalisation, create_normalisation
 
 #: Full scale of 16-bit samples; front ends take samples in [-1, 1).
@@ -154,10 +155,10 @@ class DeepSpeechFrontEnd:
 class PythonSpeechFeaturesFrontEnd:
     """``python_speech_features.mfcc``, one window at a time.
 
-    Computed here, without the package, which needs SciPy: importing that takes
-    longer than loading the model. The results equal those of ``mfcc`` for a
-    whole signal, to float rounding. DeepSpeech 0.1 to 0.3 were trained on these
-    features of 16-bit samples, with a Hamming window.
+    The package's own functions (``get_filterbanks``, ``lifter``) compute the
+    tables, see `mel_tables`; the results equal those of ``mfcc`` for a whole signal, to float
+    rounding. DeepSpeech 0.1 to 0.3 were trained on these features of 16-bit
+    samples, with a Hamming window.
 
     Args:
         sample_rate_hz: samples per second.
@@ -215,38 +216,24 @@ class PythonSpeechFeaturesFrontEnd:
         self.append_energy = append_energy
         self.window = window
         self.taper = self.WINDOWS[window](window_samples)
-        self.filters = self._triangles()
-        # SciPy's dct(type=2, norm="ortho"), which the package calls, as a matrix.
+        if not 0 <= self.low_hz <= self.high_hz <= sample_rate_hz / 2:
+            raise ValueError("low_hz and high_hz are not within half the sample rate")
+        tables = mel_tables(
+            n_filters, n_fft, sample_rate_hz, self.low_hz, self.high_hz, n_coefficients, lifter
+        )
+        self.filters = tables.filters
+        # scipy's dct(type=2, norm="ortho"), which the package calls, as a matrix.
         k = np.arange(n_coefficients)[:, None]
         n = np.arange(n_filters)[None, :]
         dct = np.sqrt(2.0 / n_filters) * np.cos(np.pi * k * (n + 0.5) / n_filters)
         dct[0] /= np.sqrt(2.0)
         # The lifter multiplies each coefficient by a constant: fold it in.
-        if lifter > 0:
-            dct *= 1 + (lifter / 2.0) * np.sin(np.pi * k / lifter)
-        self.dct = dct
-
-    def _triangles(self) -> npt.NDArray[np.float64]:
-        """Return the filter bank, float64 (n_filters, n_fft / 2 + 1).
-
-        The corners are equally spaced in mel (2595 log10(1 + f / 700)) and rounded down to bins.
-        """
-        if not 0 <= self.high_hz <= self.sample_rate_hz / 2:
-            raise ValueError("high_hz is greater than half the sample rate")
-        low, high = (2595 * np.log10(1 + hz / 700.0) for hz in (self.low_hz, self.high_hz))
-        hz = 700 * (10 ** (np.linspace(low, high, self.n_filters + 2) / 2595.0) - 1)
-        corners = np.floor((self.n_fft + 1) * hz / self.sample_rate_hz)
-        filters = np.zeros((self.n_filters, self.n_fft // 2 + 1))
-        for row, (first, peak, last) in zip(filters, zip(corners, corners[1:], corners[2:])):
-            rising, falling = np.arange(int(first), int(peak)), np.arange(int(peak), int(last))
-            row[rising] = (rising - first) / (peak - first)
-            row[falling] = (last - falling) / (last - peak)
-        return filters
+        self.dct = dct * tables.lifter[:, None]
 
     def coefficients(self, window: FloatArray, history: FloatArray) -> FloatArray:
         """See `FrontEnd.coefficients`."""
         samples = window.astype(np.float64) * FULL_SCALE
-        # The first sample of a signal stays as it is.
+        # As sigproc.preemphasis, which leaves the first sample of a signal as it is.
         emphasised = samples.copy()
         emphasised[1:] -= self.pre_emphasis * samples[:-1]
         if len(history):
