@@ -52,7 +52,8 @@ class TextWriter:
         self._partials = partials
         self._timestamps = timestamps
         self._marks = marks
-        self._appending = appending and not partials
+        # Somebody who reads along on a terminal waits for no mark.
+        self._appending = marks and (appending or stream.isatty()) and not partials
         self._overwriting = can_erase(stream)
         self._files = 0
         self._erasable = False

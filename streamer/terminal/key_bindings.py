@@ -96,8 +96,8 @@ class KeyHandler:
         if last is None:
             self._model.say("nothing to undo")
             return
-        if Undone(last.text) not in state.pending:  # not drawn yet: the scrollback is silent
-            self._model.say(f"undone: {last.text}")
+        if Undone(last.display) not in state.pending:  # not drawn yet: the scrollback is silent
+            self._model.say(f"undone: {last.display}")
         if self._actions.undo is not None:
             self._actions.undo(last)
 

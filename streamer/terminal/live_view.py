@@ -147,7 +147,7 @@ class LiveView:
                 sys.stderr = self._proxy.original
             self._proxy = None
         try:
-            self._region.close(self._model.take())
+            self._region.close(self._model.take(ending=True))
         finally:
             if self._restorer is not None:
                 self._restorer.dismiss()

@@ -99,15 +99,25 @@ class ViewModel:
             self._state, last = undo(self._state)
             return self._state, last
 
-    def take(self) -> ViewState:
-        """Return the state to draw; its ``pending`` items belong to the caller."""
+    def take(self, ending: bool = False) -> ViewState:
+        """Return the state to draw; its ``pending`` items belong to the caller.
+
+        Args:
+            ending: also hand out a final that waits for its mark.
+        """
         with self._changed:
             if self._message_expired():
                 self._state = replace(self._state, message=None)
             state = self._state
-            self._state = replace(state, pending=())
+            waiting = None
+            last = state.pending[-1] if state.pending else None
+            if state.unmarked and not ending and last is state.finals[-1]:
+                waiting = state.finals[-1]
+            self._state = replace(state, pending=(waiting,) if waiting else ())
             self._dirty = False
-        return state
+        if waiting is None:
+            return state
+        return replace(state, pending=state.pending[:-1], waiting=waiting)
 
     def drawn(self) -> None:
         """Note that everything received so far is on the screen."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Union
 
-from streamer.events import Event, Final, Gap, Notice, Partial, Stats
+from streamer.events import Close, Event, Final, Gap, Notice, Partial, Stats
 
 #: How long the clip mark stays after a sample at full scale, in seconds of the
 #: stream. The level is measured over a quarter of a second, too short to notice.
@@ -66,7 +66,10 @@ class ViewState:
     Attributes:
         info: device, model and the like.
         finals: the transcript: finals that have words and were not undone.
+        unmarked: whether the last final still waits for the mark that ends it.
         pending: what has not been written to the scrollback yet.
+        waiting: the last final while it waits for its mark, drawn above the partial
+            until it can be written to the scrollback; set by `ViewModel.take`.
         partial: the current utterance, None between utterances.
         stats: the latest figures.
         segment: number of the last complete utterance, -1 before the first.
@@ -84,7 +87,9 @@ class ViewState:
 
     info: ViewInfo
     finals: tuple[Final, ...] = ()
+    unmarked: bool = False
     pending: tuple[ScrollbackItem, ...] = ()
+    waiting: Final | None = None
     partial: Partial | None = None
     stats: Stats | None = None
     segment: int = -1
@@ -119,10 +124,18 @@ def update(state: ViewState, event: Event) -> ViewState:
         # A late partial of a complete utterance would bring its words back.
         return state if event.segment <= state.segment else replace(state, partial=event)
     if isinstance(event, Final):
-        ended = replace(state, partial=None, segment=max(state.segment, event.segment))
-        if not event.text:
+        ended = _mark_last(state, event.mark)
+        ended = replace(ended, partial=None, segment=max(state.segment, event.segment))
+        if not event.display:
             return ended
-        return replace(ended, finals=(*state.finals, event), pending=(*state.pending, event))
+        return replace(
+            ended,
+            finals=(*ended.finals, event),
+            pending=(*ended.pending, event),
+            unmarked=True,
+        )
+    if isinstance(event, Close):
+        return _mark_last(state, event.display)
     if isinstance(event, Gap):
         return replace(
             state,
@@ -141,6 +154,16 @@ def update(state: ViewState, event: Event) -> ViewState:
     return state
 
 
+def _mark_last(state: ViewState, mark: str) -> ViewState:
+    """Put the mark after the last final that ends it, unless it has one."""
+    if not state.unmarked:
+        return state
+    last = state.finals[-1]
+    marked = last.marked(mark)
+    pending = tuple(marked if item is last else item for item in state.pending)
+    return replace(state, finals=(*state.finals[:-1], marked), pending=pending, unmarked=False)
+
+
 def undo(state: ViewState) -> tuple[ViewState, Final | None]:
     """Undo the last final.
 
@@ -154,10 +177,13 @@ def undo(state: ViewState) -> tuple[ViewState, Final | None]:
     if any(item is last for item in state.pending):
         pending = tuple(item for item in state.pending if item is not last)
     else:  # the scrollback cannot be changed, so a line there says so
-        pending = (*state.pending, Undone(last.text))
-    return replace(state, finals=state.finals[:-1], pending=pending), last
+        pending = (*state.pending, Undone(last.display))
+    return replace(state, finals=state.finals[:-1], pending=pending, unmarked=False), last
 
 
 def transcript(state: ViewState) -> str:
-    """Return the finals as text, one per line, without a trailing line break."""
-    return "\n".join(final.text for final in state.finals)
+    """Return the finals as text, a paragraph a line, without a trailing line break."""
+    parts = []
+    for number, final in enumerate(state.finals):
+        parts.append((final.space or "\n") * (number > 0) + final.display)
+    return "".join(parts)

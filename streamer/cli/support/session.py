@@ -13,7 +13,7 @@ from streamer.cli.support.messages import say, warn
 from streamer.cli.support.outputs import Outputs
 from streamer.cli.support.signals import GracefulShutdown, discard_standard_output
 from streamer.errors import OutputError
-from streamer.events import Event, Final, Gap, Notice, Partial
+from streamer.events import Close, Event, Final, Gap, Notice, Partial
 from streamer.output import standard_output
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ class LiveSession:
 
     def _handle(self, outputs: Outputs, event: Event) -> None:
         self.last = event
-        written = (Final, Partial) if self._results.partials else (Final,)
+        written = (Final, Close, Partial) if self._results.partials else (Final, Close)
         if self._view is not None and isinstance(event, written):
             self._view.make_room()
         for shown in outputs.write(event):

@@ -6,12 +6,14 @@ whether a row that fills the last column wraps.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 
+from streamer.alignment import align
 from streamer.events import Final, Gap, Notice, Word
 from streamer.terminal.drawing.theme import LOW_CONFIDENCE, Glyphs, Theme
 from streamer.terminal.drawing.wrapping import printable, wrap
@@ -36,6 +38,8 @@ METER_COLUMNS = 12
 METER_FLOOR_DBFS = -60.0
 #: The peak level from which the meter warns, in dBFS.
 METER_LOUD_DBFS = -6.0
+
+_WORD = re.compile(r"\S+")
 
 #: One item of the status line, as styled text.
 Fact = Text
@@ -64,20 +68,25 @@ def render(state: ViewState, width: int, height: int, theme: Theme) -> Text:
         extra += pack(help_facts(theme), columns, theme)
     # Words take precedence: rows that do not fit are cut from the bottom, with a mark.
     below = _fit(extra + status, room - 1, theme)
-    partial_rows = min(MAX_PARTIAL_ROWS, room - len(below))
-    rows = partial_lines(state, columns, partial_rows, theme) + below
+    rows_left = min(MAX_PARTIAL_ROWS, room - len(below))
+    above: list[Text] = []
+    if state.waiting is not None:
+        above = _final_lines(state.waiting, columns, theme, state.timestamps)
+        if len(above) >= rows_left:
+            above = above[len(above) - rows_left + 1 :]
+    rows = above + partial_lines(state, columns, rows_left - len(above), theme) + below
     return Text("\n", end="").join(rows)
 
 
 def partial_lines(state: ViewState, columns: int, max_rows: int, theme: Theme) -> list[Text]:
     """Draw the partial: its last rows, after an ellipsis if it is cut."""
     partial = state.partial
-    if partial is None or not partial.text:
+    if partial is None or not partial.display:
         # A blank row keeps the region from jumping when words appear.
         return _plain(_hint(state), columns, theme.quiet)[-max_rows:] or [Text("")]
-    text = printable(partial.text)
+    text = _one_line(partial.display)
     styled = Text(text, style=theme.volatile)
-    styled.stylize(theme.stable, 0, len(partial.stable))
+    styled.stylize(theme.stable, 0, len(partial.display_stable))
     _mark_unsure(styled, partial.words, theme)
     rows = wrap(text, columns)
     if len(rows) <= max_rows:
@@ -214,30 +223,35 @@ def format_rate(rate_hz: int) -> str:
 
 
 def _final_lines(final: Final, columns: int, theme: Theme, timestamps: bool) -> list[Text]:
-    text = printable(final.text)
+    text = _one_line(final.display)
     styled = Text(text, style=theme.final)
     _mark_unsure(styled, final.words, theme)
+    before = [Text("")] if "\n\n" in final.space else []
     if not timestamps:
-        return [styled[start:end] for start, end in wrap(text, columns)]
+        return before + [styled[start:end] for start, end in wrap(text, columns)]
     stamp = f"{format_time(final.start)} "
     indent = " " * len(stamp)
     rows = [styled[start:end] for start, end in wrap(text, max(columns - len(stamp), 8))]
-    return [
+    return before + [
         Text.assemble((stamp if number == 0 else indent, theme.time), row)
         for number, row in enumerate(rows)
     ]
 
 
 def _mark_unsure(styled: Text, words: Sequence[Word], theme: Theme) -> None:
-    """Mark words of low confidence, as far as they are found in the text in order."""
-    offset = 0
-    for word in words:
-        found = styled.plain.find(word.word, offset) if word.word else -1
-        if found < 0:
-            continue
-        offset = found + len(word.word)
-        if word.confidence < LOW_CONFIDENCE:
-            styled.stylize(theme.unsure, found, offset)
+    """Mark displayed words that stand for one of low confidence."""
+    shown = list(_WORD.finditer(styled.plain))
+    places = align([found.group() for found in shown], [word.word for word in words])
+    for found, place in zip(shown, places):
+        if any(words[k].confidence < LOW_CONFIDENCE for k in place):
+            begin, end = found.span()
+            marks = len(found.group()) - len(found.group().rstrip(".,?!:"))
+            styled.stylize(theme.unsure, begin, end - marks)
+
+
+def _one_line(text: str) -> str:
+    """Return a text with line breaks as spaces and nothing that controls a terminal."""
+    return printable(text.replace("\n", " "))
 
 
 def _hint(state: ViewState) -> str:

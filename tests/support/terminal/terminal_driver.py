@@ -97,7 +97,9 @@ def main() -> None:
         orders.put(None)
 
     routing = route_streams(plain="plain" in options)
-    writer = create_writer("text", standard_output()) if routing.writer_prints else None
+    writer = (
+        create_writer("text", standard_output(), marks=False) if routing.writer_prints else None
+    )
     threading.Thread(target=obey, daemon=True).start()
     actions = ViewActions(
         pause=note("pause"),
@@ -141,6 +143,8 @@ def main() -> None:
                 writer.write(event)
             if view is not None:
                 view.write(event)
+                if isinstance(event, events.Final):  # its mark is none
+                    view.write(events.Close(event.segment, 0, event.end, ""))
     finally:
         if view is not None:
             view.close()
