@@ -92,12 +92,18 @@ def _print_version(wanted: Optional[bool]) -> None:
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> None:
-    """Run the command line and exit with its exit code."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    """Run the command line and exit with its exit code.
+
+    Args:
+        arguments: what follows the command's name; None for those of this process, which
+            then is all ours: signals and the way it ends, too.
+    """
+    is_program = arguments is None
+    if is_program and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     _occupy_standard_descriptors()
     code = run(sys.argv[1:] if arguments is None else list(arguments))
-    if any(thread.daemon for thread in threading.enumerate()):
+    if is_program and any(thread.daemon for thread in threading.enumerate()):
         # A model that is still being loaded, a driver that hangs: native code that goes on
         # while the interpreter shuts down may crash it.
         from streamer.cli.support.signals import exit_now
