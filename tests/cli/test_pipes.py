@@ -373,9 +373,8 @@ def test_an_unexpected_fault_of_one_file_does_not_end_the_batch(program, said, m
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs ulimit -v")
-@pytest.mark.parametrize("kilobytes", [200_000, 250_000])
-def test_too_little_memory_is_one_line(program, kilobytes):
-    done = program.run(f"ulimit -v {kilobytes}; streamer transcribe 1.wav", check=False)
+def test_too_little_memory_is_one_line(program):
+    done = program.run("ulimit -v 200000; streamer transcribe 1.wav", check=False)
     assert done.returncode == 1
     assert done.stderr.decode().startswith("error: not enough memory")
     assert done.stderr.count(b"\n") == 1

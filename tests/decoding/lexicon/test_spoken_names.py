@@ -78,12 +78,16 @@ def test_a_word_can_come_from_the_environment():
 
 @pytest.mark.slow
 def test_a_weight_below_zero_makes_a_word_unlikely():
-    assert names_in(heard("--word", "matsumoto=-50")) == []
+    assert names_in(heard("--word", "matsumoto=-20")) == []
 
 
 @pytest.mark.slow
 def test_dictation_adds_its_commands_to_the_user_words(tmp_path):
-    """A user's own command is found although its word is new to the language model."""
+    """The word of a user's own command is found although it is new to the language model.
+
+    It stays a word here: there is no pause before and after it.
+    """
     (tmp_path / "commands.toml").write_text('[punctuation]\n"matsumoto" = ";"\n', encoding="utf-8")
     (line,) = heard("--dictation", STREAMER_CONFIG=str(tmp_path / "config.toml"))
-    assert ";" in line
+    assert "matsumoto" in line
+    assert ";" not in line
