@@ -41,7 +41,7 @@ def test_a_private_folder_and_those_above_it_are_for_their_owner(tmp_path: Path)
     folder = tmp_path / "one" / "two" / "three"
     make_private_folder(folder)
     make_private_folder(folder)
-    assert [mode(each) for each in (folder, *folder.parents[:2])] == [0o700] * 3
+    assert [mode(each) for each in (folder, folder.parent, folder.parent.parent)] == [0o700] * 3
 
 
 def test_a_folder_that_exists_keeps_its_mode(tmp_path: Path) -> None:
