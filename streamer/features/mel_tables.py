@@ -6,6 +6,7 @@ kept in the user's cache; a file there that is not what it should be is made aga
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from pathlib import Path
@@ -101,4 +102,5 @@ def _write(path: Path, tables: MelTables) -> None:
             file.write(hashlib.sha256(body).digest() + body)
         os.replace(part, path)
     except OSError:
-        part.unlink(missing_ok=True) if part.parent.is_dir() else None
+        with contextlib.suppress(OSError):
+            part.unlink()
