@@ -78,3 +78,10 @@ class Decoder(Protocol):
     def reset(self) -> None:
         """Start a new utterance."""
         ...
+
+    def new_stream(self) -> Decoder:
+        """Return the same decoder for another stream.
+
+        Words and language models are shared: both decoders belong to the same thread.
+        """
+        ...

@@ -9,6 +9,7 @@ minute as in the first.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -92,6 +93,14 @@ class StreamingDecoder:
         self._context_frames = 0
         self._tracker.reset()
         self.search.reset()
+
+    def new_stream(self) -> StreamingDecoder:
+        """Return the same decoder for another stream; see `Decoder.new_stream`."""
+        decoder = copy.copy(self)
+        decoder.search = self.search.new_stream()
+        decoder._tracker = copy.copy(self._tracker)
+        decoder.reset()
+        return decoder
 
     def feed(self, probabilities: FloatArray) -> None:
         """Process the next frames: float32 (n, n_labels), the blank last.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -50,13 +51,18 @@ class Silero:
                 "install streamer again",
             ) from error
         self._outputs = ["output", "stateN"]
-        # Context and chunk, allocated once.
-        self._input = np.zeros((1, CONTEXT_SAMPLES + CHUNK_SAMPLES), np.float32)
         self.reset()
+
+    def new_stream(self) -> Silero:
+        """Return the same network for another stream."""
+        other = copy.copy(self)
+        other.reset()
+        return other
 
     def reset(self) -> None:
         """Forget the past."""
-        self._input[:] = 0
+        # Context and chunk.
+        self._input = np.zeros((1, CONTEXT_SAMPLES + CHUNK_SAMPLES), np.float32)
         self._state = np.zeros(_STATE_SHAPE, np.float32)
 
     def process_array(self, audio_array: FloatArray) -> float:

@@ -17,6 +17,7 @@ with phonemes it is complete at the last of them (see `streamer.decoding.search.
 from __future__ import annotations
 
 import contextlib
+import copy
 import ctypes
 import math
 import sys
@@ -130,6 +131,14 @@ class BeamSearch:
         """Start a new utterance."""
         self._n_grams.release_pages()
         self._start(self._language_model.reset(), ())
+
+    def new_stream(self) -> BeamSearch:
+        """Return the same search for another stream; see `Search.new_stream`."""
+        search = copy.copy(self)
+        search._language_model = copy.copy(self._language_model)
+        search._backtrace = copy.copy(self._backtrace)
+        search.reset()
+        return search
 
     def _start(self, history: int, context: Sequence[str]) -> None:
         """Begin with one hypothesis at the root, after the words of its history."""

@@ -82,6 +82,10 @@ class Search(Protocol):
         """Whether letters without a space after them already form a word."""
         ...
 
+    def new_stream(self) -> Search:
+        """Return the same search for another stream; everything that does not change is shared."""
+        ...
+
 
 def one_hot_frames(alphabet: Alphabet, words: Sequence[str]) -> FloatArray:
     """Return frames that spell words with certainty, with a space after each word.

@@ -7,6 +7,7 @@ alphabet as a file.
 
 from __future__ import annotations
 
+import copy
 import importlib
 import os
 import tempfile
@@ -107,6 +108,12 @@ class DsSearch:
             raise DecoderError(
                 f"DeepSpeech's decoder cannot be started (error {error})", "choose --decoder beam"
             )
+
+    def new_stream(self) -> DsSearch:
+        """Return the same search for another stream; see `Search.new_stream`."""
+        search = copy.copy(self)
+        search.reset()
+        return search
 
     def feed(self, probabilities: FloatArray) -> None:
         """Process the next frames: float32 (n, n_labels)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import numpy as np
@@ -36,6 +37,12 @@ class GreedySearch:
         """Start a new utterance."""
         self._labels: list[int] = []
         self._score = 0.0
+
+    def new_stream(self) -> GreedySearch:
+        """Return the same search for another stream; see `Search.new_stream`."""
+        search = copy.copy(self)
+        search.reset()
+        return search
 
     def feed(self, probabilities: FloatArray) -> None:
         """Process the next frames: float32 (n, n_labels)."""

@@ -1,0 +1,215 @@
+"""The workers of a server: started, fed, listened to, and replaced when one crashes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import multiprocessing
+import threading
+from queue import SimpleQueue
+from typing import Callable
+
+from streamer.audio.pcm import PcmFormat
+from streamer.engine.model_loader import ModelChoice
+from streamer.engine.settings import RecogniserSettings
+from streamer.errors import StreamerError
+from streamer.server.workers.messages import Command, Ended, Failed, Progress, Ready, Report
+from streamer.server.workers.process import run_worker
+from streamer.server.workers.stream import Stream
+
+#: A worker that has not ended after this is killed, in seconds.
+_END_S = 5.0
+#: A worker that ends before it was ready is not started again at once, in seconds.
+_PAUSE_S = 1.0
+
+
+class WorkerPool:
+    """Processes that recognise.
+
+    All methods belong to the thread of the event loop.
+
+    Args:
+        choice: the model, loaded by each of them; what can be mapped is shared.
+        n_workers: number of processes.
+        on_progress: called with every `Progress`, for measurements.
+    """
+
+    def __init__(
+        self,
+        choice: ModelChoice,
+        n_workers: int,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> None:
+        self.choice = choice
+        self._on_progress = on_progress or (lambda progress: None)
+        self._workers = [_Worker(self) for _ in range(n_workers)]
+        self._n_opened = 0
+        self._closing = False
+        self.restarts = 0
+        self.about: Ready | None = None
+
+    async def start(self) -> None:
+        """Start the workers and wait until one of them is ready.
+
+        Raises:
+            StreamerError: the model cannot be loaded.
+        """
+        for worker in self._workers:
+            worker.start()
+        await asyncio.gather(*(worker.ready for worker in self._workers))
+        self.about = self._workers[0].ready.result()
+
+    @property
+    def streams(self) -> list[Stream]:
+        """The streams that have not ended."""
+        return [stream for worker in self._workers for stream in worker.streams.values()]
+
+    @property
+    def pids(self) -> list[int]:
+        """Process numbers of the workers."""
+        return [w.process.pid for w in self._workers if w.process is not None and w.process.pid]
+
+    def open(
+        self, format: PcmFormat, settings: RecogniserSettings, longest_s: float = float("inf")
+    ) -> Stream:
+        """Open a stream in the worker that has the fewest.
+
+        Args:
+            format: of its bytes.
+            settings: of its recogniser.
+            longest_s: audio after which it is ended, in seconds.
+        """
+        worker = min(self._workers, key=lambda each: len(each.streams))
+        self._n_opened += 1
+        stream = Stream(self._n_opened, worker, format, settings, longest_s)
+        worker.streams[stream.number] = stream
+        return stream
+
+    def finish_streams(self) -> None:
+        """End all streams after what they have been fed."""
+        for stream in self.streams:
+            stream.finish()
+
+    async def close(self) -> None:
+        """End the workers; what they have not recognised is lost."""
+        self._closing = True
+        for stream in self.streams:
+            stream.abandon()
+        await asyncio.gather(*(asyncio.to_thread(worker.close) for worker in self._workers))
+
+    # From workers
+
+    def take(self, worker: _Worker, report: Report | None) -> None:
+        """Take a report; None when the worker has ended."""
+        if report is None:
+            self._replace(worker)
+        elif isinstance(report, Progress):
+            self._on_progress(report)
+            if report.stream in worker.streams:
+                worker.streams[report.stream].progress(report)
+        elif isinstance(report, Ended):
+            if report.stream in worker.streams:
+                worker.streams[report.stream].end(report)
+        elif not worker.ready.done():
+            if isinstance(report, Failed):
+                worker.ready.set_exception(report.error)
+            else:
+                worker.ready.set_result(report)
+
+    def _replace(self, worker: _Worker) -> None:
+        error = StreamerError("the recogniser has crashed", "connect again")
+        for stream in list(worker.streams.values()):
+            stream.end(Ended(stream.number, error))
+        if self._closing:
+            return
+        if not worker.ready.done():
+            worker.ready.set_exception(
+                StreamerError("a worker ended while it loaded the model", "see its messages above")
+            )
+            return
+        self.restarts += 1
+        asyncio.get_running_loop().call_later(_PAUSE_S, self._restart, worker)
+
+    def _restart(self, worker: _Worker) -> None:
+        if not self._closing:
+            worker.start()
+
+
+class _Worker:
+    """A process, with a thread that sends to it and one that receives.
+
+    Args:
+        pool: gets the reports.
+
+    Attributes:
+        streams: its streams by number.
+        process: the process; None before `start`.
+        ready: what the process says when it has loaded the model.
+    """
+
+    def __init__(self, pool: WorkerPool) -> None:
+        self.streams: dict[int, Stream] = {}
+        self.process: multiprocessing.process.BaseProcess | None = None
+        self.ready: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
+        self._pool = pool
+        self._loop = asyncio.get_running_loop()
+        self._outbox: SimpleQueue[Command | None] = SimpleQueue()
+
+    def start(self) -> None:
+        """Start the process."""
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        outbox: SimpleQueue[Command | None] = SimpleQueue()
+        self._outbox = outbox
+        self.process = context.Process(
+            target=run_worker,
+            args=(theirs, self._pool.choice),
+            name="streamer worker",
+            daemon=True,
+        )
+        self.process.start()
+        theirs.close()
+
+        def send() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    command = outbox.get()
+                    ours.send(command)
+                    if command is None:
+                        return
+
+        def receive() -> None:
+            report: Report | None
+            while True:
+                try:
+                    report = ours.recv()
+                except (EOFError, OSError):
+                    report = None
+                with contextlib.suppress(RuntimeError):  # the loop has been closed
+                    self._loop.call_soon_threadsafe(self._pool.take, self, report)
+                if report is None:
+                    outbox.put(None)
+                    ours.close()
+                    return
+
+        for function in (send, receive):
+            threading.Thread(
+                target=function, name=f"worker {function.__name__}", daemon=True
+            ).start()
+
+    def send(self, command: Command) -> None:
+        """Send a command; never waits."""
+        self._outbox.put(command)
+
+    def forget(self, stream: Stream) -> None:
+        """Remove a stream that has ended."""
+        self.streams.pop(stream.number, None)
+
+    def close(self) -> None:
+        """End the process; blocks."""
+        self._outbox.put(None)
+        if self.process is not None:
+            self.process.join(_END_S)
+            if self.process.is_alive():
+                self.process.kill()
+                self.process.join()

@@ -1,0 +1,177 @@
+"""A stream is bounded in both directions and ends exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from streamer.audio.pcm import PcmFormat
+from streamer.engine.settings import RecogniserSettings
+from streamer.errors import StreamerError, UsageError
+from streamer.events import Notice
+from streamer.server.workers.messages import (
+    Abandon,
+    Audio,
+    Command,
+    Ended,
+    Finish,
+    Open,
+    Progress,
+)
+from streamer.server.workers.stream import MAX_WAITING_EVENTS, Stream
+
+SECOND = bytes(32000)
+
+
+class Worker:
+    """Keeps what it is sent."""
+
+    def __init__(self) -> None:
+        self.commands: list[Command] = []
+        self.forgotten: list[Stream] = []
+
+    def send(self, command: Command) -> None:
+        self.commands.append(command)
+
+    def forget(self, stream: Stream) -> None:
+        self.forgotten.append(stream)
+
+    def kinds(self) -> list[type]:
+        return [type(command) for command in self.commands]
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def make(worker: Worker, clock: Clock | None = None, longest_s: float = 100.0) -> Stream:
+    format = PcmFormat("s16", 16000, 1)
+    return Stream(7, worker, format, RecogniserSettings(), longest_s, clock or Clock())
+
+
+def run(claim: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(claim)
+
+
+def notice(number: int) -> Notice:
+    return Notice(number, 0.0, "a", "b")
+
+
+def test_a_stream_without_audio_never_reaches_the_worker() -> None:
+    async def claim() -> None:
+        worker = Worker()
+        stream = make(worker)
+        stream.end_utterance()
+        stream.finish()
+        assert [event async for event in stream] == []
+        assert worker.commands == [] and worker.forgotten == [stream]
+
+    run(claim())
+
+
+def test_bytes_open_it_and_the_end_comes_once() -> None:
+    async def claim() -> None:
+        worker = Worker()
+        stream = make(worker)
+        await stream.feed(b"ab")
+        stream.finish()
+        stream.finish()
+        await stream.feed(b"late")
+        assert worker.kinds() == [Open, Audio, Finish]
+        stream.progress(Progress(7, [notice(0)], 2, 0.1, 0.0))
+        stream.end(Ended(7, None))
+        assert [event async for event in stream] == [notice(0)]
+        stream.abandon()
+        assert worker.kinds() == [Open, Audio, Finish]
+
+    run(claim())
+
+
+def test_a_sender_that_is_ahead_waits_for_the_worker() -> None:
+    async def claim() -> None:
+        stream = make(Worker())
+        await stream.feed(SECOND)
+        await stream.feed(SECOND)
+        waiting = asyncio.ensure_future(stream.feed(SECOND))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        stream.progress(Progress(7, [], len(SECOND), 1.0, 0.0))
+        await waiting
+
+    run(claim())
+
+
+@pytest.mark.parametrize("how", ["finish", "abandon"])
+def test_a_waiting_sender_is_let_go_at_the_end(how: str) -> None:
+    async def claim() -> None:
+        stream = make(Worker())
+        await stream.feed(SECOND * 3)
+        waiting = asyncio.ensure_future(stream.feed(SECOND))
+        await asyncio.sleep(0)
+        getattr(stream, how)()
+        await waiting
+
+    run(claim())
+
+
+def test_a_reader_that_does_not_read_is_let_go() -> None:
+    async def claim() -> None:
+        worker = Worker()
+        stream = make(worker)
+        await stream.feed(SECOND)
+        many = [notice(number) for number in range(MAX_WAITING_EVENTS + 1)]
+        stream.progress(Progress(7, many, 0, 1.0, 0.0))
+        assert worker.kinds()[-1] is Abandon and worker.forgotten == [stream]
+        with pytest.raises(StreamerError, match="does not read"):
+            async for _ in stream:
+                pass
+
+    run(claim())
+
+
+def test_a_stream_that_is_too_long_is_refused() -> None:
+    async def claim() -> None:
+        stream = make(Worker(), longest_s=1.5)
+        await stream.feed(SECOND)
+        with pytest.raises(UsageError, match="longer than"):
+            await stream.feed(SECOND)
+
+    run(claim())
+
+
+def test_only_audio_in_real_time_has_a_time_of_arrival() -> None:
+    async def claim() -> None:
+        worker, clock = Worker(), Clock()
+        stream = make(worker, clock)
+        await stream.feed(SECOND)
+        clock.now += 1.0
+        await stream.feed(SECOND)
+        stream.progress(Progress(7, [], 2 * len(SECOND), 2.0, 0.0))
+        await stream.feed(SECOND)
+        stream.progress(Progress(7, [], len(SECOND), 1.0, 0.0))
+        await stream.feed(SECOND)
+        arrivals = [each.arrived for each in worker.commands if isinstance(each, Audio)]
+        assert arrivals == [100.0, 101.0, 101.0, None]
+
+    run(claim())
+
+
+def test_what_the_worker_cannot_do_is_raised_after_all_events() -> None:
+    async def claim() -> None:
+        stream = make(Worker())
+        await stream.feed(SECOND)
+        stream.progress(Progress(7, [notice(0)], 0, 1.0, 0.0))
+        stream.end(Ended(7, StreamerError("no", "yes")))
+        seen = []
+        with pytest.raises(StreamerError, match="no - yes"):
+            async for event in stream:
+                seen.append(event)
+        assert seen == [notice(0)]
+
+    run(claim())
