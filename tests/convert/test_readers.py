@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from streamer.acoustic.weights import Weights
 from streamer.convert.readers import read_network
-from streamer.convert.readers.mapped_file import DamagedError, FieldLimit
 from streamer.convert.readers.metadata import describe, read_alphabet
-from streamer.convert.readers.protobuf import fields, read_varint
 from streamer.convert.writers.onnx import write_onnx, write_onnx_int8
 from streamer.convert.writers.safetensors import write_safetensors
 from streamer.errors import ConversionError
+from streamer.untrusted.damage import DamagedError, FieldLimit
+from streamer.untrusted.protobuf import fields, read_varint
 from tests.conftest import SHARED, needs_shared
 from tests.support.models.bundles import LABELS, random_weights
 from tests.support.models.graphs import (

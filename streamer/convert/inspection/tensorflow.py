@@ -16,8 +16,9 @@ from streamer.convert.inspection.inspection import (
     size_bytes,
 )
 from streamer.convert.readers.graph import read_graph
-from streamer.convert.readers.mapped_file import DamagedError, damaged_file_error
+from streamer.convert.readers.mapped_file import damaged_file_error
 from streamer.convert.readers.metadata import read_alphabet
+from streamer.untrusted.damage import DamagedError
 
 #: TensorFlow's numbers of data types.
 _TYPES = {

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from streamer.convert.readers.mapped_file import DamagedError, FieldLimit
+from streamer.untrusted.damage import DamagedError, FieldLimit
 
 #: Longest name that is read, in bytes.
 _LONGEST_TEXT = 4096

@@ -16,13 +16,9 @@ from typing import Any
 import numpy as np
 
 from streamer.arrays import Array
-from streamer.convert.readers.mapped_file import (
-    DamagedError,
-    FieldLimit,
-    damaged_file_error,
-    map_file,
-)
-from streamer.convert.readers.protobuf import (
+from streamer.convert.readers.mapped_file import damaged_file_error, map_file
+from streamer.untrusted.damage import DamagedError, FieldLimit
+from streamer.untrusted.protobuf import (
     BYTES,
     FIXED32,
     as_bytes,

@@ -12,9 +12,10 @@ from streamer.acoustic.contract import INPUT_NODE
 from streamer.acoustic.weights import Weights
 from streamer.arrays import FloatArray
 from streamer.convert.readers.graph import Graph, Node, read_graph
-from streamer.convert.readers.mapped_file import DamagedError, damaged_file_error
+from streamer.convert.readers.mapped_file import damaged_file_error
 from streamer.convert.readers.metadata import describe
 from streamer.errors import ConversionError, ModelError
+from streamer.untrusted.damage import DamagedError
 
 _METADATA = "metadata_"
 #: TensorFlow's default, for graphs whose default attributes were stripped.

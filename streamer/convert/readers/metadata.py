@@ -6,8 +6,8 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
-from streamer.convert.readers.mapped_file import DamagedError
 from streamer.features import DeepSpeechFrontEnd
+from streamer.untrusted.damage import DamagedError
 
 #: First character of DeepSpeech's placeholder for an unknown language.
 _PLACEHOLDER = "<"

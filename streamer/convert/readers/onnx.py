@@ -16,14 +16,10 @@ import numpy as np
 
 from streamer.acoustic.weights import Weights
 from streamer.arrays import FloatArray
-from streamer.convert.readers.mapped_file import (
-    DamagedError,
-    FieldLimit,
-    damaged_file_error,
-    map_file,
-)
-from streamer.convert.readers.protobuf import as_bytes, as_int, as_text, fields, varints
+from streamer.convert.readers.mapped_file import damaged_file_error, map_file
 from streamer.errors import ConversionError, ModelError
+from streamer.untrusted.damage import DamagedError, FieldLimit
+from streamer.untrusted.protobuf import as_bytes, as_int, as_text, fields, varints
 
 #: Key of the file's metadata with the weights' description as JSON.
 DESCRIPTION_KEY = "streamer"

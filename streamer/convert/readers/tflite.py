@@ -21,14 +21,10 @@ from streamer.acoustic.contract import INPUT_NODE
 from streamer.acoustic.weights import Weights
 from streamer.arrays import FloatArray
 from streamer.convert.readers.flatbuffer import Table
-from streamer.convert.readers.mapped_file import (
-    DamagedError,
-    FieldLimit,
-    damaged_file_error,
-    map_file,
-)
+from streamer.convert.readers.mapped_file import damaged_file_error, map_file
 from streamer.convert.readers.metadata import describe
 from streamer.errors import ModelError
+from streamer.untrusted.damage import DamagedError, FieldLimit
 
 MAGIC = b"TFL3"
 

@@ -9,8 +9,8 @@ from typing import Any, Callable
 import numpy as np
 
 from streamer.acoustic.weights import Weights
-from streamer.convert.readers.mapped_file import FieldLimit
-from streamer.convert.readers.protobuf import as_bytes, as_text, fields
+from streamer.untrusted.damage import FieldLimit
+from streamer.untrusted.protobuf import as_bytes, as_text, fields
 
 CELL = "cudnn_lstm/rnn/multi_rnn_cell/cell_0/cudnn_compatible_lstm_cell"
 _TYPES = {np.dtype(np.float32): 1, np.dtype(np.int32): 3, np.dtype(np.int64): 9}

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator
 from typing import Union
 
-from streamer.convert.readers.mapped_file import DamagedError, FieldLimit
+from streamer.untrusted.damage import DamagedError, FieldLimit
 
 #: A field's value: a number for varints and fixed sizes, otherwise bytes.
 Value = Union[int, memoryview]
