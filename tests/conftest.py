@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -18,11 +21,23 @@ needs_shared = pytest.mark.skipif(
 )
 
 
-def pytest_configure() -> None:
-    """Take back the signals that a shell lets its background jobs ignore.
+#: The cache of all tests and of the programs that they start, in place of the user's.
+CACHE = Path(tempfile.mkdtemp(prefix="streamer-tests-"))
 
-    Programs started from the tests would inherit that and never hear a Ctrl-C.
+
+def pytest_unconfigure() -> None:
+    """Remove the cache."""
+    shutil.rmtree(CACHE, ignore_errors=True)
+
+
+def pytest_configure() -> None:
+    """Keep the user's cache out of the tests, and take back signals that a shell ignores.
+
+    Programs find the cache through the environment, which macOS and Windows do not read. They
+    would also inherit that a shell lets its background jobs ignore signals, and never hear a
+    Ctrl-C.
     """
+    os.environ["XDG_CACHE_HOME"] = os.fspath(CACHE)
     for name in ("SIGINT", "SIGQUIT", "SIGHUP", "SIGTERM", "SIGTSTP", "SIGTTIN", "SIGTTOU"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) == signal.SIG_IGN:

@@ -14,7 +14,7 @@ import pytest
 from streamer.acoustic.coreml_cache import compiled_model
 from streamer.models.compute_units import Measurement, remember
 from streamer.output import OutputFile
-from streamer.private_files import make_private_folder, private_opener
+from streamer.private_files import make_private_folder, private_opener, write_private_file
 from streamer.terminal import save_transcript
 from tests.support.paths import ROOT
 from tests.support.terminal.command_line import command, environment
@@ -63,6 +63,27 @@ def test_a_file_that_the_opener_creates_is_private(tmp_path: Path) -> None:
     with open(tmp_path / "file", "w", opener=private_opener) as file:
         file.write("words")
     assert mode(tmp_path / "file") == 0o600
+
+
+def test_a_private_file_is_written_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "file"
+    write_private_file(file, b"first")
+    assert (file.read_bytes(), mode(file)) == (b"first", 0o600)
+
+    def broken(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", broken)
+    with pytest.raises(OSError, match="No space"):
+        write_private_file(file, b"second")
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+    assert file.read_bytes() == b"first"
+
+
+def test_the_tests_have_a_cache_of_their_own(tmp_path: Path) -> None:
+    assert "streamer-tests-" in environment({})["XDG_CACHE_HOME"]
 
 
 def test_a_transcript_saved_from_the_live_view_is_private(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -75,7 +76,8 @@ class AcousticModel(Protocol):
             returned as NaN, so that using it shows.
 
         Raises:
-            ModelError: an array has the wrong shape, or ``n`` is out of range.
+            ModelError: an array has the wrong shape, ``n`` is out of range, or the
+                probabilities are not numbers.
         """
         ...
 
@@ -89,6 +91,24 @@ def invalid_state(n_hidden: int) -> State:
     """Return NaN: the state after padding was read as speech."""
     nan = np.full((1, n_hidden), np.nan, np.float32)
     return nan, nan.copy()
+
+
+def finite(probabilities: FloatArray, network: Path | None) -> FloatArray:
+    """Return probabilities that are numbers; a decoder would make words of anything else.
+
+    Args:
+        probabilities: float32 (n, n_labels).
+        network: the file of the network, for the error.
+
+    Raises:
+        ModelError: some are infinite or not a number.
+    """
+    if not np.isfinite(probabilities).all():
+        raise ModelError(
+            f"the network {network or 'in memory'} answers with what are not numbers",
+            "its weights are damaged: install or convert the model again",
+        )
+    return probabilities
 
 
 def input_arrays(window: Array, n: int, c: Array, h: Array) -> dict[str, Array]:

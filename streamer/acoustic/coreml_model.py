@@ -21,6 +21,7 @@ from streamer.acoustic.contract import (
     State,
     check_call,
     check_names,
+    finite,
     invalid_state,
     state_names,
     zero_state,
@@ -123,7 +124,7 @@ class CoreMLAcousticModel:
         """See `AcousticModel.infer`."""
         check_call(self, window, n, state)
         output, state = self._predict(window, n, state)
-        probabilities = output.reshape(-1, self.n_labels)[:n]
+        probabilities = finite(output.reshape(-1, self.n_labels)[:n], self._path)
         if n < window.shape[1] and not self._has_lengths:
             state = invalid_state(self.n_hidden)
         return probabilities, state

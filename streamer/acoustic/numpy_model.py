@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from streamer.acoustic.contract import DEFAULT_STEPS, State, check_call, zero_state
+from streamer.acoustic.contract import DEFAULT_STEPS, State, check_call, finite, zero_state
 from streamer.acoustic.weights import Weights
 from streamer.arrays import Array, FloatArray
 
@@ -37,6 +38,7 @@ class NumpyAcousticModel:
         n_steps: steps in a window; if None the number in the weights'
             description, or `DEFAULT_STEPS`. `infer` accepts windows of any length.
         dtype: ``float64`` makes it a reference for float32 backends.
+        path: the file of the weights, for errors.
     """
 
     backend = "numpy"
@@ -48,7 +50,9 @@ class NumpyAcousticModel:
         weights: Weights,
         n_steps: int | None = None,
         dtype: npt.DTypeLike = np.float32,
+        path: Path | None = None,
     ) -> None:
+        self._path = path
         self.n_context = weights.n_context
         self.n_input = weights.n_input
         self.n_hidden = weights.n_hidden
@@ -71,7 +75,7 @@ class NumpyAcousticModel:
         check_call(self, window, n, state)
         probabilities, (c, h) = self.forward(window, n, state)
         return (
-            probabilities.astype(np.float32, copy=False),
+            finite(probabilities.astype(np.float32, copy=False), self._path),
             (c.astype(np.float32, copy=False), h.astype(np.float32, copy=False)),
         )
 

@@ -18,12 +18,15 @@ from streamer.acoustic.contract import (
     State,
     check_call,
     check_names,
+    finite,
     input_arrays,
     invalid_state,
     zero_state,
 )
+from streamer.acoustic.onnx_rules import check_onnx
 from streamer.arrays import FloatArray
 from streamer.errors import ModelError
+from streamer.untrusted.damage import DamagedError
 
 #: Networks up to this size run on one thread: starting others costs more than it saves.
 SMALL_FILE_BYTES = 64 * 1024 * 1024
@@ -54,8 +57,8 @@ class OnnxAcousticModel:
         self, path: str | Path, threads: int | None = None, n_steps: int | None = None
     ) -> None:
         path = Path(path)
-        if not path.is_file():
-            raise ModelError(f"no such file: {path}", "check the path in model.json")
+        self._path = path
+        _check_file(path)
         self._session = _open_session(path, threads)
         inputs = {i.name: list(i.shape) for i in self._session.get_inputs()}
         outputs = {o.name: list(o.shape) for o in self._session.get_outputs()}
@@ -111,11 +114,25 @@ class OnnxAcousticModel:
                 f"ONNX Runtime cannot run the network: {_first_line(error)}",
                 "convert the network again, or try --backend numpy",
             ) from error
-        probabilities = logits.reshape(-1, self.n_labels)[:n]
+        probabilities = finite(logits.reshape(-1, self.n_labels)[:n], self._path)
         if n < window.shape[1] and not self._has_lengths:
             return probabilities, invalid_state(self.n_hidden)
         shape = (1, self.n_hidden)
         return probabilities, (c.reshape(shape), h.reshape(shape))
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what is not a network before ONNX Runtime opens it."""
+    try:
+        check_onnx(path)
+    except FileNotFoundError as error:
+        raise ModelError(f"no such file: {path}", "check the path in model.json") from error
+    except (OSError, ValueError, DamagedError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ModelError(
+            f"{path} cannot be loaded as an ONNX network: {reason}",
+            "use a network written by streamer convert",
+        ) from error
 
 
 def _open_session(path: Path, threads: int | None) -> Any:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from streamer.arrays import Array
-from streamer.private_files import make_private_folder, private_opener
+from streamer.private_files import make_private_folder, user_cache, write_private_file
 
 #: Part of the key; changes with the layout of the file.
 _LAYOUT = 1
@@ -64,13 +63,10 @@ def mel_tables(
 
 
 def _cache_file(key: str) -> Path | None:
-    from platformdirs import user_cache_path
-
-    try:
-        folder = user_cache_path("streamer", appauthor=False) / "front-ends"
-        return folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.bin"
-    except (OSError, RuntimeError):  # no home
+    folder = user_cache("front-ends")
+    if folder is None:
         return None
+    return folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.bin"
 
 
 def _read(path: Path, n_filters: int, n_fft: int, n_coefficients: int) -> MelTables | None:
@@ -95,12 +91,6 @@ def _read(path: Path, n_filters: int, n_fft: int, n_coefficients: int) -> MelTab
 def _write(path: Path, tables: MelTables) -> None:
     """Keep tables for the next time; where nothing can be written, they are computed again."""
     body = np.concatenate([tables.filters.ravel(), tables.lifter.ravel()]).astype("<f8").tobytes()
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
+    with contextlib.suppress(OSError):
         make_private_folder(path.parent)
-        with open(part, "wb", opener=private_opener) as file:
-            file.write(hashlib.sha256(body).digest() + body)
-        os.replace(part, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            part.unlink()
+        write_private_file(path, hashlib.sha256(body).digest() + body)

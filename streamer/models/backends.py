@@ -63,4 +63,4 @@ def _load_network(kind: str, path: Path, n_steps: int, compute_units: str) -> Ac
     from streamer.convert.readers.safetensors import read_safetensors
 
     weights = read_onnx(path) if path.suffix == ".onnx" else read_safetensors(path)
-    return NumpyAcousticModel(weights, n_steps)
+    return NumpyAcousticModel(weights, n_steps, path=path)

@@ -7,9 +7,7 @@ everything else can be tested on any system.
 from __future__ import annotations
 
 import json
-import os
 import platform
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -23,7 +21,7 @@ from streamer.acoustic.coreml_cache import content_key
 from streamer.acoustic.coreml_model import CoreMLAcousticModel
 from streamer.acoustic.coreml_runtime import COMPUTE_UNITS
 from streamer.errors import ModelError
-from streamer.private_files import make_private_folder
+from streamer.private_files import make_private_folder, write_private_file
 
 #: Loads a model for the given compute units.
 ModelLoader = Callable[[Path, str], AcousticModel]
@@ -164,11 +162,7 @@ def remember(path: str | Path, found: Measurement, folder: Path | None = None) -
     known[_key(Path(path))] = {**asdict(found)}
     try:
         make_private_folder(file.parent)
-        with tempfile.NamedTemporaryFile(
-            "w", dir=file.parent, prefix=".", suffix=".json", delete=False, encoding="utf-8"
-        ) as fresh:
-            json.dump(known, fresh, indent=1)
-        os.replace(fresh.name, file)
+        write_private_file(file, json.dumps(known, indent=1).encode("utf-8"))
     except OSError as error:
         raise ModelError(
             f"{file} cannot be written ({error.strerror})",

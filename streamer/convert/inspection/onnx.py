@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
 
-from streamer.convert.imports import import_onnx
 from streamer.convert.inspection.inspection import (
     Inspection,
     TensorInfo,
@@ -14,43 +14,55 @@ from streamer.convert.inspection.inspection import (
     short_text,
     size_bytes,
 )
+from streamer.convert.readers.mapped_file import map_file
 from streamer.errors import ConversionError
+from streamer.untrusted.damage import DamagedError
+from streamer.untrusted.onnx_file import OnnxValue, read_onnx_file
+
+#: ONNX's numbers of data types.
+_TYPES: Mapping[int, str] = MappingProxyType(
+    {
+        1: "float32",
+        2: "uint8",
+        3: "int8",
+        4: "uint16",
+        5: "int16",
+        6: "int32",
+        7: "int64",
+        8: "string",
+        9: "bool",
+        10: "float16",
+        11: "float64",
+        12: "uint32",
+        13: "uint64",
+        16: "bfloat16",
+    }
+)
 
 
 def inspect_onnx(path: Path) -> Inspection:
     """Inspect an ``.onnx``; see `inspect_model`."""
-    onnx = import_onnx()
     try:
-        model = onnx.load(str(path), load_external_data=False)
-    except Exception as error:  # DecodeError of whichever protobuf onnx brings, and OSError
-        raise ConversionError(f"{path} is not an ONNX model", "convert it again") from error
-    weights = {tensor.name for tensor in model.graph.initializer}
+        file = read_onnx_file(map_file(path))
+        if not file.nodes:
+            raise DamagedError("it has no operations")
+    except DamagedError as error:
+        what = f"{path} is not an ONNX model: {error}"
+        raise ConversionError(what, "convert it again") from error
 
-    def info(value: Any) -> TensorInfo:
-        tensor = value.type.tensor_type
-        dims = [d.dim_param or int(d.dim_value) for d in tensor.shape.dim]
-        dtype = _type_name(onnx, tensor.elem_type)
-        return TensorInfo(value.name, dtype, shape_text(dims))
+    def info(value: OnnxValue) -> TensorInfo:
+        axes = [0 if axis == -1 else axis for axis in value.shape]
+        return TensorInfo(value.name, _TYPES.get(value.kind, ""), shape_text(axes))
 
-    if not model.graph.node:
-        raise ConversionError(f"{path} is not an ONNX model", "convert it again")
-    about = {entry.key: short_text(entry.value) for entry in model.metadata_props}
-    about["opset"] = ", ".join(str(o.version) for o in model.opset_import)
+    about = {key: short_text(value) for key, value in file.metadata.items()}
+    about["opset"] = ", ".join(str(version) for version in file.opsets.values())
     return Inspection(
         path,
         "ONNX",
         size_bytes(path),
-        tuple(info(value) for value in model.graph.input if value.name not in weights),
-        tuple(info(value) for value in model.graph.output),
+        tuple(info(value) for value in file.inputs if value.name not in file.constants),
+        tuple(info(value) for value in file.outputs),
         (),
-        dict(Counter(node.op_type for node in model.graph.node)),
+        dict(Counter(node.op for node in file.nodes)),
         about,
     )
-
-
-def _type_name(onnx: Any, number: int) -> str:
-    try:
-        name = str(onnx.TensorProto.DataType.Name(number)).lower()
-    except ValueError:
-        return ""
-    return {"float": "float32", "double": "float64"}.get(name, name)

@@ -20,7 +20,6 @@ import mmap
 import os
 import stat
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -28,6 +27,14 @@ from typing import Any
 
 from streamer.arrays import Array
 from streamer.decoding.compiled.array_file import pack_arrays, unpack_arrays
+from streamer.private_files import (
+    UNFINISHED,
+    is_private,
+    is_private_folder,
+    make_private_folder,
+    user_cache,
+    write_private_file,
+)
 
 #: Goes up whenever the arrays, or the way they are built, change.
 FORMAT = 1
@@ -44,9 +51,7 @@ _USED_S = 24 * 3600.0
 #: Bytes hashed at once.
 _BLOCK_BYTES = 1 << 20
 
-_KEY, _ARRAYS, _UNFINISHED = ".key", ".arrays", ".part"
-#: Mode bits of group and others that allow writing.
-_SHARED_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_KEY, _ARRAYS = ".key", ".arrays"
 
 
 class CacheEntry:
@@ -63,12 +68,12 @@ class CacheEntry:
     ) -> None:
         self._sources = sources
         self._parameters = parameters
-        self._folder = _user_folder() if folder is None else folder
+        self._folder = user_cache("decoder") if folder is None else folder
         self._stamps = self._read_stamps()
 
     def load(self) -> dict[str, Array] | None:
         """Return the arrays, mapped and unchecked; None if there are none or they are damaged."""
-        if self._folder is None or self._stamps is None or not _is_private_folder(self._folder):
+        if self._folder is None or self._stamps is None or not is_private_folder(self._folder):
             return None
         key = self._key_file()
         with contextlib.suppress(OSError, ValueError):
@@ -81,7 +86,7 @@ class CacheEntry:
         with contextlib.suppress(OSError, ValueError):
             name = self._content_name()
             arrays = self._load(name)
-            _write(key, name.encode("ascii"))
+            write_private_file(key, name.encode("ascii"))
             return arrays
         return None
 
@@ -90,14 +95,14 @@ class CacheEntry:
         if self._folder is None or self._stamps is None:
             return
         with contextlib.suppress(OSError):
-            _make_private(self._folder)
-            if not _is_private_folder(self._folder):
+            make_private_folder(self._folder)
+            if not is_private_folder(self._folder):
                 return
             name = self._content_name()
             if self._stamps != self._read_stamps():
                 return
-            _write(self._folder / (name + _ARRAYS), pack_arrays(arrays))
-            _write(self._key_file(), name.encode("ascii"))
+            write_private_file(self._folder / (name + _ARRAYS), pack_arrays(arrays))
+            write_private_file(self._key_file(), name.encode("ascii"))
             _prune(self._folder)
 
     def _load(self, name: str) -> dict[str, Array]:
@@ -129,15 +134,6 @@ class CacheEntry:
         return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 
-def _user_folder() -> Path | None:
-    import platformdirs
-
-    try:
-        return Path(os.fspath(platformdirs.user_cache_path("streamer"))) / "decoder"
-    except (OSError, RuntimeError):  # a user without a home
-        return None
-
-
 def _is_name(text: str) -> bool:
     return len(text) == 64 and set(text) <= set("0123456789abcdef")
 
@@ -148,32 +144,6 @@ def _content_hash(path: Path) -> str:
         for block in iter(lambda: file.read(_BLOCK_BYTES), b""):
             digest.update(block)
     return digest.hexdigest()
-
-
-def _is_private(status: os.stat_result) -> bool:
-    """Whether a file or folder is the user's own and nobody else can write to it."""
-    if not hasattr(os, "geteuid"):  # Windows has no such modes
-        return True
-    return status.st_uid == os.geteuid() and not status.st_mode & _SHARED_WRITE
-
-
-def _is_private_folder(folder: Path) -> bool:
-    try:
-        status = os.lstat(folder)
-    except (OSError, ValueError):
-        return False
-    return stat.S_ISDIR(status.st_mode) and _is_private(status)
-
-
-def _make_private(folder: Path) -> None:
-    """Create a folder and its missing parents for the user only."""
-    missing = []
-    while not folder.is_dir():
-        missing.append(folder)
-        folder = folder.parent
-    for each in reversed(missing):
-        with contextlib.suppress(FileExistsError):
-            each.mkdir(mode=0o700)
 
 
 def _map(path: Path) -> memoryview:
@@ -189,7 +159,7 @@ def _map(path: Path) -> memoryview:
     descriptor = os.open(path, flags)
     try:
         status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or not _is_private(status):
+        if not stat.S_ISREG(status.st_mode) or not is_private(status):
             raise ValueError("not a file of the user's own")
         if status.st_size > MAX_BYTES:
             raise ValueError("too large")
@@ -198,23 +168,10 @@ def _map(path: Path) -> memoryview:
         os.close(descriptor)
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Write a file for the user only, whole or not at all."""
-    descriptor, unfinished = tempfile.mkstemp(suffix=_UNFINISHED, dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        os.replace(unfinished, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(unfinished)
-        raise
-
-
 def _prune(folder: Path) -> None:
     """Remove what has not been used for longest, and what ended processes left behind."""
     now = time.time()
-    for _, path, _ in _newest(folder, _UNFINISHED):
+    for _, path, _ in _newest(folder, UNFINISHED):
         if now - path.stat().st_mtime > _ABANDONED_S:
             _remove(path)
     for _, path, _ in _newest(folder, _KEY)[MAX_KEYS:]:

@@ -223,7 +223,7 @@ def test_it_works_without_a_cache(
         def refuse(*_: object, **__: object) -> None:
             raise PermissionError("read-only file system")
 
-        monkeypatch.setattr(cache_module.tempfile, "mkstemp", refuse)
+        monkeypatch.setattr("tempfile.mkstemp", refuse)
     settings = DecodingSettings()
     place = None if obstacle == "none" else folder
     for _ in range(2):
