@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
-from streamer.percentiles import percentile
+from streamer.percentiles import RecentValues
 
 if TYPE_CHECKING:
     from streamer.acoustic.contract import AcousticModel, State
@@ -40,8 +39,8 @@ class StreamTiming:
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self.clock = clock
-        self._latencies_ms: deque[float] = deque(maxlen=_KEPT)
-        self._network_ms: deque[float] = deque(maxlen=_KEPT)
+        self._latencies_ms = RecentValues(_KEPT)
+        self._network_ms = RecentValues(_KEPT)
         self.reset()
 
     def reset(self) -> None:
@@ -100,10 +99,10 @@ class StreamTiming:
         """
         return Figures(
             real_time_factor=self._computed_s() / stream_s if stream_s else 0.0,
-            latency_p50_ms=percentile(self._latencies_ms, 50),
-            latency_p95_ms=percentile(self._latencies_ms, 95),
-            chunk_p50_ms=percentile(self._network_ms, 50),
-            chunk_p95_ms=percentile(self._network_ms, 95),
+            latency_p50_ms=self._latencies_ms.percentile(50),
+            latency_p95_ms=self._latencies_ms.percentile(95),
+            chunk_p50_ms=self._network_ms.percentile(50),
+            chunk_p95_ms=self._network_ms.percentile(95),
         )
 
     def _computed_s(self) -> float:

@@ -1,10 +1,10 @@
 """Cut a stream of samples into windows of the acoustic model.
 
-Three eager buffers in a row, as in DeepSpeech's native client: samples until a
-window of the front end is full, coefficient vectors until the context of one
-step is full, steps until a window of the acoustic model is full. The beginning
-is padded with zero vectors (not with silence); so is the end, after the
-remaining samples are padded to one more window. Each sample is transformed once.
+Three buffers in a row, as in DeepSpeech's native client: samples, coefficient vectors until the
+context of one step is full, steps until a window of the acoustic model is full. Samples are
+transformed once, when they complete such a window, all of its vectors together. The beginning is
+padded with zero vectors (not with silence); so is the end, after the remaining samples are padded
+to one more window.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from streamer.arrays import FloatArray
 from streamer.features.front_ends import FrontEnd
@@ -66,19 +65,24 @@ class Framer:
 
     def _begin(self) -> None:
         self._history: FloatArray = np.zeros(0, np.float32)
-        self._samples: FloatArray = np.zeros(0, np.float32)
+        # Blocks of samples that are not transformed yet, and their length.
+        self._blocks: list[FloatArray] = []
+        self._n_samples = 0
         zeros = np.zeros((self.n_context, self.front_end.n_coefficients), np.float32)
-        self._vectors: list[npt.NDArray[np.float32]] = list(zeros)
+        self._vectors: list[FloatArray] = list(zeros)
         self._fed = False
 
     def feed(self, samples: FloatArray) -> list[Window]:
         """Take samples and return the windows that they complete.
 
         Args:
-            samples: float32 (n,), full scale is 1, at the front end's rate.
+            samples: float32 (n,), full scale is 1, at the front end's rate; kept, not copied.
         """
         self._fed = self._fed or len(samples) > 0
-        self._samples = np.concatenate([self._samples, samples])
+        self._blocks.append(samples)
+        self._n_samples += len(samples)
+        if self._n_samples < self._missing_samples():
+            return []
         self._transform_full_windows()
         return self._take_windows(flush=False)
 
@@ -90,28 +94,35 @@ class Framer:
         if not self._fed:
             return []
         front = self.front_end
-        if len(self._samples):
-            rest = front.window_samples - len(self._samples)
-            self._samples = np.concatenate([self._samples, np.zeros(rest, np.float32)])
+        self._transform_full_windows()
+        if self._n_samples:
+            rest = front.window_samples - self._n_samples
+            self._blocks.append(np.zeros(rest, np.float32))
+            self._n_samples = front.window_samples
             self._transform_full_windows()
         self._vectors.extend(np.zeros((self.n_context, front.n_coefficients), np.float32))
         return self._take_windows(flush=True)
 
+    def _missing_samples(self) -> int:
+        """How many samples the next window of the acoustic model needs that are not transformed."""
+        n_vectors = self.n_steps + 2 * self.n_context - len(self._vectors)
+        return (n_vectors - 1) * self.front_end.step_samples + self.front_end.window_samples
+
     def _transform_full_windows(self) -> None:
         front = self.front_end
-        position = 0
-        while len(self._samples) - position >= front.window_samples:
-            window = self._samples[position : position + front.window_samples]
-            vector = front.coefficients(window, self._history)
+        n = (self._n_samples - front.window_samples) // front.step_samples + 1
+        if n < 1:
+            return
+        samples = np.concatenate(self._blocks)
+        used = n * front.step_samples
+        for vector in front.coefficients(samples, self._history):
             if self._normalisation is not None:
                 vector = self._normalisation.normalise(vector)
             self._vectors.append(vector)
-            after = position + front.step_samples
-            if front.history_samples:
-                self._history = self._samples[after - front.history_samples : after].copy()
-            position = after
-        if position:
-            self._samples = self._samples[position:].copy()
+        if front.history_samples:
+            self._history = samples[used - front.history_samples : used].copy()
+        self._blocks = [samples[used:].copy()]
+        self._n_samples -= used
 
     def _take_windows(self, flush: bool) -> list[Window]:
         width = 2 * self.n_context + 1

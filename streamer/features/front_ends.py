@@ -1,9 +1,8 @@
 """The two front ends of the DeepSpeech family: from samples to coefficients.
 
-A front end takes one window at a time. That costs about 20 microseconds per
-window and is exact: products of matrices with several rows round differently
-from products with one, so batches would make the result depend on how the
-stream is cut.
+Windows are transformed several at a time, which costs a third of one at a time. The result
+does not depend on how many: products with the tables take one window each, since products of
+matrices with several rows round differently from products with one.
 """
 
 from __future__ import annotations
@@ -19,12 +18,14 @@ from streamer.errors import ModelError
 from streamer.features.mel_tables import mel_tables
 from streamer.features.normalisation import RunningNormalisation, create_normalisation
 
+_Doubles = npt.NDArray[np.float64]
+
 #: Full scale of 16-bit samples; front ends take samples in [-1, 1).
 FULL_SCALE = 32768.0
 
 
 class FrontEnd(Protocol):
-    """Turns one window of samples into one vector of coefficients."""
+    """Turns windows of samples into vectors of coefficients."""
 
     #: Samples per second.
     sample_rate_hz: int
@@ -39,16 +40,16 @@ class FrontEnd(Protocol):
     #: What the framer normalises coefficients with, for models trained so; as of a new stream.
     normalisation: RunningNormalisation | None
 
-    def coefficients(self, window: FloatArray, history: FloatArray) -> FloatArray:
-        """Return the coefficients of one window, not normalised.
+    def coefficients(self, samples: FloatArray, history: FloatArray) -> FloatArray:
+        """Return the coefficients of all windows that fit into samples, not normalised.
 
         Args:
-            window: float32 (window_samples,), full scale is 1.
-            history: float32 (history_samples,), the samples just before it;
+            samples: float32 (n,), n >= window_samples, full scale is 1.
+            history: float32 (history_samples,), the samples just before them;
                 empty at the start of a stream.
 
         Returns:
-            float32 (n_coefficients,).
+            float32 (n_windows, n_coefficients).
         """
         ...
 
@@ -131,11 +132,12 @@ class DeepSpeechFrontEnd:
                 filters[channel + 1, k] += 1.0 - weight
         return filters
 
-    def coefficients(self, window: FloatArray, history: FloatArray) -> FloatArray:
+    def coefficients(self, samples: FloatArray, history: FloatArray) -> FloatArray:
         """See `FrontEnd.coefficients`."""
-        magnitude = np.abs(np.fft.rfft(window.astype(np.float64) * self.taper, self.n_fft))
-        energies = np.log(np.maximum(self.filters @ magnitude, self.FLOOR))
-        return cast(FloatArray, (self.dct @ energies).astype(np.float32))
+        windows = _windows(samples.astype(np.float64), self.window_samples, self.step_samples)
+        magnitudes = np.abs(np.fft.rfft(windows * self.taper, self.n_fft))
+        energies = np.log(np.maximum(_products(self.filters, magnitudes), self.FLOOR))
+        return _products(self.dct, energies).astype(np.float32)
 
     def describe(self) -> dict[str, Any]:
         """See `FrontEnd.describe`."""
@@ -230,23 +232,24 @@ class PythonSpeechFeaturesFrontEnd:
         # The lifter multiplies each coefficient by a constant: fold it in.
         self.dct = dct * tables.lifter[:, None]
 
-    def coefficients(self, window: FloatArray, history: FloatArray) -> FloatArray:
+    def coefficients(self, samples: FloatArray, history: FloatArray) -> FloatArray:
         """See `FrontEnd.coefficients`."""
-        samples = window.astype(np.float64) * FULL_SCALE
+        scaled = samples.astype(np.float64) * FULL_SCALE
         # As sigproc.preemphasis, which leaves the first sample of a signal as it is.
-        emphasised = samples.copy()
-        emphasised[1:] -= self.pre_emphasis * samples[:-1]
+        emphasised = scaled.copy()
+        emphasised[1:] -= self.pre_emphasis * scaled[:-1]
         if len(history):
             emphasised[0] -= self.pre_emphasis * (float(history[-1]) * FULL_SCALE)
-        spectrum = np.fft.rfft(emphasised * self.taper, self.n_fft)
-        power = (spectrum.real**2 + spectrum.imag**2) / self.n_fft
+        windows = _windows(emphasised, self.window_samples, self.step_samples)
+        spectra = np.fft.rfft(windows * self.taper, self.n_fft)
+        powers = (spectra.real**2 + spectra.imag**2) / self.n_fft
         eps = np.finfo(float).eps
-        energies = self.filters @ power
-        result = self.dct @ np.log(np.where(energies == 0, eps, energies))
+        energies = _products(self.filters, powers)
+        result = _products(self.dct, np.log(np.where(energies == 0, eps, energies)))
         if self.append_energy:
-            total = float(np.sum(power))
-            result[0] = np.log(total if total > 0 else eps)
-        return cast(FloatArray, result.astype(np.float32))
+            totals = powers.sum(axis=1)
+            result[:, 0] = np.log(np.where(totals > 0, totals, eps))
+        return result.astype(np.float32)
 
     def describe(self) -> dict[str, Any]:
         """See `FrontEnd.describe`."""
@@ -266,6 +269,16 @@ class PythonSpeechFeaturesFrontEnd:
             "window": self.window,
             **_described(self.normalisation),
         }
+
+
+def _windows(samples: _Doubles, width: int, step: int) -> _Doubles:
+    """Return a view of the overlapping windows of samples, (n_windows, width)."""
+    return cast(_Doubles, np.lib.stride_tricks.sliding_window_view(samples, width)[::step])
+
+
+def _products(matrix: _Doubles, rows: _Doubles) -> _Doubles:
+    """Multiply a matrix with rows, one by one; float64 (n_rows, len(matrix))."""
+    return cast(_Doubles, np.matmul(matrix, rows[:, :, None])[:, :, 0])
 
 
 def _described(normalisation: RunningNormalisation | None) -> dict[str, Any]:

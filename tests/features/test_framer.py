@@ -48,14 +48,14 @@ def native_client_steps(front_end: Any, samples: Any, n_context: int) -> Any:
     vectors, history, position = [], np.zeros(0, np.float32), 0
     while len(samples) - position >= front_end.window_samples:
         window = samples[position : position + front_end.window_samples]
-        vectors.append(front_end.coefficients(window, history))
+        vectors.append(front_end.coefficients(window, history)[0])
         position += front_end.step_samples
         history = samples[position - front_end.history_samples : position]
     rest = samples[position:]
     if len(rest):
         padded = np.zeros(front_end.window_samples, np.float32)
         padded[: len(rest)] = rest
-        vectors.append(front_end.coefficients(padded, history))
+        vectors.append(front_end.coefficients(padded, history)[0])
     zeros = [np.zeros(front_end.n_coefficients, np.float32)] * n_context
     vectors = zeros + vectors + zeros
     width = 2 * n_context + 1

@@ -20,23 +20,35 @@ REFERENCE = SHARED / "reference"
 NOTHING = np.zeros(0, np.float32)
 
 
-def all_windows(front_end, samples):
-    """Coefficients of every full window of a signal."""
+def one_by_one(front_end, samples):
+    """Coefficients of every full window of a signal, a window at a time."""
     rows, history = [], NOTHING
     for start in range(0, len(samples) - front_end.window_samples + 1, front_end.step_samples):
-        rows.append(
-            front_end.coefficients(samples[start : start + front_end.window_samples], history)
-        )
+        window = samples[start : start + front_end.window_samples]
+        rows.append(front_end.coefficients(window, history)[0])
         after = start + front_end.step_samples
         history = samples[after - front_end.history_samples : after]
     return np.stack(rows)
+
+
+@pytest.mark.parametrize("front_end", [DeepSpeechFrontEnd(), PythonSpeechFeaturesFrontEnd()])
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), windows=st.integers(1, 40), rest=st.integers(0, 319))
+def test_windows_together_have_the_same_bits_as_one_by_one(
+    front_end, seed: int, windows: int, rest: int
+) -> None:
+    random = np.random.default_rng(seed)
+    samples = random.standard_normal(512 + 320 * (windows - 1) + rest).astype(np.float32)
+    together = front_end.coefficients(samples, NOTHING)
+    assert together.shape == (windows, front_end.n_coefficients)
+    np.testing.assert_array_equal(together, one_by_one(front_end, samples))
 
 
 @needs_shared
 def test_deepspeech_features_of_speech_equal_the_graphs_own() -> None:
     samples = np.load(REFERENCE / "new-home-in-the-stars-16k_samples_i16.npy")
     expected = np.load(REFERENCE / "new-home-in-the-stars-16k_mfcc_tf.npy")
-    ours = all_windows(DeepSpeechFrontEnd(), samples.astype(np.float32) / 32768)
+    ours = one_by_one(DeepSpeechFrontEnd(), samples.astype(np.float32) / 32768)
     assert ours.shape == expected.shape
     np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-5)
 
@@ -46,12 +58,12 @@ def test_deepspeech_features_of_speech_equal_the_graphs_own() -> None:
 def test_deepspeech_features_of_corner_cases_equal_the_graphs_own(case: int) -> None:
     samples = np.load(REFERENCE / "corner_samples.npy")[case]
     expected = np.load(REFERENCE / "corner_mfcc_tf.npy")[case]
-    ours = DeepSpeechFrontEnd().coefficients(samples, NOTHING)
+    ours = DeepSpeechFrontEnd().coefficients(samples, NOTHING)[0]
     np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-5)
 
 
 def test_digital_silence_has_the_known_c0_and_nothing_else() -> None:
-    silence = DeepSpeechFrontEnd().coefficients(np.zeros(512, np.float32), NOTHING)
+    silence = DeepSpeechFrontEnd().coefficients(np.zeros(512, np.float32), NOTHING)[0]
     # sqrt(2 / 40) * 40 * ln(1e-12)
     assert silence[0] == pytest.approx(np.sqrt(2 / 40) * 40 * np.log(1e-12), abs=1e-4)
     assert silence[0] == pytest.approx(-247.1, abs=0.05)
@@ -60,8 +72,8 @@ def test_digital_silence_has_the_known_c0_and_nothing_else() -> None:
 
 def test_constant_samples_do_not_leak_above_the_first_bins() -> None:
     """The periodic window puts a constant into bins 0 and 1, which no filter reads."""
-    constant = DeepSpeechFrontEnd().coefficients(np.full(512, 0.5, np.float32), NOTHING)
-    silence = DeepSpeechFrontEnd().coefficients(np.zeros(512, np.float32), NOTHING)
+    constant = DeepSpeechFrontEnd().coefficients(np.full(512, 0.5, np.float32), NOTHING)[0]
+    silence = DeepSpeechFrontEnd().coefficients(np.zeros(512, np.float32), NOTHING)[0]
     np.testing.assert_allclose(constant, silence, atol=1e-3)
 
 
@@ -96,14 +108,14 @@ def test_psf_front_end_equals_the_package(
         appendEnergy=append_energy,
         winfunc={"hamming": np.hamming, "hann": np.hanning, "rectangular": np.ones}[window],
     )
-    ours = all_windows(front_end, samples)
+    ours = one_by_one(front_end, samples)
     assert ours.shape == expected.shape
     np.testing.assert_allclose(ours, expected, rtol=1e-6, atol=2e-5)
 
 
 def test_psf_front_end_of_silence_equals_the_package() -> None:
     expected = mfcc(np.zeros(512), 16000, winlen=0.032, numcep=26, winfunc=np.hamming)
-    ours = PythonSpeechFeaturesFrontEnd().coefficients(np.zeros(512, np.float32), NOTHING)
+    ours = PythonSpeechFeaturesFrontEnd().coefficients(np.zeros(512, np.float32), NOTHING)[0]
     np.testing.assert_allclose(ours, expected[0], rtol=1e-6, atol=2e-5)
 
 

@@ -56,8 +56,10 @@ class LoudnessFrontEnd:
     n_coefficients = 1
     normalisation = None
 
-    def coefficients(self, window: FloatArray, history: FloatArray) -> FloatArray:
-        return np.sort(np.abs(window))[len(window) // 2 :][:1].astype(np.float32)
+    def coefficients(self, samples: FloatArray, history: FloatArray) -> FloatArray:
+        windows = np.lib.stride_tricks.sliding_window_view(np.abs(samples), self.window_samples)
+        sizes = np.sort(windows[:: self.step_samples], axis=1)
+        return sizes[:, self.window_samples // 2 :][:, :1].astype(np.float32)
 
     def describe(self) -> dict[str, Any]:
         return {"kind": "loudness"}
