@@ -273,7 +273,7 @@ class PythonSpeechFeaturesFrontEnd:
 
 def _windows(samples: _Doubles, width: int, step: int) -> _Doubles:
     """Return a view of the overlapping windows of samples, (n_windows, width)."""
-    return cast(_Doubles, np.lib.stride_tricks.sliding_window_view(samples, width)[::step])
+    return np.lib.stride_tricks.sliding_window_view(samples, width)[::step]
 
 
 def _products(matrix: _Doubles, rows: _Doubles) -> _Doubles:
