@@ -102,9 +102,12 @@ class Final(_Transcript):
             be in the middle of a sentence.
         join: what stands between the utterance before and this one: "" at the
             beginning, " ", ", ", ". ", "? " and so on, or a blank line.
+        engine: which engine the words come from, with a second opinion
+            (``finals``): ``whisper:base.en``, or the model's own name; None without.
     """
 
     join: str = ""
+    engine: str | None = None
 
     @property
     def mark(self) -> str:

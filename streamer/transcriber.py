@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from streamer.arrays import Array
     from streamer.audio.sources.source import Source
     from streamer.decoding import UserWord
+    from streamer.engine.event_stage import EventStage
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,15 @@ class Transcriber:
         reconnect_timeout_s: how long to wait for a microphone that goes away,
             in seconds; None for ever, 0 not at all. While it is away there is a
             `Notice`, and when it is back a `Gap`.
+        finals: engine that transcribes each finished utterance again, in a process of
+            its own: a bundle, ``whisper[:MODEL|FOLDER]`` or ``moonshine[:MODEL|FOLDER]``.
+            Each final says in ``engine`` whose words it has.
+        finals_timeout_s: how long a final waits for that engine, in seconds; None for
+            1.5 s with a microphone, and a minute with a recording.
 
     Raises:
         UsageError: a value is not valid.
+        ModelError: there is no such bundle for ``finals``.
     """
 
     def __init__(
@@ -104,6 +111,8 @@ class Transcriber:
         numbers: bool = True,
         date_style: str = "dmy",
         reconnect_timeout_s: float | None = 30.0,
+        finals: str | None = None,
+        finals_timeout_s: float | None = None,
     ) -> None:
         if reconnect_timeout_s is not None and not reconnect_timeout_s >= 0:
             raise UsageError(
@@ -112,15 +121,22 @@ class Transcriber:
             )
         self._device = device
         self._reconnect_timeout_s = reconnect_timeout_s
+        settings = RecogniserSettings(
+            endpoints=endpoints or EndpointSettings(),
+            one_utterance=one_utterance,
+            partials=partials,
+            stats=stats,
+            writing=writing_options(verbatim, punctuation, numbers, date_style),
+        )
+        stages: list[EventStage] = []
+        if finals is not None:
+            from streamer.finals import second_opinion
+
+            stages.append(second_opinion(finals, finals_timeout_s, settings, user_words))
         self._session = Session(
             ModelChoice(model, backend, decoder, beam, compute_units, user_words, hints),
-            RecogniserSettings(
-                endpoints=endpoints or EndpointSettings(),
-                one_utterance=one_utterance,
-                partials=partials,
-                stats=stats,
-                writing=writing_options(verbatim, punctuation, numbers, date_style),
-            ),
+            settings,
+            stages,
         )
 
     def load(self) -> Transcriber:
@@ -131,6 +147,7 @@ class Transcriber:
     def close(self) -> None:
         """Close the microphone or recording; may be called twice."""
         self._session.close()
+        self._session.close_stages()
 
     def __enter__(self) -> Transcriber:
         return self.load()

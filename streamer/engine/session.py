@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from streamer.arrays import FloatArray
     from streamer.audio.capture import Capture, CapturedBlock
     from streamer.audio.sources.source import Source
+    from streamer.engine.event_stage import EventStage
     from streamer.engine.recogniser import Recogniser
 
 #: How often `Session.end_utterance` is looked at when no samples come.
@@ -45,11 +46,18 @@ class Session:
     Args:
         choice: the model.
         settings: of the recogniser.
+        stages: through which all events go, in this order.
     """
 
-    def __init__(self, choice: ModelChoice, settings: RecogniserSettings) -> None:
+    def __init__(
+        self,
+        choice: ModelChoice,
+        settings: RecogniserSettings,
+        stages: Sequence[EventStage] = (),
+    ) -> None:
         self._choice = choice
         self._settings = settings
+        self._stages = stages
         self._loading: InBackground[LoadedModel] | None = None
         self._recogniser: Recogniser | None = None
         self._timing = StreamTiming()
@@ -64,6 +72,8 @@ class Session:
         """Start loading the model in the background; errors are raised on first use."""
         if self._loading is None:
             self._loading = InBackground(lambda: load_model(self._choice), "load model")
+            for stage in self._stages:
+                stage.load()
 
     @property
     def model(self) -> LoadedModel:
@@ -91,6 +101,11 @@ class Session:
         capture, self._capture = self._capture, None
         if capture is not None:
             capture.close()
+
+    def close_stages(self) -> None:
+        """Close the stages behind the recogniser; may be called twice."""
+        for stage in self._stages:
+            stage.close()
 
     # Streams
 
@@ -128,7 +143,7 @@ class Session:
                 if not source.live and not self._wait_for_model():
                     return
                 wanted = source.live if stats is None else stats
-                recogniser = self._begin_stream(wanted)
+                recogniser = self._begin_stream(wanted, source.live)
                 yield from self._recognise(capture, recogniser, runner)
         finally:
             if self._runner is runner:
@@ -147,11 +162,13 @@ class Session:
         """
         with self._alone():
             if not self._feeding:
-                self._begin_stream(stats=True)
+                self._begin_stream(stats=True, live=False)
                 self._feeding = True
             assert self._recogniser is not None
+            self._hear(self._recogniser.position, samples)
             with self._timing.computing():
-                return self._recogniser.feed(samples)
+                events = self._recogniser.feed(samples)
+            return self._process(events)
 
     def finish(self) -> list[Event]:
         """End the stream of `feed`; the next `feed` begins a new one."""
@@ -160,7 +177,8 @@ class Session:
                 return []
             self._feeding = False
             with self._timing.computing():
-                return self._recogniser.finish()
+                events = self._recogniser.finish()
+            return self._process(events, ending=True)
 
     # From any thread
 
@@ -216,7 +234,19 @@ class Session:
                 return False
         return True
 
-    def _begin_stream(self, stats: bool) -> Recogniser:
+    def _hear(self, position: int, samples: FloatArray) -> None:
+        for stage in self._stages:
+            stage.hear(position, samples)
+
+    def _process(self, events: list[Event], ending: bool = False) -> list[Event]:
+        """Pass events through all stages, at the end of the stream with what they held back."""
+        for stage in self._stages:
+            events = stage.process(events)
+            if ending:
+                events += stage.finish()
+        return events
+
+    def _begin_stream(self, stats: bool, live: bool) -> Recogniser:
         from streamer.engine.recogniser import Recogniser
 
         model = self.model
@@ -232,6 +262,8 @@ class Session:
             self._recogniser.reset()
         self._end_requested = False
         self._feeding = False
+        for stage in self._stages:
+            stage.begin(model.bundle.name, model.text_model, live)
         return self._recogniser
 
     def _recognise(
@@ -244,21 +276,23 @@ class Session:
             for block in capture.blocks(IDLE_S):
                 if self._runner is not runner:
                     return  # the recogniser works on another stream by now
+                self._hear(block.position, block.samples)
                 with self._timing.computing():
                     events = self._take(block, recogniser)
-                yield from events
+                yield from self._process(events)
                 if block.lost or not len(block.samples):
                     # Everything before has been recognised.
-                    yield from self._device_notices(capture.source, recogniser)
-                for what, todo in warnings.due():
-                    yield recogniser.notice(what, todo)
+                    for events in self._device_notices(capture.source, recogniser):
+                        yield from self._process(events)
+                notices: list[Event] = [recogniser.notice(*warning) for warning in warnings.due()]
+                yield from self._process(notices)
         except AudioError as error:
             failure = error
         if self._runner is not runner:
             return
         with self._timing.computing():
             events = recogniser.finish()
-        yield from events
+        yield from self._process(events, ending=True)
         if failure is not None:
             raise failure
 
@@ -276,15 +310,14 @@ class Session:
             events += recogniser.end_utterance()
         return events
 
-    def _device_notices(self, source: Source, recogniser: Recogniser) -> Iterator[Event]:
+    def _device_notices(self, source: Source, recogniser: Recogniser) -> Iterator[list[Event]]:
         """What a live source says about its device; nobody finishes a sentence meanwhile."""
         notices = getattr(source, "notices", ())
         while notices:
             what, todo = notices.popleft()
             with self._timing.computing():
                 events = recogniser.end_utterance()
-            yield from events
-            yield recogniser.notice(what, todo)
+            yield [*events, recogniser.notice(what, todo)]
 
 
 class _Runner(NamedTuple):

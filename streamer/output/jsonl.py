@@ -71,6 +71,7 @@ def _fields(item: Event | Edit) -> dict[str, Any]:
             "latency_ms": _number(item.latency_ms, _MILLISECONDS),
             "display": item.display,
             **written,
+            **({"engine": item.engine} if isinstance(item, Final) and item.engine else {}),
         }
     if isinstance(item, Close):
         return {

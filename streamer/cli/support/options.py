@@ -62,8 +62,12 @@ _RESULTS = "Results"
 _WRITTEN = "Written form"
 
 
+class OptionGroup:
+    """Base of what `with_options` replaces by its fields."""
+
+
 @dataclass(frozen=True)
-class EngineOptions:
+class EngineOptions(OptionGroup):
     """Options for the model, the decoder and the ends of utterances."""
 
     model: Annotated[
@@ -193,7 +197,7 @@ class EngineOptions:
 
 
 @dataclass(frozen=True)
-class WritingSwitches:
+class WritingSwitches(OptionGroup):
     """Options for the written form of the words."""
 
     verbatim: Annotated[
@@ -339,9 +343,6 @@ class ResultOptions(WritingSwitches):
         return OutputOptions(**values)
 
 
-_GROUPS = (EngineOptions, ResultOptions, WritingSwitches)
-
-
 def with_options(function: Callable[..., None]) -> Callable[..., None]:
     """Replace parameters that are groups of options by the options themselves.
 
@@ -352,7 +353,7 @@ def with_options(function: Callable[..., None]) -> Callable[..., None]:
     groups = {}
     for parameter in inspect.signature(function).parameters.values():
         hint = hints[parameter.name]
-        if hint not in _GROUPS:
+        if not (isinstance(hint, type) and issubclass(hint, OptionGroup)):
             parameters.append(parameter.replace(annotation=hint))
             continue
         groups[parameter.name] = hint

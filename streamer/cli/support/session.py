@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Callable, Optional, TextIO
 import typer
 
 from streamer.audio.native_stderr import native_messages_hidden
+from streamer.cli.support.held_words import HeldWords
 from streamer.cli.support.messages import say, warn
 from streamer.cli.support.outputs import Outputs
 from streamer.cli.support.signals import GracefulShutdown, discard_standard_output
@@ -86,6 +87,7 @@ class LiveSession:
         self._routing = routing
         self._network_timing = network_timing
         self._view: Optional[LiveView] = None
+        self._held = HeldWords()
         self.last: Optional[Event] = None
         self.on_screen_ms: Optional[tuple[float, float]] = None
 
@@ -178,7 +180,7 @@ class LiveSession:
             self._view.make_room()
         for shown in outputs.write(event):
             if self._view is not None:
-                self._view.write(shown)
+                self._view.write(self._held.show(shown))
             else:
                 say_event(shown)
         if outputs.stop_requested:

@@ -6,6 +6,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from streamer.cli.support.finals_options import FinalsOptions
 from streamer.cli.support.options import EngineOptions, ResultOptions, with_options
 from streamer.errors import UsageError
 
@@ -17,6 +18,7 @@ UNWATCHED_RECONNECT_S = 30.0
 def listen(
     engine: EngineOptions,
     results: ResultOptions,
+    second: FinalsOptions,
     device: Annotated[
         Optional[str],
         typer.Option(metavar="NAME|NUMBER", help="Microphone to use; see streamer devices."),
@@ -55,6 +57,7 @@ def listen(
         partials=results.wants_partials(routing.live),
         hints=results.hints(),
         **results.written_form(),
+        **second.arguments(),
     )
     with transcriber:
         LiveSession(transcriber, results, routing).run(transcriber.listen, "listening:")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Callable, Optional
 
 import typer
 
+from streamer.cli.support.finals_options import FinalsOptions
 from streamer.cli.support.memory import MORE_MEMORY, is_out_of_memory
 from streamer.cli.support.messages import say, say_error, warn
 from streamer.cli.support.options import EngineOptions, ResultOptions, with_options
@@ -36,6 +37,7 @@ def transcribe(
     ],
     engine: EngineOptions,
     results: ResultOptions,
+    second: FinalsOptions,
     rate: Annotated[
         int, typer.Option(min=1, metavar="HZ", help="Sample rate of raw standard input.")
     ] = 16000,
@@ -73,6 +75,7 @@ def transcribe(
         partials=results.wants_partials(shown),
         hints=results.hints(),
         **results.written_form(),
+        **second.arguments(),
     )
     with transcriber:
         if routing is not None:
