@@ -62,6 +62,7 @@ _RESULTS = "Results"
 _WRITTEN = "Written form"
 
 
+@dataclass(frozen=True)
 class OptionGroup:
     """Base of what `with_options` replaces by its fields."""
 
