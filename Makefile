@@ -48,7 +48,7 @@ run: $(VENV)/run.stamp
 test: $(VENV)/dev.stamp
 	$(PY) -m pytest -m "not slow"
 
-test-all: $(VENV)/dev.stamp
+test-all: $(VENV)/dev.stamp $(VENV)/server.stamp
 	$(PY) -m pytest
 
 lint: $(VENV)/dev.stamp
@@ -84,6 +84,10 @@ $(VENV)/run.stamp: pyproject.toml requirements/build.txt requirements/run.txt | 
 
 $(VENV)/dev.stamp: $(VENV)/run.stamp requirements/test.txt
 	$(call install,$(call from,test,[dev$(comma)convert]),what the tests need)
+	@touch $@
+
+$(VENV)/server.stamp: $(VENV)/dev.stamp requirements/server.txt
+	$(call install,$(call from,server,[server$(comma)clients]),what the server and its tests need)
 	@touch $@
 
 $(VENV)/docs.stamp: $(VENV)/run.stamp requirements/docs.txt

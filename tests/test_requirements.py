@@ -54,7 +54,13 @@ def test_every_line_is_a_version_with_hashes_and_names_no_host(path: Path) -> No
 
 @pytest.mark.parametrize(
     ("file", "extras"),
-    [("run", []), ("test", ["dev", "convert"]), ("docs", ["docs"]), ("ds", ["ds"])],
+    [
+        ("run", []),
+        ("test", ["dev", "convert"]),
+        ("docs", ["docs"]),
+        ("ds", ["ds"]),
+        ("server", ["server", "clients"]),
+    ],
 )
 def test_every_requirement_is_pinned(file: str, extras: list[str], project: dict[str, Any]) -> None:
     wanted = list(project["project"]["dependencies"])

@@ -26,6 +26,7 @@ COMMANDS = (
     "speech.listen",
     "speech.transcribe",
     "speech.write",
+    "speech.serve",
     "speech.demo",
     "machine.devices",
     "machine.doctor",
@@ -48,7 +49,7 @@ DEFAULT_COMMAND = "listen"
 FILE_COMMAND = "transcribe"
 
 #: Commands that handle signals themselves, once there is something to shut down.
-_GRACEFUL = frozenset(["listen", "transcribe", "demo"])
+_GRACEFUL = frozenset(["listen", "transcribe", "demo", "serve"])
 
 #: Exit code after Ctrl-C: 128 + SIGINT, as shells expect.
 INTERRUPTED = 130

@@ -12,6 +12,9 @@ from streamer.engine.settings import RecogniserSettings
 #: The port that Vosk's clients look at unless told otherwise.
 DEFAULT_PORT = 2700
 
+#: Characters of a token that cannot be guessed.
+MIN_TOKEN = 16
+
 #: Two dozen streams of continuous speech keep two cores busy; silence costs a tenth of speech.
 MAX_STREAMS = 64
 #: Connections of any kind, idle ones and readers included.

@@ -33,6 +33,9 @@ class Worker:
         self.commands: list[Command] = []
         self.forgotten: list[Stream] = []
 
+    def admit(self, stream: Stream) -> Worker:
+        return self
+
     def send(self, command: Command) -> None:
         self.commands.append(command)
 
@@ -84,7 +87,7 @@ def test_bytes_open_it_and_the_end_comes_once() -> None:
         stream.finish()
         await stream.feed(b"late")
         assert worker.kinds() == [Open, Audio, Finish]
-        stream.progress(Progress(7, [notice(0)], 2, 0.1, 0.0))
+        stream.progress(Progress(7, [notice(0)], True, 0.1, 0.0))
         stream.end(Ended(7, None))
         assert [event async for event in stream] == [notice(0)]
         stream.abandon()
@@ -101,7 +104,7 @@ def test_a_sender_that_is_ahead_waits_for_the_worker() -> None:
         waiting = asyncio.ensure_future(stream.feed(SECOND))
         await asyncio.sleep(0)
         assert not waiting.done()
-        stream.progress(Progress(7, [], len(SECOND), 1.0, 0.0))
+        stream.progress(Progress(7, [], True, 1.0, 0.0))
         await waiting
 
     run(claim())
@@ -126,11 +129,27 @@ def test_a_reader_that_does_not_read_is_let_go() -> None:
         stream = make(worker)
         await stream.feed(SECOND)
         many = [notice(number) for number in range(MAX_WAITING_EVENTS + 1)]
-        stream.progress(Progress(7, many, 0, 1.0, 0.0))
+        stream.progress(Progress(7, many, False, 1.0, 0.0))
         assert worker.kinds()[-1] is Abandon and worker.forgotten == [stream]
         with pytest.raises(StreamerError, match="does not read"):
             async for _ in stream:
                 pass
+
+    run(claim())
+
+
+def test_catching_up_returns_what_came_of_everything_sent() -> None:
+    async def claim() -> None:
+        stream = make(Worker())
+        await stream.feed(SECOND)
+        stream.end_utterance()
+        waiting = asyncio.ensure_future(stream.caught_up())
+        stream.progress(Progress(7, [notice(0)], False, 0.5, 0.0))
+        stream.progress(Progress(7, [], True, 0.5, 0.0))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        stream.progress(Progress(7, [notice(1)], True, 0.0, 0.0))
+        assert await waiting == [notice(0), notice(1)]
 
     run(claim())
 
@@ -152,9 +171,10 @@ def test_only_audio_in_real_time_has_a_time_of_arrival() -> None:
         await stream.feed(SECOND)
         clock.now += 1.0
         await stream.feed(SECOND)
-        stream.progress(Progress(7, [], 2 * len(SECOND), 2.0, 0.0))
+        stream.progress(Progress(7, [], True, 1.0, 0.0))
+        stream.progress(Progress(7, [], True, 1.0, 0.0))
         await stream.feed(SECOND)
-        stream.progress(Progress(7, [], len(SECOND), 1.0, 0.0))
+        stream.progress(Progress(7, [], True, 1.0, 0.0))
         await stream.feed(SECOND)
         arrivals = [each.arrived for each in worker.commands if isinstance(each, Audio)]
         assert arrivals == [100.0, 101.0, 101.0, None]
@@ -166,7 +186,7 @@ def test_what_the_worker_cannot_do_is_raised_after_all_events() -> None:
     async def claim() -> None:
         stream = make(Worker())
         await stream.feed(SECOND)
-        stream.progress(Progress(7, [notice(0)], 0, 1.0, 0.0))
+        stream.progress(Progress(7, [notice(0)], False, 1.0, 0.0))
         stream.end(Ended(7, StreamerError("no", "yes")))
         seen = []
         with pytest.raises(StreamerError, match="no - yes"):

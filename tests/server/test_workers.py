@@ -21,7 +21,7 @@ from streamer.events import Final
 from streamer.server.workers.messages import Audio, Finish, Open
 from streamer.server.workers.pool import WorkerPool
 from streamer.server.workers.recognition import Recognition
-from streamer.server.workers.stream import Stream
+from streamer.server.workers.stream import BusyError, Stream
 from tests.server.speech import RATE_HZ, sample, sample_words, shared_model, variants, words_of
 
 FORMAT = PcmFormat("s16", RATE_HZ, 1)
@@ -60,7 +60,8 @@ def test_each_stream_gets_its_own_words_from_two_workers() -> None:
 
 def test_a_crashed_worker_takes_only_its_streams_and_is_replaced() -> None:
     async def claim() -> None:
-        pool = WorkerPool(ModelChoice(), 2)
+        crashes: list[bool] = []
+        pool = WorkerPool(ModelChoice(), 2, on_restart=lambda: crashes.append(True))
         await pool.start()
         first, second = pool.open(FORMAT, SETTINGS), pool.open(FORMAT, SETTINGS)
         await first.feed(b"ab")
@@ -73,7 +74,7 @@ def test_a_crashed_worker_takes_only_its_streams_and_is_replaced() -> None:
         while pool.pids[0] == victim:
             await asyncio.sleep(0.05)
         assert await words(pool.open(FORMAT, SETTINGS), sample()) == sample_words()
-        assert pool.restarts == 1
+        assert crashes == [True]
         await pool.close()
 
     run(claim())
@@ -89,6 +90,25 @@ def test_audio_that_is_not_valid_ends_its_stream_alone() -> None:
             async for _ in bad:
                 pass
         assert await words(good, sample()) == sample_words()
+        await pool.close()
+
+    run(claim())
+
+
+def test_no_more_streams_than_allowed_are_recognised_but_idle_ones_do_not_count() -> None:
+    async def claim() -> None:
+        pool = WorkerPool(ModelChoice(), 1, max_streams=1)
+        await pool.start()
+        first, second = pool.open(FORMAT, SETTINGS), pool.open(FORMAT, SETTINGS)
+        await first.feed(b"ab")
+        with pytest.raises(BusyError, match="1 streams already"):
+            await second.feed(b"ab")
+        first.abandon()
+        await second.feed(b"ab")
+        pool.drain()
+        assert [event async for event in second if isinstance(event, Final)] == []
+        with pytest.raises(BusyError, match="stopping"):
+            await pool.open(FORMAT, SETTINGS).feed(b"ab")
         await pool.close()
 
     run(claim())
@@ -165,10 +185,10 @@ def test_all_events_are_made_before_a_stream_is_finished() -> None:
     recognition = Recognition(Open(1, FORMAT, SETTINGS), shared_model())
     recognition.take(Audio(1, sample().tobytes(), None))
     recognition.take(Finish(1))
-    events, taken = [], 0
+    events, done = [], 0
     while not recognition.finished:
         progress = recognition.step()
         events += progress.events
-        taken += progress.taken
-    assert taken == 2 * len(sample()) and not recognition.runnable
+        done += progress.done
+    assert done == 2 and not recognition.runnable
     assert " ".join(e.text for e in events if isinstance(e, Final)) == sample_words()

@@ -93,19 +93,19 @@ class Failed(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """Some bytes of a stream have been recognised.
+    """Some audio of a stream has been recognised.
 
     Attributes:
         stream: the stream.
         events: what became known.
-        taken: bytes that need not be waited for any more.
+        done: whether a command is done with.
         audio_s: length of the audio, in seconds.
         computing_s: time that it took.
     """
 
     stream: int
     events: list[Event]
-    taken: int
+    done: bool
     audio_s: float
     computing_s: float
 

@@ -13,7 +13,7 @@ from streamer.endpointing.settings import RATE_HZ
 from streamer.errors import AudioError
 
 #: Encodings that clients may choose.
-ENCODINGS = ("s16", "s32", "f32", "u8", "alaw", "mulaw")
+ENCODINGS = ("s16", "s24", "s32", "f32", "u8", "alaw", "mulaw")
 #: No telephone is slower and no microphone faster.
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 4000, 192_000
 MAX_CHANNELS = 8

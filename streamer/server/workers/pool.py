@@ -15,7 +15,7 @@ from streamer.engine.settings import RecogniserSettings
 from streamer.errors import StreamerError
 from streamer.server.workers.messages import Command, Ended, Failed, Progress, Ready, Report
 from streamer.server.workers.process import run_worker
-from streamer.server.workers.stream import Stream
+from streamer.server.workers.stream import BusyError, Stream
 
 #: A worker that has not ended after this is killed, in seconds.
 _END_S = 5.0
@@ -31,21 +31,27 @@ class WorkerPool:
     Args:
         choice: the model, loaded by each of them; what can be mapped is shared.
         n_workers: number of processes.
+        max_streams: streams at once, not counting those without audio.
         on_progress: called with every `Progress`, for measurements.
+        on_restart: called when a worker has crashed.
     """
 
     def __init__(
         self,
         choice: ModelChoice,
         n_workers: int,
-        on_progress: Callable[[Progress], None] | None = None,
+        max_streams: int = 1000,
+        on_progress: Callable[[Progress], None] = lambda progress: None,
+        on_restart: Callable[[], None] = lambda: None,
     ) -> None:
         self.choice = choice
-        self._on_progress = on_progress or (lambda progress: None)
+        self._on_progress = on_progress
+        self._on_restart = on_restart
         self._workers = [_Worker(self) for _ in range(n_workers)]
+        self._streams: dict[int, Stream] = {}
+        self._max_streams = max_streams
         self._n_opened = 0
-        self._closing = False
-        self.restarts = 0
+        self._draining = self._closing = False
         self.about: Ready | None = None
 
     async def start(self) -> None:
@@ -61,8 +67,13 @@ class WorkerPool:
 
     @property
     def streams(self) -> list[Stream]:
-        """The streams that have not ended."""
-        return [stream for worker in self._workers for stream in worker.streams.values()]
+        """The streams that have not ended, with or without audio."""
+        return list(self._streams.values())
+
+    @property
+    def n_active(self) -> int:
+        """How many of them have audio."""
+        return sum(len(worker.streams) for worker in self._workers)
 
     @property
     def pids(self) -> list[int]:
@@ -72,21 +83,37 @@ class WorkerPool:
     def open(
         self, format: PcmFormat, settings: RecogniserSettings, longest_s: float = float("inf")
     ) -> Stream:
-        """Open a stream in the worker that has the fewest.
+        """Open a stream.
 
         Args:
             format: of its bytes.
             settings: of its recogniser.
             longest_s: audio after which it is ended, in seconds.
         """
-        worker = min(self._workers, key=lambda each: len(each.streams))
         self._n_opened += 1
-        stream = Stream(self._n_opened, worker, format, settings, longest_s)
-        worker.streams[stream.number] = stream
+        stream = Stream(self._n_opened, self, format, settings, longest_s)
+        self._streams[stream.number] = stream
         return stream
 
-    def finish_streams(self) -> None:
-        """End all streams after what they have been fed."""
+    def admit(self, stream: Stream) -> _Worker:
+        """Give a stream to the worker that has the fewest; see `Pool.admit`."""
+        if self._draining:
+            raise BusyError("the server is stopping", "connect again later")
+        if self.n_active >= self._max_streams:
+            raise BusyError(f"there are {self.n_active} streams already", "try again later")
+        worker = min(self._workers, key=lambda each: len(each.streams))
+        worker.streams[stream.number] = stream
+        return worker
+
+    def forget(self, stream: Stream) -> None:
+        """Remove a stream that has ended."""
+        self._streams.pop(stream.number, None)
+        for worker in self._workers:
+            worker.streams.pop(stream.number, None)
+
+    def drain(self) -> None:
+        """Take no more streams, and end all after what they have been fed."""
+        self._draining = True
         for stream in self.streams:
             stream.finish()
 
@@ -127,7 +154,7 @@ class WorkerPool:
                 StreamerError("a worker ended while it loaded the model", "see its messages above")
             )
             return
-        self.restarts += 1
+        self._on_restart()
         asyncio.get_running_loop().call_later(_PAUSE_S, self._restart, worker)
 
     def _restart(self, worker: _Worker) -> None:
@@ -200,10 +227,6 @@ class _Worker:
     def send(self, command: Command) -> None:
         """Send a command; never waits."""
         self._outbox.put(command)
-
-    def forget(self, stream: Stream) -> None:
-        """Remove a stream that has ended."""
-        self.streams.pop(stream.number, None)
 
     def close(self) -> None:
         """End the process; blocks."""

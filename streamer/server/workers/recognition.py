@@ -33,13 +33,13 @@ class _Block:
 
     Attributes:
         samples: float32 (n,), those that are left.
-        data_bytes: length of the bytes that they came in.
+        sent: whether they came with an `Audio` of their own.
         end: position after the last of them.
         arrived: when that arrived; None without real time.
     """
 
     samples: FloatArray
-    data_bytes: int
+    sent: bool
     end: int
     arrived: float | None
 
@@ -90,12 +90,12 @@ class Recognition:
         if not self._waiting:
             self.due = max(self.due, self._clock())
         if isinstance(message, Audio):
-            self._queue(self._input.feed(message.data), len(message.data), message.arrived)
+            self._queue(self._input.feed(message.data), True, message.arrived)
             return
         if isinstance(message, Lost):
             self._end += message.samples
         elif isinstance(message, Finish):
-            self._queue(self._input.finish(), 0, None)
+            self._queue(self._input.finish(), False, None)
         self._waiting.append(message)
 
     def step(self) -> Progress:
@@ -103,17 +103,17 @@ class Recognition:
         began = self._clock()
         before = self._recogniser.position
         with self._timing.computing():
-            taken, events = self._work()
+            done, events = self._work()
         audio_s = (self._recogniser.position - before) / RATE_HZ
         self.due += audio_s
-        return Progress(self.number, events, taken, audio_s, self._clock() - began)
+        return Progress(self.number, events, done, audio_s, self._clock() - began)
 
-    def _queue(self, samples: FloatArray, data_bytes: int, arrived: float | None) -> None:
+    def _queue(self, samples: FloatArray, sent: bool, arrived: float | None) -> None:
         self._end += len(samples)
-        self._waiting.append(_Block(samples, data_bytes, self._end, arrived))
+        self._waiting.append(_Block(samples, sent, self._end, arrived))
 
-    def _work(self) -> tuple[int, list[Event]]:
-        """Return how many bytes are done with, and the events."""
+    def _work(self) -> tuple[bool, list[Event]]:
+        """Return whether a command is done with, and the events."""
         item = self._waiting[0]
         recogniser = self._recogniser
         if isinstance(item, _Block):
@@ -121,15 +121,15 @@ class Recognition:
             events = recogniser.feed(item.samples[:STEP_SAMPLES])
             item.samples = item.samples[STEP_SAMPLES:]
             if len(item.samples):
-                return 0, events
+                return False, events
             self._waiting.popleft()
-            return item.data_bytes, events
+            return item.sent, events
         self._waiting.popleft()
         if isinstance(item, Lost):
-            return 0, recogniser.gap(item.samples)
+            return True, recogniser.gap(item.samples)
         if isinstance(item, Notify):
-            return 0, [recogniser.notice(item.what, item.todo)]
+            return True, [recogniser.notice(item.what, item.todo)]
         if isinstance(item, EndUtterance):
-            return 0, recogniser.end_utterance()
+            return True, recogniser.end_utterance()
         self.finished = True
-        return 0, recogniser.finish()
+        return False, recogniser.finish()

@@ -33,11 +33,26 @@ MAX_WAITING_EVENTS = 512
 REAL_TIME_SLACK_S = 1.0
 
 
-class Host(Protocol):
-    """The worker of a stream."""
+class BusyError(StreamerError):
+    """No more streams are taken now."""
+
+
+class Worker(Protocol):
+    """Where a stream is recognised."""
 
     def send(self, command: Command) -> None:
         """Send a command; never waits."""
+
+
+class Pool(Protocol):
+    """Who has the workers."""
+
+    def admit(self, stream: Stream) -> Worker:
+        """Return the worker of a stream whose first bytes have come.
+
+        Raises:
+            BusyError: there are too many streams already.
+        """
 
     def forget(self, stream: Stream) -> None:
         """Remove a stream that has ended."""
@@ -46,12 +61,12 @@ class Host(Protocol):
 class Stream:
     """A stream in a worker.
 
-    One task calls `feed` and `finish`, another iterates over it. The worker knows of the stream
-    from the first bytes on: a connection without audio costs nothing there.
+    One task calls `feed` and `finish`, another iterates over it. It gets a worker with its first
+    bytes: a connection without audio costs nothing there.
 
     Args:
-        number: unique in its worker.
-        host: the worker.
+        number: unique in its pool.
+        pool: has the workers.
         format: of the bytes.
         settings: of the recogniser.
         longest_s: audio after which it is ended, in seconds.
@@ -65,7 +80,7 @@ class Stream:
     def __init__(
         self,
         number: int,
-        host: Host,
+        pool: Pool,
         format: PcmFormat,
         settings: RecogniserSettings,
         longest_s: float,
@@ -76,12 +91,16 @@ class Stream:
         self.settings = settings
         self.fed_s = 0.0
         self.error: StreamerError | None = None
-        self._host = host
+        self._pool = pool
+        self._worker: Worker | None = None
         self._longest_s = longest_s
         self._clock = clock
-        self._opened = self._finished = self._ended = False
+        self._finished = self._ended = False
         self._began: float | None = None
+        self._ahead: deque[int] = deque()  # bytes of each command that is not done yet
         self._ahead_bytes = 0
+        self._caught_up = asyncio.Event()
+        self._caught_up.set()
         self._room = asyncio.Event()
         self._room.set()
         self._events: deque[Event] = deque()
@@ -93,6 +112,7 @@ class Stream:
         """Send bytes; waits while the worker is behind. After `finish` they are dropped.
 
         Raises:
+            BusyError: these are its first bytes, and there are too many streams.
             UsageError: the stream is longer than the server allows.
         """
         await self._room.wait()
@@ -104,15 +124,11 @@ class Stream:
             raise UsageError(
                 f"the stream is longer than {self._longest_s:g} s", "begin another stream"
             )
-        self._open()
         if self._began is None:
             self._began = now - seconds
         self.fed_s += seconds
         in_real_time = self.fed_s - (now - self._began) <= REAL_TIME_SLACK_S
-        self._ahead_bytes += len(data)
-        if self._ahead_bytes >= MAX_AHEAD_S * self.format.frame_bytes * self.format.rate_hz:
-            self._room.clear()
-        self._host.send(Audio(self.number, data, now if in_real_time else None))
+        self._command(Audio(self.number, data, now if in_real_time else None), len(data))
 
     def lose(self, samples: int) -> None:
         """Report samples that are missing before the next bytes, at 16 kHz."""
@@ -124,7 +140,7 @@ class Stream:
 
     def end_utterance(self) -> None:
         """End the utterance after the bytes fed so far."""
-        if self._opened:
+        if self._worker is not None:
             self._command(EndUtterance(self.number))
 
     def finish(self) -> None:
@@ -133,8 +149,8 @@ class Stream:
             return
         self._finished = True
         self._room.set()
-        if self._opened:
-            self._host.send(Finish(self.number))
+        if self._worker is not None:
+            self._worker.send(Finish(self.number))
         else:
             self._end(None)
 
@@ -142,12 +158,25 @@ class Stream:
         """Give the stream up, with its events; may be called twice."""
         if self._ended:
             return
-        if self._opened:
-            self._host.send(Abandon(self.number))
+        if self._worker is not None:
+            self._worker.send(Abandon(self.number))
         self._events.clear()
         self._end(error)
 
     # To the client
+
+    async def caught_up(self) -> list[Event]:
+        """Wait until everything sent so far is recognised; return the events that came of it.
+
+        Raises:
+            StreamerError: the stream could not go on.
+        """
+        await self._caught_up.wait()
+        events = list(self._events)
+        self._events.clear()
+        if self.error is not None:
+            raise self.error
+        return events
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         """Yield the events until the stream has ended.
@@ -171,9 +200,12 @@ class Stream:
         """Take a report of the worker."""
         if self._ended:
             return
-        self._ahead_bytes -= report.taken
-        if self._ahead_bytes < MAX_AHEAD_S * self.format.frame_bytes * self.format.rate_hz:
-            self._room.set()
+        if report.done:
+            self._ahead_bytes -= self._ahead.popleft()
+            if self._ahead_bytes < self._most_ahead_bytes:
+                self._room.set()
+            if not self._ahead:
+                self._caught_up.set()
         self._events.extend(report.events)
         if len(self._events) > MAX_WAITING_EVENTS:
             self.abandon(StreamerError("the client does not read its events", "read them"))
@@ -185,19 +217,26 @@ class Stream:
         if not self._ended:
             self._end(report.error)
 
-    def _command(self, command: Command) -> None:
-        if not self._finished and not self._ended:
-            self._open()
-            self._host.send(command)
+    @property
+    def _most_ahead_bytes(self) -> float:
+        return MAX_AHEAD_S * self.format.frame_bytes * self.format.rate_hz
 
-    def _open(self) -> None:
-        if not self._opened:
-            self._opened = True
-            self._host.send(Open(self.number, self.format, self.settings))
+    def _command(self, command: Command, data_bytes: int = 0) -> None:
+        if self._finished or self._ended:
+            return
+        if self._worker is None:
+            self._worker = self._pool.admit(self)
+            self._worker.send(Open(self.number, self.format, self.settings))
+        self._ahead.append(data_bytes)
+        self._ahead_bytes += data_bytes
+        self._caught_up.clear()
+        if self._ahead_bytes >= self._most_ahead_bytes:
+            self._room.clear()
+        self._worker.send(command)
 
     def _end(self, error: StreamerError | None) -> None:
         self._ended = True
         self.error = error
-        self._room.set()
-        self._news.set()
-        self._host.forget(self)
+        for event in (self._room, self._caught_up, self._news):
+            event.set()
+        self._pool.forget(self)

@@ -1,0 +1,1 @@
+"""The protocols, one module each; all of them end in the same streams."""

@@ -1,0 +1,98 @@
+"""``streamer serve`` as a command: what it refuses to do, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.server.running import PACKAGES, running_server
+from tests.server.speech import sample, sample_words
+from tests.support.terminal.command_line import environment, error_of, run
+
+WITHOUT = """
+import sys
+sys.modules["starlette"] = None
+from streamer.cli.app import main
+main(["serve"])
+"""
+
+
+def test_without_the_extra_it_says_what_to_install() -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", WITHOUT], env=environment(), capture_output=True, text=True
+    )
+    assert result.returncode == 2
+    wanted = "Python 3.10" if sys.version_info < (3, 10) else 'pip install "streamer-stt[server]"'
+    assert wanted in result.stderr and len(result.stderr.splitlines()) == 1
+
+
+def need_packages() -> None:
+    for package in PACKAGES:
+        pytest.importorskip(package)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--host", "0.0.0.0"], "other machines can reach 0.0.0.0, and there is no token"),
+        (["--wyoming", "10300"], "'10300' is not an address"),
+        (["--wyoming", "0.0.0.0:10300"], "Wyoming has no token"),
+        (["--tls-key", "key.pem"], "--tls-key needs --tls-cert"),
+        (["--tls-cert", "none.pem"], "there is no file none.pem"),
+        (["--token-file", "none"], "none cannot be read"),
+        (["--model", "none"], "none"),
+    ],
+)
+def test_what_would_be_unsafe_or_cannot_be_is_refused(options: list[str], message: str) -> None:
+    need_packages()
+    result = run("serve", "--port", "0", *options)
+    assert result.returncode in (1, 2) and message in error_of(result)
+
+
+def test_a_short_token_is_refused(tmp_path: Path) -> None:
+    need_packages()
+    (tmp_path / "token").write_text("secret\n")
+    result = run("serve", "--host", "0.0.0.0", "--token-file", tmp_path / "token")
+    assert result.returncode == 2 and "shorter than 16 characters" in error_of(result)
+
+
+def test_a_port_that_is_taken_is_named_at_once() -> None:
+    need_packages()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        result = run("serve", "--port", str(port))
+    assert result.returncode == 2 and f"cannot listen on 127.0.0.1:{port}" in error_of(result)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_at_sigterm_streams_end_with_their_finals() -> None:
+    need_packages()
+    import websockets
+
+    with running_server() as server:
+
+        async def work() -> list[dict[str, Any]]:
+            async with websockets.connect(server.websocket_url + "/v1/listen") as websocket:
+                idle = await websockets.connect(server.websocket_url)
+                await websocket.send(sample().tobytes())
+                events = [json.loads(await websocket.recv())]
+                server.process.send_signal(signal.SIGTERM)
+                events += [json.loads(message) async for message in websocket]
+                await idle.wait_closed()
+                return events
+
+        events = asyncio.run(asyncio.wait_for(work(), 60))
+        assert server.process.wait(60) == 0
+    finals = [event["text"] for event in events if event["type"] == "final"]
+    assert " ".join(finals) == sample_words()
+    assert not [line for line in server.messages if "Traceback" in line or "rror" in line]
