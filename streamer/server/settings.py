@@ -59,6 +59,7 @@ class ServerSettings:
     """How a server runs.
 
     Attributes:
+        version: of streamer, for clients.
         host: address to listen on.
         port: of HTTP and WebSocket; 0 for any that is free.
         wyoming: host and port of the Wyoming protocol; None for none.
@@ -74,6 +75,7 @@ class ServerSettings:
         limits: what is accepted.
     """
 
+    version: str = ""
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     wyoming: tuple[str, int] | None = None

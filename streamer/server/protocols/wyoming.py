@@ -25,7 +25,6 @@ from wyoming.event import Eventable, async_read_event, async_write_event
 from wyoming.info import AsrModel, AsrProgram, Attribution, Describe, Info
 from wyoming.ping import Ping, Pong
 
-from streamer import __version__
 from streamer.audio.pcm import PcmFormat
 from streamer.errors import StreamerError, UsageError
 from streamer.events import Close, Event, Final
@@ -254,7 +253,7 @@ def _info(service: Service) -> Info:
     model = AsrModel(
         name=service.model,
         description=None,
-        version=__version__,
+        version=service.settings.version,
         attribution=attribution,
         installed=True,
         languages=[service.language],
@@ -262,7 +261,7 @@ def _info(service: Service) -> Info:
     program = AsrProgram(
         name="streamer",
         description="Streaming speech-to-text on your own machine",
-        version=__version__,
+        version=service.settings.version,
         attribution=attribution,
         installed=True,
         models=[model],

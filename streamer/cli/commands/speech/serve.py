@@ -121,6 +121,7 @@ def serve(
 ) -> None:
     """Serve many streams at once: browsers, Vosk, OpenAI and Wyoming clients."""
     _check_installed()
+    from streamer import __version__
     from streamer.engine.settings import RecogniserSettings
     from streamer.server.run import serve as run_server
     from streamer.server.run import warn_of_exposure
@@ -132,6 +133,7 @@ def serve(
         if not path.is_file():
             raise UsageError(f"there is no file {path}", "check its name")
     settings = defaults.ServerSettings(
+        version=__version__,
         host=host,
         port=port,
         wyoming=None if wyoming is None else _address(wyoming, allow_open_wyoming),
