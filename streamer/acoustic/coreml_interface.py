@@ -8,6 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from streamer.untrusted.regular_files import read_regular
+
+#: A description of a few inputs and outputs has some kilobytes.
+_MAX_METADATA_BYTES = 1 << 20
+
 
 @dataclass(frozen=True)
 class TensorSpec:
@@ -60,7 +65,7 @@ def interface_of_compiled(path: Path) -> Interface:
     metadata = path / "metadata.json"
     if not metadata.is_file():
         raise ValueError("there is no metadata.json in it; use the .mlpackage")
-    contents = json.loads(metadata.read_text(encoding="utf-8"))[0]
+    contents = json.loads(read_regular(metadata, _MAX_METADATA_BYTES).decode("utf-8"))[0]
 
     def tensors(key: str) -> dict[str, TensorSpec]:
         return {

@@ -6,11 +6,12 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from streamer.bundle.sums import sums_of
 from streamer.bundle.validation import DESCRIPTION_FILE, FIX_BUNDLE, Description
 from streamer.errors import ModelError
 from streamer.features import FrontEnd, create_front_end
@@ -27,11 +28,12 @@ _KEYS: Mapping[str, str] = MappingProxyType(
         "scorer_path": "scorer",
         "lexicon_path": "lexicon",
         "recurrent_path": "recurrent",
+        "sums": "sha256",
     }
 )
 #: Fields that are left out of ``model.json`` when they are empty.
 _OPTIONAL = frozenset(
-    "scorer_path n_phonemes lexicon_path recurrent_path decoding training measured".split()
+    "scorer_path n_phonemes lexicon_path recurrent_path decoding training measured sums".split()
 )
 
 
@@ -84,6 +86,14 @@ class Bundle:
     """What the model was trained on."""
     measured: Mapping[str, Any] = field(default_factory=dict)
     """Measured accuracy."""
+    sums: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of its files by name, as `write_bundle` found them; empty in older bundles."""
+
+    def files(self) -> list[Path]:
+        """Return all its files; a Core ML package is a folder."""
+        others = (self.scorer_path, self.lexicon_path, self.recurrent_path)
+        named = [self.alphabet_path, *self.networks.values(), *others]
+        return list(dict.fromkeys(path for path in named if path is not None))
 
     def front_end(self) -> FrontEnd:
         """Create the front end that the model was trained with.
@@ -143,7 +153,7 @@ def read_bundle(folder: Path) -> Bundle:
 def write_bundle(bundle: Bundle) -> Bundle:
     """Write a bundle's ``model.json``; its files must be in the folder already.
 
-    ``model.json`` is written whole or not at all.
+    ``model.json`` is written whole or not at all, with the SHA-256 of each file.
 
     Returns:
         The bundle as it will be read.
@@ -152,8 +162,15 @@ def write_bundle(bundle: Bundle) -> Bundle:
         ModelError: a file is missing, a value is out of range, or the folder
             cannot be written to.
     """
-    contents = _contents(bundle)
+    contents = _contents(replace(bundle, sums={}))
     checked = _checked(Description(bundle.folder, contents))
+    try:
+        checked = replace(checked, sums=sums_of(checked.folder, checked.files()))
+    except OSError as error:
+        raise ModelError(
+            f"{error.filename} cannot be read: {error.strerror}", "check its permissions"
+        ) from error
+    contents = _contents(checked)
     text = json.dumps(contents, indent=2, ensure_ascii=False) + "\n"
     path = bundle.folder / DESCRIPTION_FILE
     unfinished = path.with_name(path.name + ".part")
@@ -186,9 +203,10 @@ def _checked(description: Description) -> Bundle:
         n_phonemes=description.n_phonemes(),
         lexicon_path=description.optional_file("lexicon"),
         recurrent_path=description.optional_file("recurrent"),
-        decoding=description.mapping("decoding"),
+        decoding=description.decoding(),
         training=description.mapping("training"),
         measured=description.mapping("measured"),
+        sums=description.sums(),
     )
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from streamer.bundle import DESCRIPTION_FILE
 from streamer.errors import ConversionError
+from streamer.untrusted.locked_folders import work_folder
 
 
 @contextlib.contextmanager
@@ -27,21 +27,22 @@ def staged_folder(folder: str | Path) -> Iterator[Path]:
     """
     target = Path(folder)
     is_new = not target.exists()
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        staged = Path(tempfile.mkdtemp(dir=target, prefix=".new-"))
-    except OSError as error:
-        raise ConversionError(
-            f"cannot write to {target}: {error.strerror}", "choose another folder"
-        ) from error
-    try:
-        yield staged
-        for entry in sorted(staged.iterdir(), key=lambda e: e.name == DESCRIPTION_FILE):
-            _move(entry, target / entry.name)
-    except BaseException:
-        shutil.rmtree(target if is_new else staged, ignore_errors=True)
-        raise
-    shutil.rmtree(staged, ignore_errors=True)
+    with contextlib.ExitStack() as stack:
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+            staged = stack.enter_context(work_folder(target, ".new-"))
+        except OSError as error:
+            raise ConversionError(
+                f"cannot write to {target}: {error.strerror}", "choose another folder"
+            ) from error
+        try:
+            yield staged
+            for entry in sorted(staged.iterdir(), key=lambda e: e.name == DESCRIPTION_FILE):
+                _move(entry, target / entry.name)
+        except BaseException:
+            if is_new:
+                shutil.rmtree(target, ignore_errors=True)
+            raise
 
 
 def _move(entry: Path, target: Path) -> None:

@@ -12,9 +12,13 @@ from pathlib import Path
 
 from streamer.errors import ModelError
 from streamer.printable import UNPRINTABLE
+from streamer.untrusted.regular_files import open_regular
 
 #: More labels than any alphabet or syllabary has.
 MAX_LABELS = 20_000
+
+#: Characters of one label: a syllable or a piece of a word.
+MAX_LABEL_LENGTH = 32
 
 #: Larger files are not alphabets and are not read.
 MAX_BYTES = 1 << 20
@@ -34,6 +38,7 @@ class Alphabet:
     def __init__(self, labels: Sequence[str]) -> None:
         self.labels: tuple[str, ...] = tuple(labels)
         self._index: dict[str, int] = {label: i for i, label in enumerate(self.labels)}
+        self._longest = max(map(len, self.labels), default=0)
         if not self.labels:
             raise ModelError("The alphabet has no labels", "write one label per line")
         if len(self.labels) > MAX_LABELS:
@@ -43,10 +48,16 @@ class Alphabet:
             )
         for label in self.labels:
             if UNPRINTABLE.search(label):
+                short = label[:MAX_LABEL_LENGTH]
                 raise ModelError(
-                    f"The alphabet has the label {label!r}, which controls terminals",
+                    f"The alphabet has the label {short!r}, which controls terminals",
                     "remove control characters and marks of direction",
                 )
+        if self._longest > MAX_LABEL_LENGTH:
+            raise ModelError(
+                f"The alphabet has a label of {self._longest} characters",
+                f"use labels of at most {MAX_LABEL_LENGTH}",
+            )
         if "" in self._index:
             raise ModelError("The alphabet has an empty label", "remove the empty line")
         if len(self._index) < len(self.labels):
@@ -79,22 +90,45 @@ class Alphabet:
         return hash(self.labels)
 
     def can_spell(self, text: str) -> bool:
-        """Whether every character of a text is a label."""
-        return all(character in self._index for character in text)
+        """Whether a text is a sequence of labels."""
+        return self._labels_of(text) is not None
 
     def encode(self, text: str) -> list[int]:
-        """Return the outputs that spell a text.
+        """Return the outputs that spell a text; of labels of several characters the longest.
 
         Raises:
-            ModelError: a character is not a label.
+            ModelError: the labels cannot spell it.
         """
-        try:
-            return [self._index[character] for character in text]
-        except KeyError as error:
+        labels = self._labels_of(text)
+        if labels is None:
+            missing = [character for character in text if character not in self._index]
             raise ModelError(
-                f"The model's alphabet cannot spell {text!r}: it has no {error.args[0]!r}",
+                f"The model's alphabet cannot spell {text!r}"
+                + (f": it has no {missing[0]!r}" if missing else ""),
                 "use only letters of the alphabet",
-            ) from None
+            )
+        return labels
+
+    def _labels_of(self, text: str) -> list[int] | None:
+        if self._longest == 1:
+            labels = [self._index.get(character, -1) for character in text]
+            return None if -1 in labels else labels
+        # From the end: the label that each place begins with, if the rest can be spelled then.
+        first: list[str | None] = [None] * len(text) + [""]
+        for i in reversed(range(len(text))):
+            for length in range(min(self._longest, len(text) - i), 0, -1):
+                label = text[i : i + length]
+                if label in self._index and first[i + length] is not None:
+                    first[i] = label
+                    break
+        labels, at = [], 0
+        while at < len(text):
+            label_here = first[at]
+            if label_here is None:
+                return None
+            labels.append(self._index[label_here])
+            at += len(label_here)
+        return labels
 
     def decode(self, indices: Iterable[int]) -> str:
         """Return the text of outputs, none of them a blank."""
@@ -109,11 +143,11 @@ def read_alphabet(path: str | Path) -> Alphabet:
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             raw = file.read(MAX_BYTES + 1)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise ModelError(
-            f"The alphabet {path} cannot be read ({error.strerror or error})",
+            f"The alphabet {path} cannot be read ({getattr(error, 'strerror', None) or error})",
             "use the model's alphabet.txt",
         ) from None
     try:

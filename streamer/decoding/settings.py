@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,10 @@ N_BEST = 4
 #: Words in the lexicon, the likeliest ones. The prefix tree takes about a kilobyte per word;
 #: the rarest words of a scorer of half a million are not worth that.
 MAX_WORDS = 100_000
+
+#: Upper bound for counts; hypotheses, of which each takes memory, have a lower one.
+LARGEST_COUNT = 10_000_000
+LARGEST_BEAM = 100_000
 
 #: Share of the recurrent language model in the mixture with n-grams.
 RECURRENT_SHARE = 0.5
@@ -78,16 +83,26 @@ class DecodingSettings:
         """
         for name in ("beam", "cutoff_top_n", "n_best", "max_words"):
             value = getattr(self, name)
-            if value is not None and (not isinstance(value, int) or not 1 <= value <= 10_000_000):
-                raise ModelError(f"The decoder's {name} is {value!r}", "use a count of 1 or more")
+            if value is None and name in ("beam", "cutoff_top_n"):
+                continue
+            most = LARGEST_BEAM if name in ("beam", "n_best") else LARGEST_COUNT
+            if type(value) is not int or not 1 <= value <= most:
+                raise ModelError(
+                    f"The decoder's {name} is {reprlib.repr(value)}",
+                    f"use a count from 1 to {most:,}",
+                )
         for name in ("beam_threshold", "lm_alpha", "lm_beta", "silence_score", "recurrent_share"):
             value = getattr(self, name)
-            if value is not None and (
+            if value is None and name in ("lm_alpha", "lm_beta"):
+                continue
+            if (
                 isinstance(value, bool)
                 or not isinstance(value, (int, float))
                 or not abs(value) <= 1e6
             ):
-                raise ModelError(f"The decoder's {name} is {value!r}", "use a number")
+                raise ModelError(
+                    f"The decoder's {name} is {reprlib.repr(value)}", "use a number"
+                )
         if self.beam_threshold <= 0:
             raise ModelError(
                 f"The decoder's beam_threshold is {self.beam_threshold}", "use a value above 0"

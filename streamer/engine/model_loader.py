@@ -86,9 +86,11 @@ def load_decoder(bundle: Bundle, choice: ModelChoice) -> Decoder:
             alphabet does not fit the network.
         DecoderError: the decoder is not installed or does not fit the model.
     """
+    from streamer.bundle.sums import check_sums
     from streamer.decoding import DecodingSettings, create_decoder, read_alphabet
     from streamer.errors import ModelError
 
+    check_sums(bundle, [path for path in bundle.files() if path not in bundle.networks.values()])
     alphabet = read_alphabet(bundle.alphabet_path)
     n_letters = bundle.n_labels - bundle.n_phonemes
     if len(alphabet) + 1 != n_letters:

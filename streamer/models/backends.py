@@ -7,6 +7,7 @@ from pathlib import Path
 from streamer.acoustic.contract import AcousticModel
 from streamer.acoustic.coreml_runtime import DEFAULT_COMPUTE_UNITS
 from streamer.bundle.format import Bundle
+from streamer.bundle.sums import check_sums
 from streamer.bundle.validation import DESCRIPTION_FILE, FIX_BUNDLE
 from streamer.errors import ModelError
 
@@ -24,9 +25,10 @@ def load_acoustic_model(
 
     Raises:
         ModelError: there is no such network, it cannot be loaded, or its shapes differ from
-            ``model.json``.
+            ``model.json``, as may be its SHA-256.
     """
     kind, path = bundle.choose_network(backend)
+    check_sums(bundle, [path])
     units = compute_units or _remembered_units(kind, path) or DEFAULT_COMPUTE_UNITS
     model = _load_network(kind, path, bundle.n_steps, units)
     for name in ("n_steps", "n_context", "n_input", "n_hidden", "n_labels"):

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable, Protocol
@@ -19,14 +18,23 @@ from streamer.bundle import (
     load_bundle,
     models_folder,
 )
+from streamer.bundle.copying import copy_bundle
+from streamer.bundle.sums import check_sums
+from streamer.bundle.validation import Description
 from streamer.errors import ModelError
 from streamer.models.catalogue import KNOWN, KnownModel, RemoteFile
 from streamer.models.download import ProgressCallback, download
-from streamer.private_files import make_private_folder
+from streamer.private_files import make_private_folder, write_private_file
+from streamer.untrusted.locked_folders import locked_folder, sweep, work_folder
+from streamer.untrusted.regular_files import read_regular
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 #: Names with another meaning.
 _RESERVED = {"english", "downloads"}
+#: Beginnings of the names of folders that are removed in the end.
+_NEW, _REMOVED = ".new-", ".removed-"
+#: A sum takes a hundred bytes.
+_MAX_SUMS_BYTES = 1 << 20
 
 
 class Converter(Protocol):
@@ -83,10 +91,10 @@ class ModelStore:
             if not _NAME.fullmatch(folder.name):
                 continue
             try:
-                licence = str(json.loads(file.read_text(encoding="utf-8")).get("licence", ""))
-            except (OSError, ValueError, AttributeError):
+                licence = Description.read(folder).text("licence", "")
+            except ModelError:
                 licence = "unreadable: remove it and pull it again"
-            size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
+            size = sum(f.lstat().st_size for f in folder.rglob("*") if f.is_file())
             models.append(InstalledModel(folder.name, folder, size, licence))
         return models
 
@@ -118,22 +126,41 @@ class ModelStore:
             raise ModelError(f"{name} is part of streamer", "uninstall streamer to remove it")
         folder = self.path(name)
         # Renamed first, so that an interruption leaves no partial model under this name.
-        with tempfile.TemporaryDirectory(dir=self.root, prefix=".removed-") as away:
-            os.replace(folder, Path(away) / "model")
+        with work_folder(self.root, _REMOVED) as away:
+            os.replace(folder, away / "model")
 
-    def pull(self, model: KnownModel, progress: Callable[[str], ProgressCallback]) -> Path:
+    def pull(
+        self,
+        model: KnownModel,
+        progress: Callable[[str], ProgressCallback],
+        waiting: Callable[[], None] = lambda: None,
+    ) -> Path:
         """Download, check, convert and install a model; return its folder.
+
+        Of several processes that pull the same model, one does so and the others wait for it.
 
         Args:
             model: the model.
             progress: called with each file's name; returns the callback for its download.
+            waiting: called once before waiting for another process.
 
         Raises:
             ModelError: the download or the conversion failed. Nothing is installed;
                 a partial download is kept and continued next time.
         """
         self._must_be_free(model.name)
-        downloads = self.root / "downloads" / model.name
+        make_private_folder(self.root)
+        with locked_folder(self._downloads / model.name, waiting) as downloads:
+            if (self.root / model.name).exists():
+                # Installed meanwhile, by the process that this one waited for.
+                shutil.rmtree(downloads, ignore_errors=True)
+                return self.root / model.name
+            self._sweep_downloads(model.name)
+            return self._pull(model, progress, downloads)
+
+    def _pull(
+        self, model: KnownModel, progress: Callable[[str], ProgressCallback], downloads: Path
+    ) -> Path:
         sums = self._read_sums()
         fetched: dict[str, Path] = {}
         seen: dict[str, str] = {}
@@ -158,9 +185,19 @@ class ModelStore:
             # Files that cannot be converted are not kept: the next try downloads them again.
             shutil.rmtree(downloads, ignore_errors=True)
             raise
-        self._write_sums({**sums, **seen})
+        self._write_sums({**self._read_sums(), **seen})
         shutil.rmtree(downloads, ignore_errors=True)
         return folder
+
+    @property
+    def _downloads(self) -> Path:
+        return self.root / "downloads"
+
+    def _sweep_downloads(self, wanted: str) -> None:
+        """Remove downloads of models that are installed by now; others are continued."""
+        for folder in self._downloads.iterdir():
+            if folder.name != wanted and (self.root / folder.name).exists():
+                sweep(self._downloads, folder.name)
 
     def is_trusted(self, file: RemoteFile) -> bool:
         """Whether a SHA-256 is known to check the file against."""
@@ -195,10 +232,12 @@ class ModelStore:
         keep_sources: bool,
     ) -> Path:
         make_private_folder(self.root)
-        with tempfile.TemporaryDirectory(dir=self.root, prefix=".new-") as work:
-            folder = Path(work) / name
+        sweep(self.root, _REMOVED)
+        with work_folder(self.root, _NEW) as work:
+            folder = work / name
             if network.is_dir() and (network / DESCRIPTION_FILE).is_file():
-                shutil.copytree(network, folder)
+                load_bundle(network).front_end()  # before anything is copied
+                copy_bundle(network, folder)
             else:
                 folder.mkdir()
                 convert = self._convert or _converter()
@@ -207,8 +246,13 @@ class ModelStore:
                 )
                 if scorer is not None and not keep_sources:
                     scorer.unlink(missing_ok=True)  # the bundle has a copy: save a gigabyte
-            load_bundle(str(folder))  # raises if the bundle is damaged
-            os.replace(folder, self.root / name)
+            bundle = load_bundle(folder)  # raises if the bundle is damaged
+            check_sums(bundle, bundle.files())
+            try:
+                os.replace(folder, self.root / name)
+            except OSError:
+                self._must_be_free(name)  # another process was faster
+                raise
         return self.root / name
 
     def _checked(self, name: str) -> str:
@@ -233,19 +277,20 @@ class ModelStore:
 
     def _read_sums(self) -> dict[str, str]:
         try:
-            entries = json.loads(self._sums_file.read_text(encoding="utf-8"))
+            entries = json.loads(read_regular(self._sums_file, _MAX_SUMS_BYTES))
+            if not isinstance(entries, dict):
+                raise ValueError("not a JSON object")
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ModelError(
                 f"{self._sums_file} cannot be read", "fix or remove it; it holds SHA-256 sums"
             ) from error
-        return {str(url): str(digest) for url, digest in dict(entries).items()}
+        return {str(url): str(digest) for url, digest in entries.items()}
 
     def _write_sums(self, sums: dict[str, str]) -> None:
-        new = self._sums_file.with_suffix(".new")
-        new.write_text(json.dumps(sums, indent=2, sort_keys=True), encoding="utf-8")
-        os.replace(new, self._sums_file)
+        text = json.dumps(sums, indent=2, sort_keys=True)
+        write_private_file(self._sums_file, text.encode("utf-8"))
 
 
 def _converter() -> Converter:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import mmap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from streamer.convert.imports import coremltools_silenced, import_coremltools
 from streamer.errors import ConversionError
+from streamer.untrusted.regular_files import map_regular, read_regular
 
 #: Limit of protobuf. A specification has the structure and, in the older format, the weights.
 _MAX_SPECIFICATION_BYTES = 1 << 31
@@ -84,7 +84,7 @@ def open_model(path: str | Path) -> ModelFile:
     try:
         if file.stat().st_size >= _MAX_SPECIFICATION_BYTES:
             raise invalid_model_error(path, "its specification is larger than protobuf allows")
-        spec.ParseFromString(file.read_bytes())
+        spec.ParseFromString(read_regular(file, _MAX_SPECIFICATION_BYTES))
     except OSError as error:
         raise invalid_model_error(path, str(error.strerror or error)) from error
     except (DecodeError, RecursionError, ValueError) as error:
@@ -130,14 +130,12 @@ def inside(root: Path, relative: str) -> Path:
 
 
 def _model_in_package(path: Path) -> Path:
-    manifest = path / "Manifest.json"
     try:
-        if manifest.stat().st_size > _MAX_MANIFEST_BYTES:
-            raise invalid_model_error(path, "its manifest is too large")
-        entries = json.loads(manifest.read_text(encoding="utf-8"))
+        manifest = read_regular(inside(path, "Manifest.json"), _MAX_MANIFEST_BYTES)
+        entries = json.loads(manifest.decode("utf-8"))
         item = entries["itemInfoEntries"][entries["rootModelIdentifier"]]["path"]
     except OSError as error:
-        raise invalid_model_error(path, "it has no manifest") from error
+        raise invalid_model_error(path, "its manifest cannot be read") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise invalid_model_error(path, "its manifest cannot be read") from error
     if not isinstance(item, str):
@@ -183,8 +181,7 @@ class BlobFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            with path.open("rb") as file:
-                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            self._map = map_regular(path)
         except (OSError, ValueError) as error:
             raise invalid_model_error(path, "the weights cannot be read") from error
 

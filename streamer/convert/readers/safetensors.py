@@ -7,6 +7,7 @@ from pathlib import Path
 
 from streamer.acoustic.weights import LAYER_NAMES, Weights
 from streamer.errors import ModelError
+from streamer.untrusted.regular_files import open_regular
 
 #: Key of the file's metadata with the description as JSON.
 METADATA_KEY = "streamer"
@@ -25,9 +26,8 @@ def read_safetensors(path: str | Path) -> Weights:
     """
     from safetensors import SafetensorError, safe_open
 
-    if not Path(path).is_file():
-        raise ModelError(f"no such file: {path}", "check the path")
     try:
+        open_regular(path).close()
         with safe_open(str(path), framework="numpy") as file:
             metadata = file.metadata() or {}
             description = json.loads(metadata.get(METADATA_KEY, "{}"))

@@ -127,7 +127,7 @@ def check_kenlm_tables(data: memoryview, header: KenlmHeader) -> None:
     unigrams = np.frombuffer(data, UNIGRAM, n_words + 1, layout.unigrams)
     quantiser = np.frombuffer(data, "<f4", layout.quantiser_floats, layout.quantiser + 8)
     valid = (
-        n_hashes <= n_words
+        1 <= n_hashes <= n_words
         and _are_ranges(unigrams["first"], header.counts[1])
         and not np.isnan(quantiser).any()
         and not np.isposinf(quantiser).any()

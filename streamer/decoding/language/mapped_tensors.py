@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import mmap
 import struct
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from streamer.arrays import Array
+from streamer.untrusted.regular_files import map_regular
 
 _LENGTH = struct.Struct("<Q")
 #: A header of a few tensors has a kilobyte.
@@ -32,10 +32,7 @@ def map_tensors(path: Path) -> dict[str, Array]:
         ValueError: it is not a safetensors file, is truncated, or has tensors of other kinds than
             8-bit integers and floats of 16 or 32 bits.
     """
-    if not path.is_file():
-        raise ValueError("it is no file")
-    with path.open("rb") as file:
-        data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    data = map_regular(path)
     if len(data) < _LENGTH.size:
         raise ValueError("it is truncated")
     (length,) = _LENGTH.unpack_from(data)

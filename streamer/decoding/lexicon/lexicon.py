@@ -19,12 +19,17 @@ import numpy as np
 
 from streamer.decoding.lexicon.letter_to_sound import PHONEMES, LetterToSound, Pronunciation
 from streamer.errors import ModelError
+from streamer.untrusted.regular_files import open_regular
 
 _FIRST_LINE = "streamer lexicon 1"
 #: Lines searched after the last word that was found, before a binary search of all lines.
 _NEXT_LINES = 12
-#: Maximum size, uncompressed: ten times that of a lexicon of half a million words.
-_MAX_BYTES = 256 << 20
+#: Maximum size, uncompressed, and number of lines of words and rules: more than twice those of a
+#: lexicon of half a million words.
+_MAX_BYTES = 64 << 20
+_MAX_LINES = 1 << 20
+#: Longest line in bytes: a word of 120 letters and as many phonemes.
+_MAX_LINE_BYTES = 1024
 _NUMBER = {phoneme: number for number, phoneme in enumerate(PHONEMES)}
 #: Consonants after which a plural s is voiceless.
 _VOICELESS = frozenset(_NUMBER[name] for name in ("P", "T", "K", "F", "TH"))
@@ -136,32 +141,60 @@ class _LexiconLines(Mapping[str, list[Pronunciation]]):
 
 
 _PHONEME = b"(?:" + "|".join(sorted(PHONEMES, key=len, reverse=True)).encode() + b")"
-_LINES = re.compile(rb"(?:[^\t\n]+\t" + _PHONEME + rb"(?: " + _PHONEME + rb")*\n)*")
+_LINE = re.compile(rb"[^\t\n]+\t" + _PHONEME + rb"(?: " + _PHONEME + rb")*\n")
 
 
 def read_lexicon(path: str | Path) -> Lexicon:
     """Read a lexicon.
 
     Raises:
-        ModelError: the file cannot be read or is not a lexicon.
+        ModelError: the file cannot be read, is not a lexicon, or is larger than any.
     """
     try:
-        with gzip.open(path, "rb") as file:
-            listed, end, rules = file.read(_MAX_BYTES).partition(b"\n\n")
-        first, _, lines = listed.partition(b"\n")
-        if first != _FIRST_LINE.encode():
-            raise ValueError("its first line is not that of a lexicon")
-        if not end:
-            raise ValueError("it is incomplete")
-        lines = lines + b"\n" if lines else b""
-        if not _LINES.fullmatch(lines):
-            raise ValueError("some lines are not pronunciations")
-        lines.decode("utf-8")
+        with open_regular(path) as file, gzip.GzipFile(fileobj=file) as unzipped:
+            words, rules = _read_parts(unzipped)
     except (OSError, EOFError, zlib.error, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise ModelError(
-            f"The lexicon {path} cannot be read ({error})", "install the model again"
+            f"The lexicon {path} cannot be read ({reason})", "install the model again"
         ) from error
-    return Lexicon(_LexiconLines(lines), lambda: _read_rules(rules, path))
+    return Lexicon(_LexiconLines(words), lambda: _read_rules(rules, path))
+
+
+def _read_parts(file: gzip.GzipFile) -> tuple[bytes, bytes]:
+    """Return the lines of the words, checked, and those of the rules.
+
+    Line by line, so that a small file that would unpack to gigabytes ends at its first line
+    that is none.
+    """
+    if _line(file) != _FIRST_LINE.encode() + b"\n":
+        raise ValueError("its first line is not that of a lexicon")
+    words, rules, part = bytearray(), bytearray(), 0
+    for _ in range(_MAX_LINES):
+        line = _line(file)
+        if not line:
+            if not part:
+                raise ValueError("it is incomplete")
+            words.decode("utf-8")
+            return bytes(words), bytes(rules)
+        if part:
+            rules += line
+        elif line == b"\n":
+            part = 1
+        elif _LINE.fullmatch(line):
+            words += line
+        else:
+            raise ValueError("some lines are not pronunciations")
+        if len(words) + len(rules) > _MAX_BYTES:
+            break
+    raise ValueError("it is larger than any lexicon")
+
+
+def _line(file: gzip.GzipFile) -> bytes:
+    line = file.readline(_MAX_LINE_BYTES + 1)
+    if len(line) > _MAX_LINE_BYTES:
+        raise ValueError(f"a line is longer than {_MAX_LINE_BYTES} bytes")
+    return line
 
 
 def _read_rules(text: bytes, path: str | Path) -> LetterToSound:

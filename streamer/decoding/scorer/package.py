@@ -8,7 +8,6 @@ file is mapped: of a gigabyte only the pages that are used are read.
 from __future__ import annotations
 
 import contextlib
-import mmap
 import os
 import struct
 from collections.abc import Iterator, Sequence
@@ -28,6 +27,7 @@ from streamer.decoding.language.kenlm_file import (
 from streamer.decoding.language.n_grams import NGrams
 from streamer.decoding.scorer.fst import read_words, write_fst
 from streamer.errors import ScorerError
+from streamer.untrusted.regular_files import map_regular
 
 _MAGIC = 0x54524945
 _VERSION = 6
@@ -195,12 +195,11 @@ def write_scorer(
 def _map(path: Path) -> memoryview:
     """Map a file; pages are read when they are used, and unmapped with the view."""
     try:
-        with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_size == 0:
-                raise ScorerError("It is empty", REPLACE_SCORER)
-            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        return map_regular(path)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
+        if isinstance(error, ValueError):
+            raise ScorerError("It is empty", REPLACE_SCORER) from None
+        reason = error.strerror or error
         raise ScorerError(f"It cannot be read ({reason})", "use a .scorer file") from None
 
 

@@ -125,5 +125,23 @@ def collapse(score: float, labels: Sequence[int], alphabet: Alphabet) -> Candida
     kept = path != alphabet.blank
     kept[1:] &= path[1:] != path[:-1]
     frames = np.flatnonzero(kept)
-    letters = path[frames].tolist()
-    return Candidate(score, alphabet.decode(letters), tuple(frames.tolist()), tuple(letters))
+    return spelled(score, path[frames].tolist(), frames.tolist(), alphabet)
+
+
+def spelled(
+    score: float, labels: Sequence[int], frames: Sequence[int], alphabet: Alphabet
+) -> Candidate:
+    """Return the candidate of labels, whose characters share their label's frame.
+
+    Args:
+        score: natural logarithm.
+        labels: columns of the probabilities, none of them the blank.
+        frames: the frame of each label.
+        alphabet: the labels.
+    """
+    text = alphabet.decode(labels)
+    if len(text) > len(labels):  # labels of several characters
+        lengths = [len(alphabet.labels[label]) for label in labels]
+        labels = np.repeat(labels, lengths).tolist()
+        frames = np.repeat(frames, lengths).tolist()
+    return Candidate(score, text, tuple(frames), tuple(labels))

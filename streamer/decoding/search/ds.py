@@ -20,7 +20,12 @@ import numpy as np
 from streamer.arrays import FloatArray
 from streamer.decoding.alphabet import Alphabet, write_alphabet
 from streamer.decoding.scorer.package import Scorer
-from streamer.decoding.search.contract import N_GRAM_CONTEXT, Candidate, prime_with_letters
+from streamer.decoding.search.contract import (
+    N_GRAM_CONTEXT,
+    Candidate,
+    prime_with_letters,
+    spelled,
+)
 from streamer.decoding.settings import DS_BEAM, DS_CUTOFF_TOP_N, DecodingSettings
 from streamer.decoding.user_words import UserWord
 from streamer.errors import DecoderError, ScorerError
@@ -130,11 +135,11 @@ class DsSearch:
     def candidates(self, n: int) -> list[Candidate]:
         """Return up to n candidates, likeliest first."""
         return [
-            Candidate(
+            spelled(
                 float(output.confidence),
-                self._alphabet.decode(output.tokens),
-                tuple(output.timesteps),
-                tuple(output.tokens),
+                list(output.tokens),
+                list(output.timesteps),
+                self._alphabet,
             )
             for output in self._state.decode(n)
         ] or [Candidate(0.0, "", (), ())]

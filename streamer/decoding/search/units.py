@@ -15,7 +15,7 @@ from streamer.arrays import FloatArray
 from streamer.decoding.alphabet import Alphabet
 from streamer.decoding.lexicon.letter_to_sound import PHONEMES
 from streamer.decoding.lexicon.lexicon import Lexicon
-from streamer.decoding.search.contract import PROBABILITY_FLOOR
+from streamer.decoding.search.contract import PROBABILITY_FLOOR, spelled
 from streamer.errors import ModelError
 
 #: Pronunciations tried for a user's word that is not in the lexicon.
@@ -106,10 +106,17 @@ class LetterUnits:
         self.blank = alphabet.blank
         self.silence: int | None = alphabet.space
         self._index = {label: i for i, label in enumerate(alphabet.labels)}
+        self._single = all(len(label) == 1 for label in alphabet.labels)
 
     def token_sequences(self, word: str) -> list[list[int]]:
         """See `WordUnits.token_sequences`."""
-        return [[*[self._index[letter] for letter in word], self._alphabet.space]]
+        if self._single:
+            letters = [self._index[letter] for letter in word]
+        elif self._alphabet.can_spell(word):
+            letters = self._alphabet.encode(word)
+        else:
+            raise KeyError(word)
+        return [[*letters, self._alphabet.space]]
 
     def log_probabilities(self, probabilities: FloatArray) -> FloatArray:
         """See `WordUnits.log_probabilities`."""
@@ -123,9 +130,9 @@ class LetterUnits:
 
     def align(self, events: Sequence[TokenEvent]) -> AlignedText:
         """See `WordUnits.align`."""
-        labels = tuple(event.token for event in events)
-        frames = tuple(event.frame for event in events)
-        return AlignedText(self._alphabet.decode(labels), frames, labels)
+        labels = [event.token for event in events]
+        found = spelled(0.0, labels, [event.frame for event in events], self._alphabet)
+        return AlignedText(found.text, found.frames, found.labels)
 
 
 class PhonemeUnits:

@@ -217,7 +217,7 @@ def test_it_works_without_a_cache(
     if obstacle == "file":
         folder.parent.write_text("a file where the folder would be")
     elif obstacle == "none":
-        monkeypatch.setattr(cache_module, "_user_folder", lambda: None)
+        monkeypatch.setattr(cache_module, "user_cache", lambda name: None)
     else:
 
         def refuse(*_: object, **__: object) -> None:

@@ -265,7 +265,7 @@ def test_a_package_of_a_gigabyte_is_mapped_not_read(tmp_path: Path) -> None:
     size = 136 + 8 + 8 * counts[0] + 16 * (counts[0] + 2)
     size += sum(((1 + n) * b + 7) // 8 + 8 for n, b in zip(counts[1:], bits))
     with path.open("wb") as file:
-        file.write(data)
+        file.write(data + struct.pack("<Q", 1))
         file.seek(size)
         file.write(struct.pack("<ii?dd", 0x54524945, 6, False, 1.0, 2.0))
         file.write(write_fst([[*ENGLISH.encode("word"), 0]], file.tell()))

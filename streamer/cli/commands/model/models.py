@@ -106,7 +106,9 @@ def pull(
             task = bars.add_task(escape(printable(file_name)), total=None)
             return lambda received, total: bars.update(task, completed=received, total=total)
 
-        folder = store.pull(model, follow)
+        folder = store.pull(
+            model, follow, lambda: echo("waiting for another pull of this model", err=True)
+        )
     echo(f"installed in {folder}", err=True)
     echo(f"use it with: streamer --model {model.name}", err=True)
 
