@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from streamer.errors import ModelError
@@ -81,12 +81,6 @@ class Casings:
 def _stem(word: str) -> str:
     """Return a word without its possessive."""
     return word[:-2] if word.endswith("'s") else word
-
-
-def written_words(words: Sequence[str], casings: Casings) -> list[str | None]:
-    """Return the casing of each word of an utterance; see `Casings.written`."""
-    padded = ["", *words, ""]
-    return [casings.written(word, padded[k], padded[k + 2]) for k, word in enumerate(padded[1:-1])]
 
 
 def read_casings(path: Path) -> Casings:

@@ -9,7 +9,6 @@ name of a command makes it words.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Callable, NamedTuple
 
 from streamer.text.tags import ENDS
@@ -56,8 +55,7 @@ _NEED_A_WORD = (SpokenCommand("actions", "capital"), SpokenCommand("actions", "a
 Match = Callable[[Sequence[str], int], "tuple[SpokenCommand | None, int]"]
 
 
-@dataclass(frozen=True)
-class Meant:
+class Meant(NamedTuple):
     """A part of an utterance: a command, or words where `command` is None.
 
     Attributes:
@@ -92,7 +90,19 @@ def what_is_meant(
         if last or pauses[end - 1] >= COMMAND_PAUSE_S:
             found += _segment(words, begin, end, last, match)
             begin = end
-    return found
+    return _joined(found)
+
+
+def _joined(parts: Sequence[Meant]) -> list[Meant]:
+    """Join words that follow each other: a pause among them does not cut a number in two."""
+    joined: list[Meant] = []
+    for part in parts:
+        before = joined[-1] if joined else None
+        if before and before.command is None and part.command is None and not part.skipped:
+            joined[-1] = before._replace(end=part.end)
+        else:
+            joined.append(part)
+    return joined
 
 
 def _segment(

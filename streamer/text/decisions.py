@@ -59,6 +59,8 @@ class Decisions:
         """Forget all words: what follows is another sentence."""
         self._carried: list[str] = []
         self._made: list[Decision] = []
+        # How many words, of those that will not change, have had their say.
+        self._seen = 0
         # States before the first undecided word, and before and behind the last utterance's last.
         self._state = self._behind = np.zeros(self._model.state_size, dtype=np.float32)
         self._pause_before = np.nan
@@ -94,7 +96,8 @@ class Decisions:
             return self._made[len(self._carried) :]
         # Only words that will not change may have a say in what is decided.
         known = len(self._carried) + stable
-        if known > len(self._made) + 1:
+        if known > max(self._seen, len(self._made) + 1):
+            self._seen = known
             heard = [*pauses[: known - 1], np.nan]
             self._made += self._advance(chain[:known], heard, complete=False)
         guesses: list[Decision] = []
@@ -133,6 +136,7 @@ class Decisions:
         """Carry the last word of an utterance over to the next one."""
         self._carried = [words[-1]]
         self._made = []
+        self._seen = 0
         self._last_end = times[-1][1] if times else None
 
     def settle(self) -> None:

@@ -1,20 +1,21 @@
 """The written form of a stream of words: pure, words in, text out, nothing taken back.
 
 Each word is decided once: its case and the mark behind it when the words that the tagger looks
-ahead to are stable, and its number when no further word can change it. What is decided is kept;
-what follows is a guess that the next words may change.
+ahead to are stable, and its number when no further word can change it. What is decided is written
+and kept, so that a partial costs what is new in it; what follows is a guess that the next words may
+change.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from streamer.text.casings import written_words
 from streamer.text.decisions import Decision, Decisions, Times
 from streamer.text.joining import Sentences
 from streamer.text.model import TextModel
-from streamer.text.numbers import Unit, as_spoken, number_units
+from streamer.text.numbers import NumberWriter, Unit
 from streamer.text.options import WritingOptions
 from streamer.text.tags import ENDS, Case
 
@@ -34,6 +35,23 @@ class Written:
     stable: str
 
 
+class _Text(NamedTuple):
+    """A beginning of an utterance as it is written.
+
+    Attributes:
+        text: without the mark behind its last word.
+        mark: that mark.
+    """
+
+    text: str = ""
+    mark: str = ""
+
+    @property
+    def closed(self) -> str:
+        """The text with that mark."""
+        return self.text + self.mark
+
+
 class WrittenForm:
     """Writes the utterances of one stream.
 
@@ -47,6 +65,13 @@ class WrittenForm:
         self._options = options or WritingOptions()
         self._sentences = Sentences()
         self._decisions = Decisions(model)
+        self._begin_utterance()
+
+    def _begin_utterance(self) -> None:
+        self._numbers = NumberWriter(self._options.numbers, self._options.date_style)
+        # What is written for good, and units that will not change but whose marks and cases may.
+        self._kept = _Text()
+        self._settled: list[Unit] = []
 
     def partial(self, words: Sequence[str], stable: int, times: Times | None = None) -> Written:
         """Return the written form of an utterance that goes on; call it with every partial.
@@ -57,16 +82,15 @@ class WrittenForm:
             times: of `words`, in seconds since the stream began.
         """
         decisions = self._decide(words, stable, times, complete=False)
-        _, settled = self._units(words[:stable], complete=False)
-        units, _ = self._units(words, complete=False)
-        mark = self._decisions.join
-        text = self._text(units, words, decisions, mark or "")
-        if mark is None and self._options.punctuation:
-            return Written(None, text, "")
-        done = min(settled, self._decisions.decided) if self._options.punctuation else settled
-        fixed = [unit for unit in units if unit.end <= done]
-        stable_text = self._text(fixed, words, decisions, mark or "", closed=True)
-        return Written(self._join(times), text, stable_text)
+        self._settled += self._numbers.settle(words[:stable], complete=False)
+        mark = self._decisions.join if self._options.punctuation else ""
+        if mark is not None:
+            self._keep(words, decisions, mark)
+        units = [*self._settled, *self._numbers.guess(words)]
+        text = self._append(self._kept, units, words, decisions, mark or "")
+        if mark is None:
+            return Written(None, text.text, "")
+        return Written(self._join(times), text.text, self._kept.closed)
 
     def final(self, words: Sequence[str], times: Times | None = None) -> Written:
         """Return the written form of an utterance that has ended, without its closing mark.
@@ -76,11 +100,13 @@ class WrittenForm:
         if not words:
             return Written("", "", "")
         decisions = self._decide(words, len(words), times, complete=True)
-        units, _ = self._units(words, complete=True)
-        text = self._text(units, words, decisions, self._decisions.join or "")
+        units = [*self._settled, *self._numbers.settle(words, complete=True)]
+        mark = self._decisions.join or ""
+        text = self._append(self._kept, units, words, decisions, mark).text
         join = self._join(times)
         self._sentences.end()
         self._decisions.end(words, times)
+        self._begin_utterance()
         return Written(join, text, text)
 
     def close(self) -> str:
@@ -104,41 +130,55 @@ class WrittenForm:
             return []
         return self._decisions.feed(words, stable, times, complete)
 
-    def _units(self, words: Sequence[str], complete: bool) -> tuple[list[Unit], int]:
-        if not self._options.numbers:
-            return as_spoken(words, complete)
-        return number_units(words, complete, self._options.date_style)
-
     def _join(self, times: Times | None) -> str:
         mark = self._decisions.join if self._options.punctuation else ""
         return self._sentences.begin(mark or "", self._decisions.silence_before(times))
 
-    def _text(
+    def _keep(self, words: Sequence[str], decisions: Sequence[Decision], mark: str) -> None:
+        """Write for good what will not change any more."""
+        decided = self._decisions.decided if self._options.punctuation else len(words)
+        n = 0
+        while n < len(self._settled) and self._settled[n].end <= decided:
+            n += 1
+        self._kept = self._append(self._kept, self._settled[:n], words, decisions, mark)
+        del self._settled[:n]
+
+    def _append(
         self,
+        text: _Text,
         units: Sequence[Unit],
         words: Sequence[str],
         decisions: Sequence[Decision],
         join_mark: str,
-        closed: bool = False,
-    ) -> str:
-        """Join units; `closed`: the mark behind the last one is written as well."""
+    ) -> _Text:
+        """Return a text with more units; `join_mark` is the mark before the utterance."""
+        if not units:
+            return text
         if not self._options.punctuation:
-            return " ".join(unit.text.lower() for unit in units)
-        casings = written_words(words, self._model.casings)
-        before = "." if self._sentences.begins else join_mark
-        parts = []
+            parts = [text.text] if text.text else []
+            return _Text(" ".join([*parts, *(unit.text.lower() for unit in units)]))
+        parts = [text.closed] if text.text else []
+        before = text.mark
+        if not text.text:
+            before = "." if self._sentences.begins else join_mark
         for unit in units:
             decision = decisions[unit.begin]
-            text = unit.text
+            written = unit.text
             if not unit.number:
-                text = casings[unit.begin] or _cased(text, decision.case)
+                written = self._casing(words, unit.begin) or _cased(written, decision.case)
             begins = before == "." or (before in ENDS and not decision.small)
-            if begins and text[:1].islower():
-                text = text[:1].upper() + text[1:]
+            if begins and written[:1].islower():
+                written = written[:1].upper() + written[1:]
             before = decisions[unit.end - 1].mark
-            last = unit is units[-1] and not closed
-            parts.append(text if last else text + before)
-        return " ".join(parts)
+            parts.append(written + before)
+        whole = " ".join(parts)
+        return _Text(whole[: len(whole) - len(before)], before)
+
+    def _casing(self, words: Sequence[str], place: int) -> str | None:
+        """Return a word in the casing of the lexicon, None where it has none."""
+        before = words[place - 1] if place else ""
+        after = words[place + 1] if place + 1 < len(words) else ""
+        return self._model.casings.written(words[place], before, after)
 
 
 def _cased(word: str, case: Case) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from itertools import accumulate
+from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.arrays import FloatArray, IntArray
 from streamer.text.casings import Casings
 from streamer.text.model import TextModel
+from streamer.text.numbers import DateStyle, NumberWriter
 from streamer.text.numpy_tagger import NumpyTagger
 from streamer.text.options import VERBATIM, WritingOptions
 from streamer.text.tagger import Tagger, Tags, pause_features
@@ -37,6 +39,7 @@ def random_model(seed: int) -> TextModel:
 
 MODELS = [TextModel(CASINGS), random_model(1), random_model(2)]
 model = st.sampled_from(MODELS)
+options = st.builds(WritingOptions, st.booleans(), st.booleans(), st.sampled_from(DateStyle))
 
 
 def with_times(words: list[str], pauses: list[float], begin: float) -> list[tuple[float, float]]:
@@ -44,26 +47,27 @@ def with_times(words: list[str], pauses: list[float], begin: float) -> list[tupl
     return [(start, start + 0.3) for start, _ in zip(starts, words)]
 
 
-@given(model, st.lists(UTTERANCE, min_size=1, max_size=3), st.data())
+@settings(max_examples=300, deadline=None)
+@given(model, options, st.lists(UTTERANCE, min_size=1, max_size=3), st.integers(0, 2**32 - 1))
 def test_the_stable_part_is_never_taken_back(
-    model: TextModel, utterances: list[list[str]], data: st.DataObject
+    model: TextModel, options: WritingOptions, utterances: list[list[str]], seed: int
 ) -> None:
-    form = WrittenForm(model)
+    form = WrittenForm(model, options)
+    random = Random(seed)
     begin = 0.0
     for words in utterances:
-        pauses = data.draw(st.lists(st.floats(0, 1), min_size=len(words), max_size=len(words)))
-        times = with_times(words, pauses, begin)
-        first = times[0][0]
+        times = with_times(words, [random.uniform(0, 1) for _ in words], begin)
         begin = times[-1][1] + 1
         known = 0
         shown = ""
         join = None
         while known < len(words):
-            known = data.draw(st.integers(known, len(words)))
-            heard = data.draw(st.integers(known, len(words)))
+            known = random.randint(known, len(words))
             # Behind the stable words anything may be heard.
-            guess = words[:known] + ["who"] * (heard - known)
-            partial = form.partial(guess, known, with_times(guess, pauses, first))
+            guess = words[:known] + random.choices(WORDS, k=random.randint(known == 0, 3))
+            pauses = [random.uniform(0, 1) for _ in guess]
+            heard = times[:known] + with_times(guess[known:], pauses, times[0][0])
+            partial = form.partial(guess, known, heard)
             assert partial.text.startswith(partial.stable)
             assert partial.stable.startswith(shown)
             assert join is None or partial.join == join
@@ -72,8 +76,26 @@ def test_the_stable_part_is_never_taken_back(
         final = form.final(words, times)
         assert final.text.startswith(shown)
         assert join is None or final.join == join
-        if data.draw(st.booleans()):
+        if random.random() < 0.5:
             form.close()
+
+
+def test_the_numbers_are_read_once() -> None:
+    words = "in nineteen eighty two there were twenty four of us".split()
+    writer = NumberWriter()
+    units = [unit for known in range(len(words)) for unit in writer.settle(words[:known], False)]
+    units += writer.settle(words, complete=True)
+    assert [unit.begin for unit in units] == [0, 1, 4, 5, 6, 8, 9]
+
+
+def test_a_partial_costs_what_is_new_in_it() -> None:
+    vocabulary = Vocabulary(WORDS)
+    tagger = Marking(vocabulary, {})
+    form = WrittenForm(TextModel(CASINGS, tagger, vocabulary))
+    for n in range(2, 200):
+        tagger.rows = 0
+        form.partial(["we", "go"] * n, 2 * n - 2)
+        assert tagger.rows <= 10
 
 
 def spoken(text: str) -> str:
@@ -110,6 +132,7 @@ class Marking:
     look_ahead = 2
     state_size = 1
     certainty = 1
+    rows = 0
 
     def __init__(self, vocabulary: Vocabulary, marks: dict[str, str]) -> None:
         self._marks = {vocabulary.number(word): MARKS.index(m) for word, m in marks.items()}
@@ -122,6 +145,7 @@ class Marking:
         before: FloatArray,
         state: FloatArray,
     ) -> Tags:
+        self.rows += len(numbers)
         marks = np.zeros((len(numbers), len(MARKS)), dtype=np.float32)
         for row, number in enumerate(numbers):
             marks[row, self._marks.get(int(number), 0)] = self.certainty

@@ -1,5 +1,5 @@
 """Spoken numbers in digits: a grammar over words that never takes back what it has settled."""
 
-from streamer.text.numbers.grammar import DateStyle, Unit, as_spoken, number_units
+from streamer.text.numbers.grammar import DateStyle, NumberWriter, Unit, number_units
 
-__all__ = ["DateStyle", "Unit", "as_spoken", "number_units"]
+__all__ = ["DateStyle", "NumberWriter", "Unit", "number_units"]

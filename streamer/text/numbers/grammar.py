@@ -8,13 +8,14 @@ percent, clock times, dates, decimals); years, codes and ordinals in digits.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Callable, NamedTuple, Optional
 
 from streamer.text.numbers import amounts, calendar, codes, phrases
 from streamer.text.numbers.span import DateStyle, Place, Span
 from streamer.text.numbers.window import Window
 
-__all__ = ["DateStyle", "Unit", "as_spoken", "number_units"]
+__all__ = ["DateStyle", "NumberWriter", "Unit", "number_units"]
 
 _Rule = Callable[[Place], Optional[Span]]
 _RULES: tuple[_Rule, ...] = (
@@ -46,15 +47,74 @@ class Unit(NamedTuple):
     number: bool
 
 
-def as_spoken(words: Sequence[str], complete: bool = True) -> tuple[list[Unit], int]:
-    """Return a unit a word, all of them settled; see `number_units`."""
-    return [Unit(word, k, k + 1, False) for k, word in enumerate(words)], len(words)
+class NumberWriter:
+    """Writes the numbers of one utterance in digits while its words come.
+
+    What is settled is read once: the next call goes on behind it.
+
+    Args:
+        digits: whether to write digits; otherwise words stay as they are.
+        date_style: order of day and month.
+    """
+
+    def __init__(self, digits: bool = True, date_style: DateStyle = DateStyle.DMY) -> None:
+        self._rules = _RULES if digits else ()
+        self._place = Place(Window((), False), 0, date_style)
+
+    @property
+    def settled(self) -> int:
+        """How many words are settled: whatever follows, their units stay the same."""
+        return self._place.position
+
+    def settle(self, words: Sequence[str], complete: bool) -> list[Unit]:
+        """Settle as much as these words allow, and return the units that this adds.
+
+        Args:
+            words: of the utterance so far, lower case; none of them will change.
+            complete: no further words will come; then all words are settled.
+        """
+        window = Window(words, complete)
+        place = replace(self._place, words=window)
+        new: list[Unit] = []
+        while place.position < len(words):
+            units, place = self._read(place)
+            if window.touched:
+                break
+            new += units
+            self._place = place
+        return new
+
+    def guess(self, words: Sequence[str]) -> list[Unit]:
+        """Return the units behind the settled ones; changes nothing.
+
+        Args:
+            words: of the utterance so far, lower case.
+        """
+        place = replace(self._place, words=Window(words, False))
+        units: list[Unit] = []
+        while place.position < len(words):
+            more, place = self._read(place)
+            units += more
+        return units
+
+    def _read(self, place: Place) -> tuple[list[Unit], Place]:
+        """Return the units of the next words, and the place behind them."""
+        begin = place.position
+        spans = (rule(place) for rule in self._rules)
+        found = next((span for span in spans if span is not None), None)
+        end = begin + 1 if found is None else found.end
+        if found is None or found.text is None:
+            words = place.words.between(begin, end)
+            units = [Unit(word, k, k + 1, False) for k, word in enumerate(words, begin)]
+        else:
+            units = [Unit(found.text, begin, end, True)]
+        return units, place.after(end, found)
 
 
 def number_units(
     words: Sequence[str], complete: bool = True, date_style: DateStyle = DateStyle.DMY
 ) -> tuple[list[Unit], int]:
-    """Write the numbers of an utterance in digits.
+    """Write the numbers of an utterance in digits, at once.
 
     Args:
         words: as they are spoken, in lower case.
@@ -62,25 +122,8 @@ def number_units(
         date_style: order of day and month.
 
     Returns:
-        The units of all words, and the number of words that are settled: whatever follows,
-        their units stay the same.
+        The units of all words, and the number of words that are settled.
     """
-    window = Window(words, complete)
-    units: list[Unit] = []
-    settled = 0
-    place = Place(window, 0, date_style)
-    while place.position < len(words):
-        found = next((span for span in (rule(place) for rule in _RULES) if span is not None), None)
-        if found is None:
-            end = place.position + 1
-            units.append(Unit(words[place.position], place.position, end, False))
-        elif found.text is None:
-            end = found.end
-            units.extend(Unit(words[k], k, k + 1, False) for k in range(place.position, end))
-        else:
-            end = found.end
-            units.append(Unit(found.text, place.position, end, True))
-        place = place.after(end, found)
-        if not window.touched:
-            settled = end
-    return units, settled
+    writer = NumberWriter(date_style=date_style)
+    units = writer.settle(words, complete)
+    return units + writer.guess(words), writer.settled
