@@ -24,7 +24,8 @@ class Word:
         word: the word as the model spells it.
         start: in seconds since the stream began.
         end: in seconds since the stream began, never before ``start``.
-        confidence: 0 (guessed) to 1 (certain).
+        confidence: how likely the word is to be right, 0 to 1, as far as the
+            model is calibrated; 0 to 1 in any case.
     """
 
     word: str

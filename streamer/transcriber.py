@@ -41,6 +41,8 @@ class About:
         compute_unit: where the network runs.
         decoder: name of the decoder.
         compiled: folder of the compiled Core ML network, None elsewhere.
+        doubtful: words with a lower confidence are more likely wrong than others: at least
+            half of them in the speech that the model's confidence was fitted to.
     """
 
     device: str
@@ -50,6 +52,7 @@ class About:
     compute_unit: str
     decoder: str
     compiled: Path | None = None
+    doubtful: float = 0.5
 
 
 class Transcriber:
@@ -171,6 +174,7 @@ class Transcriber:
             compute_unit=loaded.stages.model.compute_unit,
             decoder=loaded.stages.decoder.name,
             compiled=getattr(loaded.stages.model, "compiled_path", None),
+            doubtful=loaded.stages.decoder.doubtful,
         )
 
     @property

@@ -16,8 +16,9 @@ class DecodedWord:
         word: in the letters of the alphabet.
         start_frame: frame of its first letter, counted since the start of the utterance.
         end_frame: one past the frame of its last letter.
-        confidence: 0 (a guess) to 1 (certain): geometric mean over its letters of the
-            highest probability of each letter from its frame to that of the next.
+        confidence: how likely the word is to be right, 0 to 1, where the model is calibrated;
+            otherwise the geometric mean over its letters of the highest probability of each
+            letter from its frame to that of the next.
     """
 
     word: str
@@ -57,6 +58,11 @@ class Decoder(Protocol):
     @property
     def name(self) -> str:
         """Name for users: "beam", "ds", "greedy"."""
+        ...
+
+    @property
+    def doubtful(self) -> float:
+        """Words with a lower confidence should be marked."""
         ...
 
     def feed(self, probabilities: FloatArray) -> None:

@@ -102,4 +102,6 @@ def create_decoder(
             window_frames=DS_WINDOW_FRAMES,
             longest_frames=2 * DS_WINDOW_FRAMES,
         )
-    return StreamingDecoder(search, n_columns, settings.n_best)
+    return StreamingDecoder(
+        search, n_columns, settings.n_best, estimator=settings.confidence, alphabet=alphabet
+    )

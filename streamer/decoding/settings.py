@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from streamer.decoding.confidence import Calibration, read_calibration
 from streamer.errors import ModelError
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class DecodingSettings:
         n_best: see `N_BEST`.
         max_words: see `MAX_WORDS`.
         recurrent_share: see `RECURRENT_SHARE`; 0 disables the recurrent model.
+        confidence: makes probabilities of the confidence of words; None leaves it as it is.
     """
 
     beam: int | None = None
@@ -73,6 +75,7 @@ class DecodingSettings:
     n_best: int = N_BEST
     max_words: int = MAX_WORDS
     recurrent_share: float = RECURRENT_SHARE
+    confidence: Calibration | None = None
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -131,6 +134,11 @@ class DecodingSettings:
         Raises:
             ModelError: invalid values.
         """
-        tuned = {"beam", "beam_threshold", "cutoff_top_n", "silence_score", "recurrent_share"}
+        tuned = {
+            "beam", "beam_threshold", "cutoff_top_n", "silence_score", "recurrent_share",
+            "confidence",
+        }  # fmt: skip
         names = {field.name for field in fields(cls)} - (set() if kind == "beam" else tuned)
-        return cls(**{name: value for name, value in mapping.items() if name in names})
+        values = {name: value for name, value in mapping.items() if name in names}
+        values["confidence"] = read_calibration(values.get("confidence"))
+        return cls(**values)

@@ -16,7 +16,10 @@ from dataclasses import replace
 import numpy as np
 
 from streamer.arrays import FloatArray
+from streamer.decoding.alphabet import Alphabet
+from streamer.decoding.confidence import Estimator, RawConfidence
 from streamer.decoding.decoder import DecodedWord, Hypothesis
+from streamer.decoding.evidence import Agreement, Evidence, gather
 from streamer.decoding.search.contract import Search
 from streamer.decoding.stability import StabilityTracker
 from streamer.decoding.word_spans import Segmentation, WordSpan, decode_span, segment
@@ -46,11 +49,14 @@ class StreamingDecoder:
         n_columns: probabilities per frame.
         n_best: number of texts returned, the best included.
         tracker: finds the stable words; None makes one that suits the search.
+        estimator: of the confidence of words.
+        alphabet: letters of the first columns, where the confidence depends on them.
         window_frames: see `WINDOW_FRAMES`.
         longest_frames: see `LONGEST_FRAMES`.
 
     Attributes:
         search: the search, for measurements.
+        estimator: see above; may be replaced between two utterances.
     """
 
     def __init__(
@@ -59,6 +65,8 @@ class StreamingDecoder:
         n_columns: int,
         n_best: int,
         tracker: StabilityTracker | None = None,
+        estimator: Estimator | None = None,
+        alphabet: Alphabet | None = None,
         window_frames: int = WINDOW_FRAMES,
         longest_frames: int = LONGEST_FRAMES,
     ) -> None:
@@ -67,6 +75,9 @@ class StreamingDecoder:
         self._n_best = n_best
         self._window_frames = window_frames
         self._longest_frames = longest_frames
+        self.estimator = estimator or RawConfidence()
+        self._alphabet = alphabet
+        self._agreement = Agreement()
         self._tracker = tracker or StabilityTracker(*((0, 0.0) if search.append_only else ()))
         self.reset()
 
@@ -75,14 +86,21 @@ class StreamingDecoder:
         """Name of the search."""
         return self.search.name
 
+    @property
+    def doubtful(self) -> float:
+        """Words with a lower confidence should be marked."""
+        return self.estimator.doubtful
+
     def reset(self) -> None:
         """Start a new utterance."""
         self._n_frames = 0
         self._finished = False
         self._hypothesis: Hypothesis | None = None  # the last one, while it is up to date
         self._candidates = [Segmentation(0.0, (), 0)]
-        # The stable words, the frame where they end, and how many the search does not hold.
+        # The stable words and their evidence, the frame where they end, and how many the search
+        # does not hold.
         self._stable: list[DecodedWord] = []
+        self._stable_evidence: list[Evidence] = []
         self._stable_end = 0
         self._n_before = 0
         # The frame where the search started, the probabilities since then, the text that it was
@@ -92,6 +110,7 @@ class StreamingDecoder:
         self._context = ""
         self._context_frames = 0
         self._tracker.reset()
+        self._agreement.reset()
         self.search.reset()
 
     def new_stream(self) -> StreamingDecoder:
@@ -160,6 +179,7 @@ class StreamingDecoder:
             self._candidates = [c.without(self._n_before - n_before) for c in self._candidates]
         # If the search contradicts them even so, the earlier candidates remain.
         self._candidates = [c for c in found if self._agrees(c)] or self._candidates
+        self._agreement.update(self._candidates, self._n_before, len(self._stable))
 
     def _read_candidates(self, ending: bool) -> list[Segmentation]:
         first_frame = self._origin - self._context_frames
@@ -197,7 +217,9 @@ class StreamingDecoder:
         spans = self._candidates[0].spans
         n_held = self._n_held()
         for span in spans[n_held : n_held + count]:
+            evidence = self._gather(span, len(self._stable))
             self._stable.append(self._decode(span, self._stable))
+            self._stable_evidence.append(evidence)
         n_held = self._n_held()
         end = spans[n_held - 1].end if n_held else self._origin
         next_start = spans[n_held].frames[0] if n_held < len(spans) else self._n_frames
@@ -240,8 +262,14 @@ class StreamingDecoder:
         n_held = self._n_held()
         best = self._candidates[0]
         words = list(self._stable)
+        evidence = list(self._stable_evidence)
         for span in self._visible(best)[n_held:]:
+            evidence.append(self._gather(span, len(words)))
             words.append(self._decode(span, words))
+        words = [
+            replace(word, confidence=confidence)
+            for word, confidence in zip(words, self.estimator.probabilities(evidence).tolist())
+        ]
         stable = " ".join(word.word for word in self._stable)
         texts = {" ".join(word.word for word in words): None}
         for candidate in self._candidates[1:]:
@@ -258,8 +286,11 @@ class StreamingDecoder:
         return spans
 
     def _decode(self, span: WordSpan, before: Sequence[DecodedWord]) -> DecodedWord:
-        """Return a word with its times, not before the end of the last one, and confidence."""
+        """Return a word with its times, not before the end of the last one."""
+        return decode_span(span, 0.0, before[-1].end_frame if before else 0)
+
+    def _gather(self, span: WordSpan, place: int) -> Evidence:
+        """Return the evidence of a word, the `place`-th of the utterance."""
         rows = self._rows[0] if len(self._rows) == 1 else np.concatenate(self._rows)
         self._rows = [rows]
-        earliest = before[-1].end_frame if before else 0
-        return decode_span(span, rows, self._origin, earliest)
+        return gather(span, rows, self._origin, self._agreement.of(place), self._alphabet)

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from streamer.arrays import FloatArray
 from streamer.decoding.decoder import DecodedWord
 from streamer.decoding.search.contract import Candidate
-
-#: Smaller probabilities are raised to this value in the confidence.
-_MIN_CONFIDENCE = 1e-10
 
 
 @dataclass(frozen=True)
@@ -23,12 +17,14 @@ class WordSpan:
         frames: frame of each letter, counted since the start of the utterance.
         labels: the column of the probabilities that each letter was read from.
         end: frame of the character after the word, or the number of frames so far.
+        language: see `Candidate.language`; 0 where it is not known.
     """
 
     word: str
     frames: tuple[int, ...]
     labels: tuple[int, ...]
     end: int
+    language: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -75,29 +71,22 @@ def segment(
         if start < stop:
             end = frames[stop] if has_space else n_frames
             labels = candidate.labels[start:stop]
-            spans.append(WordSpan(text[start:stop], tuple(frames[start:stop]), labels, end))
+            place = len(spans)
+            language = candidate.language[place] if place < len(candidate.language) else 0.0
+            letters = tuple(frames[start:stop])
+            spans.append(WordSpan(text[start:stop], letters, labels, end, language))
             n_complete += has_space or ending
         start = stop + 1
     return Segmentation(candidate.score, tuple(spans), n_complete)
 
 
-def decode_span(
-    span: WordSpan, probabilities: FloatArray, origin: int, earliest: int
-) -> DecodedWord:
+def decode_span(span: WordSpan, confidence: float, earliest: int) -> DecodedWord:
     """Return a word with its times and confidence.
 
     Args:
         span: the word.
-        probabilities: float32 (n, n_labels).
-        origin: frame of the utterance that is the first row of ``probabilities``.
+        confidence: of the word.
         earliest: end of the word before; this word does not start earlier.
     """
-    bounds = [*span.frames, span.end]
-    peaks = []
-    for start, stop, label in zip(bounds, bounds[1:], span.labels):
-        first = max(start - origin, 0)
-        rows = probabilities[first : max(stop - origin, first + 1), label]
-        peaks.append(float(rows.max(initial=0.0)))
-    mean = float(np.exp(np.mean(np.log(np.maximum(peaks, _MIN_CONFIDENCE)))))
     start = max(span.frames[0], earliest)
-    return DecodedWord(span.word, start, max(span.frames[-1], start) + 1, min(mean, 1.0))
+    return DecodedWord(span.word, start, max(span.frames[-1], start) + 1, confidence)

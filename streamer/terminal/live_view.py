@@ -13,6 +13,7 @@ import atexit
 import sys
 import threading
 import time
+from dataclasses import replace
 from typing import Callable
 
 from rich.console import Console
@@ -71,6 +72,7 @@ class LiveView:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         theme = theme if theme is not None else choose_theme(console.encoding)
+        theme = replace(theme, doubtful=info.doubtful)
         state = ViewState(info, timestamps=timestamps, keys=keyboard is not None)
         self._keyboard = keyboard
         self._prints_finals = prints_finals

@@ -27,6 +27,7 @@ class ViewInfo:
         backend: "coreml", "onnx" or "numpy".
         compute_unit: where the network runs, such as "CPU" or "CPU_AND_NE".
         network_timing: whether the status line shows how long the network takes.
+        doubtful: words with a lower confidence are marked.
     """
 
     device: str
@@ -35,6 +36,7 @@ class ViewInfo:
     backend: str
     compute_unit: str
     network_timing: bool = False
+    doubtful: float = 0.5
 
 
 @dataclass(frozen=True)

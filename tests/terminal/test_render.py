@@ -139,6 +139,14 @@ def test_words_of_low_confidence_are_marked_in_partials_and_finals() -> None:
     assert [line.plain[s.start : s.end] for s in line.spans] == ["hell"]
 
 
+def test_the_model_says_which_words_are_doubtful() -> None:
+    words = [["hello", 0.0, 0.4, 0.55]]
+    for limit, marked in ((0.5, False), (0.6, True)):
+        theme = replace(NEUTRAL, doubtful=limit)
+        partial = render(saying("hello", "hello", words), 80, 24, theme)
+        assert ("underline" in " ".join(styles_at(partial, "hello"))) is marked
+
+
 def test_without_colour_only_attributes_are_written() -> None:
     state = replace(saying("hello world", "hello"), lost_samples=5, clip_until=99.0, help=True)
     written = drawn(render(state, 80, 24, DARK), no_color=True)
@@ -159,7 +167,7 @@ def test_lost_samples_are_red_and_zero_is_dim() -> None:
 @pytest.mark.parametrize("theme", [NEUTRAL, DARK, LIGHT])
 def test_no_theme_changes_the_background_or_the_colour_of_words(theme: object) -> None:
     for name, style in vars(theme).items():
-        if name != "glyphs":
+        if name not in ("glyphs", "doubtful"):
             assert style.bgcolor is None
     assert theme.stable.color is theme.final.color is theme.volatile.color is None  # type: ignore[attr-defined]
 

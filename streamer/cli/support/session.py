@@ -153,6 +153,7 @@ class LiveSession:
             backend=about.backend,
             compute_unit=about.compute_unit,
             network_timing=self._network_timing,
+            doubtful=about.doubtful,
         )
         live = source.live and hasattr(source, "pause")
         actions = ViewActions(

@@ -93,6 +93,7 @@ class LanguageModel:
         self._scores = np.zeros(n, np.float32)
         self._states = self._n_grams.initial_states().take(np.zeros(n, np.int64))
         self._n_histories = 1
+        self._primed_history = 0
         # Histories by parent and word; see `score`.
         self._children: dict[int, int] = {}
         if self._recurrent is not None:
@@ -114,6 +115,7 @@ class LanguageModel:
             state, _ = self._n_grams.score(state, np.array([word]))
         last, before = words[-1], words[-2] + 1 if len(words) > 1 else 0
         history = self._append(0, np.array([last], np.int64), before, 0.0, state)
+        self._primed_history = history
         if self._recurrent is not None:
             primed, row = self._primed, 0
             states = self._recurrent_states
@@ -155,6 +157,14 @@ class LanguageModel:
         rows = self._recurrent_rows(histories.tolist())
         ends = self._recurrent.score(self._recurrent_states, rows, self._recurrent.end)
         return self._mix(scores, ends)
+
+    def word_scores(self, history: int) -> tuple[float, ...]:
+        """Return the scores of a history's words, without those of `prime`."""
+        scores = []
+        while history != 0 and history != self._primed_history:
+            scores.append(float(self._scores[history]))
+            history = int(self._parents[history])
+        return tuple(scores[::-1])
 
     def merge_keys(self, histories: IntArray) -> IntArray:
         """Return the merge key of each history: equal if the last two words are.

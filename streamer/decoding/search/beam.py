@@ -195,10 +195,14 @@ class BeamSearch:
         found: dict[str, Candidate] = {}
         beams = self._beams
         order = np.argsort(-beams.total, kind="stable")
-        for event, score in zip(beams.event[order].tolist(), beams.total[order].tolist()):
+        rows = zip(
+            beams.event[order].tolist(), beams.history[order].tolist(), beams.total[order].tolist()
+        )
+        for event, history, score in rows:
             aligned = self._backtrace.text(event)
             if aligned.text not in found:
-                found[aligned.text] = Candidate(score, *aligned)
+                language = self._language_model.word_scores(history)
+                found[aligned.text] = Candidate(score, *aligned, language)
                 if len(found) == n:
                     break
         return list(found.values())

@@ -32,12 +32,16 @@ class Candidate:
         frames: for each character the frame where it first appears, counted since
             `Search.reset`.
         labels: for each character the column of the probabilities that it was read from.
+        language: for each complete word, without those that the search was primed with, the
+            common logarithm of its probability given the words before; empty without a
+            language model.
     """
 
     score: float
     text: str
     frames: tuple[int, ...]
     labels: tuple[int, ...]
+    language: tuple[float, ...] = ()
 
 
 class Search(Protocol):

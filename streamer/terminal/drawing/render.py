@@ -15,7 +15,7 @@ from rich.text import Text
 
 from streamer.alignment import align
 from streamer.events import Final, Gap, Notice, Word
-from streamer.terminal.drawing.theme import LOW_CONFIDENCE, Glyphs, Theme
+from streamer.terminal.drawing.theme import Glyphs, Theme
 from streamer.terminal.drawing.wrapping import printable, wrap
 from streamer.terminal.view_state import Note, ScrollbackItem, Undone, ViewState
 
@@ -239,11 +239,11 @@ def _final_lines(final: Final, columns: int, theme: Theme, timestamps: bool) -> 
 
 
 def _mark_unsure(styled: Text, words: Sequence[Word], theme: Theme) -> None:
-    """Mark displayed words that stand for one of low confidence."""
+    """Mark displayed words that stand for a doubtful one."""
     shown = list(_WORD.finditer(styled.plain))
     places = align([found.group() for found in shown], [word.word for word in words])
     for found, place in zip(shown, places):
-        if any(words[k].confidence < LOW_CONFIDENCE for k in place):
+        if any(words[k].confidence < theme.doubtful for k in place):
             begin, end = found.span()
             marks = len(found.group()) - len(found.group().rstrip(".,?!:"))
             styled.stylize(theme.unsure, begin, end - marks)

@@ -13,9 +13,6 @@ from dataclasses import dataclass, replace
 
 from rich.style import Style
 
-#: Words with a lower confidence are marked.
-LOW_CONFIDENCE = 0.5
-
 
 @dataclass(frozen=True)
 class Glyphs:
@@ -70,7 +67,7 @@ class Theme:
         stable: words of a partial that no longer change.
         volatile: words that may still change.
         final: words in the scrollback.
-        unsure: added to words of low confidence.
+        unsure: added to doubtful words.
         time: the time of a final.
         undone: an undone final.
         quiet: facts of the status line that need no attention.
@@ -80,6 +77,7 @@ class Theme:
         warning: warnings and messages.
         key: a key in the help.
         glyphs: characters drawn besides the words.
+        doubtful: words with a lower confidence are doubtful.
     """
 
     stable: Style
@@ -95,6 +93,7 @@ class Theme:
     warning: Style
     key: Style
     glyphs: Glyphs = UNICODE
+    doubtful: float = 0.5
 
 
 #: For an unknown background: only colours that are readable on both.

@@ -46,6 +46,29 @@ def edit_distance(reference: Sequence[object], hypothesis: Sequence[object]) -> 
     return row[-1]
 
 
+def matches(reference: Sequence[object], hypothesis: Sequence[object]) -> list[bool]:
+    """Return for each word of a hypothesis whether it is right in the best alignment."""
+    rows = [list(range(len(hypothesis) + 1))]
+    for i, wanted in enumerate(reference, 1):
+        before = rows[-1]
+        row = [i]
+        for j, got in enumerate(hypothesis, 1):
+            row.append(min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (wanted != got)))
+        rows.append(row)
+    right = [False] * len(hypothesis)
+    i, j = len(reference), len(hypothesis)
+    while i and j:
+        same = reference[i - 1] == hypothesis[j - 1]
+        if rows[i][j] == rows[i - 1][j - 1] + (not same):
+            i, j = i - 1, j - 1
+            right[j] = same
+        elif rows[i][j] == rows[i][j - 1] + 1:
+            j -= 1
+        else:
+            i -= 1
+    return right
+
+
 def errors(reference: str, hypothesis: str) -> Errors:
     """Return the errors of one clip."""
     words = reference.split()
