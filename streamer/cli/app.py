@@ -14,6 +14,7 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Optional
 
+from streamer.cli import first_frame
 from streamer.cli.support.memory import MORE_MEMORY, is_out_of_memory
 from streamer.cli.support.messages import say_error
 from streamer.errors import StreamerError
@@ -103,6 +104,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     if is_program and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     _occupy_standard_descriptors()
+    if is_program:
+        first_frame.show(sys.argv[1:])
     code = run(sys.argv[1:] if arguments is None else list(arguments))
     if is_program and any(thread.daemon for thread in threading.enumerate()):
         # A model that is still being loaded, a driver that hangs: native code that goes on
@@ -141,6 +144,8 @@ def run(arguments: list[str]) -> int:
             raise
         say_error(f"not enough memory - {MORE_MEMORY}")
         return 1
+    finally:
+        first_frame.erase()
 
 
 def _run(arguments: list[str]) -> int:

@@ -103,9 +103,7 @@ class DecodingSettings:
                 or not isinstance(value, (int, float))
                 or not abs(value) <= 1e6
             ):
-                raise ModelError(
-                    f"The decoder's {name} is {reprlib.repr(value)}", "use a number"
-                )
+                raise ModelError(f"The decoder's {name} is {reprlib.repr(value)}", "use a number")
         if self.beam_threshold <= 0:
             raise ModelError(
                 f"The decoder's beam_threshold is {self.beam_threshold}", "use a value above 0"

@@ -1,7 +1,7 @@
 """The live view on standard error, and the routing of finals between it and the writers."""
 
 from streamer.terminal.key_bindings import ViewActions
-from streamer.terminal.live_view import LiveView, stderr_console
+from streamer.terminal.live_view import LiveView
 from streamer.terminal.routing import Routing, RoutingOptions, route, route_streams
 from streamer.terminal.saving import save_transcript
 from streamer.terminal.tty.keyboard import open_keyboard
@@ -18,5 +18,4 @@ __all__ = [
     "route",
     "route_streams",
     "save_transcript",
-    "stderr_console",
 ]

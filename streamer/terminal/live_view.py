@@ -13,17 +13,17 @@ import atexit
 import sys
 import threading
 import time
-from dataclasses import replace
-from typing import Callable
-
-from rich.console import Console
+from typing import Callable, TextIO
 
 from streamer.events import Event
-from streamer.terminal.drawing.theme import Theme, choose_theme
+from streamer.terminal.drawing.theme import choose_theme, colour_depth, make_theme
 from streamer.terminal.key_bindings import KeyHandler, ViewActions
 from streamer.terminal.region import LiveRegion
+from streamer.terminal.saving import farewell
+from streamer.terminal.tty.background import ANSWER_WITHIN_S, QUESTION, background_in, may_ask
 from streamer.terminal.tty.job_control import JobControl
 from streamer.terminal.tty.keyboard import Keyboard
+from streamer.terminal.tty.keys import is_answer
 from streamer.terminal.tty.restorer import TtyRestorer
 from streamer.terminal.tty.stderr_proxy import StderrProxy
 from streamer.terminal.tty.streams import descriptor, is_terminal
@@ -36,6 +36,8 @@ FRAMES_PER_S = 15
 IDLE_S = 0.25
 #: How long the key thread waits for a key before it checks whether the view is closing.
 KEY_POLL_S = 0.1
+#: How long to wait at the end for an answer that is still due, in seconds.
+LAST_ANSWER_S = 0.1
 
 
 class LiveView:
@@ -46,13 +48,15 @@ class LiveView:
     work: Python sets signal handlers only there.
 
     Args:
-        console: on the terminal, usually `stderr_console()`.
-        info: device and model, for the status line.
+        info: what is known about device and model so far.
         actions: what the keys do.
         timestamps: whether finals begin with the time at which they were said.
         keyboard: where keys come from, None for none.
         prints_finals: whether finals go into this terminal's scrollback.
-        theme: None chooses one for the terminal.
+        theme: "dark", "light" or "none"; None asks the terminal.
+        file: the terminal, None for standard error.
+        loading: whether the source is not open yet, nor the model loaded; see
+            `opened` and `loaded`.
         clock: seconds, for latencies, messages and the frame rate.
 
     Attributes:
@@ -61,23 +65,34 @@ class LiveView:
 
     def __init__(
         self,
-        console: Console,
         info: ViewInfo,
         actions: ViewActions | None = None,
         timestamps: bool = False,
         *,
         keyboard: Keyboard | None = None,
         prints_finals: bool = True,
-        theme: Theme | None = None,
+        theme: str | None = None,
+        file: TextIO | None = None,
+        loading: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        theme = theme if theme is not None else choose_theme(console.encoding)
-        theme = replace(theme, doubtful=info.doubtful)
-        state = ViewState(info, timestamps=timestamps, keys=keyboard is not None)
+        stream = file if file is not None else sys.stderr
+        self._encoding = stream.encoding or "ascii"
+        colours = choose_theme(self._encoding, theme)
+        self._asks = theme is None and keyboard is not None and may_ask() and colour_depth() > 16
+        self._asked_at: float | None = None
+        self._clock = clock
+        state = ViewState(
+            info,
+            opened=not loading,
+            loading=loading,
+            timestamps=timestamps,
+            keys=keyboard is not None,
+        )
         self._keyboard = keyboard
         self._prints_finals = prints_finals
         self._model = ViewModel(state, prints_finals, clock)
-        self._region = LiveRegion(console, theme, keyboard, not prints_finals, clock)
+        self._region = LiveRegion(file, colours, keyboard, not prints_finals, clock)
         self._keys = KeyHandler(actions or ViewActions(), self._model, self._region)
         self._job_control = JobControl(
             self._region.suspend, self._region.resume, self._region.mark_away
@@ -122,6 +137,9 @@ class LiveView:
             if sys.stderr is file:
                 self._proxy = StderrProxy(file, self._model.add_line)
                 sys.stderr = self._proxy
+            if self._asks:
+                self._asked_at = self._clock()
+                self._region.write(QUESTION)
             self._start_thread(self._draw_until_closed, "streamer-view")
             if self._keyboard is not None:
                 self._start_thread(self._read_keys, "streamer-keys")
@@ -149,7 +167,10 @@ class LiveView:
                 sys.stderr = self._proxy.original
             self._proxy = None
         try:
-            self._region.close(self._model.take(ending=True))
+            if self._asked_at is not None and self._keyboard is not None:
+                for key in self._keyboard.read(LAST_ANSWER_S) or []:  # not for the shell
+                    self._answered(key)
+            self._region.close(self._model.take(ending=farewell(self._model.state)))
         finally:
             if self._restorer is not None:
                 self._restorer.dismiss()
@@ -188,13 +209,21 @@ class LiveView:
         if not self._prints_finals:
             self._region.make_room()
 
+    def opened(self, info: ViewInfo) -> None:
+        """Note that the source is open: what is said from now on is heard."""
+        self._model.opened(info)
+
+    def loaded(self, info: ViewInfo) -> None:
+        """Note that the model is loaded."""
+        self._model.loaded(info)
+
     def say(self, message: str) -> None:
         """Show a message for a few seconds."""
         self._model.say(message)
 
     def _draw_until_closed(self) -> None:
         while not self._closing.is_set():
-            self._model.wait(IDLE_S)
+            self._model.wait(1 / FRAMES_PER_S if self._model.state.loading else IDLE_S)
             began = time.thread_time()
             self._draw()
             self.drawing_cpu_s += time.thread_time() - began
@@ -207,8 +236,11 @@ class LiveView:
             return
         # The state is taken before the terminal. The other way round could deadlock: the
         # handler of Ctrl-Z waits for the terminal in a thread that may hold the state.
-        if self._region.draw(self._model.take()):
+        state = self._model.take()
+        if self._region.draw(state):
             self._model.drawn()
+        if self._restorer is not None:
+            self._restorer.keep(self._region.final_words(state))
 
     def _read_keys(self) -> None:
         assert self._keyboard is not None
@@ -217,7 +249,22 @@ class LiveView:
             if keys is None:
                 return  # the terminal is gone
             for key in keys:
-                self._keys.press(key)
+                if is_answer(key):
+                    self._answered(key)
+                else:
+                    self._keys.press(key)
+
+    def _answered(self, answer: str) -> None:
+        """Use the background that the terminal has answered, if that came in time."""
+        background = background_in(answer)
+        if background is None or self._asked_at is None:
+            return
+        in_time = self._clock() - self._asked_at <= ANSWER_WITHIN_S
+        self._asked_at = None
+        if in_time:
+            glyphs = self._region.theme.glyphs
+            self._region.use_theme(make_theme(background, colour_depth(), glyphs))
+            self._model.change()
 
     def _start_thread(self, work: Callable[[], None], name: str) -> None:
         def run() -> None:
@@ -234,8 +281,3 @@ class LiveView:
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
-
-
-def stderr_console() -> Console:
-    """Return a console on standard error that is a terminal only where that really is one."""
-    return Console(file=sys.stderr, force_terminal=is_terminal(sys.stderr), highlight=False)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Callable, TextIO
 
-from rich.console import Console
-from rich.text import Text
-
+from streamer.terminal.drawing.layout import layout_of
 from streamer.terminal.drawing.painter import Painter
-from streamer.terminal.drawing.render import render, scrollback_lines
+from streamer.terminal.drawing.render import render
+from streamer.terminal.drawing.style import encode
 from streamer.terminal.drawing.theme import Theme
+from streamer.terminal.drawing.typesetter import Typesetter
 from streamer.terminal.tty.keyboard import Keyboard, in_foreground
 from streamer.terminal.tty.streams import descriptor
 from streamer.terminal.view_state import ViewState
@@ -31,7 +32,7 @@ class LiveRegion:
     """Draws states below the scrollback and owns the keyboard's settings.
 
     Args:
-        console: on the terminal.
+        file: the terminal; None for whatever ``sys.stderr`` is in `attach`.
         theme: styles and glyphs.
         keyboard: switched to single keys while the region is up, None for none.
         shares_terminal: whether programs at the end of a pipe may print to the
@@ -44,15 +45,15 @@ class LiveRegion:
 
     def __init__(
         self,
-        console: Console,
+        file: TextIO | None,
         theme: Theme,
         keyboard: Keyboard | None = None,
         shares_terminal: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._console = console
-        self._file: TextIO = sys.stderr
-        self._theme = theme
+        self._wanted = file
+        self._file: TextIO = file if file is not None else sys.stderr
+        self._setter = Typesetter(theme)
         self._keyboard = keyboard
         self._shares_terminal = shares_terminal
         self._clock = clock
@@ -72,8 +73,8 @@ class LiveRegion:
         self._gone = False  # the terminal was closed
 
     def attach(self) -> TextIO:
-        """Use the stream that the console writes to now, and return it."""
-        self._file = self._console.file  # type: ignore[assignment]
+        """Return the stream that is drawn on: ``sys.stderr`` as it is now, if none was given."""
+        self._file = self._wanted if self._wanted is not None else sys.stderr
         self._away = True
         return self._file
 
@@ -108,7 +109,7 @@ class LiveRegion:
         width, height = size
         self._stale = False
         self._scrollback += self._rows_for_scrollback(state, width)
-        rows = self._encode([render(state, width, height, self._theme)])
+        region = render(state, self._setter, width, height)
         with self._writing():
             if self._suspended or self._gone or self._clock() < self._hold_until:
                 return False
@@ -119,9 +120,16 @@ class LiveRegion:
                 self._refreshed = now
                 self._painter.refresh()
             scrolled, self._scrollback = self._scrollback, []
+            # The status row never moves up: what scrolled away makes room, nothing else does.
+            height_before = min(self._painter.height, height - 1)
+            rows = [encode(row) for row in region.rows(height_before - len(scrolled))]
             if self._painter.paint(scrolled, rows):
                 self.frames += 1
         return True
+
+    def final_words(self, state: ViewState) -> str:
+        """Return the final words that are in the region rather than in the scrollback."""
+        return self._setter.final_words(state)
 
     def make_room(self) -> None:
         """Erase the region for a moment, so that others can print where it stands."""
@@ -134,6 +142,18 @@ class LiveRegion:
         """Send a control sequence that draws nothing."""
         with self._writing():
             self._put(sequence)
+
+    @property
+    def theme(self) -> Theme:
+        """Styles and glyphs."""
+        return self._setter.theme
+
+    def use_theme(self, theme: Theme) -> None:
+        """Draw in other styles from the next frame on."""
+        with self._lock:
+            self._setter.theme = theme
+            self._setter.forget()
+            self._stale = True
 
     def forget(self) -> None:
         """Draw everything anew with the next frame."""
@@ -161,7 +181,10 @@ class LiveRegion:
         """Write what is pending in a state, erase the region, restore the terminal."""
         with self._lock:
             try:
-                self._scrollback += self._rows_for_scrollback(state, self._measure()[0])
+                width = self._measure()[0]
+                self._scrollback += self._rows_for_scrollback(state, width)
+                rest = self._setter.flush(state, layout_of(width))
+                self._scrollback += [encode(row) for row in rest]
                 with self._writing():
                     self._painter.clear(self._scrollback)
                     self._scrollback = []
@@ -188,23 +211,12 @@ class LiveRegion:
                 columns, rows = 0, 0
             if columns > 0 and rows > 0:
                 return columns, rows
-        return self._console.size.width, self._console.size.height
+        return shutil.get_terminal_size()
 
     def _rows_for_scrollback(self, state: ViewState, width: int) -> list[str]:
-        rows: list[str] = []
-        for item in state.pending:
-            rows += self._encode(scrollback_lines(item, width, self._theme, state.timestamps))
-        return rows
-
-    def _encode(self, texts: Sequence[Text]) -> list[str]:
-        """Turn texts into rows with control sequences for their styles."""
-        if not texts:
+        if not state.pending:
             return []
-        with self._console.capture() as captured:
-            for number, text in enumerate(texts):
-                end = "" if number == len(texts) - 1 else "\n"
-                self._console.print(text, soft_wrap=True, highlight=False, end=end)
-        return captured.get().split("\n")
+        return [encode(row) for row in self._setter.scroll(state.pending, state, layout_of(width))]
 
     def _put(self, text: str) -> None:
         self._file.write(text)

@@ -24,7 +24,8 @@ anything              file or pipe         No live view. The writer prints to st
                                            on standard error.
 ====================  ===================  ==========================================
 
-There is no live view either when the user asked for plain text (``--stdout``), when
+There is no live view either when the user asked for plain lines (``--plain``, or ACCESSIBLE in
+the environment, as for a screen reader), when
 the format is not text and standard output is the same terminal (the data are what
 the user wants to see), and on terminals that cannot move the cursor (TERM unset,
 "dumb" or "unknown"). These get plain lines.
@@ -43,6 +44,9 @@ from streamer.terminal.tty.streams import descriptor, is_terminal
 #: Values of TERM for terminals that cannot move the cursor.
 DUMB = frozenset(["", "dumb", "unknown"])
 
+#: Set by people who want lines that a screen reader can read, in any program that knows it.
+ACCESSIBLE = "ACCESSIBLE"
+
 
 @dataclass(frozen=True)
 class RoutingOptions:
@@ -50,7 +54,7 @@ class RoutingOptions:
 
     Attributes:
         format: what the writer writes, as ``--format``.
-        plain: whether the user asked for plain output (``--stdout``).
+        plain: whether the user asked for plain lines (``--plain``).
         same_terminal: whether both streams are the same terminal.
         piped: whether a program reads standard output and may print it.
     """
@@ -117,12 +121,13 @@ def route_streams(
 
     Args:
         format: as ``--format``.
-        plain: as ``--stdout``.
+        plain: as ``--plain``.
         stdout: None for ``sys.stdout``.
         stderr: None for ``sys.stderr``.
     """
     out = stdout if stdout is not None else sys.stdout
     err = stderr if stderr is not None else sys.stderr
+    plain = plain or bool(os.environ.get(ACCESSIBLE))
     options = RoutingOptions(
         format=format, plain=plain, same_terminal=_same_terminal(out, err), piped=_piped(out)
     )

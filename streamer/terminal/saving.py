@@ -8,6 +8,7 @@ from typing import Callable
 
 from streamer.errors import OutputError
 from streamer.private_files import private_opener
+from streamer.terminal.times import format_time
 from streamer.terminal.view_state import ViewState
 
 
@@ -52,6 +53,22 @@ def count_lines(state: ViewState) -> str:
     return f"{count} line{'' if count == 1 else 's'}"
 
 
-def saved_message(state: ViewState, name: str) -> str:
-    """Return what the live view says once the transcript is saved under ``name``."""
-    return f"{count_lines(state)} saved in {name}"
+def farewell(state: ViewState) -> str:
+    """Return the last line of a session: how much was said, and where it is now.
+
+    Empty where the view is not the place of the transcript: for recordings, or without keys.
+    """
+    info = state.info
+    if not info.microphone or not state.opened or not (state.keys or info.saved_in):
+        return ""
+    if not state.finals:
+        return f"nothing was said · {format_time(state.time)}" if state.time else ""
+    if info.saved_in:
+        where = f"written to {info.saved_in}"
+    elif state.saved is None:
+        where = "s would have saved them"
+    elif state.saved[1] == len(state.finals):
+        where = f"saved in {state.saved[0]}"
+    else:
+        where = f"the first {state.saved[1]} saved in {state.saved[0]}"
+    return f"{count_lines(state)} · {format_time(state.time)} · {where}"

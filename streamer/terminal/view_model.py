@@ -9,12 +9,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Callable
 
-from streamer.events import Event, Final, Partial, Stats
+from streamer.events import Event, Final, Notice, Partial, Stats
 from streamer.terminal.latency_log import LatencyLog
-from streamer.terminal.view_state import Note, ViewState, undo, update
+from streamer.terminal.view_state import Farewell, Note, ViewInfo, ViewState, undo, update
 
 #: How long a message stays on the screen, in seconds.
-MESSAGE_S = 4.0
+MESSAGE_S = 3.0
+#: How long a warning stays at least, however soon there is sound again, in seconds.
+NOTICE_S = 5.0
+#: Pictures of the spinner in a second.
+SPINNER_PER_S = 8
 
 
 class ViewModel:
@@ -38,6 +42,8 @@ class ViewModel:
         self._clock = clock
         self._latencies = LatencyLog()
         self._message_until = 0.0
+        self._notice_since = -NOTICE_S
+        self._spinner = 0
         self._dirty = True
 
     @property
@@ -50,7 +56,7 @@ class ViewModel:
     def needs_drawing(self) -> bool:
         """Whether the state has changed since `take`, or a message has expired."""
         with self._changed:
-            return self._dirty or self._message_expired()
+            return self._dirty or self._message_expired() or self._spinner_turned()
 
     @property
     def on_screen_ms(self) -> tuple[float, float] | None:
@@ -64,6 +70,10 @@ class ViewModel:
         now = self._clock()
         with self._edit():
             state = update(self._state, event)
+            if isinstance(event, Notice):
+                self._notice_since = now
+            elif state.notice is None and now - self._notice_since < NOTICE_S:
+                state = replace(state, notice=self._state.notice)
             if not self._keep_finals:
                 pending = tuple(item for item in state.pending if not isinstance(item, Final))
                 state = replace(state, pending=pending)
@@ -82,10 +92,24 @@ class ViewModel:
         with self._edit():
             self._state = replace(self._state, **changes)
 
-    def say(self, message: str) -> None:
-        """Show a message for a few seconds."""
+    def apply(self, change: Callable[[ViewState], ViewState]) -> ViewState:
+        """Replace the state by a function of it; return the new one."""
         with self._edit():
-            self._message_until = self._clock() + MESSAGE_S
+            self._state = change(self._state)
+            return self._state
+
+    def opened(self, info: ViewInfo) -> None:
+        """Note that the source is open, and its name."""
+        self.change(info=info, opened=True)
+
+    def loaded(self, info: ViewInfo) -> None:
+        """Note that the model is loaded."""
+        self.change(info=info, opened=True, loading=False)
+
+    def say(self, message: str, seconds: float = MESSAGE_S) -> None:
+        """Show a message for a while."""
+        with self._edit():
+            self._message_until = self._clock() + seconds
             self._state = replace(self._state, message=message)
 
     def add_line(self, line: str) -> None:
@@ -99,25 +123,41 @@ class ViewModel:
             self._state, last = undo(self._state)
             return self._state, last
 
-    def take(self, ending: bool = False) -> ViewState:
+    def take(self, ending: str | None = None) -> ViewState:
         """Return the state to draw; its ``pending`` items belong to the caller.
 
         Args:
-            ending: also hand out a final that waits for its mark.
+            ending: the last line of the session, which may be empty: nothing is held
+                back then. None while it goes on.
         """
         with self._changed:
             if self._message_expired():
                 self._state = replace(self._state, message=None)
-            state = self._state
-            waiting = None
-            last = state.pending[-1] if state.pending else None
-            if state.unmarked and not ending and last is state.finals[-1]:
-                waiting = state.finals[-1]
-            self._state = replace(state, pending=(waiting,) if waiting else ())
+            self._spinner = self._spinner_now()
+            state = replace(self._state, spinner=self._spinner)
+            pending = state.pending
+            first = len(pending) if ending is not None else self._first_held(pending)
+            self._state = replace(self._state, pending=pending[first:])
             self._dirty = False
-        if waiting is None:
-            return state
-        return replace(state, pending=state.pending[:-1], waiting=waiting)
+        held = tuple(item for item in pending[first:] if isinstance(item, Final))
+        if ending:
+            return replace(state, pending=(*pending, Farewell(ending)), held=())
+        return replace(state, pending=pending[:first], held=held)
+
+    def _first_held(self, pending: tuple[object, ...]) -> int:
+        """Return the place of the first item that stays in the region.
+
+        The last final may still get a mark, be undone or be edited. Once anything else was
+        written after it, it goes to the scrollback; while one is edited, all after it wait.
+        """
+        state = self._state
+        if not state.finals:
+            return len(pending)
+        held = state.finals[state.edit.place if state.edit is not None else -1]
+        for place, item in enumerate(pending):
+            if item is held:
+                return place if state.edit is not None or item is pending[-1] else len(pending)
+        return len(pending)
 
     def drawn(self) -> None:
         """Note that everything received so far is on the screen."""
@@ -141,6 +181,12 @@ class ViewModel:
             yield
             self._dirty = True
             self._changed.notify_all()
+
+    def _spinner_now(self) -> int:
+        return int(self._clock() * SPINNER_PER_S) if self._state.loading else 0
+
+    def _spinner_turned(self) -> bool:
+        return self._spinner_now() != self._spinner
 
     def _message_expired(self) -> bool:
         return self._state.message is not None and self._clock() >= self._message_until

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from streamer.cli.support import outputs as outputs_module
+import streamer.dictation as dictation_module
 from streamer.cli.support.outputs import OutputOptions, Outputs
 from streamer.dictation import find_virtual_keyboard, load_commands
 from streamer.errors import OutputError, UsageError
@@ -82,7 +82,7 @@ def test_the_suffix_sets_the_format_of_a_file_unless_one_is_given(tmp_path, name
 
 def test_dictation_is_carried_out_in_every_output(tmp_path, monkeypatch):
     paper, told = Paper(), []
-    monkeypatch.setattr(outputs_module, "find_virtual_keyboard", lambda: paper)
+    monkeypatch.setattr(dictation_module, "find_virtual_keyboard", lambda: paper)
     options = OutputOptions(
         output=tmp_path / "text.txt", dictation=True, type=True, allow_typing=True
     )
@@ -114,7 +114,7 @@ def test_json_lines_have_the_words_the_dictated_text_and_the_edits():
 
 def test_typing_without_dictation_joins_finals_and_changes_nothing_else(monkeypatch):
     paper = Paper()
-    monkeypatch.setattr(outputs_module, "find_virtual_keyboard", lambda: paper)
+    monkeypatch.setattr(dictation_module, "find_virtual_keyboard", lambda: paper)
     shown = run(
         OutputOptions(type=True, allow_typing=True),
         final("one period"),
@@ -128,7 +128,7 @@ def test_typing_without_dictation_joins_finals_and_changes_nothing_else(monkeypa
 
 
 def test_typing_without_permission_is_an_error_before_anything_starts(tmp_path, monkeypatch):
-    monkeypatch.setattr(outputs_module, "find_virtual_keyboard", Paper)
+    monkeypatch.setattr(dictation_module, "find_virtual_keyboard", Paper)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     path = tmp_path / "out.txt"
     with pytest.raises(UsageError, match="--allow-typing"):
@@ -138,7 +138,7 @@ def test_typing_without_permission_is_an_error_before_anything_starts(tmp_path, 
 
 def test_line_breaks_become_spaces_for_the_window_only(tmp_path, monkeypatch):
     paper = Paper()
-    monkeypatch.setattr(outputs_module, "find_virtual_keyboard", lambda: paper)
+    monkeypatch.setattr(dictation_module, "find_virtual_keyboard", lambda: paper)
     options = OutputOptions(dictation=True, type=True, allow_typing=True, no_enter=True)
     shown = run(options, spoken("one | new line | two"), told=[])
     assert (paper.text, shown) == ("One Two", "One\nTwo\n")
@@ -162,7 +162,7 @@ def test_the_users_commands_are_carried_out(tmp_path):
 
 def test_an_unavailable_output_is_an_error_before_anything_starts(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        outputs_module, "find_virtual_keyboard", lambda: find_virtual_keyboard("linux", {})
+        dictation_module, "find_virtual_keyboard", lambda: find_virtual_keyboard("linux", {})
     )
     path = tmp_path / "out.txt"
     with pytest.raises(OutputError, match="no window"):

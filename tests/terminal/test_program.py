@@ -79,7 +79,7 @@ def begin(screen: Screen) -> None:
     screen.wait_for("ready")
     screen.press("\r")
     screen.wait_for(
-        lambda: bool(re.search(r"● (speech|silence|starting)", "".join(screen.lines())))
+        lambda: bool(re.search(r"(● (listening|playing|reading)|loading)", "".join(screen.lines())))
     )
 
 
@@ -96,7 +96,7 @@ def test_words_appear_while_they_are_spoken_and_finals_stay(
     before = screen.settings()
     begin(screen)
     first = said[0].split()[0]
-    screen.wait_for("● speech")
+    screen.wait_for("● listening")
     screen.wait_for(lambda: any(line.startswith(first) for line in screen.lines()))
     status = " ".join(screen.lines())
     for fact in ("clip.wav 16 kHz", "english", "onnx CPU", "lost 0", "RTF"):
@@ -133,7 +133,7 @@ def test_a_signal_restores_the_terminal(
     screen = open_screen("transcribe", "--realtime", str(clip))
     before = screen.settings()
     begin(screen)
-    screen.wait_for("● speech")
+    screen.wait_for("● listening")
     os.kill(int((tmp_path / "pid").read_text()), signal.Signals[way])
     screen.wait_for(lambda: "status" in joined(screen))
     graceful = way == "SIGTERM"
@@ -173,7 +173,7 @@ def test_audio_from_a_pipe_is_shown_without_keys(
     try:
         before = screen.settings()
         first = said[0].split()[0]
-        screen.wait_for("● speech")
+        screen.wait_for("● listening")
         screen.wait_for(lambda: any(line.startswith(first) for line in screen.lines()))
         assert screen.settings() == before  # no keyboard was taken
         end.write_bytes(b"")
@@ -199,7 +199,7 @@ def test_space_releases_the_microphone_and_opens_it_again(
         screen.press(" ")
         screen.wait_for(lambda: len(microphone.listeners()) == 1)
         with microphone.start_speaking(clip):
-            screen.wait_for("● speech")
+            screen.wait_for("● listening")
             screen.wait_for(lambda: said[0].split()[0] in joined(screen))
         screen.press("q")
         screen.wait_for("status 0")

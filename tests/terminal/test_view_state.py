@@ -7,8 +7,8 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.events import Event, Final, Gap, Notice, Partial
-from streamer.terminal.view_state import ViewInfo, ViewState, transcript, undo, update
+from streamer.events import Event, Final, Gap, Partial
+from streamer.terminal.view_state import ViewInfo, ViewState, lines, transcript, undo, update
 from tests.support.terminal.terminal_driver import INFO, event_of
 
 EMPTY = ViewState(INFO)
@@ -62,6 +62,13 @@ def test_undo_without_finals_changes_nothing() -> None:
     assert undo(EMPTY) == (EMPTY, None)
 
 
+def test_a_transcript_flows_and_its_lines_do_not() -> None:
+    said = [final("one"), final("two", 1), final("three", 2)]
+    state = after(*(replace(e, join=j) for e, j in zip(said, ("", " ", "\n\n"))))  # type: ignore[type-var]
+    assert transcript(state) == "one two\n\nthree"
+    assert lines(state) == "one\ntwo\n\nthree"
+
+
 def test_lost_samples_are_counted_from_gaps_and_stats() -> None:
     state = after(event_of({"gap": {"samples": 800}}), event_of({"gap": {"samples": 200}}))
     assert state.lost_samples == 1000
@@ -87,12 +94,12 @@ ANY_EVENT = st.one_of(
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(ANY_EVENT, max_size=20))
-def test_every_final_gap_and_warning_is_pending_once_and_in_order(events: list[Event]) -> None:
+def test_every_final_and_gap_is_pending_once_and_in_order(events: list[Event]) -> None:
     state = after(*events)
     to_write = [
         event
         for event in events
-        if isinstance(event, (Gap, Notice)) or (isinstance(event, Final) and event.text)
+        if isinstance(event, Gap) or (isinstance(event, Final) and event.text)
     ]
     assert list(state.pending) == to_write
     assert list(state.finals) == [event for event in to_write if isinstance(event, Final)]

@@ -15,12 +15,12 @@ import dataclasses
 import functools
 import inspect
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Callable, Optional, get_type_hints
 
 import typer
 
+from streamer.cli.support.choices import DateOrder, DecoderKind, Format, ThemeName
 from streamer.endpointing import rules as defaults
 
 if TYPE_CHECKING:
@@ -29,31 +29,6 @@ if TYPE_CHECKING:
     from streamer.endpointing.settings import EndpointSettings
     from streamer.engine.model_loader import ModelChoice
     from streamer.transcriber import Transcriber
-
-
-class DecoderKind(str, Enum):
-    """Values of ``--decoder``: `streamer.decoding.KINDS`."""
-
-    AUTO = "auto"
-    BEAM = "beam"
-    DS = "ds"
-    GREEDY = "greedy"
-
-
-class Format(str, Enum):
-    """Values of ``--format``: `streamer.output.FORMATS`."""
-
-    TEXT = "text"
-    JSONL = "jsonl"
-    SRT = "srt"
-    VTT = "vtt"
-
-
-class DateOrder(str, Enum):
-    """Values of ``--date-style``: `streamer.text.numbers.DateStyle`."""
-
-    DMY = "dmy"
-    MDY = "mdy"
 
 
 _MODEL = "Model and decoder"
@@ -277,12 +252,23 @@ class ResultOptions(WritingSwitches):
             rich_help_panel=_RESULTS,
         ),
     ] = None
-    stdout: Annotated[
+    plain: Annotated[
         bool,
         typer.Option(
-            "--stdout", help="Print plain lines instead of the live view.", rich_help_panel=_RESULTS
+            "--plain",
+            help="Print plain lines instead of the live view, as for a screen reader.",
+            rich_help_panel=_RESULTS,
         ),
     ] = False
+    stdout: Annotated[bool, typer.Option("--stdout", hidden=True)] = False  # the old name
+    theme: Annotated[
+        Optional[ThemeName],
+        typer.Option(
+            help="Colours of the live view: dark, light or none; by default the terminal is asked.",
+            show_default=False,
+            rich_help_panel=_RESULTS,
+        ),
+    ] = None
     on_final: Annotated[
         Optional[str],
         typer.Option(

@@ -9,19 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, Optional, TextIO, Union
+from typing import TYPE_CHECKING, Callable, Optional, TextIO, Union
 
 from streamer.cli.support.config_file import config_folder
 from streamer.cli.support.messages import say
-from streamer.cli.support.typing_permission import require_permission
-from streamer.dictation import (
-    EventRewriter,
-    PlainEdits,
-    Typist,
-    find_virtual_keyboard,
-    focused_program,
-    load_commands,
-)
 from streamer.errors import UsageError
 from streamer.events import Event
 from streamer.output import (
@@ -36,6 +27,12 @@ from streamer.output import (
 )
 from streamer.output.streams import ReaderStalledError
 from streamer.text.options import WritingOptions
+
+# Dictation and typing are imported where they are asked for: they need NumPy, and the
+# live view should be there before it.
+if TYPE_CHECKING:
+    from streamer.dictation import EventRewriter, PlainEdits, Typist
+    from streamer.dictation.virtual_keyboard import VirtualKeyboard
 
 #: Formats by suffix of the file.
 FILE_FORMATS = {
@@ -147,9 +144,7 @@ class Outputs:
         self._edits_written = options.dictation
         marks = options.writing.punctuation or options.dictation
         self._rewriter = _rewriter(options)
-        keyboard = find_virtual_keyboard() if options.type else None
-        if keyboard is not None:
-            require_permission(options.allow_typing, not options.no_enter, focused_program)
+        keyboard = _virtual_keyboard(options) if options.type else None
         self._sinks: list[Writer] = []
         self.stalled = False
         self._typist: Optional[Typist] = None
@@ -182,6 +177,8 @@ class Outputs:
             if options.on_final is not None:
                 self._sinks.append(CommandPerFinal(options.on_final, warn, marks))
             if keyboard is not None:
+                from streamer.dictation import Typist, focused_program
+
                 self._typist = Typist(
                     keyboard,
                     warn,
@@ -261,6 +258,10 @@ class Outputs:
 
 def _rewriter(options: OutputOptions) -> EventRewriter | PlainEdits | None:
     """Return what makes edits of events; None where nothing needs them."""
+    if not options.dictation and not options.type:
+        return None
+    from streamer.dictation import EventRewriter, PlainEdits, load_commands
+
     if options.dictation:
         from streamer.text.model import load_text_model
         from streamer.text.written import WrittenForm
@@ -268,4 +269,14 @@ def _rewriter(options: OutputOptions) -> EventRewriter | PlainEdits | None:
         form = WrittenForm(load_text_model(), options.writing)
         # A paragraph in another window would be a key that sends messages.
         return EventRewriter(form, load_commands(config_folder()).find, not options.type)
-    return PlainEdits() if options.type else None
+    return PlainEdits()
+
+
+def _virtual_keyboard(options: OutputOptions) -> VirtualKeyboard:
+    """Return what types into other windows, once that is permitted."""
+    from streamer.cli.support.typing_permission import require_permission
+    from streamer.dictation import find_virtual_keyboard, focused_program
+
+    keyboard = find_virtual_keyboard()
+    require_permission(options.allow_typing, not options.no_enter, focused_program)
+    return keyboard

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Callable, Optional, TextIO
 
 import typer
@@ -13,7 +14,7 @@ from streamer.cli.support.held_words import HeldWords
 from streamer.cli.support.messages import say, warn
 from streamer.cli.support.outputs import Outputs
 from streamer.cli.support.signals import GracefulShutdown, discard_standard_output
-from streamer.errors import OutputError
+from streamer.errors import OutputError, UsageError
 from streamer.events import Close, Event, Final, Gap, Notice, Partial
 from streamer.output import standard_output
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from streamer.audio.sources.source import Source
     from streamer.cli.support.options import ResultOptions
-    from streamer.terminal import LiveView, Routing
+    from streamer.terminal import LiveView, Routing, ViewInfo
     from streamer.transcriber import Transcriber
 
 
@@ -53,8 +54,9 @@ def choose_routing(results: ResultOptions) -> Routing:
 
     format = results.stream_format
     filed = results.output is not None
-    routing = route_streams("text" if filed else format, results.stdout)
-    shown = is_terminal(sys.stdout) and is_terminal(sys.stderr) and not results.stdout
+    plain = results.stdout or results.plain
+    routing = route_streams("text" if filed else format, plain)
+    shown = is_terminal(sys.stdout) and is_terminal(sys.stderr) and not plain
     if shown and format != "text" and not filed:
         say(f"{format} is written to the terminal; -o FILE.{format} keeps the live view instead")
     return routing
@@ -67,7 +69,6 @@ class LiveSession:
         transcriber: the source of events.
         results: what to write, and where.
         routing: who prints what.
-        network_timing: whether the live view shows how long the network takes.
 
     Attributes:
         last: the last event.
@@ -80,13 +81,13 @@ class LiveSession:
         transcriber: Transcriber,
         results: ResultOptions,
         routing: Routing,
-        network_timing: bool = False,
     ) -> None:
         self._transcriber = transcriber
         self._results = results
         self._routing = routing
-        self._network_timing = network_timing
+        self._loading = True
         self._view: Optional[LiveView] = None
+        self._info: ViewInfo
         self._held = HeldWords()
         self.last: Optional[Event] = None
         self.on_screen_ms: Optional[tuple[float, float]] = None
@@ -124,6 +125,8 @@ class LiveSession:
 
         with native_messages_hidden(), shutdown:
             try:
+                if self._routing.live:
+                    self._begin_view()
                 with outputs:
                     for event in start(opened_source):
                         self._handle(outputs, event)
@@ -137,45 +140,81 @@ class LiveSession:
         if outputs.stalled:
             raise typer.Exit(shutdown.exit_code)
 
+    def _begin_view(self) -> None:
+        """Start the live view, before the source is open and the model loaded."""
+        from streamer.cli import first_frame
+        from streamer.terminal import LiveView, ViewActions, ViewInfo, open_keyboard
+        from streamer.text.joining import PARAGRAPH_AFTER_S
+
+        self._info = ViewInfo(paragraph_s=PARAGRAPH_AFTER_S, saved_in=self._saved_in())
+        transcriber = self._transcriber
+        self._view = LiveView(
+            self._info,
+            ViewActions(
+                pause=lambda: self._pause(transcriber.pause),
+                resume=lambda: self._pause(transcriber.resume),
+                end_utterance=transcriber.end_utterance,
+                quit=transcriber.stop,
+                undo=lambda _: self._changed("undone"),
+                edit=lambda _: self._changed("changed"),
+                save=_save,
+            ),
+            self._results.timestamps,
+            keyboard=open_keyboard(),
+            prints_finals=self._routing.view_prints_finals,
+            theme=self._results.theme and self._results.theme.value,
+            loading=True,
+        )
+        first_frame.take_over()
+        self._view.start()
+
     def _open(self, source: Source, opened: str) -> None:
-        """Print the name of an opened source, or start the live view."""
-        if not self._routing.live:
+        """Print the name of an opened source, or show it in the live view."""
+        if self._view is None:
             say(f"{opened} {source.name}")
             return
-        from streamer.terminal import LiveView, ViewActions, ViewInfo, open_keyboard, stderr_console
+        microphone = hasattr(source, "pause")
+        self._info = replace(
+            self._info,
+            device=source.name,
+            rate_hz=round(getattr(source, "opened_rate_hz", 0)),
+            microphone=microphone,
+            doing="listening" if microphone else opened.rstrip(":"),
+        )
+        self._view.opened(self._info)
 
-        transcriber = self._transcriber
-        about = transcriber.about
-        info = ViewInfo(
-            device=about.device,
+    def _load(self) -> None:
+        """Tell the live view that the model is loaded."""
+        self._loading = False
+        if self._view is None:
+            return
+        about = self._transcriber.about
+        self._info = replace(
+            self._info,
             rate_hz=about.rate_hz,
             model=about.model,
             backend=about.backend,
             compute_unit=about.compute_unit,
-            network_timing=self._network_timing,
             doubtful=about.doubtful,
         )
-        live = source.live and hasattr(source, "pause")
-        actions = ViewActions(
-            pause=transcriber.pause if live else None,
-            resume=transcriber.resume if live else None,
-            end_utterance=transcriber.end_utterance,
-            quit=transcriber.stop,
-            undo=self._on_undo,
-            save=_save,
-        )
-        self._view = LiveView(
-            stderr_console(),
-            info,
-            actions,
-            self._results.timestamps,
-            keyboard=open_keyboard(),
-            prints_finals=self._routing.view_prints_finals,
-        )
-        self._view.start()
+        self._view.loaded(self._info)
+
+    def _pause(self, action: Callable[[], None]) -> None:
+        """Pause or resume, if the source can."""
+        if not hasattr(self._transcriber.source, "pause"):
+            raise UsageError("this source cannot be paused", "q ends it")
+        action()
+
+    def _saved_in(self) -> str:
+        """Return where the transcript is written besides the screen; empty for nowhere."""
+        if self._results.output is not None:
+            return str(self._results.output)
+        return "standard output" if self._routing.writer_prints else ""
 
     def _handle(self, outputs: Outputs, event: Event) -> None:
         self.last = event
+        if self._loading:
+            self._load()
         written = (Final, Close, Partial) if self._results.partials else (Final, Close)
         if self._view is not None and isinstance(event, written):
             self._view.make_room()
@@ -187,11 +226,11 @@ class LiveSession:
         if outputs.stop_requested:
             self._transcriber.stop()
 
-    def _on_undo(self, final: Final) -> None:
-        """Tell the user where an undone line remains."""
+    def _changed(self, how: str) -> None:
+        """Tell the user where a line remains as it was."""
         assert self._view is not None
-        if self._results.output is not None or self._routing.writer_prints:
-            self._view.say("undone here; lines written elsewhere stay")
+        if self._saved_in():
+            self._view.say(f"{how} here; lines written elsewhere stay")
 
 
 def say_event(event: Event) -> None:
@@ -207,4 +246,4 @@ def _save(text: str) -> str:
 
     from streamer.terminal import save_transcript
 
-    return str(save_transcript(text, Path.cwd()))
+    return save_transcript(text, Path.cwd()).name

@@ -40,6 +40,11 @@ class Painter:
         self._unknown = True
         self._hidden = False
 
+    @property
+    def height(self) -> int:
+        """How many rows the region has now, 0 while that is unknown."""
+        return 0 if self._unknown else len(self._rows)
+
     def paint(self, scrolled: Sequence[str], rows: Sequence[str]) -> bool:
         """Write rows to the scrollback and draw the region below them.
 

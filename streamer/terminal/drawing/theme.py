@@ -1,61 +1,69 @@
-"""Styles and glyphs of the live view, for light, dark and unknown backgrounds.
+"""Styles and glyphs of the live view, for dark, light and unknown backgrounds.
 
-Text keeps the terminal's colours, so it is readable on any background. Attributes
-(dim, bold, underlined) and words carry the meaning as well as colours do, so it
+Words keep the terminal's own colour, so they are readable on any background. There
+is one accent; grey is for what may still change and for facts that need no attention,
+yellow for warnings, red for loss. Words and attributes carry each meaning too, so it
 survives NO_COLOR.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from rich.style import Style
+from streamer.terminal.drawing.style import Style
 
 
 @dataclass(frozen=True)
 class Glyphs:
-    """Characters drawn besides the words."""
+    """Characters drawn besides the words; each of one column, but for the ASCII ellipsis."""
 
     ellipsis: str
     dot: str
     pause: str
+    spinner: str
     bar: str
     part_bars: str
     no_bar: str
     left: str
     right: str
     separator: str
-    undone: str
+    arrow: str
+    prompt: str
 
 
-#: For terminals with UTF-8. Each glyph is one column wide.
+#: For terminals with UTF-8.
 UNICODE = Glyphs(
     ellipsis="…",
     dot="●",
     pause="‖",
+    spinner="⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏",
     bar="█",
     part_bars="▏▎▍▌▋▊▉",
     no_bar="·",
     left="▕",
     right="▏",
     separator=" · ",
-    undone="↶",
+    arrow="→",
+    prompt="›",
 )
 
-#: Glyphs for all others.
+#: For all others.
 ASCII = Glyphs(
     ellipsis="...",
     dot="*",
-    pause="||",
+    pause="=",
+    spinner="|/-\\",
     bar="#",
     part_bars="",
     no_bar="-",
     left="[",
     right="]",
     separator=" | ",
-    undone="<-",
+    arrow="->",
+    prompt=">",
 )
 
 
@@ -64,80 +72,87 @@ class Theme:
     """A style for each kind of text.
 
     Attributes:
-        stable: words of a partial that no longer change.
-        volatile: words that may still change.
-        final: words in the scrollback.
-        unsure: added to doubtful words.
-        time: the time of a final.
-        undone: an undone final.
-        quiet: facts of the status line that need no attention.
-        good: voice activity.
-        loud: level near full scale.
-        bad: lost samples, clipping.
-        warning: warnings and messages.
-        key: a key in the help.
+        text: words that are final or stable.
+        tail: words that may still change.
+        quiet: times, and facts that need no attention.
+        accent: the mark of speech, the level.
+        strong: keys in the help.
+        warning: warnings, and what they are about.
+        loss: lost sound.
+        unsure: added to words of low confidence.
+        cursor: the place where the next character goes while editing.
+        found: what was looked for.
         glyphs: characters drawn besides the words.
-        doubtful: words with a lower confidence are doubtful.
     """
 
-    stable: Style
-    volatile: Style
-    final: Style
-    unsure: Style
-    time: Style
-    undone: Style
+    text: Style
+    tail: Style
     quiet: Style
-    good: Style
-    loud: Style
-    bad: Style
+    accent: Style
+    strong: Style
     warning: Style
-    key: Style
+    loss: Style
+    unsure: Style
+    cursor: Style
+    found: Style
     glyphs: Glyphs = UNICODE
-    doubtful: float = 0.5
 
 
-#: For an unknown background: only colours that are readable on both.
-NEUTRAL = Theme(
-    stable=Style(dim=False),  # over the dim of the words after it
-    volatile=Style(dim=True),
-    final=Style(),
-    unsure=Style(underline=True),
-    time=Style(dim=True),
-    undone=Style(dim=True, strike=True),
-    quiet=Style(dim=True),
-    good=Style(color="green"),
-    loud=Style(color="magenta"),
-    bad=Style(color="red", bold=True),
-    warning=Style(color="magenta"),
-    key=Style(bold=True),
-)
+#: 256 colours by background: grey, accent, warning, loss. The greys have a contrast of
+#: at least 4.5 : 1 against black or white; the neutral ones are readable on both.
+_COLOURS: Mapping[str, tuple[int, int, int, int]] = {
+    "dark": (245, 79, 221, 203),
+    "light": (243, 29, 130, 160),
+    "neutral": (244, 36, 172, 167),
+}
 
-#: For light text on a dark background.
-DARK = replace(
-    NEUTRAL,
-    unsure=Style(underline=True, color="yellow"),
-    good=Style(color="bright_green"),
-    loud=Style(color="bright_yellow"),
-    bad=Style(color="bright_red", bold=True),
-    warning=Style(color="bright_yellow"),
-    key=Style(color="bright_cyan", bold=True),
-)
-
-#: For dark text on a light background, where yellow and cyan are not readable.
-LIGHT = replace(
-    NEUTRAL,
-    unsure=Style(underline=True, color="blue"),
-    key=Style(color="blue", bold=True),
-)
-
-THEMES: Mapping[str, Theme] = {"neutral": NEUTRAL, "dark": DARK, "light": LIGHT}
+#: Values of ``--theme``; None chooses by the terminal.
+THEMES = ("dark", "light", "none")
 
 
-def background(environment: Mapping[str, str] = os.environ) -> str:
-    """Guess whether the background is "light" or "dark" from COLORFGBG, else "neutral".
+def make_theme(background: str, depth: int, glyphs: Glyphs = UNICODE) -> Theme:
+    """Return the theme for a terminal.
 
-    The terminal is not queried: a late answer would be read as keys.
+    Args:
+        background: "dark", "light" or "neutral".
+        depth: number of colours: 256, 16, or 0 for attributes only.
+        glyphs: characters drawn besides the words.
     """
+    if depth >= 256:
+        grey, accent, warning, loss = (f"38;5;{code}" for code in _COLOURS[background])
+    elif depth >= 16:
+        grey, accent, warning, loss = "2", "36" if background == "light" else "32", "33", "31"
+    else:
+        grey, accent, warning, loss = "2", "1", "1", "1"
+    return Theme(
+        text="",
+        tail=grey,
+        quiet=grey,
+        accent=accent,
+        strong="1",
+        warning=warning,
+        loss=loss if depth == 0 else f"1;{loss}",
+        unsure="4",
+        cursor="7",
+        found="7",
+        glyphs=glyphs,
+    )
+
+
+def colour_depth(environment: Mapping[str, str] = os.environ) -> int:
+    """Return how many colours a terminal has: 256, 16 or 0 (NO_COLOR, monochrome)."""
+    if environment.get("NO_COLOR"):
+        return 0
+    if sys.platform == "win32" or environment.get("COLORTERM") in ("truecolor", "24bit"):
+        return 256
+    term = environment.get("TERM", "")
+    if "256color" in term or term.startswith(("xterm-", "alacritty", "foot", "wezterm")):
+        return 256
+    return 0 if term.startswith("vt") else 16
+
+
+def background_of(environment: Mapping[str, str] = os.environ) -> str:
+    """Return the background by COLORFGBG: "light", "dark" or, where it is not set, "neutral"."""
     last = environment.get("COLORFGBG", "").rpartition(";")[2]
     if not last.isdigit():
         return "neutral"
@@ -145,14 +160,21 @@ def background(environment: Mapping[str, str] = os.environ) -> str:
     return "light" if int(last) == 7 or 9 <= int(last) <= 15 else "dark"
 
 
-def choose_theme(encoding: str, name: str | None = None) -> Theme:
+def choose_theme(
+    encoding: str,
+    name: str | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> Theme:
     """Return the theme for a terminal.
 
     Args:
         encoding: of the terminal's stream; without UTF, glyphs are ASCII.
-        name: one of `THEMES`; None chooses by the environment.
+        name: one of `THEMES`, or None: by the environment.
+        environment: variables of the environment.
     """
-    theme = THEMES[name if name is not None else background()]
-    if encoding.lower().replace("_", "-").startswith("utf"):
-        return theme
-    return replace(theme, glyphs=ASCII)
+    utf = encoding.lower().replace("_", "-").startswith("utf")
+    return make_theme(
+        name if name and name in _COLOURS else background_of(environment),
+        0 if name == "none" else colour_depth(environment),
+        UNICODE if utf else ASCII,
+    )

@@ -71,3 +71,13 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return UNPRINTABLE.sub(" ", text)
+
+
+def cut(text: str, columns: int, ellipsis: str) -> str:
+    """Shorten a text that is too wide, with an ellipsis at its end."""
+    if cell_len(text) <= columns:
+        return text
+    kept = text
+    while kept and cell_len(kept) + cell_len(ellipsis) > columns:
+        kept = kept[:-1]
+    return kept.rstrip() + ellipsis

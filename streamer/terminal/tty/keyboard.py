@@ -9,15 +9,12 @@ from __future__ import annotations
 import codecs
 import contextlib
 import os
-import re
 import sys
 import time
 from typing import Protocol, TextIO
 
+from streamer.terminal.tty.keys import KeyParser
 from streamer.terminal.tty.streams import is_terminal
-
-#: Sequences of arrow keys, function keys and Alt, which have no meaning here.
-_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|.)?", re.DOTALL)
 
 
 class Keyboard(Protocol):
@@ -30,15 +27,10 @@ class Keyboard(Protocol):
         """Restore the original settings. May be called twice."""
 
     def read(self, timeout_s: float) -> list[str] | None:
-        """Return the keys pressed; empty after ``timeout_s`` without any, None at the end."""
+        """Return the keys pressed; empty after ``timeout_s`` without any, None at the end.
 
-
-def only_keys(text: str) -> list[str]:
-    """Return the keys in terminal input, without escape sequences.
-
-    Enter is a line feed, whether the terminal sends that or a carriage return.
-    """
-    return list(_SEQUENCE.sub("", text).replace("\r", "\n"))
+        See `streamer.terminal.tty.keys` for their names.
+        """
 
 
 def open_keyboard(stream: TextIO | None = None) -> Keyboard | None:
@@ -64,6 +56,9 @@ if sys.platform == "win32":
 
     #: Interval between polls of the console, which cannot be waited for, in seconds.
     _POLL_S = 0.05
+    #: Codes of the keys for moving.
+    _CODES = {"H": "up", "P": "down", "K": "left", "M": "right", "G": "home", "O": "end",
+              "S": "delete", "s": "ctrl-left", "t": "ctrl-right"}  # fmt: skip
 
     class _WindowsKeyboard:
         """The Windows console, which needs no settings for single keys."""
@@ -83,9 +78,9 @@ if sys.platform == "win32":
                 time.sleep(_POLL_S)
             key = msvcrt.getwch()
             if key in ("\x00", "\xe0"):  # a function key: its code follows
-                msvcrt.getwch()
-                return []
-            return only_keys(key)
+                name = _CODES.get(msvcrt.getwch())
+                return [] if name is None else [name]
+            return ["escape"] if key == "\x1b" else [key.replace("\r", "\n")]
 
 else:
     import select
@@ -103,6 +98,7 @@ else:
             self._before = termios.tcgetattr(fd)
             self._entered = False
             self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+            self._parser = KeyParser()
 
         def enter(self) -> None:
             """Turn off echo and line buffering, unless in the background."""
@@ -130,14 +126,14 @@ else:
             try:
                 ready, _, _ = select.select([self._fd], [], [], timeout_s)
                 if not ready:
-                    return []
+                    return self._parser.flush()
                 if not in_foreground(self._fd):
                     time.sleep(timeout_s)  # keys are for the shell now
                     return []
                 data = os.read(self._fd, 1024)
             except OSError:
                 return None
-            return only_keys(self._decoder.decode(data)) if data else None
+            return self._parser.feed(self._decoder.decode(data)) if data else None
 
 
 def in_foreground(fd: int) -> bool:

@@ -12,18 +12,25 @@ import contextlib
 import subprocess
 import sys
 
-#: Reads the settings before and after the program changes them, then waits. It
-#: restores them only if they are still the program's: a shell that has taken the
-#: terminal back has set its own. Standard error is the terminal.
+#: Reads the settings before and after the program changes them, then waits. Each line that
+#: comes is the final words that only the live region shows: if the program dies, the shell
+#: writes over them, so they are printed again. The settings are restored only if they are
+#: still the program's: a shell that has taken the terminal back has set its own. Standard
+#: error is the terminal.
 _SCRIPT = """
 trap '' HUP INT QUIT TERM TSTP TTIN TTOU
 before=$(stty -g <&2) || exit 0
 echo ready
-read -r word || exit 0
+read -r words || exit 0
 ours=$(stty -g <&2)
-read -r word && exit 0
+words=
+while read -r line; do
+    [ "$line" = done ] && exit 0
+    words=${line#words }
+done
 [ "$(stty -g <&2)" = "$ours" ] && stty "$before" <&2
 printf '\\r\\033[J\\033[?25h' >&2
+[ -n "$words" ] && printf '  %s\\n' "$words" >&2
 """
 
 
@@ -36,6 +43,7 @@ class TtyRestorer:
 
     def __init__(self, fd: int) -> None:
         self._process: subprocess.Popen[bytes] | None = None
+        self._kept = ""
         if sys.platform == "win32":  # the console has no settings to restore
             return
         try:
@@ -56,6 +64,16 @@ class TtyRestorer:
     def watch(self) -> None:
         """Tell the process that the terminal now has the program's settings."""
         self._send(b"go\n")
+
+    def keep(self, words: str) -> None:
+        """Have words printed again if the program dies; those of the call before no longer.
+
+        Args:
+            words: one line without control characters.
+        """
+        if words != self._kept:
+            self._kept = words
+            self._send(f"words {words}\n".encode())
 
     def dismiss(self) -> None:
         """End the process, once the terminal is restored. May be called twice."""

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable
 
@@ -27,7 +28,6 @@ from streamer.terminal import (
     open_keyboard,
     route_streams,
     save_transcript,
-    stderr_console,
 )
 from streamer.terminal.live_view import FRAMES_PER_S
 
@@ -38,6 +38,8 @@ INFO = ViewInfo(
     backend="onnx",
     compute_unit="CPU",
 )
+#: Says nothing of its own at the end.
+QUIET = replace(INFO, microphone=False)
 
 
 def event_of(order: dict[str, Any]) -> events.Event:
@@ -65,6 +67,8 @@ def event_of(order: dict[str, Any]) -> events.Event:
             "speaking": True,
         }
         return events.Stats(**{**defaults, **fields})
+    if kind == "close":
+        return events.Close(**{"segment": 0, "seq": 0, "time": 1.0, "display": ".", **fields})
     if kind == "gap":
         return events.Gap(**{"seq": 0, "start": 1.0, "end": 1.5, "samples": 8000, **fields})
     return events.Notice(**{"seq": 0, "time": 1.0, **fields})
@@ -108,16 +112,19 @@ def main() -> None:
         quit=stop,
         undo=lambda final: print(f"undo {final.text}", file=log),
         save=save,
+        edit=lambda text: print(f"edit {text}", file=log),
+        remember=lambda heard, written: print(f"remember {heard} = {written}", file=log),
     )
     view: LiveView | None = None
     if routing.live:
         view = LiveView(
-            stderr_console(),
-            INFO,
+            INFO if "farewell" in options else QUIET,
             actions,
             timestamps="timestamps" in options,
             keyboard=open_keyboard(),
             prints_finals=routing.view_prints_finals,
+            theme=next((name for name in ("dark", "light", "none") if name in options), None),
+            loading="loading" in options,
         )
         view.start()
     print("pid", os.getpid(), file=log)
@@ -135,6 +142,10 @@ def main() -> None:
             if "complain" in order:
                 # Like `warnings.warn`, but without the path, which would wrap the line.
                 warnings.warn_explicit(order["complain"], UserWarning, "driver.py", 1)
+                continue
+            if "opened" in order or "loaded" in order:
+                assert view is not None
+                (view.opened if "opened" in order else view.loaded)(INFO)
                 continue
             event = event_of(order)
             if view is not None and isinstance(event, events.Final):

@@ -46,7 +46,7 @@ def demo(
         partials=results.wants_partials(routing.live), **results.written_form()
     )
     with transcriber:
-        session = LiveSession(transcriber, results, routing, network_timing=True)
+        session = LiveSession(transcriber, results, routing)
         session.run(lambda on_open: transcriber.run(source, on_open), "playing:", [path])
         print_table(figures(session.last, transcriber.about, session.on_screen_ms))
 
@@ -84,18 +84,19 @@ def figures(
 
 def print_table(rows: Sequence[tuple[str, str]]) -> None:
     """Print names and values in two columns on standard error."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+    import shutil
+    import textwrap
 
-    from streamer.terminal import stderr_console
+    from streamer.cli.support.messages import say
 
-    table = Table(box=box.SIMPLE_HEAD, show_header=False, pad_edge=False)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
+    indent = max(len(name) for name, _ in rows) + 4
+    width = max(min(shutil.get_terminal_size().columns - 2, 88), indent + 20)
+    say("")
     for name, value in rows:
-        table.add_row(name, Text(printable(value)))
-    stderr_console().print(table)
+        first = f"  {name:{indent - 2}}"
+        lines = textwrap.wrap(printable(value), width - indent) or [""]
+        for number, line in enumerate(lines):
+            say((first if number == 0 else " " * indent) + line)
 
 
 def _milliseconds(p50: Optional[float], p95: Optional[float]) -> str:

@@ -1,0 +1,38 @@
+"""Values that options can have."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class DecoderKind(str, Enum):
+    """Values of ``--decoder``: `streamer.decoding.KINDS`."""
+
+    AUTO = "auto"
+    BEAM = "beam"
+    DS = "ds"
+    GREEDY = "greedy"
+
+
+class Format(str, Enum):
+    """Values of ``--format``: `streamer.output.FORMATS`."""
+
+    TEXT = "text"
+    JSONL = "jsonl"
+    SRT = "srt"
+    VTT = "vtt"
+
+
+class DateOrder(str, Enum):
+    """Values of ``--date-style``: `streamer.text.numbers.DateStyle`."""
+
+    DMY = "dmy"
+    MDY = "mdy"
+
+
+class ThemeName(str, Enum):
+    """Values of ``--theme``: `streamer.terminal.drawing.theme.THEMES`."""
+
+    DARK = "dark"
+    LIGHT = "light"
+    NONE = "none"

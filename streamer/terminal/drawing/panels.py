@@ -1,0 +1,141 @@
+"""What keys open above the status row: help, figures, the search."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from streamer.terminal.drawing.style import Row, Span, row_columns
+from streamer.terminal.drawing.theme import Theme
+from streamer.terminal.drawing.wrapping import cut, printable, wrap
+from streamer.terminal.search import Search, matches
+from streamer.terminal.times import format_time
+from streamer.terminal.view_state import ViewState
+
+#: Keys and what they do, in the order of the help.
+KEYS: tuple[tuple[str, str], ...] = (
+    ("space", "pause"),
+    ("enter", "end here"),
+    ("u", "undo last"),
+    ("e", "edit last"),
+    ("x", "copy last"),
+    ("c", "copy all"),
+    ("s", "save"),
+    ("/", "find"),
+    ("t", "times"),
+    ("i", "figures"),
+    ("?", "close"),
+    ("q", "quit"),
+)
+#: Columns of a key's name in the help, and of a figure's in the figures.
+KEY_COLUMNS = 6
+FIGURE_COLUMNS = 11
+#: Between two columns of a panel.
+BETWEEN = 2
+#: Rows of a found line at most.
+FOUND_ROWS = 3
+
+
+def panel_rows(state: ViewState, columns: int, theme: Theme) -> list[Row]:
+    """Draw the open panel; no rows if none is open."""
+    if state.search is not None:
+        return search_rows(state, state.search, columns, theme)
+    if state.panel == "help":
+        return help_rows(columns, theme)
+    if state.panel == "figures":
+        return figure_rows(state, columns, theme)
+    return []
+
+
+def help_rows(columns: int, theme: Theme) -> list[Row]:
+    """Draw the keys and what they do, in as many columns as there is room for."""
+    cells = [
+        [Span(f"{key:{KEY_COLUMNS}}", theme.strong), Span(does, theme.quiet)] for key, does in KEYS
+    ]
+    rows = grid(cells, columns)
+    note = [Span("word", theme.unsure), Span("  the model is not sure", theme.quiet)]
+    return [*rows, (), note] if columns >= 60 else rows
+
+
+def figure_rows(state: ViewState, columns: int, theme: Theme) -> list[Row]:
+    """Draw the figures of the stream, with their names."""
+    cells = []
+    for name, value in figures(state):
+        text = cut(printable(value), max(columns - FIGURE_COLUMNS, 4), theme.glyphs.ellipsis)
+        cells.append([Span(f"{name:{FIGURE_COLUMNS}}", theme.quiet), Span(text)])
+    return grid(cells, columns)
+
+
+def figures(state: ViewState) -> list[tuple[str, str]]:
+    """Return the figures of the stream: names and values."""
+    stats, info = state.stats, state.info
+    p50, p95 = state.screen_p50_ms, state.screen_p95_ms
+    if p50 is None and stats is not None:
+        p50, p95 = stats.latency_p50_ms, stats.latency_p95_ms
+    late = "-" if p50 is None or p95 is None else f"{p50:.0f} ms, p95 {p95:.0f} ms"
+    rows = [("on screen", late)]
+    if stats is not None:
+        rows.append(("computing", f"{stats.real_time_factor:.3f} s a second"))
+        if stats.chunk_p50_ms is not None:
+            rows.append(("network", f"{stats.chunk_p50_ms:.1f} ms a chunk"))
+        rows.append(("level", f"{_level(stats.level_dbfs)}, peak {_level(stats.peak_dbfs)}"))
+    rows.append(("lost", f"{state.lost_samples} samples"))
+    rate = f"{info.rate_hz / 1000:g} kHz" if info.rate_hz else "-"
+    rows.append(("sound", rate))
+    rows.append(("model", info.model or "-"))
+    rows.append(("runs on", f"{info.backend} {info.compute_unit}".strip() or "-"))
+    return rows
+
+
+def search_rows(state: ViewState, search: Search, columns: int, theme: Theme) -> list[Row]:
+    """Draw the line that is looked for, what was found, and how many there are."""
+    found = matches(search.query, [final.display for final in state.finals])
+    glyphs = theme.glyphs
+    prompt = [Span(f"{glyphs.prompt} ", theme.accent), Span(search.query), Span(" ", theme.cursor)]
+    if not search.query:
+        return [[*prompt, Span(" find in what was said", theme.quiet)]]
+    if not found:
+        return [[*prompt, Span("  not found", theme.quiet)]]
+    place = search.place % len(found)
+    count = f"{len(found) - place} of {len(found)}"
+    final = state.finals[found[-1 - place]]
+    rows: list[Row] = [[*prompt, Span(f"  {count}, at {format_time(final.start)}", theme.quiet)]]
+    text = printable(final.display.replace("\n", " "))
+    at = text.casefold().find(search.query.casefold())
+    end = at + len(search.query)
+    for begin, stop in wrap(text, columns)[:FOUND_ROWS]:
+        rows.append(
+            [
+                Span(text[begin : max(begin, min(at, stop))]),
+                Span(text[max(begin, at) : min(end, stop)], theme.found),
+                Span(text[max(begin, min(end, stop)) : stop]),
+            ]
+        )
+    return rows
+
+
+def grid(cells: Sequence[Sequence[Span]], columns: int) -> list[Row]:
+    """Arrange cells in as many columns as there is room for, read from top to bottom."""
+    if not cells:
+        return []
+    width = max(row_columns(cell) for cell in cells)
+    across = max(min((columns + BETWEEN) // (width + BETWEEN), len(cells)), 1)
+    down = -(-len(cells) // across)
+    rows: list[Row] = []
+    for number in range(down):
+        row: list[Span] = []
+        for cell in cells[number::down]:
+            if row:
+                row.append(Span(" " * (-row_columns(row) % (width + BETWEEN))))
+            row += cell
+        rows.append(row)
+    return rows
+
+
+def message_rows(message: str, columns: int, style: str) -> list[Row]:
+    """Draw a message in rows of its own."""
+    text = printable(message)
+    return [[Span(text[start:end], style)] for start, end in wrap(text, columns)]
+
+
+def _level(dbfs: float) -> str:
+    return f"{dbfs:.0f} dB" if dbfs > -90.0 else "silent"
