@@ -5,11 +5,12 @@
 The clips are joined in a random order, again and again, and fed to one stream. Prints a line for
 every ten minutes of audio, so that an interrupted run counts as well. At the end:
 
-* memory: its slope after the first hour, and the standard error of that slope;
-* cost: processor time of a minute of audio, compared with a new stream that hears the same minute
-  at the same time (second by second in turn, so that a busy machine slows both);
-* words: errors of the last hour, of a new stream that hears the same hour, and of each clip alone;
+* memory: its slope after the first half hour, and the standard error of that slope;
+* words: errors of the last hour, of the same clips alone, and of a new stream that hears this hour;
 * the end of the last final against the end of the audio.
+
+The cost of a minute is compared with that of a new stream that hears the same minute at the same
+time (second by second in turn, so that a busy machine slows both).
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ import json
 import random
 import sys
 import time
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,13 +38,16 @@ RATE_HZ = 16000
 #: Samples per call: what a session hands on at once.
 BLOCK_SAMPLES = 4096
 MINUTE_SAMPLES = 60 * RATE_HZ
-HOUR_SAMPLES = 60 * MINUTE_SAMPLES
 #: Audio between two lines.
 REPORT_MINUTES = 10
 #: A new stream hears every sixtieth minute too.
 COMPARED_MINUTES = 60
 #: Audio that the two streams hear in turn.
 TURN_SAMPLES = RATE_HZ
+#: Words come at most this long after they were said: utterances end after 20 s.
+OPEN_SAMPLES = 30 * RATE_HZ
+#: Memory may still grow until everything has been used once.
+SETTLED_MINUTES = 30
 
 
 class Placed(NamedTuple):
@@ -107,20 +110,57 @@ def words_of(events: Sequence[Event]) -> list[Word]:
     return [word for event in events if isinstance(event, Final) for word in event.words]
 
 
-def by_clip(words: Sequence[Word], placed: Sequence[Placed], offset: int = 0) -> list[list[str]]:
-    """Divide words among clips by the middle of each word.
+class Ledger:
+    """Divides the words of a stream among its clips, by the middle of each word.
 
     Args:
-        words: with times in seconds.
-        placed: the clips.
-        offset: position in the playlist of the stream's first sample.
+        begin: position in the playlist of the stream's first sample.
     """
-    ends = np.array([where.end for where in placed])
-    texts: dict[int, list[str]] = defaultdict(list)
-    for word in words:
-        middle = round((word.start + word.end) / 2 * RATE_HZ) + offset
-        texts[int(np.searchsorted(ends, middle, side="right"))].append(word.word)
-    return [texts[i] for i in range(len(placed))]
+
+    def __init__(self, begin: int = 0) -> None:
+        self._begin = begin
+        self._open: list[tuple[Placed, list[str]]] = []
+
+    def add_clip(self, placed: Placed) -> None:
+        """Add the next clip."""
+        self._open.append((placed, []))
+
+    def add_words(self, words: Sequence[Word]) -> None:
+        """Add the next words."""
+        for word in words:
+            middle = round((word.start + word.end) / 2 * RATE_HZ) + self._begin
+            for placed, found in self._open:
+                if placed.begin <= middle < placed.end:
+                    found.append(word.word)
+
+    def settle(self, position: int) -> list[tuple[Placed, list[str]]]:
+        """Remove the clips that end before a position and return them with their words."""
+        done = [(placed, words) for placed, words in self._open if placed.end <= position]
+        self._open = self._open[len(done) :]
+        return done
+
+
+class Tally:
+    """Adds up word errors, and words that differ from those of the same clips alone."""
+
+    def __init__(self) -> None:
+        self.wrong = self.wrong_alone = self.different = self.words = 0
+
+    def add(self, placed: Placed, heard: Sequence[str], alone: Sequence[str]) -> None:
+        """Add a clip."""
+        wanted = placed.clip.transcript.split()
+        self.wrong += edit_distance(wanted, heard)
+        self.wrong_alone += edit_distance(wanted, alone)
+        self.different += edit_distance(alone, heard)
+        self.words += len(wanted)
+
+    def __str__(self) -> str:
+        words = max(1, self.words)
+        return (
+            f"{100 * self.wrong / words:.1f} % of the words wrong, "
+            f"{100 * self.wrong_alone / words:.1f} % alone, "
+            f"{100 * self.different / words:.1f} % differ"
+        )
 
 
 def slope(hours: Sequence[float], values: Sequence[float]) -> tuple[float, float]:
@@ -131,19 +171,6 @@ def slope(hours: Sequence[float], values: Sequence[float]) -> tuple[float, float
     rise = float(x @ y / (x @ x))
     rest = y - rise * x
     return rise, float(np.sqrt(rest @ rest / (len(x) - 2) / (x @ x)))
-
-
-def word_errors(found: Sequence[Sequence[str]], placed: Sequence[Placed]) -> float:
-    """Return the word error rate of the texts of clips."""
-    wanted = [where.clip.transcript.split() for where in placed]
-    edits = sum(edit_distance(w, f) for w, f in zip(wanted, found))
-    return edits / max(1, sum(map(len, wanted)))
-
-
-def different(first: Sequence[Sequence[str]], second: Sequence[Sequence[str]]) -> tuple[int, int]:
-    """Return the number of words that differ, and of words."""
-    edits = sum(edit_distance(a, b) for a, b in zip(first, second))
-    return edits, sum(map(len, first))
 
 
 class Soak:
@@ -158,116 +185,118 @@ class Soak:
 
     def __init__(self, clips: Sequence[Clip], hours: float, pause: int, seed: int) -> None:
         self._playlist = playlist(clips, seed, pause)
-        self._length = round(hours * HOUR_SAMPLES)
-        self._kept_from = max(0, self._length - HOUR_SAMPLES)
+        self._minutes = round(60 * hours)
+        self._hour_begin = max(0, self._minutes - 60) * MINUTE_SAMPLES  # of the last hour
+        self._position = 0
         self._rest: FloatArray = np.zeros(0, np.float32)
-        self._placed: list[Placed] = []  # clips of the last hour
-        self._events: list[Event] = []  # finals of the last hour
-        self._memory: list[tuple[float, float]] = []
-        self.figures: dict[str, Any] = {"hours": hours, "pause_s": pause / RATE_HZ, "lines": []}
-        self.figures["compared"] = []
+        self._ledger = Ledger()
+        self._alone: dict[Path, list[str]] = {}
+        self._last_hour: list[Placed] = []
+        self._last_hour_tally = Tally()
+        self._last_end_s = 0.0
+        self._lines: list[list[float]] = []
+        self._ratios: list[list[float]] = []
 
-    def run(self) -> None:
-        """Feed everything, and report."""
+    def run(self) -> dict[str, Any]:
+        """Feed everything, print and return the figures."""
         with Transcriber() as old, Transcriber() as new:
-            old.load(), new.load()
-            feed(new, np.zeros(RATE_HZ, np.float32))  # both have computed something
-            new.finish()
+            old.load()
+            new.load()
             self._listen(old, new)
-            self._compare_words(new)
+            figures = self._figures()
+            again = self._hear_last_hour(new)
+        figures["last_hour"] = vars(self._last_hour_tally)
+        figures["last_hour_in_a_new_stream"] = vars(again)
+        return figures
 
     def _listen(self, old: Transcriber, new: Transcriber) -> None:
         cost_s = wall_s = 0.0
-        minutes = self._length // MINUTE_SAMPLES
-        for minute in range(1, minutes + 1):
-            samples = self._next(MINUTE_SAMPLES)
+        tally = Tally()
+        for minute in range(1, self._minutes + 1):
+            samples = self._next(new)
             begin_s, begin_wall_s = time.process_time(), time.monotonic()
             if minute % COMPARED_MINUTES in (0, 1):
                 events, old_s, new_s = feed_both(old, new, samples)
                 new.finish()
                 begin_s += new_s
-                self._compared(minute, old_s, new_s)
+                self._ratios.append([minute, old_s, new_s])
+                print(f"minute {minute}: {old_s:.2f} s, a new stream {new_s:.2f} s", flush=True)
             else:
                 events = feed(old, samples)
+            if minute == self._minutes:
+                events += old.finish()
             cost_s += time.process_time() - begin_s
             wall_s += time.monotonic() - begin_wall_s
-            self._keep(events)
+            self._count(events, tally, last=minute == self._minutes)
             if minute % REPORT_MINUTES == 0:
-                self._line(minute, cost_s / REPORT_MINUTES, wall_s / REPORT_MINUTES)
-                cost_s = wall_s = 0.0
-        self._keep(old.finish())
-        last = max((e.end for e in self._events if isinstance(e, Final)), default=0.0)
-        audio_s = minutes * 60.0
-        self.figures["last_final_s"], self.figures["audio_s"] = last, audio_s
-        print(f"last final ends at {last:.2f} s of {audio_s:.2f} s", flush=True)
-        rise, error = slope(*zip(*[m for m in self._memory if m[0] > 1] or self._memory))
-        self.figures["memory_mb_per_hour"] = [rise, error]
-        print(f"private memory: {rise:+.3f} MB an hour, standard error {error:.3f}", flush=True)
+                self._line(minute, cost_s / REPORT_MINUTES, wall_s / REPORT_MINUTES, tally)
+                cost_s, wall_s, tally = 0.0, 0.0, Tally()
 
-    def _next(self, count: int) -> FloatArray:
-        """Return the next samples of the playlist."""
+    def _next(self, new: Transcriber) -> FloatArray:
+        """Return the next minute; a clip that is new is heard alone first."""
         parts, n = [self._rest], len(self._rest)
-        while n < count:
+        while n < MINUTE_SAMPLES:
             placed = next(self._playlist)
-            if placed.end > self._kept_from:
-                self._placed.append(placed)
+            if placed.clip.path not in self._alone:
+                words = words_of(feed(new, placed.samples) + new.finish())
+                self._alone[placed.clip.path] = [word.word for word in words]
+            self._ledger.add_clip(placed)
+            if placed.end > self._hour_begin:
+                self._last_hour.append(placed)
             parts.append(placed.samples)
             n += len(placed.samples)
         samples = np.concatenate(parts)
-        self._rest = samples[count:].copy()
-        return samples[:count]
+        self._rest = samples[MINUTE_SAMPLES:].copy()
+        self._position += MINUTE_SAMPLES
+        return samples[:MINUTE_SAMPLES]
 
-    def _keep(self, events: Sequence[Event]) -> None:
-        since = self._kept_from / RATE_HZ
-        self._events += [e for e in events if isinstance(e, Final) and e.end > since]
+    def _count(self, events: Sequence[Event], tally: Tally, last: bool) -> None:
+        self._last_end_s = max([self._last_end_s, *(e.end for e in events if isinstance(e, Final))])
+        self._ledger.add_words(words_of(events))
+        for placed, words in self._ledger.settle(self._position - (0 if last else OPEN_SAMPLES)):
+            alone = self._alone[placed.clip.path]
+            tally.add(placed, words, alone)
+            if placed.begin >= self._hour_begin:
+                self._last_hour_tally.add(placed, words, alone)
 
-    def _compared(self, minute: int, old_s: float, new_s: float) -> None:
-        self.figures["compared"].append([minute, old_s, new_s])
-        ratio = old_s / new_s
-        print(f"minute {minute}: {old_s:.2f} s, a new stream {new_s:.2f} s, ratio {ratio:.3f}")
-
-    def _line(self, minute: int, cost_s: float, wall_s: float) -> None:
+    def _line(self, minute: int, cost_s: float, wall_s: float, tally: Tally) -> None:
         private, mapped = resident_parts_mb() or (float("nan"), float("nan"))
-        self._memory.append((minute / 60, private))
-        self.figures["lines"].append([minute, cost_s, wall_s, private, mapped])
+        self._lines.append([minute, cost_s, wall_s, private, mapped, tally.wrong, tally.words])
         print(
             f"{minute // 60:3}:{minute % 60:02}  {cost_s:.2f} s of processor time a minute, "
-            f"{wall_s:.2f} s in all; {private:.1f} MB private, {mapped:.1f} MB mapped",
+            f"{wall_s:.1f} s in all; {private:.1f} MB private, {mapped:.1f} MB mapped; {tally}",
             flush=True,
         )
 
-    def _compare_words(self, new: Transcriber) -> None:
-        """Hear the last hour again: in a new stream, and each clip alone."""
-        begin, end = self._kept_from, self._length // MINUTE_SAMPLES * MINUTE_SAMPLES
-        hour = np.concatenate([where.samples for where in self._placed])
-        first = self._placed[0].begin
-        again = words_of(feed(new, hour[begin - first : end - first]) + new.finish())
-        whole = [where for where in self._placed if begin <= where.begin and where.end <= end]
-        chosen = [self._placed.index(where) for where in whole]
-        old_texts = by_clip(words_of(self._events), self._placed)
-        new_texts = by_clip(again, self._placed, begin)
-        texts = {
-            "long stream": [old_texts[i] for i in chosen],
-            "new stream": [new_texts[i] for i in chosen],
-            "each clip alone": _alone(new, whole),
+    def _figures(self) -> dict[str, Any]:
+        audio_s = self._minutes * 60.0
+        print(f"last final ends at {self._last_end_s:.2f} s of {audio_s:.2f} s", flush=True)
+        settled = [line for line in self._lines if line[0] > SETTLED_MINUTES] or self._lines
+        rise, error = slope([line[0] / 60 for line in settled], [line[3] for line in settled])
+        print(f"private memory: {rise:+.3f} MB an hour, standard error {error:.3f}", flush=True)
+        print(f"last hour: {self._last_hour_tally}", flush=True)
+        return {
+            "columns": ["minute", "cpu_s", "wall_s", "private_mb", "mapped_mb", "wrong", "words"],
+            "lines": self._lines,
+            "compared": self._ratios,
+            "audio_s": audio_s,
+            "last_final_s": self._last_end_s,
+            "memory_mb_per_hour": [rise, error],
         }
-        for name, found in texts.items():
-            self.figures[name] = word_errors(found, whole)
-            print(f"last hour, {name}: {self.figures[name]:.1%} of the words wrong", flush=True)
-        for name in ("new stream", "each clip alone"):
-            edits, words = different(texts["long stream"], texts[name])
-            self.figures[f"different from {name}"] = [edits, words]
-            print(f"long stream and {name} differ in {edits} of {words} words")
 
-
-def _alone(transcriber: Transcriber, placed: Sequence[Placed]) -> list[list[str]]:
-    """Return the words of each clip alone; a clip is heard once."""
-    heard: dict[Path, list[str]] = {}
-    for where in placed:
-        if where.clip.path not in heard:
-            words = words_of(feed(transcriber, where.samples) + transcriber.finish())
-            heard[where.clip.path] = [word.word for word in words]
-    return [heard[where.clip.path] for where in placed]
+    def _hear_last_hour(self, new: Transcriber) -> Tally:
+        """Feed the last hour to a new stream."""
+        first, tally = self._last_hour[0].begin, Tally()
+        ledger = Ledger(first)
+        for placed in self._last_hour:
+            ledger.add_clip(placed)
+            ledger.add_words(words_of(feed(new, placed.samples)))
+        ledger.add_words(words_of(new.finish()))
+        for placed, words in ledger.settle(self._position):
+            if placed.begin >= self._hour_begin:
+                tally.add(placed, words, self._alone[placed.clip.path])
+        print(f"last hour in a new stream: {tally}", flush=True)
+        return tally
 
 
 def main() -> int:
@@ -281,9 +310,9 @@ def main() -> int:
     known = parser.parse_args()
     clips = read_data_set(known.manifest)
     soak = Soak(clips, known.hours, round(known.pause * RATE_HZ), known.seed)
-    soak.run()
+    figures = soak.run()
     if known.json:
-        known.json.write_text(json.dumps(soak.figures, indent=1) + "\n", encoding="utf-8")
+        known.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     return 0
 
 
