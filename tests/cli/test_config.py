@@ -85,7 +85,7 @@ def test_without_a_file_there_are_no_defaults(command, tmp_path):
     ("content", "line", "what"),
     [
         ("beam = 10\nbeem = 20\n", 2, "no command .* has an option --beem"),
-        ("\n# beam\nbeam = 'many'\n", 3, "beam: .*integer"),
+        ("\n# beam\nbeam = 'many'\n", 3, "beam: .*int"),
         ("beam = 0\n", 1, "beam: .*1"),
         ("beam = [1]\n", 1, "one value, not a list"),
         ("word = 'ada'\n", 1, "takes a list"),
