@@ -83,6 +83,9 @@ class Transcriber:
         reconnect_timeout_s: how long to wait for a microphone that goes away,
             in seconds; None for ever, 0 not at all. While it is away there is a
             `Notice`, and when it is back a `Gap`.
+        keep_warm_s: how long the microphone stays open during a pause, in seconds;
+            `resume` then includes the half second before it.
+        begin_paused: whether the microphone is opened only by `resume`.
         finals: engine that transcribes each finished utterance again, in a process of
             its own: a bundle, ``whisper[:MODEL|FOLDER]`` or ``moonshine[:MODEL|FOLDER]``.
             Each final says in ``engine`` whose words it has.
@@ -114,6 +117,8 @@ class Transcriber:
         numbers: bool = True,
         date_style: str = "dmy",
         reconnect_timeout_s: float | None = 30.0,
+        keep_warm_s: float = 0.0,
+        begin_paused: bool = False,
         finals: str | None = None,
         finals_timeout_s: float | None = None,
     ) -> None:
@@ -124,6 +129,8 @@ class Transcriber:
             )
         self._device = device
         self._reconnect_timeout_s = reconnect_timeout_s
+        self._keep_warm_s = keep_warm_s
+        self._begin_paused = begin_paused
         settings = RecogniserSettings(
             endpoints=endpoints or EndpointSettings(),
             one_utterance=one_utterance,
@@ -208,7 +215,12 @@ class Transcriber:
         """
         from streamer.audio.sources.microphone import MicrophoneSource
 
-        source = MicrophoneSource(self._device, reconnect_timeout_s=self._reconnect_timeout_s)
+        source = MicrophoneSource(
+            self._device,
+            reconnect_timeout_s=self._reconnect_timeout_s,
+            keep_warm_s=self._keep_warm_s,
+            begin_paused=self._begin_paused,
+        )
         return self.run(source, on_open)
 
     def transcribe(
@@ -330,9 +342,13 @@ class Transcriber:
         """End the current stream; what was recorded so far is still transcribed."""
         self._session.stop()
 
-    def pause(self) -> None:
-        """End the utterance and release the microphone until `resume`; recordings go on."""
-        self._session.pause()
+    def pause(self, after_s: float = 0.0) -> None:
+        """End the utterance and release the microphone until `resume`; recordings go on.
+
+        Args:
+            after_s: record for this long before that, in seconds.
+        """
+        self._session.pause(after_s)
 
     def resume(self) -> None:
         """Open the microphone again."""

@@ -64,6 +64,7 @@ class Session:
         self._capture: Capture | None = None
         self._stop_requested = False
         self._end_requested = False
+        self._pause_requested = False
         self._feeding = False
         self._feed_lock = threading.Lock()
         self._runner: _Runner | None = None
@@ -189,23 +190,30 @@ class Session:
         if capture is not None:
             capture.stop()
 
-    def pause(self) -> None:
-        """End the utterance and pause the source, if it can be paused."""
-        self.end_utterance()
-        self._call_source("pause")
+    def pause(self, after_s: float = 0.0) -> None:
+        """Pause the source, if it can be paused, and end the utterance then.
+
+        Args:
+            after_s: how long the source still records, in seconds.
+        """
+        pause = getattr(self.source, "pause", None)
+        if pause is None:
+            self.end_utterance()
+            return
+        pause(after_s)
+        self._pause_requested = True
 
     def resume(self) -> None:
         """Resume the source."""
-        self._call_source("resume")
+        resume = getattr(self.source, "resume", None)
+        if resume is not None:
+            if self._pause_requested:
+                self._pause_requested, self._end_requested = False, True
+            resume()
 
     def end_utterance(self) -> None:
         """End the current utterance after the samples captured so far."""
         self._end_requested = True
-
-    def _call_source(self, method: str) -> None:
-        action = getattr(self.source, method, None)
-        if action is not None:
-            action()
 
     # Inside
 
@@ -260,7 +268,7 @@ class Session:
             )
         else:
             self._recogniser.reset()
-        self._end_requested = False
+        self._end_requested = self._pause_requested = False
         self._feeding = False
         for stage in self._stages:
             stage.begin(model.bundle.name, model.text_model, live)
@@ -305,10 +313,16 @@ class Session:
             end = block.position + len(block.samples)
             self._timing.arrival(end / RATE_HZ, block.arrived)
         events += recogniser.feed(block.samples)
+        if self._pause_requested and not len(block.samples) and self._at_rest():
+            # Everything before the pause has been recognised.
+            self._pause_requested, self._end_requested = False, True
         if self._end_requested:
             self._end_requested = False
             events += recogniser.end_utterance()
         return events
+
+    def _at_rest(self) -> bool:
+        return bool(getattr(self.source, "at_rest", True))
 
     def _device_notices(self, source: Source, recogniser: Recogniser) -> Iterator[list[Event]]:
         """What a live source says about its device; nobody finishes a sentence meanwhile."""

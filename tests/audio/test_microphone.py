@@ -522,3 +522,83 @@ def test_a_real_microphone_removed_while_recording_keeps_what_it_recorded(
     heard, report = recorder.finish()
     assert "is gone" in report["error"]
     assert similarity(heard, said) > 0.99
+
+
+def read_all(fake: FakePortAudio, blocks: Any, until: Callable[[], bool]) -> list[FloatArray]:
+    """Read blocks until something holds; time passes only here."""
+    read = []
+    while not until():
+        block = next(blocks)
+        if len(block.samples):
+            read.append(block.samples)
+    return read
+
+
+def ones(value: float, seconds: float = 0.02) -> FloatArray:
+    return np.full((round(16000 * seconds), 1), value, np.float32)
+
+
+def test_a_pause_may_record_on_for_the_end_of_the_last_word(fake: FakePortAudio) -> None:
+    source = MicrophoneSource(clock=fake.clock)
+    with Capture(source) as capture:
+        blocks = capture.blocks(idle_s=0.01)
+        source.pause(after_s=0.3)
+        fake.streams[0].speak(ones(0.5))
+        heard = next(block for block in blocks if len(block.samples))
+        assert heard.samples[0] == 0.5 and not source.at_rest
+        fake.now += 0.3
+        read_all(fake, blocks, lambda: source.at_rest)
+        assert fake.streams[0].closed
+
+
+def test_a_warm_microphone_keeps_the_half_second_before_a_resume(fake: FakePortAudio) -> None:
+    source = MicrophoneSource(keep_warm_s=10.0, clock=fake.clock)
+    with Capture(source) as capture:
+        blocks = capture.blocks(idle_s=0.01)
+        fake.streams[0].speak(ones(0.1))
+        next(block for block in blocks if len(block.samples))
+        source.pause()
+        assert read_all(fake, blocks, lambda: source.at_rest) == []
+        for k in range(100):  # two seconds
+            fake.streams[0].speak(ones((k + 1) / 1000))
+        while fake.streams[0].settings["callback"].__self__._frames_seen < 101 * 320:
+            next(blocks)
+        source.resume()
+        fake.streams[0].speak(ones(0.9))
+        heard: list[float] = []
+        while not heard or heard[-1] != np.float32(0.9):
+            heard += next(blocks).samples.tolist()
+        assert not fake.streams[0].closed and len(fake.streams) == 1
+        # What came after, and the half second before; a block of both may be on the border.
+        expected = [*(np.arange(76, 101) / 1000), 0.9]
+        np.testing.assert_allclose(heard[::-320][24::-1], expected[-25:], rtol=1e-6)
+        assert len(heard) in (25 * 320, 26 * 320)
+        assert source.start_s == 0.0 and source.lost == 0
+
+
+def test_a_warm_microphone_is_closed_in_the_end(fake: FakePortAudio) -> None:
+    source = MicrophoneSource(keep_warm_s=10.0, clock=fake.clock)
+    with Capture(source) as capture:
+        blocks = capture.blocks(idle_s=0.01)
+        source.pause()
+        read_all(fake, blocks, lambda: source.at_rest)
+        assert not fake.streams[0].closed
+        fake.streams[0].speak(ones(0.5))
+        fake.now += 10.0
+        assert read_all(fake, blocks, lambda: fake.streams[0].closed) == []
+        source.resume()
+        assert read_all(fake, blocks, lambda: len(fake.streams) == 2) == []
+
+
+def test_a_microphone_that_begins_paused_is_opened_by_a_resume(fake: FakePortAudio) -> None:
+    source = MicrophoneSource(begin_paused=True, clock=fake.clock)
+    with Capture(source) as capture:
+        blocks = capture.blocks(idle_s=0.01)
+        read_all(fake, blocks, lambda: source.at_rest)
+        assert fake.streams == [] and source.name == "Fake" and source.start_s is None
+        source.resume()
+        read_all(fake, blocks, lambda: bool(fake.streams) and fake.streams[0].started)
+        fake.now += 0.06
+        fake.streams[0].speak(ones(0.5))
+        read_all(fake, blocks, lambda: capture.written > 0)
+        assert source.start_s == pytest.approx(0.04, abs=0.011)

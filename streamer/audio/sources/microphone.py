@@ -11,45 +11,34 @@ import contextlib
 import sys
 import time
 from collections import deque
-from typing import Callable, NamedTuple
+from typing import Callable
 
 from streamer.arrays import FloatArray
 from streamer.audio import portaudio
 from streamer.audio.boottime import boottime
-from streamer.audio.devices import Device, find_again, input_devices
+from streamer.audio.devices import Device, find_again, find_device, input_devices
+from streamer.audio.sources.absence import RECONNECT_SECONDS, Absence
 from streamer.audio.sources.device_stream import SILENCE_SECONDS, DeviceBlock, DeviceStream
+from streamer.audio.sources.standby import Standby, StartTimer
 from streamer.audio.sources.timeline import Timeline
 from streamer.audio.sources.watch import Watch
+from streamer.audio.sources.zeros import SILENT_SECONDS, ZeroWatch
 from streamer.audio.wakeup import Wakeup
 from streamer.errors import DeviceError
-
-#: A room is never silent to the last bit. After this time of only zeros the
-#: microphone is muted, or not permitted (macOS then delivers zeros).
-SILENT_SECONDS = 3.0
 
 #: After this time of only zeros `read` raises.
 GIVE_UP_SECONDS = 15.0
 
-#: How long to wait for a device that went away: where nobody watches, a program
-#: must not wait forever.
-RECONNECT_SECONDS = 30.0
-
 #: Between two attempts to open a device that went away.
 RETRY_SECONDS = 0.5
 
-#: An attempt counts for no more than this: the program may be stopped meanwhile.
-_LONGEST_TRY_SECONDS = 5.0
+#: ALSA's default device leads to PulseAudio or PipeWire, which choose the microphone.
+#: Elsewhere PortAudio knows a new default device only after `portaudio.refresh`.
+_DEFAULT_FOLLOWS = sys.platform.startswith("linux")
 
 _POLL_SECONDS = 0.1
 
 _PAUSE_POLL_SECONDS = 1.0
-
-
-class DeviceNotice(NamedTuple):
-    """Something about the device that the user should know."""
-
-    what: str
-    todo: str
 
 
 class MicrophoneSource:
@@ -71,6 +60,9 @@ class MicrophoneSource:
             None for never.
         reconnect_timeout_s: `read` raises when the microphone has been gone for
             this long; None for never, 0 for at once.
+        keep_warm_s: how long the device stays open during a pause, in seconds;
+            `resume` then includes the half second before it.
+        begin_paused: `open` only looks for the device; `resume` opens it.
         clock: monotonic, time asleep included, in seconds; also called by the
             callback.
         cpu_clock: processor time of the process, in seconds.
@@ -90,6 +82,8 @@ class MicrophoneSource:
         device: int | str | None = None,
         give_up_s: float | None = GIVE_UP_SECONDS,
         reconnect_timeout_s: float | None = RECONNECT_SECONDS,
+        keep_warm_s: float = 0.0,
+        begin_paused: bool = False,
         clock: Callable[[], float] = boottime,
         cpu_clock: Callable[[], float] = time.process_time,
     ) -> None:
@@ -99,23 +93,24 @@ class MicrophoneSource:
         self.opened_channels = 0
         self.lost = 0
         self.delay_s = 0.0
-        self.notices: deque[DeviceNotice] = deque()
         self._give_up_s = give_up_s
-        self._reconnect_timeout_s = reconnect_timeout_s
+        self._absence = Absence(reconnect_timeout_s)
+        self.notices = self._absence.notices
         self._clock = clock
+        self._begin_paused = begin_paused
+        self._standby = Standby(keep_warm_s, clock)
+        self._start = StartTimer(clock)
+        self._at_rest = False
         self._watch = Watch(clock, cpu_clock)
         self._timeline = Timeline()
-        self._gone: DeviceError | None = None  # why it is waited for
-        self._waited_s = 0.0
         self._closed: DeviceStream | None = None  # the stream before
-        self._told = False  # that nothing comes
+        self._warm = False  # paused, and still open
         self._rate_hz = 0
         self._stream: DeviceStream | None = None
         self._past_overflows = 0
         self._blocks: deque[DeviceBlock] = deque()
         self._error: DeviceError | None = None
-        self._zeros = 0  # samples since opening, if all of them were zeros
-        self._heard = False
+        self._zeros = ZeroWatch()
         self._ended = False
         self._stopped = False
         self._paused = False
@@ -144,12 +139,22 @@ class MicrophoneSource:
         If so, it is muted, or the program has no permission. May be read by
         any thread.
         """
-        return not self._heard and self._zeros >= SILENT_SECONDS * max(self._rate_hz, 1)
+        return self._zeros.lasts(SILENT_SECONDS, self._rate_hz)
 
     @property
     def paused(self) -> bool:
         """Whether the microphone is paused."""
         return self._paused
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether `read` has returned all that was recorded before a pause."""
+        return self._paused and self._at_rest
+
+    @property
+    def start_s(self) -> float | None:
+        """Seconds from `open` or `resume` to the first sample; 0 if the device was warm."""
+        return self._start.seconds
 
     # The reading thread
 
@@ -165,12 +170,16 @@ class MicrophoneSource:
         self.close()
         self._rate_hz = rate_hz
         self._ended = self._stopped = self._paused = False
-        self._heard, self._zeros, self._error = False, 0, None
+        self._zeros, self._error = ZeroWatch(), None
         self._blocks.clear()
-        self.notices.clear()
-        self._gone, self._told = None, False
+        self._absence.reset()
         self._timeline.reset()
-        self._open_stream()
+        self._start.ask()
+        if self._begin_paused:
+            self._paused = True
+            self.device = find_device(input_devices(), self.wanted)
+        else:
+            self._open_stream()
 
     def read(self) -> FloatArray | None:
         """Return the next samples; blocks until there are some, also during a pause.
@@ -209,16 +218,23 @@ class MicrophoneSource:
         self._stopped = True
         self._wakeup.notify()
 
-    def pause(self) -> None:
+    def pause(self, after_s: float = 0.0) -> None:
         """Close the device until `resume`, so that other programs can use it.
 
         The time until then is not part of the stream.
+
+        Args:
+            after_s: go on recording for this long, in seconds.
         """
+        self._standby.begin(after_s)
+        self._at_rest = False
         self._paused = True
         self._wakeup.notify()
 
     def resume(self) -> None:
         """Open the device again; wait for it if that fails."""
+        if self._paused:
+            self._start.ask()
         self._paused = False
         self._wakeup.notify()
 
@@ -229,11 +245,16 @@ class MicrophoneSource:
         try:
             if self._stream is None:
                 self._wait_for_stream()
-            elif self._stopped or self._paused:
+            elif self._stopped or (self._paused and self._standby.is_over):
                 self._end_stream()
                 self._timeline.reset()
                 self._ended = self._stopped
+            elif self._paused and not self._standby.in_tail:
+                self._stand_by(self._stream)
             else:
+                if self._warm:
+                    self._warm = False
+                    self._take(self._standby.release())
                 self._take(self._stream.read(_POLL_SECONDS))
                 self._check(self._stream)
         except DeviceError as error:
@@ -241,23 +262,38 @@ class MicrophoneSource:
             if self._stream is not None:
                 self._end_stream()
 
+    def _stand_by(self, stream: DeviceStream) -> None:
+        """Do one step while the device is paused, but warm."""
+        self._warm = self._at_rest = True
+        self._standby.keep(stream.read(_POLL_SECONDS), self._rate_hz)
+        if stream.is_gone():
+            self._end_stream()
+
     def _wait_for_stream(self) -> None:
         """Do one step while there is no open device."""
         if self._stopped:
             self._ended = True
         elif self._paused:
-            self._gone = None
+            self._at_rest = True
+            self._absence.error = None
             self._timeline.reset()
             self._wakeup.wait(_PAUSE_POLL_SECONDS)
-        elif self._gone is None:
-            # After a pause, devices may have been connected or removed meanwhile.
-            portaudio.refresh()
+        elif self._absence.error is None:
             try:
-                self._open_stream()
+                self._open_after_pause()
             except DeviceError as error:
                 self._begin_waiting(error)
         else:
-            self._try_again(self._gone)
+            self._try_again(self._absence.error)
+
+    def _open_after_pause(self) -> None:
+        """Open the device; others may have been connected or removed during the pause."""
+        if _DEFAULT_FOLLOWS:
+            # A quarter of a second sooner than with a new list, which a start by key notices.
+            with contextlib.suppress(DeviceError):
+                return self._open_stream()
+        portaudio.refresh()
+        self._open_stream()
 
     def _begin_waiting(self, error: DeviceError) -> None:
         """Wait for the device from now on.
@@ -265,20 +301,10 @@ class MicrophoneSource:
         Raises:
             DeviceError: it shall not be waited for.
         """
-        if self._reconnect_timeout_s == 0:
+        if self._absence.timeout_s == 0:
             raise error
         self._timeline.break_off(self._clock())
-        self._gone, self._waited_s = error, 0.0
-        self._tell(error.what)
-
-    def _tell(self, what: str) -> None:
-        """Say once that the device does not deliver."""
-        if self._told:
-            return
-        self._told = True
-        limit_s = self._reconnect_timeout_s
-        until = "" if limit_s is None else f" for at most {limit_s:g} s"
-        self.notices.append(DeviceNotice(what, f"connect it; waiting{until}"))
+        self._absence.begin(error)
 
     def _try_again(self, gone: DeviceError) -> None:
         """Open the device if it is back.
@@ -294,14 +320,12 @@ class MicrophoneSource:
                 self._open_stream(again=True)
         self._watch.restart()
         if self._stream is not None:
-            self._gone = None
+            self._absence.error = None
             return
-        self._waited_s += min(self._clock() - began_s, _LONGEST_TRY_SECONDS)
-        limit_s = self._reconnect_timeout_s
-        if limit_s is not None and self._waited_s >= limit_s:
+        if self._absence.tried(self._clock() - began_s):
             raise gone
         self._wakeup.wait(RETRY_SECONDS)
-        self._waited_s += RETRY_SECONDS
+        self._absence.waited(RETRY_SECONDS)
 
     def _open_stream(self, again: bool = False) -> None:
         """Open the device; ``again``: the one that was open before."""
@@ -325,15 +349,20 @@ class MicrophoneSource:
         stream.close()
         self._closed = stream
         self._past_overflows += stream.overflows
+        if self._warm:  # what it has recorded since is not part of the stream
+            self._warm = False
+            self._standby.release()
+            return
         self._take(stream.read(0))
         self._take(stream.finish())
 
     def _take(self, blocks: list[DeviceBlock]) -> None:
+        if blocks and self._stream is not None:
+            length_s = sum(len(block.samples) for block in blocks) / self._rate_hz
+            self._start.arrive(self._stream.delay_s + length_s)
         for block in blocks:
             self._blocks.append(block)
-            self._heard = self._heard or bool(block.samples.any())
-            if not self._heard:
-                self._zeros += len(block.samples)
+            self._zeros.feed(block.samples)
         if self._stream is not None:
             self.delay_s = self._stream.delay_s
 
@@ -344,21 +373,18 @@ class MicrophoneSource:
                 f'the microphone "{self.name}" is gone',
                 "everything before is transcribed; connect it and start again",
             )
-            if self._reconnect_timeout_s == 0:
+            if self._absence.timeout_s == 0:
                 raise gone
-            self._tell(gone.what)  # first: closing may take a while
+            self._absence.tell(gone.what)  # first: closing may take a while
             self._end_stream()
             self._begin_waiting(gone)
         elif stream.heard and stream.silent_s >= SILENCE_SECONDS:
-            if self._reconnect_timeout_s != 0:
-                self._tell(f'the microphone "{self.name}" delivers nothing')
-        elif self._told and stream.heard and not stream.silent_s:
-            self._told = False
-            self.notices.append(
-                DeviceNotice(f'the microphone "{self.name}" is back', "listening again")
-            )
+            if self._absence.timeout_s != 0:
+                self._absence.tell(f'the microphone "{self.name}" delivers nothing')
+        elif stream.heard and not stream.silent_s:
+            self._absence.is_back(self.name)
         limit_s = self._give_up_s
-        if limit_s is not None and not self._heard and self._zeros >= limit_s * self._rate_hz:
+        if limit_s is not None and self._zeros.lasts(limit_s, self._rate_hz):
             raise DeviceError(
                 f'the microphone "{self.name}" delivers only zeros: it is muted, or this'
                 " program has no permission",

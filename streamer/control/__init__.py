@@ -1,0 +1,1 @@
+"""Control of the running instance from a key binding or a status bar: one socket for its owner."""
