@@ -7,7 +7,21 @@ import _signal  # type: ignore[import-not-found]  # a C module; `signal` takes m
 if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
     _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
-from streamer.cli.app import main
+import sys
+
+
+def main() -> None:
+    """Run the command line; a key binding (``streamer toggle``) does not wait for all of it."""
+    if len(sys.argv) == 2 and sys.argv[1] in ("start", "stop", "toggle"):
+        from streamer.control.client import run_key_command
+
+        code = run_key_command(sys.argv[1:])
+        if code is not None:
+            sys.exit(code)
+    from streamer.cli.app import main as run
+
+    run()
+
 
 if __name__ == "__main__":
     main()

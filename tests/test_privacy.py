@@ -30,8 +30,8 @@ pytest.importorskip("onnxruntime")
 #: Speech of 12.3 seconds.
 SAMPLE = ROOT / "assets" / "english" / "sample.flac"
 
-#: Local sockets of the sound system: the user's, or a virtual microphone's.
-SOUND_SYSTEM = re.compile(r"/(pulse|pipewire|jack|mic-)")
+#: Local sockets of the sound system (the user's, or a virtual microphone's), and that of control.
+SOUND_SYSTEM = re.compile(r"/(pulse|pipewire|jack|mic-)|/streamer/control$")
 
 VARIABLE = "ORT_DISABLE_TELEMETRY"
 

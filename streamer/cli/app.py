@@ -29,6 +29,7 @@ COMMANDS = (
     "speech.write",
     "speech.serve",
     "speech.demo",
+    "speech.control",
     "machine.devices",
     "machine.doctor",
     "machine.config",

@@ -39,7 +39,8 @@ def make_own_folder(folder: Path) -> None:
         found = os.lstat(folder)
     except OSError as error:
         raise OutputError(
-            f"{folder} cannot be made ({error.strerror})", "set XDG_RUNTIME_DIR to a folder of yours"
+            f"{folder} cannot be made ({error.strerror})",
+            "set XDG_RUNTIME_DIR to a folder of yours",
         ) from error
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != _user() or found.st_mode & 0o077:
         raise OutputError(f"{folder} is not private", "remove it, or set XDG_RUNTIME_DIR")

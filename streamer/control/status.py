@@ -15,6 +15,8 @@ OFF, STARTING, LISTENING, PAUSED = "off", "starting", "listening", "paused"
 _SYMBOLS = {OFF: "", STARTING: "◌", LISTENING: "●", PAUSED: "○"}
 #: A bar has room for this many characters of the partial.
 _BAR_CHARACTERS = 40
+#: Digital silence, in dB of full scale: no level.
+_SILENT_DBFS = -99.0
 #: Level that a bar shows as nothing, in dB of full scale.
 _QUIET_DBFS = -60.0
 
@@ -95,7 +97,7 @@ class StatusBoard:
         elif isinstance(event, Final):
             self.change(partial="", final=event.display)
         elif isinstance(event, Stats):
-            level = round(event.level_dbfs) if event.level_dbfs > -200 else None
+            level = round(event.level_dbfs) if event.level_dbfs > _SILENT_DBFS else None
             self.change(time=round(event.time), level_dbfs=level, speaking=event.speaking)
         elif isinstance(event, (Notice, Gap)):
             what = event.what if isinstance(event, Notice) else "some audio was lost"

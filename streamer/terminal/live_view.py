@@ -221,6 +221,10 @@ class LiveView:
         """Show a message for a few seconds."""
         self._model.say(message)
 
+    def show_paused(self, paused: bool) -> None:
+        """Show whether the microphone is released, by something else than a key of the view."""
+        self._model.change(paused=paused)
+
     def _draw_until_closed(self) -> None:
         while not self._closing.is_set():
             self._model.wait(1 / FRAMES_PER_S if self._model.state.loading else IDLE_S)

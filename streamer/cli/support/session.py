@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from streamer.audio.sources.source import Source
     from streamer.cli.support.options import ResultOptions
+    from streamer.cli.support.remote import RemoteControl
     from streamer.terminal import LiveView, Routing, ViewInfo
     from streamer.transcriber import Transcriber
 
@@ -69,6 +71,7 @@ class LiveSession:
         transcriber: the source of events.
         results: what to write, and where.
         routing: who prints what.
+        remote: how a desktop controls it; None for recordings.
 
     Attributes:
         last: the last event.
@@ -81,8 +84,10 @@ class LiveSession:
         transcriber: Transcriber,
         results: ResultOptions,
         routing: Routing,
+        remote: Optional[RemoteControl] = None,
     ) -> None:
         self._transcriber = transcriber
+        self._remote = remote
         self._results = results
         self._routing = routing
         self._loading = True
@@ -120,6 +125,8 @@ class LiveSession:
 
         def opened_source(source: Source) -> None:
             self._open(source, opened)
+            if self._remote is not None:
+                self._remote.opened(source, self._view)
             if shutdown.requested:  # perhaps before there was anything to stop
                 transcriber.stop()
 
@@ -127,7 +134,7 @@ class LiveSession:
             try:
                 if self._routing.live:
                     self._begin_view()
-                with outputs:
+                with outputs, self._remote or contextlib.nullcontext():
                     for event in start(opened_source):
                         self._handle(outputs, event)
             except BrokenPipeError:
@@ -147,12 +154,12 @@ class LiveSession:
         from streamer.text.joining import PARAGRAPH_AFTER_S
 
         self._info = ViewInfo(paragraph_s=PARAGRAPH_AFTER_S, saved_in=self._saved_in())
-        transcriber = self._transcriber
+        transcriber, remote = self._transcriber, self._remote
         self._view = LiveView(
             self._info,
             ViewActions(
-                pause=lambda: self._pause(transcriber.pause),
-                resume=lambda: self._pause(transcriber.resume),
+                pause=lambda: self._pause(remote.pause_now if remote else transcriber.pause),
+                resume=lambda: self._pause(remote.start if remote else transcriber.resume),
                 end_utterance=transcriber.end_utterance,
                 quit=transcriber.stop,
                 undo=lambda _: self._changed("undone"),
@@ -219,6 +226,8 @@ class LiveSession:
         if self._view is not None and isinstance(event, written):
             self._view.make_room()
         for shown in outputs.write(event):
+            if self._remote is not None:
+                self._remote.receive(shown)
             if self._view is not None:
                 self._view.write(self._held.show(shown))
             else:

@@ -114,6 +114,9 @@ def bench(
     line = f"{'words of a two-second file':30} {words_s:.2f} s"
     cpu_s = [s for _, s in words if s is not None]
     print(line + (f", CPU time {statistics.median(cpu_s):.2f} s" if cpu_s else ""))
+    from streamer.cli.commands.machine.bench_start import report_start
+
+    report_start()
     p50 = statistics.median(f["chunk_p50_ms"] for f in found if f["chunk_p50_ms"] is not None)
     p95 = statistics.median(f["chunk_p95_ms"] for f in found if f["chunk_p95_ms"] is not None)
     print(f"{'network, per chunk':30} p50 {p50:.1f} ms, p95 {p95:.1f} ms")

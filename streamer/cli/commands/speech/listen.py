@@ -6,6 +6,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from streamer.cli.support.desktop_options import DesktopOptions
 from streamer.cli.support.finals_options import FinalsOptions
 from streamer.cli.support.options import EngineOptions, ResultOptions, with_options
 from streamer.errors import UsageError
@@ -19,6 +20,7 @@ def listen(
     engine: EngineOptions,
     results: ResultOptions,
     second: FinalsOptions,
+    desktop: DesktopOptions,
     device: Annotated[
         Optional[str],
         typer.Option(metavar="NAME|NUMBER", help="Microphone to use; see streamer devices."),
@@ -58,9 +60,12 @@ def listen(
         hints=results.hints(),
         **results.written_form(),
         **second.arguments(),
+        **desktop.arguments(),
     )
+    remote = desktop.remote_control(transcriber)
     with transcriber:
-        LiveSession(transcriber, results, routing).run(transcriber.listen, "listening:")
+        session = LiveSession(transcriber, results, routing, remote=remote)
+        session.run(transcriber.listen, "listening:")
 
 
 def register(app: typer.Typer) -> None:

@@ -1,0 +1,151 @@
+"""Control of a session: what start, stop and toggle do to the microphone, and what is said."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import soundfile
+
+from streamer.bundle import bundled_folder
+from streamer.cli.app import run
+from streamer.cli.support.remote import TAIL_S, RemoteControl
+from streamer.control import client
+from streamer.control.status import LISTENING, PAUSED
+from tests.support.audio.pulse import needs_pulse, virtual_microphone
+from tests.support.events import stats
+from tests.support.terminal.command_line import command
+
+SAMPLE = bundled_folder() / "sample.flac"
+needs_english = pytest.mark.skipif(not SAMPLE.is_file(), reason="needs the bundled model")
+
+
+class Microphone:
+    """A transcriber and its source."""
+
+    def __init__(self) -> None:
+        self.calls: list[Any] = []
+        self.source: Any = SimpleNamespace(name="Blue Yeti", start_s=0.0421)
+
+    def pause(self, after_s: float) -> None:
+        self.calls.append(after_s)
+
+    def resume(self) -> None:
+        self.calls.append("resume")
+
+
+@pytest.fixture(autouse=True)
+def own_runtime_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+
+
+def control(microphone: Microphone, **options: Any) -> RemoteControl:
+    remote = RemoteControl(microphone, **options)  # type: ignore[arg-type]
+    remote.opened(microphone.source, None)
+    return remote
+
+
+def test_toggle_pauses_after_the_last_word_and_resumes() -> None:
+    microphone = Microphone()
+    remote = control(microphone)
+    assert remote.board.status.state == LISTENING
+    for _ in range(3):
+        remote.toggle()
+    assert microphone.calls == [TAIL_S, "resume", TAIL_S]
+    assert remote.board.status.state == PAUSED
+
+
+def test_start_and_stop_twice_are_once() -> None:
+    microphone = Microphone()
+    remote = control(microphone, paused=True)
+    for act in (remote.stop, remote.start, remote.start, remote.stop, remote.stop):
+        act()
+    assert microphone.calls == ["resume", TAIL_S]
+
+
+def test_a_warm_microphone_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    remote = control(Microphone(), keep_warm_s=20.0)
+    remote.stop()
+    assert "the microphone stays open for 20 s" in capsys.readouterr().err
+    assert remote.board.status.warm
+    remote.start()
+    assert not remote.board.status.warm
+
+
+def test_the_time_to_the_first_sample_is_in_the_status() -> None:
+    remote = control(Microphone())
+    remote.receive(stats())
+    assert remote.board.status.start_ms == 42
+
+
+def test_push_to_talk_needs_a_hotkey(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["listen", "--push-to-talk"]) == 2
+    assert "--hotkey" in capsys.readouterr().err
+
+
+def test_status_without_an_instance_is_off(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["status", "--format", "json"]) == 1
+    assert json.loads(capsys.readouterr().out)["state"] == "off"
+    assert run(["start"]) == 1
+    assert "not running" in capsys.readouterr().err
+
+
+@needs_pulse
+@needs_english
+def test_push_to_talk_loses_neither_the_first_nor_the_last_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples, rate_hz = soundfile.read(SAMPLE)
+    soundfile.write(tmp_path / "said.wav", samples[: round(4.45 * rate_hz)], rate_hz)
+    with virtual_microphone(48000, 1) as microphone:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", microphone.env["XDG_RUNTIME_DIR"])
+        arguments = ["listen", "--paused", "--keep-warm", "30", "--stdout", "--verbatim"]
+        with subprocess.Popen(
+            command(*arguments),
+            env={**microphone.env, "PYTHONPATH": os.pathsep.join(sys.path)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as program:
+            assert program.stdout is not None and program.stderr is not None
+            program.stderr.readline(), program.stderr.readline()
+            # Warm, then speech and key at the same moment.
+            client.send("start")
+            while client.send("status")["start_ms"] is None:
+                pass
+            client.send("stop")
+            player = microphone.start_speaking(tmp_path / "said.wav")
+            client.send("start")
+            player.wait()
+            client.send("stop")
+            line = program.stdout.readline()
+            program.send_signal(signal.SIGTERM)
+    assert re.fullmatch(r"but as sure as he found .* princess he found some fault in her\n", line)
+
+
+@needs_pulse
+def test_bench_measures_the_start(tmp_path: Path) -> None:
+    with virtual_microphone(48000, 1) as microphone:
+        program = (
+            "from streamer.cli.commands.machine.bench_start import report_start; report_start()"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**microphone.env, "PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    start, process = done.stdout.splitlines()
+    assert re.fullmatch(
+        r"start to the first sample +\d+ ms  \(limit: 80 ms, .*\), warm 0 ms", start
+    )
+    assert re.fullmatch(r"streamer start, the process +\d+ ms", process)

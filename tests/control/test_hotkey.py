@@ -1,0 +1,52 @@
+"""A hotkey: its chord, and what it says where there is none."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from streamer.control.hotkey import Chord, Hotkey, chord_for_pynput
+from streamer.errors import UsageError
+
+
+def presses(*keys: str) -> list[str]:
+    """Return what a chord of ctrl and d does; a key with a minus goes up."""
+    done: list[str] = []
+    chord = Chord(frozenset({"ctrl", "d"}), lambda: done.append("on"), lambda: done.append("off"))
+    for key in keys:
+        if key.startswith("-"):
+            chord.key_up(key[1:])
+        else:
+            chord.key_down(key)
+    return done
+
+
+def test_a_chord_begins_with_its_last_key_and_ends_with_the_first_that_goes_up() -> None:
+    assert presses("ctrl", "d", "-ctrl", "-d") == ["on", "off"]
+    assert presses("d", "ctrl", "-d") == ["on", "off"]
+
+
+def test_a_key_that_is_held_repeats_without_effect() -> None:
+    assert presses("ctrl", "d", "d", "d", "-d", "d") == ["on", "off", "on"]
+
+
+def test_other_keys_do_nothing() -> None:
+    assert presses("ctrl", "x", "-x", "-ctrl", "d") == []
+
+
+def test_chords_are_written_as_people_write_them() -> None:
+    assert chord_for_pynput("ctrl+alt+d") == "<ctrl>+<alt>+d"
+    assert chord_for_pynput("F9") == "<f9>" and chord_for_pynput("<cmd>+a") == "<cmd>+a"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Wayland is Linux's")
+def test_wayland_lets_no_program_listen() -> None:
+    with pytest.raises(UsageError, match=r"Wayland.*streamer toggle"):
+        Hotkey("f9", lambda: None, environment={"WAYLAND_DISPLAY": "wayland-0"})
+
+
+def test_without_pynput_it_says_how(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynput", None)
+    with pytest.raises(UsageError, match="pynput"):
+        Hotkey("f9", lambda: None, environment={})
