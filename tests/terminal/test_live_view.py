@@ -310,7 +310,7 @@ def test_without_colour_no_colour_is_written(
 def test_lost_sound_is_red_and_words_of_low_confidence_are_underlined(
     driver: Driver, open_screen: Callable[..., Screen]
 ) -> None:
-    screen = open_screen(driver.argv, environment={"TERM": "xterm"})
+    screen = open_screen(driver.argv, environment={"TERM": "xterm-16color"})
     driver.order(stats={})
     driver.order(gap={})
     driver.order(final={"text": "so so", "words": [["so", 0, 0.5, 0.9], ["so", 0.5, 1, 0.1]]})

@@ -92,8 +92,9 @@ def test_the_theme_is_that_of_the_environment_or_the_option() -> None:
     assert choose_theme("utf-8", "light", xterm) == make_theme("light", 256)
     assert choose_theme("utf-8", None, {**xterm, "NO_COLOR": "1"}) == make_theme("neutral", 0)
     assert choose_theme("utf-8", "none", xterm) == make_theme("neutral", 0)
-    assert choose_theme("ascii", None, {"TERM": "xterm"}) == make_theme("neutral", 16, ASCII)
-    assert colour_depth({"TERM": "vt220"}) == 0
+    assert choose_theme("ascii", None, {"TERM": "linux"}) == make_theme("neutral", 16, ASCII)
+    depths = {"vt220": 0, "linux": 16, "xterm-16color": 16, "xterm": 256, "screen-256color": 256}
+    assert {term: colour_depth({"TERM": term}) for term in depths} == depths
 
 
 def at_the_end(saved_in: str = "", keys: bool = True, **fields: object) -> str:

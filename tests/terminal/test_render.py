@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -109,7 +110,7 @@ def test_the_help_lists_every_key_at_every_size(width: int, height: int) -> None
     shown = rows(replace(saying("some words"), panel="help"), width, height)
     assert len(shown) < height and "  some words" in shown
     text = "\n".join(shown)
-    assert all(f"{key:6}{does}" in text for key, does in KEYS)
+    assert all(re.search(f"{re.escape(key)} +{does}", text) for key, does in KEYS)
 
 
 @settings(max_examples=50, deadline=None)

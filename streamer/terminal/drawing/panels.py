@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from streamer.terminal.drawing.style import Row, Span, row_columns
+from streamer.terminal.drawing.style import Row, Span, Style, columns_of
 from streamer.terminal.drawing.theme import Theme
 from streamer.terminal.drawing.wrapping import cut, printable, wrap
 from streamer.terminal.search import Search, matches
@@ -26,11 +26,13 @@ KEYS: tuple[tuple[str, str], ...] = (
     ("?", "close"),
     ("q", "quit"),
 )
-#: Columns of a key's name in the help, and of a figure's in the figures.
-KEY_COLUMNS = 6
+#: Between a name and what belongs to it, and between two columns of a panel.
+AFTER_NAME = 2
+BETWEEN = 4
+#: Columns that a figure's name takes at most.
 FIGURE_COLUMNS = 11
-#: Between two columns of a panel.
-BETWEEN = 2
+#: In narrower windows the help has no room for more than keys.
+NOTE_COLUMNS = 60
 #: Rows of a found line at most.
 FOUND_ROWS = 3
 
@@ -48,21 +50,18 @@ def panel_rows(state: ViewState, columns: int, theme: Theme) -> list[Row]:
 
 def help_rows(columns: int, theme: Theme) -> list[Row]:
     """Draw the keys and what they do, in as many columns as there is room for."""
-    cells = [
-        [Span(f"{key:{KEY_COLUMNS}}", theme.strong), Span(does, theme.quiet)] for key, does in KEYS
-    ]
-    rows = grid(cells, columns)
+    rows = table(KEYS, columns, theme.strong, theme.quiet)
     note = [Span("word", theme.unsure), Span("  the model is not sure", theme.quiet)]
-    return [*rows, (), note] if columns >= 60 else rows
+    return [*rows, (), note] if columns >= NOTE_COLUMNS else rows
 
 
 def figure_rows(state: ViewState, columns: int, theme: Theme) -> list[Row]:
     """Draw the figures of the stream, with their names."""
-    cells = []
-    for name, value in figures(state):
-        text = cut(printable(value), max(columns - FIGURE_COLUMNS, 4), theme.glyphs.ellipsis)
-        cells.append([Span(f"{name:{FIGURE_COLUMNS}}", theme.quiet), Span(text)])
-    return grid(cells, columns)
+    room = max(columns - FIGURE_COLUMNS, 4)
+    cells = [
+        (name, cut(printable(value), room, theme.glyphs.ellipsis)) for name, value in figures(state)
+    ]
+    return table(cells, columns, theme.quiet, theme.text)
 
 
 def figures(state: ViewState) -> list[tuple[str, str]]:
@@ -113,21 +112,34 @@ def search_rows(state: ViewState, search: Search, columns: int, theme: Theme) ->
     return rows
 
 
-def grid(cells: Sequence[Sequence[Span]], columns: int) -> list[Row]:
-    """Arrange cells in as many columns as there is room for, read from top to bottom."""
-    if not cells:
-        return []
-    width = max(row_columns(cell) for cell in cells)
-    across = max(min((columns + BETWEEN) // (width + BETWEEN), len(cells)), 1)
-    down = -(-len(cells) // across)
+def table(
+    cells: Sequence[tuple[str, str]], columns: int, name_style: Style, style: Style
+) -> list[Row]:
+    """Arrange names and what belongs to them in columns, read from top to bottom.
+
+    Args:
+        cells: the names, and what belongs to them.
+        columns: room; as many columns of cells as fit.
+        name_style: style of the names.
+        style: style of the rest.
+    """
+    for across in range(len(cells), 0, -1):
+        down = -(-len(cells) // across)
+        stacks = [cells[at : at + down] for at in range(0, len(cells), down)]
+        names = [max(columns_of(name) for name, _ in stack) + AFTER_NAME for stack in stacks]
+        values = [max(columns_of(value) for _, value in stack) for stack in stacks]
+        if sum(names) + sum(values) + BETWEEN * (len(stacks) - 1) <= columns or across == 1:
+            break
     rows: list[Row] = []
     for number in range(down):
         row: list[Span] = []
-        for cell in cells[number::down]:
-            if row:
-                row.append(Span(" " * (-row_columns(row) % (width + BETWEEN))))
-            row += cell
-        rows.append(row)
+        for stack, name_room, value_room in zip(stacks, names, values):
+            if number >= len(stack):
+                continue
+            name, value = stack[number]
+            row += [Span(name + " " * (name_room - columns_of(name)), name_style)]
+            row += [Span(value, style), Span(" " * (value_room + BETWEEN - columns_of(value)))]
+        rows.append(row[:-1])
     return rows
 
 

@@ -106,6 +106,10 @@ _COLOURS: Mapping[str, tuple[int, int, int, int]] = {
     "neutral": (244, 36, 172, 167),
 }
 
+#: Terminals of 256 colours whatever their name says: no xterm has had fewer for many years.
+_RICH = ("xterm", "alacritty", "foot", "wezterm", "tmux")
+_POOR = ("16color", "88color", "mono", "vt220")
+
 #: Values of ``--theme``; None chooses by the terminal.
 THEMES = ("dark", "light", "none")
 
@@ -146,7 +150,7 @@ def colour_depth(environment: Mapping[str, str] = os.environ) -> int:
     if sys.platform == "win32" or environment.get("COLORTERM") in ("truecolor", "24bit"):
         return 256
     term = environment.get("TERM", "")
-    if "256color" in term or term.startswith(("xterm-", "alacritty", "foot", "wezterm")):
+    if "256color" in term or (term.startswith(_RICH) and not term.endswith(_POOR)):
         return 256
     return 0 if term.startswith("vt") else 16
 
