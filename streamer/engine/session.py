@@ -9,7 +9,6 @@ meanwhile wait in the ring buffer.
 from __future__ import annotations
 
 import contextlib
-import sys
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
@@ -20,6 +19,7 @@ from streamer.engine.background import InBackground
 from streamer.engine.latency import StreamTiming, TimedModel
 from streamer.engine.model_loader import LoadedModel, ModelChoice, load_model
 from streamer.engine.settings import RecogniserSettings
+from streamer.engine.source_warnings import Backlog, SourceWarnings
 from streamer.errors import AudioError, UsageError
 from streamer.events import Event
 
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 
 #: How often `Session.end_utterance` is looked at when no samples come.
 IDLE_S = 0.1
-
-#: A recogniser this far behind the microphone is worth a notice.
-BEHIND_S = 3.0
 
 
 class Session:
@@ -278,15 +275,17 @@ class Session:
         self, capture: Capture, recogniser: Recogniser, runner: _Runner
     ) -> Iterator[Event]:
         """All events of a capture, in good order however it ends."""
-        warnings = _Warnings(capture)
+        backlog = Backlog()
+        warnings = SourceWarnings(capture.source, backlog)
         failure: AudioError | None = None
         try:
             for block in capture.blocks(IDLE_S):
                 if self._runner is not runner:
                     return  # the recogniser works on another stream by now
+                backlog.update(capture.behind_s)
                 self._hear(block.position, block.samples)
                 with self._timing.computing():
-                    events = self._take(block, recogniser)
+                    events = self._take(block, recogniser, backlog.worked_off)
                 yield from self._process(events)
                 if block.lost or not len(block.samples):
                     # Everything before has been recognised.
@@ -304,14 +303,14 @@ class Session:
         if failure is not None:
             raise failure
 
-    def _take(self, block: CapturedBlock, recogniser: Recogniser) -> list[Event]:
-        """The events of one block."""
+    def _take(self, block: CapturedBlock, recogniser: Recogniser, timed: bool) -> list[Event]:
+        """The events of one block; their latency counts only if it is timed."""
         events: list[Event] = []
         if block.lost:
             events += recogniser.gap(block.lost)
         if block.arrived is not None:
             end = block.position + len(block.samples)
-            self._timing.arrival(end / RATE_HZ, block.arrived)
+            self._timing.arrival(end / RATE_HZ, block.arrived if timed else None)
         events += recogniser.feed(block.samples)
         if self._pause_requested and not len(block.samples) and self._at_rest():
             # Everything before the pause has been recognised.
@@ -345,28 +344,3 @@ def _in_use() -> UsageError:
         "the transcriber is already in use by another thread",
         "use one for each thread, or wait until the stream has ended",
     )
-
-
-class _Warnings:
-    """Warnings about a live source, each given once."""
-
-    def __init__(self, capture: Capture) -> None:
-        self._capture = capture
-        self._silent = False
-        self._behind = False
-
-    def due(self) -> Iterator[tuple[str, str]]:
-        """Yield what is wrong and what to do, for each new problem."""
-        source = self._capture.source
-        if not self._silent and getattr(source, "silent_device", False):
-            from streamer.audio.portaudio import privacy_hint
-
-            self._silent = True
-            yield f'the microphone "{source.name}" delivers only zeros', privacy_hint(sys.platform)
-        behind_s = self._capture.behind_s
-        if source.live and behind_s > BEHIND_S and not self._behind:
-            self._behind = True
-            yield (
-                f"recognition is {behind_s:.0f} s behind the microphone",
-                "close other programs, or use a smaller --beam",
-            )
