@@ -235,7 +235,7 @@ class ModelStore:
         sweep(self.root, _REMOVED)
         with work_folder(self.root, _NEW) as work:
             folder = work / name
-            if network.is_dir() and (network / DESCRIPTION_FILE).is_file():
+            if network.is_dir() and os.path.lexists(network / DESCRIPTION_FILE):
                 load_bundle(network).front_end()  # before anything is copied
                 copy_bundle(network, folder)
             else:

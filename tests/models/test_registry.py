@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +15,7 @@ from streamer.bundle import Bundle, load_bundle, write_bundle
 from streamer.errors import ModelError
 from streamer.features import DeepSpeechFrontEnd
 from streamer.models import KnownModel, ModelStore, RemoteFile
+from streamer.untrusted.locked_folders import work_folder
 from tests.support.http_server import FileServer
 
 NETWORK = b"a network" * 1000
@@ -208,3 +213,75 @@ def test_the_model_of_the_package_has_a_path_and_cannot_be_removed(tmp_path: Pat
     assert (store.path("english") / "model.json").is_file()
     with pytest.raises(ModelError, match="part of streamer"):
         store.remove("english")
+
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")
+
+
+@posix
+def test_what_interrupted_processes_left_is_swept_by_the_next(
+    store: ModelStore, servers: tuple[FileServer, FileServer]
+) -> None:
+    for name in (".new-1", ".removed-2", "downloads/toy-1.0/network", "downloads/done"):
+        (store.root / name).mkdir(parents=True)
+        (store.root / name / "half").write_bytes(b"half")
+    (store.root / "done").mkdir()
+    store.pull(known(servers), follow)
+    assert left_over(store) == ["done", "downloads", "sums.json", "toy-1.0"]
+    assert list((store.root / "downloads").iterdir()) == []
+
+
+@posix
+def test_what_another_process_works_in_is_not_swept(
+    store: ModelStore, servers: tuple[FileServer, FileServer]
+) -> None:
+    store.root.mkdir()
+    with work_folder(store.root, ".new-") as others:
+        (others / "file").touch()
+        store.pull(known(servers), follow)
+        assert (others / "file").exists()
+    assert left_over(store) == ["downloads", "sums.json", "toy-1.0"]
+
+
+@posix
+def test_two_pulls_of_a_model_wait_for_each_other(
+    store: ModelStore, servers: tuple[FileServer, FileServer]
+) -> None:
+    """The first is in the middle of its conversion when the second begins."""
+    begun, waits = threading.Event(), threading.Event()
+
+    def slowly(network: Path, folder: Path, **others: Any) -> Any:
+        begun.set()
+        assert waits.wait(60)
+        return convert(network, folder, **others)
+
+    first = ModelStore(store.root, slowly)
+    folders: list[Path] = []
+    thread = threading.Thread(target=lambda: folders.append(first.pull(known(servers), follow)))
+    thread.start()
+    assert begun.wait(60)
+    asked = len(servers[0].script.requests)
+    folders.append(store.pull(known(servers), follow, waits.set))
+    thread.join()
+    assert folders == [store.root / "toy-1.0"] * 2
+    assert len(servers[0].script.requests) == asked  # nothing was downloaded twice
+    assert left_over(store) == ["downloads", "sums.json", "toy-1.0"]
+    assert list((store.root / "downloads").iterdir()) == []
+
+
+@posix
+def test_a_pull_goes_on_after_the_one_that_it_waited_for_was_killed(
+    store: ModelStore, servers: tuple[FileServer, FileServer]
+) -> None:
+    held = store.root / "downloads" / "toy-1.0"
+    program = (
+        "import sys, pathlib; from streamer.untrusted.locked_folders import locked_folder\n"
+        "with locked_folder(pathlib.Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", program, str(held)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert other.stdout is not None and other.stdout.readline() == b"held\n"
+    store.pull(known(servers), follow, other.kill)
+    other.communicate()
+    assert [m.name for m in store.installed()] == ["toy-1.0"]
