@@ -23,6 +23,8 @@ DESCRIPTION_FILE = "model.json"
 MAX_DESCRIPTION_BYTES = 1 << 20
 #: Longest text of one entry, in characters.
 MAX_TEXT = 4096
+#: Longest name of a front end or window, in characters.
+_MAX_WORD = 64
 #: Networks of one bundle, and files of one package or of all sums.
 _MAX_NETWORKS = 64
 _MAX_FILES = 1024
@@ -136,8 +138,11 @@ class Description:
             ("kind", str, "text"), ("window", str, "text"),
             ("append_energy", bool, "true or false"), ("normalisation", dict, "an object"),
         ):  # fmt: skip
-            if key in entry and not isinstance(entry[key], kind):
-                raise self.error(f"front_end: {key} is {_short(entry[key])}, not {what}")
+            value: Any = entry.get(key, kind())
+            if value is None and kind is dict:
+                continue
+            if not isinstance(value, kind) or (kind is str and len(value) > _MAX_WORD):
+                raise self.error(f"front_end: {key} is {_short(value)}, not {what}")
         return entry
 
     def decoding(self) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ training data's, then more and more the stream's own, older vectors fading out.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -135,7 +136,7 @@ def create_normalisation(description: Any) -> RunningNormalisation | None:
         return None
     arguments = dict(description) if isinstance(description, dict) else {}
     if arguments.pop("kind", None) != "running":
-        raise _bad(f"{description!r} is not known")
+        raise _bad(f"{reprlib.repr(description)} is not known")
     try:
         return RunningNormalisation(**arguments)
     except (TypeError, ValueError) as error:
