@@ -134,15 +134,16 @@ class Description:
             value = entry.get(key)
             if value is not None and not (_is_number(value) and abs(value) <= largest):
                 raise self.error(f"front_end: {key} is {_short(value)}, not a number")
-        for key, kind, what in (
+        kinds: tuple[tuple[str, type, str], ...] = (
             ("kind", str, "text"), ("window", str, "text"),
             ("append_energy", bool, "true or false"), ("normalisation", dict, "an object"),
-        ):  # fmt: skip
-            value: Any = entry.get(key, kind())
-            if value is None and kind is dict:
+        )  # fmt: skip
+        for key, kind, what in kinds:
+            found: Any = entry.get(key, kind())
+            if found is None and kind is dict:
                 continue
-            if not isinstance(value, kind) or (kind is str and len(value) > _MAX_WORD):
-                raise self.error(f"front_end: {key} is {_short(value)}, not {what}")
+            if not isinstance(found, kind) or (kind is str and len(found) > _MAX_WORD):
+                raise self.error(f"front_end: {key} is {_short(found)}, not {what}")
         return entry
 
     def decoding(self) -> Mapping[str, Any]:
