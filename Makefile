@@ -1,6 +1,7 @@
 # make run       set everything up, then listen to the microphone (or play the sample where there is none)
 # make test      set everything up, then run the tests but for the slowest: about three minutes on two cores
 # make test-all  all tests
+# make fuzz      feed damaged files to everything that reads any: FUZZ_SECONDS=120 for each target, TARGETS=...
 # make lint      ruff and mypy
 # make docs      build the documentation into site/ (Python 3.10 or later)
 # make bench     real-time factor, memory, time until it listens
@@ -39,7 +40,7 @@ define install
 		$(if $(HASHED),echo "error: the tested versions cannot be installed - try: make LOCKED=no" >&2;) exit 1; }
 endef
 
-.PHONY: run test test-all lint docs bench clean english lock audit
+.PHONY: run test test-all fuzz lint docs bench clean english lock audit
 
 run: $(VENV)/run.stamp
 	@echo "==> starting streamer (later: $(BIN)/streamer)"
@@ -50,6 +51,12 @@ test: $(VENV)/dev.stamp
 
 test-all: $(VENV)/dev.stamp $(VENV)/server.stamp
 	$(PY) -m pytest
+
+# Seconds for each target, here and (10 if not given) in test-all.
+FUZZ_SECONDS ?= 120
+TARGETS ?=
+fuzz: $(VENV)/dev.stamp
+	$(PY) -m tests.fuzz --seconds $(FUZZ_SECONDS) $(TARGETS)
 
 lint: $(VENV)/dev.stamp
 	$(PY) -m ruff check .

@@ -8,6 +8,14 @@ from __future__ import annotations
 
 from streamer.printable import printable
 
+#: Longest message; what is quoted in it may come from a file of a megabyte.
+_MAX_CHARACTERS = 2000
+
+
+def _one_line(text: str) -> str:
+    line = printable(text[: _MAX_CHARACTERS + 1])
+    return line if len(line) <= _MAX_CHARACTERS else line[:_MAX_CHARACTERS] + " ..."
+
 
 class StreamerError(Exception):
     """An error that a user can fix.
@@ -20,8 +28,8 @@ class StreamerError(Exception):
     exit_code = 1
 
     def __init__(self, what: str, todo: str) -> None:
-        self.what = printable(what)
-        self.todo = printable(todo)
+        self.what = _one_line(what)
+        self.todo = _one_line(todo)
         super().__init__(f"{self.what} - {self.todo}")
 
     def __reduce__(self) -> tuple[type[StreamerError], tuple[str, str]]:

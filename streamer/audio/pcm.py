@@ -95,7 +95,7 @@ def _u8(data: bytes) -> FloatArray:
 def _divide(values: npt.NDArray[Any], full_scale: float) -> FloatArray:
     with np.errstate(over="ignore", invalid="ignore"):  # reported when the samples are checked
         samples: FloatArray = values.astype(np.float32)
-    samples /= np.float32(full_scale)
+        samples /= np.float32(full_scale)
     return samples
 
 

@@ -175,8 +175,12 @@ def write_bundle(bundle: Bundle) -> Bundle:
     path = bundle.folder / DESCRIPTION_FILE
     unfinished = path.with_name(path.name + ".part")
     try:
-        unfinished.write_text(text, encoding="utf-8")
+        unfinished.write_bytes(text.encode("utf-8"))
         os.replace(unfinished, path)
+    except UnicodeEncodeError as error:
+        raise ModelError(
+            f"{path}: {text[error.start : error.end]!r} is not text", "use other names"
+        ) from error
     except OSError as error:
         raise ModelError(f"cannot write {path}: {error}", "choose another folder") from error
     return checked

@@ -89,6 +89,8 @@ class Description:
             contents = json.loads(read_regular(path, MAX_DESCRIPTION_BYTES).decode("utf-8"))
             if not isinstance(contents, dict):
                 raise ValueError("not a JSON object")
+            # Halves of surrogate pairs can be escaped in JSON, but not be written again.
+            json.dumps(contents, ensure_ascii=False).encode("utf-8")
         except (OSError, ValueError, RecursionError, RuntimeError) as error:
             reason = getattr(error, "strerror", None) or error
             raise ModelError(f"{path} cannot be read: {reason}", FIX_BUNDLE) from error
@@ -142,7 +144,7 @@ class Description:
             found: Any = entry.get(key, kind())
             if found is None and kind is dict:
                 continue
-            if not isinstance(found, kind) or (kind is str and len(found) > _MAX_WORD):
+            if not isinstance(found, kind) or (kind is str and len(str(found)) > _MAX_WORD):
                 raise self.error(f"front_end: {key} is {_short(found)}, not {what}")
         return entry
 

@@ -21,6 +21,7 @@ from streamer.decoding.alphabet import Alphabet, read_alphabet, write_alphabet
 from streamer.decoding.scorer.package import read_scorer
 from streamer.errors import ConversionError
 from streamer.features import DeepSpeechFrontEnd
+from streamer.printable import printable
 
 #: Name of the alphabet in a bundle.
 ALPHABET_FILE = "alphabet.txt"
@@ -136,7 +137,7 @@ def finish_bundle(bundle: Bundle, source: Path, scorer: Path | None, licence: st
         _link_or_copy(scorer, copy)
     bundle = dataclasses.replace(
         bundle,
-        summary=f"converted from {source.name}",
+        summary=f"converted from {printable(source.name)}",
         licence=licence or bundle.licence,
         scorer_path=copy,
     )

@@ -17,6 +17,9 @@ DEFAULT_WEIGHT = 5.0
 #: Larger weights drown the audio: at 30 a word appears wherever anything is said.
 MAX_WEIGHT = 20.0
 
+#: Larger files are not a user's words.
+MAX_CHARACTERS = 1 << 20
+
 #: Apostrophes of word processors and keyboards, for the plain one of the alphabets.
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2019\u2018\u02bc\u02b9\u2032\uff07`\u00b4", "'"))
 
@@ -82,7 +85,8 @@ def read_user_words(path: str | Path, warn: Callable[[str], None] | None = None)
         UsageError: the file is missing, not text, or has such a line.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
+        with open(path, encoding="utf-8-sig") as file:  # perhaps a pipe: <(grep ...)
+            text = file.read(MAX_CHARACTERS + 1)
     except OSError as error:
         raise UsageError(
             f"The user words in {path} cannot be read ({error.strerror or error})",
@@ -92,6 +96,10 @@ def read_user_words(path: str | Path, warn: Callable[[str], None] | None = None)
         raise UsageError(
             f"{path} is not UTF-8 text", "use a text file with one word per line"
         ) from None
+    if len(text) > MAX_CHARACTERS:
+        raise UsageError(
+            f"{path} has more than {MAX_CHARACTERS:,} characters", "use fewer words"
+        )
     words = []
     for number, line in enumerate(text.splitlines(), 1):
         line = line.partition("#")[0].strip()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import streamer.bundle.location
-from streamer.bundle import load_bundle, write_bundle
+from streamer.bundle import load_bundle, read_bundle, write_bundle
 from streamer.errors import ModelError
 from streamer.models.backends import load_acoustic_model
 from tests.support.models.bundles import make_tiny_bundle, random_weights
@@ -227,3 +227,13 @@ def test_random_weights_differ_by_seed_and_keep_every_layer_alive(tiny: Path) ->
     window = np.random.default_rng(0).standard_normal((1, 16, 19, 26)).astype(np.float32) * 9
     probabilities, _ = model.infer(window, 16, model.initial_state())
     assert len(set(probabilities.argmax(axis=1))) > 3
+
+
+def test_half_a_surrogate_pair_is_refused_when_read_and_when_written(
+    tiny: Path, tmp_path: Path
+) -> None:
+    half = changed(tiny, tmp_path / "half", put("licence", "\ud800"))
+    assert "surrogates" in refused(half)
+    with pytest.raises(ModelError, match="is not text"):
+        write_bundle(dataclasses.replace(load_bundle(tiny), licence="\udcfc"))
+    assert read_bundle(tiny).licence == "none"

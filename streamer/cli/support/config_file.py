@@ -40,6 +40,7 @@ from streamer.cli.support.command_tree import (
 from streamer.cli.support.environment import CONFIG_VARIABLE
 from streamer.cli.support.home import expand
 from streamer.errors import UsageError
+from streamer.untrusted.regular_files import read_regular
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -49,6 +50,8 @@ else:
 #: Arguments that must work while the config file is broken, since they help to fix it.
 _ALWAYS = ("config", "--help", "--version", "--install-completion", "--show-completion")
 _TODO = "fix it with: streamer config --edit"
+#: With every option and its comment a config file has twenty kilobytes.
+_MAX_BYTES = 1 << 20
 
 
 def config_path() -> Path:
@@ -99,14 +102,17 @@ def load_defaults(command: Any, path: Path) -> dict[str, Any]:
             no command accepts; names file and line.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        # With newlines of any kind, as text files are read.
+        text = read_regular(path, _MAX_BYTES).decode("utf-8-sig")
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the config file {path} ({error})", _TODO) from error
     try:
         entries = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    # Thousands of brackets, and numbers of thousands of digits, raise the others.
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
         raise UsageError(f"the config file {path} is not valid TOML: {error}", _TODO) from error
     return _ConfigFile(path, text).defaults(command, entries)
 

@@ -1,4 +1,4 @@
-"""Damages files at random or maliciously, for tests and benchmarks.fuzz_readers."""
+"""Damages files at random or maliciously, for property tests."""
 
 from __future__ import annotations
 

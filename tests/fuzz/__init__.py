@@ -1,0 +1,1 @@
+"""Fuzz tests of everything that reads a file: ``python -m tests.fuzz``."""
