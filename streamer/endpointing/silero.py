@@ -1,4 +1,4 @@
-"""Silero VAD in ONNX Runtime: the probability of speech in 32 ms of audio."""
+"""Silero VAD in ONNX Runtime: the probability of speech in each 32 ms of audio."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ CHUNK_SAMPLES = 512
 #: Samples before the chunk that the network wants to see too.
 CONTEXT_SAMPLES = 64
 
-#: Shape of its recurrent state: h and c, one stream, 128 units.
-_STATE_SHAPE = (2, 1, 128)
+#: Shape of its recurrent states h and c: one direction, one stream, 128 units.
+_STATE_SHAPE = (1, 1, 128)
 
-_FILE = "silero_vad_half.onnx"
+_FILE = "silero_vad_chunks.onnx"
 
 
 class Silero:
@@ -50,7 +50,7 @@ class Silero:
                 f"{path} cannot be loaded ({str(error).splitlines()[0][:200]})",
                 "install streamer again",
             ) from error
-        self._outputs = ["output", "stateN"]
+        self._outputs = ["output", "new_h", "new_c"]
         self.reset()
 
     def new_stream(self) -> Silero:
@@ -61,18 +61,26 @@ class Silero:
 
     def reset(self) -> None:
         """Forget the past."""
-        # Context and chunk.
-        self._input = np.zeros((1, CONTEXT_SAMPLES + CHUNK_SAMPLES), np.float32)
-        self._state = np.zeros(_STATE_SHAPE, np.float32)
+        self._context = np.zeros(CONTEXT_SAMPLES, np.float32)
+        self._h = self._c = np.zeros(_STATE_SHAPE, np.float32)
 
-    def process_array(self, audio_array: FloatArray) -> float:
-        """Return the probability of speech in float32 (512,), full scale 1."""
-        self._input[0, :CONTEXT_SAMPLES] = self._input[0, -CONTEXT_SAMPLES:]
-        self._input[0, CONTEXT_SAMPLES:] = audio_array
-        output, self._state = self._session.run(
-            self._outputs, {"input": self._input, "state": self._state}
+    def probabilities(self, chunks: FloatArray) -> list[float]:
+        """Return the probability of speech in each of the next chunks.
+
+        Args:
+            chunks: float32 (n, 512), n > 0, full scale 1. Several at once cost half as much as
+                one by one; the probabilities are the same, to the bit.
+        """
+        samples = np.empty((len(chunks), CONTEXT_SAMPLES + CHUNK_SAMPLES), np.float32)
+        samples[:, CONTEXT_SAMPLES:] = chunks
+        samples[0, :CONTEXT_SAMPLES] = self._context
+        samples[1:, :CONTEXT_SAMPLES] = chunks[:-1, -CONTEXT_SAMPLES:]
+        self._context = samples[-1, -CONTEXT_SAMPLES:].copy()
+        output, self._h, self._c = self._session.run(
+            self._outputs, {"input": samples, "h": self._h, "c": self._c}
         )
-        return float(output[0, 0])
+        found: list[float] = output.ravel().tolist()
+        return found
 
 
 def network_path() -> Path:

@@ -1,4 +1,4 @@
-"""Voice activity by the Silero network, every 32 ms.
+"""Voice activity by the Silero network, every 32 ms: all chunks that are there in one call.
 
 Chunks are counted from the start of the stream (or from the end of a gap),
 however the samples arrive, so nothing that is decided on them depends on how
@@ -32,8 +32,12 @@ HOLD_PER_CHUNK = 0.5 ** (CHUNK_SAMPLES / RATE_HZ / 10.0)
 class Detector(Protocol):
     """The interface of `Silero`, for replacements in tests."""
 
-    def process_array(self, audio_array: FloatArray) -> float:
-        """Return the probability of speech in float32 (512,), full scale 1."""
+    def probabilities(self, chunks: FloatArray) -> list[float]:
+        """Return the probability of speech in each of the next chunks.
+
+        Args:
+            chunks: float32 (n, 512), n > 0, full scale 1.
+        """
         ...
 
     def reset(self) -> None:
@@ -69,46 +73,39 @@ class VoiceActivity:
         self._detector = detector or Silero()
         self.reset()
 
-    @property
-    def missing(self) -> int:
-        """How many samples the current chunk still needs, 1 to 512."""
-        return CHUNK_SAMPLES - self._filled
-
     def reset(self, position: int = 0) -> None:
         """Start over; the next sample has this absolute position."""
-        self._chunk: FloatArray = np.zeros(CHUNK_SAMPLES, np.float32)
-        self._filled = 0  # samples of it so far
+        self._rest: FloatArray = np.zeros(0, np.float32)  # the beginning of the next chunk
         self._position = position  # of its first sample
         self._loudest = 0.0
         self._detector.reset()
 
     def feed(self, samples: FloatArray) -> list[Chunk]:
         """Take samples, float32 (n,), and return the chunks that they complete."""
-        chunks = []
-        start = 0
-        while start < len(samples):
-            piece = samples[start : start + self.missing]
-            self._chunk[self._filled : self._filled + len(piece)] = piece
-            self._filled += len(piece)
-            start += len(piece)
-            if not self.missing:
-                chunks.append(self._judge())
-        return chunks
+        samples = np.concatenate([self._rest, samples])
+        end = len(samples) // CHUNK_SAMPLES * CHUNK_SAMPLES
+        self._rest = samples[end:].copy()
+        return self._judge(samples[:end].reshape(-1, CHUNK_SAMPLES)) if end else []
 
     def finish(self) -> Chunk | None:
         """Pad the last chunk with zeros and return it; None if there is none."""
-        return self._judge() if self._filled else None
+        if not len(self._rest):
+            return None
+        padded = np.zeros((1, CHUNK_SAMPLES), np.float32)
+        padded[0, : len(self._rest)] = self._rest
+        self._rest = self._rest[:0]
+        return self._judge(padded)[0]
 
-    def _judge(self) -> Chunk:
-        """Rate the current chunk, zeros where it is not filled, and start the next."""
-        samples = self._chunk
-        self._chunk, self._filled = np.zeros(CHUNK_SAMPLES, np.float32), 0
-        level = float(np.sqrt(np.mean(np.square(samples))))
-        self._loudest = max(level, self._loudest * HOLD_PER_CHUNK)
-        gain = min(MOST_GAIN, max(1.0, USUAL_LEVEL / max(self._loudest, 1e-9)))
+    def _judge(self, chunks: FloatArray) -> list[Chunk]:
+        """Rate the next chunks, float32 (n, 512)."""
+        gains = [self._gain(level) for level in np.sqrt(np.mean(np.square(chunks), axis=1)).tolist()]
         # Float recordings may exceed full scale, which the network does not know.
-        heard = np.clip(samples * np.float32(gain), -1.0, 1.0)
-        probability = float(self._detector.process_array(heard))
-        chunk = Chunk(self._position, samples, probability)
-        self._position += CHUNK_SAMPLES
-        return chunk
+        heard = np.clip(chunks * np.array(gains, np.float32)[:, None], -1.0, 1.0)
+        first, self._position = self._position, self._position + chunks.size
+        positions = range(first, self._position, CHUNK_SAMPLES)
+        return list(map(Chunk, positions, chunks, self._detector.probabilities(heard)))
+
+    def _gain(self, level: float) -> float:
+        """Return the factor for a chunk of this level, the next one of the stream."""
+        self._loudest = max(level, self._loudest * HOLD_PER_CHUNK)
+        return min(MOST_GAIN, max(1.0, USUAL_LEVEL / max(self._loudest, 1e-9)))

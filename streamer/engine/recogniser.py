@@ -20,7 +20,7 @@ from streamer.arrays import FloatArray
 from streamer.endpointing.endpointer import Endpointer
 from streamer.endpointing.rules import CAP
 from streamer.endpointing.settings import RATE_HZ, EndpointSettings
-from streamer.endpointing.voice_activity import Chunk, VoiceActivity
+from streamer.endpointing.voice_activity import CHUNK_SAMPLES, Chunk, VoiceActivity
 from streamer.engine.cutting import choose_cut
 from streamer.engine.latency import StreamTiming
 from streamer.engine.level_meter import LevelMeter
@@ -126,14 +126,15 @@ class Recogniser:
                 without copying.
         """
         events: list[Event] = []
-        start = 0
-        while start < len(samples):
-            # No further than the end of the chunk: the decision there
-            # determines what happens to the samples after it.
-            piece = samples[start : start + self._voice.missing]
-            start += len(piece)
-            events += self._feed_piece(piece)
-        return events
+        first, start = self._position, 0
+        # All chunks are rated at once, but what is decided at the end of one determines what
+        # happens to the samples after it.
+        for chunk in self._voice.feed(samples):
+            end = chunk.position + CHUNK_SAMPLES - first
+            events += self._feed_piece(samples[start:end])
+            events += self._take_chunk(chunk)
+            start = end
+        return events + self._feed_piece(samples[start:])
 
     def gap(self, lost_samples: int) -> list[Event]:
         """Report missing samples: the utterance ends before them, time goes on after them."""
@@ -179,17 +180,19 @@ class Recogniser:
 
     def _feed_piece(self, piece: FloatArray) -> list[Event]:
         """Recognise samples that end no later than the current chunk."""
-        events: list[Event] = []
+        if not len(piece):
+            return []
         self._position += len(piece)
         self._recent.append(piece)
-        if self._utterance is not None:
-            events += self._feed_utterance(piece)
-        for chunk in self._voice.feed(piece):
-            self._meter.feed(chunk.samples)
-            events += self._judge(chunk)
-            self._chunks += 1
-            if self.settings.stats and self._chunks % STATS_CHUNKS == 0:
-                events.append(self._stats())
+        return [] if self._utterance is None else self._feed_utterance(piece)
+
+    def _take_chunk(self, chunk: Chunk) -> list[Event]:
+        """Decide what the end of a chunk changes."""
+        self._meter.feed(chunk.samples)
+        events = self._judge(chunk)
+        self._chunks += 1
+        if self.settings.stats and self._chunks % STATS_CHUNKS == 0:
+            events.append(self._stats())
         return events
 
     def _judge(self, chunk: Chunk) -> list[Event]:
@@ -359,8 +362,8 @@ def _stopped_clock() -> float:
 class _AlwaysSpeech:
     """A detector for streams that are known to be speech."""
 
-    def process_array(self, audio_array: FloatArray) -> float:
-        return 1.0
+    def probabilities(self, chunks: FloatArray) -> list[float]:
+        return [1.0] * len(chunks)
 
     def reset(self) -> None:
         pass

@@ -82,8 +82,8 @@ def test_an_utterance_never_begins_before_the_end_of_the_previous_one() -> None:
 class Scripted:
     """A detector that returns the first sample of a chunk as its probability."""
 
-    def process_array(self, audio_array: np.ndarray) -> float:  # type: ignore[type-arg]
-        return float(audio_array[0])
+    def probabilities(self, chunks: np.ndarray) -> list[float]:  # type: ignore[type-arg]
+        return chunks[:, 0].tolist()  # type: ignore[no-any-return]
 
     def reset(self) -> None:
         pass
@@ -102,7 +102,8 @@ def test_chunks_do_not_depend_on_the_sizes_of_the_blocks(sizes: list[int]) -> No
     assert [chunk.position for chunk in found] == [
         7 + i * CHUNK_SAMPLES for i in range(len(samples) // CHUNK_SAMPLES)
     ]
-    assert voice.missing == CHUNK_SAMPLES - len(samples) % CHUNK_SAMPLES
+    rest = voice.finish()
+    assert (rest is None) == (len(samples) % CHUNK_SAMPLES == 0)
     whole = np.concatenate([chunk.samples for chunk in found]) if found else samples[:0]
     assert np.array_equal(whole, samples[: len(whole)])
 

@@ -110,15 +110,18 @@ def test_a_single_short_word_is_recognised_wherever_it_is(offset: int, word: str
 def test_the_pre_roll_has_a_beginning_that_voice_activity_misses() -> None:
     recogniser = make_recogniser()
     detector = recogniser._voice._detector
-    judge = detector.process_array
+    judge = detector.probabilities
     loud = 0
 
-    def deaf_for_a_quarter_of_a_second(samples: Any) -> float:
+    def deaf_for_a_quarter_of_a_second(chunks: Any) -> list[float]:
         nonlocal loud
-        loud += judge(samples) > 0.5
-        return judge(samples) if loud > 8 else 0.0
+        found = []
+        for probability in judge(chunks):
+            loud += probability > 0.5
+            found.append(probability if loud > 8 else 0.0)
+        return found
 
-    detector.process_array = deaf_for_a_quarter_of_a_second  # type: ignore[method-assign]
+    detector.probabilities = deaf_for_a_quarter_of_a_second  # type: ignore[method-assign]
     samples = join(silence(1.0), speech("softly spoken"), silence(1.0))
     assert texts(transcribe(recogniser, samples)) == ["softly spoken"]
 
@@ -158,9 +161,12 @@ class Moody:
     def __init__(self) -> None:
         self._chunks = 0
 
-    def process_array(self, audio_array: Any) -> float:
-        self._chunks += 1
-        return 0.8 if float(np.max(np.abs(audio_array))) > 0 and self._chunks % 3 == 0 else 0.1
+    def probabilities(self, chunks: Any) -> list[float]:
+        found = []
+        for chunk in chunks:
+            self._chunks += 1
+            found.append(0.8 if chunk.any() and self._chunks % 3 == 0 else 0.1)
+        return found
 
     def reset(self) -> None:
         pass

@@ -94,8 +94,8 @@ class LoudnessModel:
 class LoudnessDetector:
     """A detector for which everything but silence is a voice."""
 
-    def process_array(self, audio_array: FloatArray) -> float:
-        return 0.99 if float(np.max(np.abs(audio_array))) > HUM / 2 else 0.01
+    def probabilities(self, chunks: FloatArray) -> list[float]:
+        return np.where(np.abs(chunks).max(axis=1) > HUM / 2, 0.99, 0.01).tolist()
 
     def reset(self) -> None:
         pass
