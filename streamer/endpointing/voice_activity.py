@@ -98,7 +98,8 @@ class VoiceActivity:
 
     def _judge(self, chunks: FloatArray) -> list[Chunk]:
         """Rate the next chunks, float32 (n, 512)."""
-        gains = [self._gain(level) for level in np.sqrt(np.mean(np.square(chunks), axis=1)).tolist()]
+        levels = np.sqrt(np.mean(np.square(chunks), axis=1))
+        gains = [self._gain(level) for level in levels.tolist()]
         # Float recordings may exceed full scale, which the network does not know.
         heard = np.clip(chunks * np.array(gains, np.float32)[:, None], -1.0, 1.0)
         first, self._position = self._position, self._position + chunks.size
