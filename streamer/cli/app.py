@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from streamer.cli import first_frame
 from streamer.cli.support.memory import MORE_MEMORY, is_out_of_memory
-from streamer.cli.support.messages import say_error
+from streamer.cli.support.messages import echo, say_error
 from streamer.errors import StreamerError
 
 if TYPE_CHECKING:
@@ -188,6 +188,13 @@ def _run(arguments: list[str]) -> int:
     try:
         command = typer.main.get_command(build_app(sole_command(arguments)))
         bind_environment(command)
+        if arguments[:1] in (["-h"], ["--help"], ["--help-all"]):
+            from streamer.cli.help_text import long_help, short_help
+
+            text = (long_help if arguments[0] == "--help-all" else short_help)(command)
+            for line in text.split("\n"):
+                echo(line)
+            return 0
         expand_paths(command)
         arguments = command_first(command, arguments)
         defaults = defaults_for(command, arguments)

@@ -36,3 +36,8 @@ class ThemeName(str, Enum):
     DARK = "dark"
     LIGHT = "light"
     NONE = "none"
+
+
+def one_of(kind: type[Enum]) -> str:
+    """Return the values of an option as the help shows them: ``text|jsonl|srt|vtt``."""
+    return "|".join(str(each.value) for each in kind)

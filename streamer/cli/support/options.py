@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Callable, Optional, get_type_h
 
 import typer
 
-from streamer.cli.support.choices import DateOrder, DecoderKind, Format, ThemeName
+from streamer.cli.support.choices import DateOrder, DecoderKind, Format, ThemeName, one_of
 from streamer.endpointing import rules as defaults
 
 if TYPE_CHECKING:
@@ -57,19 +57,22 @@ class EngineOptions(OptionGroup):
     backend: Annotated[
         str,
         typer.Option(
-            help="Backend to run it on: auto, coreml, onnx or numpy.", rich_help_panel=_MODEL
+            metavar="NAME",
+            help="Backend to run it on: auto, coreml, onnx or numpy.",
+            rich_help_panel=_MODEL,
         ),
     ] = "auto"
     compute_units: Annotated[
         Optional[str],
         typer.Option(
+            metavar="UNITS",
             help="Core ML compute units: CPU_AND_NE (default), CPU_AND_GPU, CPU_ONLY or ALL.",
             rich_help_panel=_MODEL,
         ),
     ] = None
     decoder: Annotated[
         DecoderKind,
-        typer.Option(help="Decoder to use.", rich_help_panel=_MODEL),
+        typer.Option(metavar=one_of(DecoderKind), help="Decoder to use.", rich_help_panel=_MODEL),
     ] = DecoderKind.AUTO
     beam: Annotated[
         Optional[int],
@@ -197,6 +200,7 @@ class WritingSwitches(OptionGroup):
     date_style: Annotated[
         DateOrder,
         typer.Option(
+            metavar=one_of(DateOrder),
             help="Order of dates: 3 May 1982 (dmy) or May 3, 1982 (mdy).",
             rich_help_panel=_WRITTEN,
         ),
@@ -228,7 +232,11 @@ class ResultOptions(WritingSwitches):
 
     format: Annotated[
         Optional[Format],
-        typer.Option(help="Output format; text by default.", rich_help_panel=_RESULTS),
+        typer.Option(
+            metavar=one_of(Format),
+            help="Output format; text by default.",
+            rich_help_panel=_RESULTS,
+        ),
     ] = None
     partials: Annotated[
         Optional[bool],
@@ -264,6 +272,7 @@ class ResultOptions(WritingSwitches):
     theme: Annotated[
         Optional[ThemeName],
         typer.Option(
+            metavar=one_of(ThemeName),
             help="Colours of the live view: dark, light or none; by default the terminal is asked.",
             show_default=False,
             rich_help_panel=_RESULTS,
