@@ -50,7 +50,9 @@ def short_help(command: Any) -> str:
     commands = [(name, _summary(each)) for name, each in command.commands.items()]
     parts = [
         "Usage: streamer [COMMAND] [OPTIONS]",
-        textwrap.indent(str(command.help), _INDENT),
+        textwrap.fill(
+            str(command.help), _width(), initial_indent=_INDENT, subsequent_indent=_INDENT
+        ),
         _columns(STARTS),
         "Options that matter:\n" + _columns(_described(parameters[name]) for name in OPTIONS),
         "Commands:\n" + _columns(commands),
@@ -105,7 +107,7 @@ def _described(param: Any) -> tuple[str, str]:
 def _columns(rows: Iterable[Sequence[str]]) -> str:
     """Arrange names and what belongs to them in two columns, wrapped under the second."""
     listed = list(rows)
-    width = max(min(shutil.get_terminal_size().columns - 1, WIDEST), 40)
+    width = _width()
     name_room = min(max(len(row[0]) for row in listed), width // 2 - _BETWEEN)
     at = len(_INDENT) + name_room + _BETWEEN
     lines: list[str] = []
@@ -117,3 +119,7 @@ def _columns(rows: Iterable[Sequence[str]]) -> str:
         lines.append(f"{_INDENT}{name:{name_room + _BETWEEN}}{wrapped[0]}".rstrip())
         lines += [" " * at + line for line in wrapped[1:]]
     return "\n".join(lines)
+
+
+def _width() -> int:
+    return max(min(shutil.get_terminal_size().columns - 1, WIDEST), 40)

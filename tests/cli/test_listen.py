@@ -237,9 +237,11 @@ def test_without_portaudio_it_says_how_to_install_it(
 def test_the_doctor_reports_what_is_missing_and_checks_the_rest(tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "sounddevice.py").write_text('raise OSError("PortAudio library not found")\n')
     paths = os.pathsep.join([str(tmp_path), str(ROOT)])
-    result = run("doctor", "--model", tiny, env={"PYTHONPATH": paths})
-    lines = dict(line[6:].split(": ", 1) for line in result.stdout.decode().splitlines())
+    result = run("doctor", "--model", tiny, env={"PYTHONPATH": paths, "PYTHONIOENCODING": "utf-8"})
+    *lines, empty, last = result.stdout.decode().splitlines()
+    found = {line[4:20].strip(): (line[2], line[20:]) for line in lines}
     assert result.returncode == 1
-    assert "install" in lines["PortAudio"]
+    assert found["PortAudio"][0] == "✗" and "install" in found["PortAudio"][1]
     for name in ("voice activity", "model", "backend", "decoder"):
-        assert f"ok    {name}: ".encode() in result.stdout
+        assert found[name][0] == "✓"
+    assert empty == "" and last.startswith("  do this first: ") and "install" in last

@@ -3,45 +3,113 @@
 from __future__ import annotations
 
 import platform
+import shutil
 import sys
+import textwrap
+from dataclasses import dataclass
 from typing import Annotated, Any, Callable, Optional
 
 import typer
 
-from streamer.cli.support.messages import echo
 from streamer.cli.support.options import EngineOptions, with_options
 from streamer.errors import StreamerError
+from streamer.printable import printable
 
-#: How long to record from the microphone, to see whether it delivers only zeros, in seconds.
+#: How long to record from the microphone, in seconds; longer where only zeros come.
 LISTEN_S = 1.0
+
+#: Columns of the names of the checks, and of the whole report at most.
+NAME_COLUMNS = 16
+WIDEST = 100
+#: Where the report goes to a file or a pipe, nothing is wrapped.
+WIDE = 10_000
 
 #: The newest Python for which coremltools has wheels.
 NEWEST_FOR_COREMLTOOLS = (3, 13)
 
 
-class _Report:
-    """Prints the report line by line; each check runs even if others fail."""
+@dataclass(frozen=True)
+class Marks:
+    """What stands before a line, by its kind."""
 
-    def __init__(self) -> None:
+    ok: str
+    failure: str
+    note: str
+
+
+def choose_marks(encoding: str, depth: int) -> Marks:
+    """Return ticks and crosses, coloured where that is possible, or words.
+
+    Args:
+        encoding: of standard output.
+        depth: number of colours, 0 for none.
+    """
+    if not encoding.lower().replace("_", "-").startswith("utf"):
+        return Marks("ok  ", "FAIL", "note")
+    ok, failure, note = "\u2713", "\u2717", "\u00b7"
+    if depth:
+        return Marks(*(f"\x1b[{c}m{m}\x1b[0m" for c, m in ((32, ok), (31, failure), (2, note))))
+    return Marks(ok, failure, note)
+
+
+class _Report:
+    """Prints the report line by line; each check runs even if others fail.
+
+    Args:
+        marks: what stands before a line.
+        columns: width of the terminal.
+        write: prints a line.
+    """
+
+    def __init__(self, marks: Marks, columns: int, write: Callable[[str], None]) -> None:
+        self.first_todo: Optional[str] = None
         self.failures = 0
+        self._marks = marks
+        self._columns = (
+            WIDE if columns >= WIDE else max(min(columns - 1, WIDEST), NAME_COLUMNS + 20)
+        )
+        self._write = write
 
     def check(self, name: str, look: Callable[[], str]) -> bool:
         """Print one line, with what was found or what is wrong; return whether it is ok."""
         try:
-            line = f"ok    {name}: {look()}"
-        except StreamerError as error:
+            found = look()
+        except Exception as error:
             self.failures += 1
-            line = f"FAIL  {name}: {error}"
-        except Exception as error:  # a check that crashes is a finding too
-            self.failures += 1
-            kind = type(error).__name__
-            line = f"FAIL  {name}: {kind}: {error} - please report this with the whole output"
-        echo(" ".join(line.split("\n")))
-        return line.startswith("ok")
+            if isinstance(error, StreamerError):
+                what, todo = str(error), error.todo
+            else:  # a check that crashes is a finding too
+                todo = "report this, with the whole output"
+                what = f"{type(error).__name__}: {error} - {todo}"
+            self.first_todo = self.first_todo or todo
+            self._print(self._marks.failure, name, what)
+            return False
+        self._print(self._marks.ok, name, found)
+        return True
 
     def note(self, name: str, text: str) -> None:
         """Print a line that is neither ok nor a failure."""
-        echo(f"note  {name}: {text}")
+        self._print(self._marks.note, name, text)
+
+    def end(self) -> None:
+        """Say what to do first."""
+        if self.first_todo is None:
+            last = "all is well; begin with: streamer"
+        else:
+            last = f"do this first: {self.first_todo}"
+        self._write("")
+        for line in textwrap.wrap(last, self._columns, break_on_hyphens=False):
+            self._write(f"  {line}")
+
+    def _print(self, mark: str, name: str, text: str) -> None:
+        room = self._columns - NAME_COLUMNS - 4
+        lines = textwrap.wrap(
+            printable(" ".join(text.split())), room, break_on_hyphens=False, break_long_words=False
+        )
+        first, *rest = lines or [""]
+        self._write(f"  {mark} {name:{NAME_COLUMNS}}{first}")
+        for line in rest:
+            self._write(" " * (4 + NAME_COLUMNS) + line)
 
 
 @with_options
@@ -54,8 +122,15 @@ def doctor(
 ) -> None:
     """Check microphone, permission, model, backend and decoder; say how to fix problems."""
     from streamer.audio.native_stderr import native_messages_hidden
+    from streamer.terminal.drawing.theme import colour_depth
+    from streamer.terminal.tty.streams import is_terminal
 
-    report = _Report()
+    shown = sys.stdout is not None and is_terminal(sys.stdout)
+    report = _Report(
+        choose_marks(getattr(sys.stdout, "encoding", ""), colour_depth() if shown else 0),
+        shutil.get_terminal_size().columns if shown else WIDE,
+        lambda line: print(line, flush=True),  # nowhere, if standard output is closed
+    )
     with native_messages_hidden():
         report.check("python", lambda: f"{platform.python_version()} on {platform.platform()}")
         if report.check("PortAudio", _portaudio) and report.check("devices", _devices):
@@ -65,6 +140,7 @@ def doctor(
     missing = coreml_unavailable()
     if missing is not None:
         report.note("Core ML", missing)
+    report.end()
     if report.failures:
         raise typer.Exit(1)
 
@@ -84,11 +160,15 @@ def _devices() -> str:
 
 
 def _microphone(wanted: Optional[str]) -> str:
-    """Record for a moment: only that shows whether this program may use the microphone."""
+    """Record for a moment: only that shows whether this program may use the microphone.
+
+    A microphone may begin with silence: zeros are no failure before `SILENT_SECONDS`.
+    """
     import numpy as np
 
     from streamer.audio import portaudio
     from streamer.audio.sources.microphone import MicrophoneSource
+    from streamer.audio.sources.zeros import SILENT_SECONDS
     from streamer.endpointing.settings import RATE_HZ
     from streamer.engine.level_meter import LevelMeter
     from streamer.errors import DeviceError
@@ -97,11 +177,14 @@ def _microphone(wanted: Optional[str]) -> str:
     blocks: list[Any] = []
     source.open(RATE_HZ)
     try:
-        while sum(len(block) for block in blocks) < LISTEN_S * RATE_HZ:
+        heard, seconds = False, 0.0
+        while seconds < LISTEN_S or not (heard or seconds >= SILENT_SECONDS):
             block = source.read()
             if block is None:
                 break
             blocks.append(block)
+            heard = heard or bool(block.any())
+            seconds += len(block) / RATE_HZ
     finally:
         source.close()
     samples = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
