@@ -21,6 +21,11 @@ def printable(text: str) -> str:
     return UNPRINTABLE.sub(_escape, text)
 
 
+def printable_lines(text: str) -> str:
+    """Return the same with line breaks kept."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def _escape(found: re.Match[str]) -> str:
     character = found.group()
     if "\udc80" <= character <= "\udcff":  # Python's stand-in for a byte

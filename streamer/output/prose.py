@@ -11,6 +11,7 @@ from streamer.events import Event
 from streamer.output.edit import Edit
 from streamer.output.streams import can_erase, write_now
 from streamer.output.text import heading
+from streamer.printable import UNPRINTABLE
 
 #: How much written text is kept to delete from, in characters.
 _HISTORY = 100_000
@@ -40,7 +41,7 @@ class ProseWriter:
         if item.delete and not self._delete(item.delete) and self._warn is not None:
             self._warn("deleted text has already gone down the pipe and stays there")
             self._warn = None
-        self._put(item.insert)
+        self._put(_displayable(item.insert))
 
     def begin_file(self, name: str) -> None:
         """Write a heading, on a line of its own."""
@@ -85,3 +86,8 @@ class ProseWriter:
         self._stream.seek(self._stream.tell() - len(gone.encode("utf-8")))
         self._stream.truncate()
         return True
+
+
+def _displayable(text: str) -> str:
+    """Replace what controls terminals, one character for one: deleting counts them."""
+    return UNPRINTABLE.sub(lambda found: found.group() if found.group() == "\n" else "\ufffd", text)

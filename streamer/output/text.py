@@ -11,7 +11,7 @@ from streamer.events import Close, Event, Final, Partial
 from streamer.output.edit import Edit
 from streamer.output.streams import can_erase, write_now
 from streamer.output.timestamps import format_timestamp
-from streamer.printable import printable
+from streamer.printable import printable, printable_lines
 
 #: Starts the line of a partial that the next one cannot overwrite.
 PARTIAL_MARK = "~ "
@@ -71,7 +71,7 @@ class TextWriter:
         elif isinstance(item, Close):
             self._end_line(item.display)
         elif isinstance(item, Partial) and self._partials and item.display:
-            self._show(self._times(item) + item.display)
+            self._show(self._times(item) + printable_lines(item.display))
 
     def begin_file(self, name: str) -> None:
         """Write a heading."""
@@ -91,7 +91,8 @@ class TextWriter:
         if not event.display:
             return
         paragraph = self._begun and "\n\n" in event.space and not self._timestamps
-        line = ("\n" if paragraph else "") + self._times(event) + " ".join(event.display.split())
+        words = printable(" ".join(event.display.split()))
+        line = ("\n" if paragraph else "") + self._times(event) + words
         self._line = line
         self._begun = True
         if self._appending:
@@ -102,7 +103,7 @@ class TextWriter:
     def _end_line(self, mark: str) -> None:
         if self._line is None:
             return
-        line, self._line = self._line, None
+        line, self._line, mark = self._line, None, printable_lines(mark)
         erase = _ERASE_LINE if self._erasable else ""
         self._erasable = False
         write_now(self._stream, f"{mark}\n" if self._appending else f"{erase}{line}{mark}\n")

@@ -300,7 +300,7 @@ BASES = {
 )
 @given(data=st.data())
 def test_a_mutated_file_is_read_or_refused(tmp_path: Path, name: str, data: Any) -> None:
-    """Neither a crash nor another exception; see also benchmarks/fuzz_readers.py."""
+    """Neither a crash nor another exception; see also tests/fuzz."""
     path = tmp_path / name
     path.write_bytes(data.draw(mutated(BASES[name]())))
     try:

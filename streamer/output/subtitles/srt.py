@@ -10,6 +10,7 @@ from streamer.output.edit import Edit
 from streamer.output.streams import write_now
 from streamer.output.subtitles.cues import Cue, CueMaker
 from streamer.output.timestamps import format_timestamp_ms
+from streamer.printable import printable
 
 
 class SrtWriter:
@@ -44,4 +45,4 @@ def escape(text: str) -> str:
 
     The format has no escapes, so that similar characters stand in.
     """
-    return text.replace("-->", "->").replace("<", "\u2039").replace("{\\", "{ \\")
+    return printable(text).replace("-->", "->").replace("<", "\u2039").replace("{\\", "{ \\")

@@ -10,6 +10,7 @@ from streamer.output.edit import Edit
 from streamer.output.streams import write_now
 from streamer.output.subtitles.cues import Cue, CueMaker
 from streamer.output.timestamps import format_timestamp_ms
+from streamer.printable import printable
 
 
 class VttWriter:
@@ -40,4 +41,4 @@ class VttWriter:
 
 def escape(text: str) -> str:
     """Escape the characters that are markup in WebVTT."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Union
 import typer
 
 from streamer.cli.support.options import WritingSwitches, with_options
+from streamer.printable import printable
 
 if TYPE_CHECKING:
     from streamer.text.writing import DictationWriter, TextWriter
+
+#: Longest line that is read as one: an hour of speech has 60,000 bytes.
+_MAX_LINE_BYTES = 1 << 20
 
 
 @with_options
@@ -51,9 +55,13 @@ def _filter(writer: Union[TextWriter, DictationWriter]) -> None:
 
 
 def _lines() -> Iterator[str]:
-    """Yield the lines of standard input and an empty one; what is not UTF-8 is replaced."""
-    for line in sys.stdin.buffer:
-        yield line.decode("utf-8", errors="replace")
+    """Yield the lines of standard input and an empty one.
+
+    What is not UTF-8 is replaced, what controls terminals escaped, and a line without an end cut.
+    """
+    while line := sys.stdin.buffer.readline(_MAX_LINE_BYTES):
+        text = line.decode("utf-8", errors="replace")
+        yield " ".join(map(printable, text.split()))
     yield ""
 
 
