@@ -97,9 +97,7 @@ def read_user_words(path: str | Path, warn: Callable[[str], None] | None = None)
             f"{path} is not UTF-8 text", "use a text file with one word per line"
         ) from None
     if len(text) > MAX_CHARACTERS:
-        raise UsageError(
-            f"{path} has more than {MAX_CHARACTERS:,} characters", "use fewer words"
-        )
+        raise UsageError(f"{path} has more than {MAX_CHARACTERS:,} characters", "use fewer words")
     words = []
     for number, line in enumerate(text.splitlines(), 1):
         line = line.partition("#")[0].strip()

@@ -75,6 +75,21 @@ def focused_program(
         return None
 
 
+def focused_window(
+    platform: str = sys.platform,
+    environment: Mapping[str, str] | None = None,
+    ask: Asker = ask_tool,
+) -> str | None:
+    """Return the number of the window that gets the keys, on X11; None elsewhere."""
+    environment = os.environ if environment is None else environment
+    if platform in ("darwin", "win32") or environment.get("WAYLAND_DISPLAY"):
+        return None
+    if not environment.get("DISPLAY"):
+        return None
+    number = ask(["xdotool", "getwindowfocus"])
+    return number if number.isdigit() else None
+
+
 def _printable(name: str) -> str | None:
     """Return a name as it can be shown: a window may call itself anything."""
     shown = "".join(c for c in name if c.isprintable()).strip()[:40]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Callable
 
+from streamer.dictation.clipboard import Clipboard
 from streamer.dictation.virtual_keyboard import VirtualKeyboard
+from streamer.errors import OutputError
 from streamer.events import Event
 from streamer.output.edit import Edit
 from streamer.output.worker import DRAIN_LIMIT_S, Worker
@@ -13,12 +15,17 @@ from streamer.output.worker import DRAIN_LIMIT_S, Worker
 class Typist:
     """Types the edits of dictation into the focused window, in a background thread.
 
+    What could not be typed goes to the clipboard. Corrections are only made in the window
+    that has the text: backspaces in another one would delete something else.
+
     Args:
         keyboard: sends the keys.
         warn: called once, in the thread, if typing fails.
         enter: whether line breaks become the Enter key; otherwise, spaces.
         focused_program: returns the program that gets the keys, if known.
+        focused_window: returns something that names the window itself, if known.
         say: called in the thread with a line that names that program, whenever it is another.
+        clipboard: gets what could not be typed; None for nowhere.
     """
 
     def __init__(
@@ -28,15 +35,21 @@ class Typist:
         *,
         enter: bool = True,
         focused_program: Callable[[], str | None] = lambda: None,
+        focused_window: Callable[[], str | None] = lambda: None,
         say: Callable[[str], None] = lambda line: None,
+        clipboard: Clipboard | None = None,
     ) -> None:
         self._keyboard = keyboard
         self._warn = warn
         self._enter = enter
         self._focused_program = focused_program
+        self._focused_window = focused_window
         self._say = say
+        self._clipboard = clipboard
         self._program: str | None = None
-        self._warned = False
+        self._window: str | None = None
+        self._untyped = ""
+        self._warned: set[str] = set()
         self._worker: Worker[Edit] = Worker("typing", self._type)
 
     def write(self, item: Event | Edit) -> None:
@@ -51,17 +64,47 @@ class Typist:
             self._warn(f"--type: {left} edits could not be typed in time")
 
     def _type(self, edit: Edit) -> None:
+        delete = edit.delete
+        if self._untyped:  # the end of the text is on the clipboard
+            kept = self._untyped[: max(0, len(self._untyped) - delete)]
+            delete -= len(self._untyped) - len(kept)
+            self._untyped = kept
+        text = printable(edit.insert if self._enter else edit.insert.replace("\n", " "))
         try:
             self._name_program()
-            if edit.delete:
-                self._keyboard.backspace(edit.delete)
-            text = printable(edit.insert if self._enter else edit.insert.replace("\n", " "))
+            self._look_at_window(delete)
+            if delete:
+                self._keyboard.backspace(delete)
             if text:
                 self._keyboard.type_text(text)
+            self._untyped = ""
         except Exception as error:  # of any library: typing never ends recognition
-            if not self._warned:
-                self._warned = True
-                self._warn(f"--type: {error}; further failures are not reported")
+            self._keep(text, str(error))
+
+    def _look_at_window(self, delete: int) -> None:
+        """Note which window has the focus.
+
+        Raises:
+            OutputError: the text to delete is in another one.
+        """
+        window, before = self._focused_window(), self._window
+        self._window = window or before
+        if delete and window and before and window != before:
+            raise OutputError("a correction belongs to another window", "make it there by hand")
+
+    def _keep(self, text: str, why: str) -> None:
+        """Put a text that could not be typed on the clipboard, and say so once."""
+        self._untyped += text
+        where = ""
+        if self._clipboard is not None and self._untyped:
+            try:
+                self._clipboard.copy(self._untyped)
+                where = "; the text is on the clipboard"
+            except OutputError as error:
+                where = f"; {error}"
+        if why not in self._warned:
+            self._warned.add(why)
+            self._warn(f"--type: {why}{where}; further failures of this kind are not reported")
 
     def _name_program(self) -> None:
         program = self._focused_program()

@@ -86,9 +86,14 @@ class Xdotool:
         self._run = run
 
     def type_text(self, text: str) -> None:
-        """Type a text."""
+        """Type a text; line breaks are Return keys: for GTK, xdotool's own key is none."""
         delay = str(_KEY_DELAY_MS)
-        self._run(["xdotool", "type", "--clearmodifiers", "--delay", delay, "--file", "-"], text)
+        typing = ["xdotool", "type", "--clearmodifiers", "--delay", delay, "--file", "-"]
+        for number, line in enumerate(text.split("\n")):
+            if number:
+                self._run(["xdotool", "key", "--clearmodifiers", "Return"], "")
+            if line:
+                self._run(typing, line)
 
     def backspace(self, times: int) -> None:
         """Press backspace a number of times."""

@@ -133,9 +133,7 @@ def test_a_link_within_the_folder_is_copied_as_a_file(whole: Path, tmp_path: Pat
     ["models", "import", "{pipe}.pbmm", "--name", "x"],
     ["models", "list"],
 ], ids=lambda arguments: " ".join(arguments)[:60])  # fmt: skip
-def test_no_command_waits_for_a_pipe(
-    arguments: list[str], whole: Path, tmp_path: Path
-) -> None:
+def test_no_command_waits_for_a_pipe(arguments: list[str], whole: Path, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     for suffix in ("", ".pbmm", ".onnx", ".tflite", ".safetensors", ".mlmodel"):
         os.mkfifo(f"{pipe}{suffix}")

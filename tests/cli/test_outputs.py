@@ -164,6 +164,7 @@ def test_an_unavailable_output_is_an_error_before_anything_starts(tmp_path, monk
     monkeypatch.setattr(
         dictation_module, "find_virtual_keyboard", lambda: find_virtual_keyboard("linux", {})
     )
+    monkeypatch.setattr(dictation_module, "find_clipboard", lambda: None)
     path = tmp_path / "out.txt"
     with pytest.raises(OutputError, match="no window"):
         Outputs(OutputOptions(output=path, type=True), None, print)
@@ -188,3 +189,19 @@ def test_a_closed_pipe_does_not_keep_other_outputs_from_finishing(tmp_path):
     ):
         outputs.write(final("one"))
     assert path.read_text() == "one\n"
+
+
+def test_without_a_tool_for_typing_the_text_goes_to_the_clipboard(monkeypatch, capsys):
+    class Clipboard:
+        text = ""
+
+        def copy(self, text: str) -> None:
+            Clipboard.text = text
+
+    monkeypatch.setattr(
+        dictation_module, "find_virtual_keyboard", lambda: find_virtual_keyboard("linux", {})
+    )
+    monkeypatch.setattr(dictation_module, "find_clipboard", Clipboard)
+    run(OutputOptions(type=True), final("one"), final("two", join=", "), told=[])
+    assert Clipboard.text == "one, two"
+    assert "the text goes to the clipboard" in capsys.readouterr().err

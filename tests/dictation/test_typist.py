@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from streamer.dictation import Typist, find_virtual_keyboard, focused_program
+from streamer.dictation import (
+    Typist,
+    find_clipboard,
+    find_virtual_keyboard,
+    focused_program,
+    focused_window,
+)
 from streamer.dictation.typist import printable
 from streamer.errors import OutputError
 from streamer.output import Edit
@@ -78,31 +82,6 @@ def test_a_failure_to_type_is_reported_once():
     assert "no ink - buy some" in told[0]
 
 
-@pytest.fixture
-def display(monkeypatch) -> Iterator[None]:
-    """Run an X server without a screen."""
-    for tool in ("Xvfb", "xdotool", "xterm"):
-        if shutil.which(tool) is None:
-            pytest.skip(f"{tool} is not installed")
-    read, write = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write), "-screen", "0", "800x600x24", "-nolisten", "tcp"],
-        pass_fds=[write],
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(write)
-    with os.fdopen(read) as stream:
-        number = stream.readline().strip()  # comes when the server is ready
-    if not number:
-        server.wait()
-        pytest.skip("Xvfb does not start here")
-    monkeypatch.setenv("DISPLAY", f":{number}")
-    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    yield
-    server.terminate()
-    server.wait()
-
-
 def wait_for(path: Path, content: str) -> str:
     """Wait until a file has content and return it; give up in the end."""
     deadline = time.monotonic() + 60
@@ -113,7 +92,106 @@ def wait_for(path: Path, content: str) -> str:
     return path.read_text(encoding="utf-8") if path.exists() else "(no file)"
 
 
+def type_into_the_focused_window(*edits: Edit) -> list[str]:
+    """Type edits, and return the warnings."""
+    told: list[str] = []
+    typing = Typist(
+        find_virtual_keyboard("linux"),
+        told.append,
+        focused_window=lambda: focused_window("linux"),
+        clipboard=find_clipboard("linux"),
+    )
+    for edit in edits:
+        typing.write(edit)
+    typing.close(LIMIT_S)
+    return told
+
+
+def focus(name: str, by: str = "--class") -> None:
+    subprocess.run(
+        ["xdotool", "search", "--sync", "--onlyvisible", by, name, "windowfocus", "--sync"],
+        check=True, timeout=60, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def test_what_is_typed_into_a_gtk_window_is_the_final_to_the_letter(display, tmp_path):
+    for tool in ("yad", "xclip"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+    clipboard = find_clipboard("linux")
+    clipboard.copy("something of the user's")
+    typed = tmp_path / "typed"
+    with typed.open("w") as output:
+        window = subprocess.Popen(
+            ["yad", "--text-info", "--editable", "--title", "typing test", "--geometry", "500x300"],
+            stdout=output, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+    try:
+        focus("typing test", "--name")
+        told = type_into_the_focused_window(
+            Edit(0, 0, "It’s 5 o'clock, said Zoë"),
+            Edit(1, 3, "Zoé: “well — yes?”\n"),
+            Edit(2, 0, "One two three four five six seven eight nine ten eleven twelve"),
+            Edit(3, len(" eleven twelve"), "."),
+        )
+        assert told == []
+        assert clipboard.paste() == "something of the user's"
+        subprocess.run(["xdotool", "key", "ctrl+a", "ctrl+c"], check=True)
+        expected = (
+            "It’s 5 o'clock, said Zoé: “well — yes?”\n"
+            "One two three four five six seven eight nine ten."
+        )
+        deadline = time.monotonic() + 30
+        while clipboard.paste() != expected and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert clipboard.paste() == expected
+    finally:
+        window.terminate()
+        window.wait()
+
+
+class Window:
+    """A window that a test changes, and a clipboard."""
+
+    def __init__(self) -> None:
+        self.now = "1"
+        self.copied: list[str] = []
+
+    def copy(self, text: str) -> None:
+        self.copied.append(text)
+
+
+def test_what_cannot_be_typed_is_on_the_clipboard_and_a_warning_says_so():
+    window, told, paper = Window(), [], Paper(failing=True)
+    typing = Typist(paper, told.append, clipboard=window)
+    for edit in (Edit(0, 0, "One two"), Edit(1, 3, "three"), Edit(2, 0, "."), Edit(3, 20, "New")):
+        typing.write(edit)
+    typing.close(LIMIT_S)
+    assert window.copied == ["One two", "One three", "One three.", "New"]
+    (warning,) = told
+    assert "no ink - buy some; the text is on the clipboard" in warning
+
+
+def test_a_correction_is_not_made_in_another_window():
+    window, told, paper = Window(), [], Paper()
+    windows = iter(["1", "1", "2", "2"])
+    typing = Typist(paper, told.append, focused_window=lambda: next(windows), clipboard=window)
+    for edit in (
+        Edit(0, 0, "One two"),
+        Edit(1, 3, "three"),
+        Edit(2, 5, "four"),
+        Edit(3, 0, " five"),
+    ):
+        typing.write(edit)
+    typing.close(LIMIT_S)
+    assert paper.text == "One three five"
+    assert window.copied == ["four"]
+    assert "another window" in told[0]
+
+
 def test_dictation_is_typed_into_a_real_window(display, tmp_path):
+    if shutil.which("xterm") is None:
+        pytest.skip("xterm is not installed")
     typed, ready = tmp_path / "typed", tmp_path / "ready"
     window = subprocess.Popen(
         ["xterm", "-xrm", "XTerm*backarrowKeyIsErase: true", "-xrm", "XTerm*ptyInitialErase: true",

@@ -62,6 +62,13 @@ def test_system_events_press_return_for_a_line_break():
     assert "key code 36" in recorder.calls[1][0]
 
 
+def test_xdotool_presses_return_for_a_line_break():
+    recorder = Recorder()
+    Xdotool(recorder).type_text("one\n\ntwo")
+    assert [text for _, text in recorder.calls] == ["one", "", "", "two"]
+    assert [arguments[-1] for arguments, _ in recorder.calls] == ["-", "Return", "Return", "-"]
+
+
 def test_backspace_is_pressed_the_requested_number_of_times():
     pressed = {}
     for keyboard in (Xdotool, Wtype, Ydotool, SystemEvents):

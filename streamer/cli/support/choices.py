@@ -23,6 +23,13 @@ class Format(str, Enum):
     VTT = "vtt"
 
 
+class Copied(str, Enum):
+    """Values of ``--clipboard``."""
+
+    EACH = "each"
+    ALL = "all"
+
+
 class DateOrder(str, Enum):
     """Values of ``--date-style``: `streamer.text.numbers.DateStyle`."""
 

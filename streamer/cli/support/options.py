@@ -20,7 +20,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Callable, Optional, get_type_h
 
 import typer
 
-from streamer.cli.support.choices import DateOrder, DecoderKind, Format, ThemeName, one_of
+from streamer.cli.support.choices import (
+    Copied,
+    DateOrder,
+    DecoderKind,
+    Format,
+    ThemeName,
+    one_of,
+)
 from streamer.endpointing import rules as defaults
 
 if TYPE_CHECKING:
@@ -302,6 +309,14 @@ class ResultOptions(WritingSwitches):
             "--no-enter", help="With --type, type line breaks as spaces.", rich_help_panel=_RESULTS
         ),
     ] = False
+    clipboard: Annotated[
+        Optional[Copied],
+        typer.Option(
+            metavar=one_of(Copied),
+            help="Copy to the clipboard: each final, or all at the end.",
+            rich_help_panel=_RESULTS,
+        ),
+    ] = None
 
     @property
     def stream_format(self) -> str:
@@ -335,6 +350,7 @@ class ResultOptions(WritingSwitches):
         names = {field.name for field in dataclasses.fields(OutputOptions)} - {"writing"}
         values = {name: getattr(self, name) for name in names}
         values["writing"] = writing_options(**self.written_form())
+        values["clipboard"] = None if self.clipboard is None else self.clipboard.value
         values["format"] = None if self.format is None else self.format.value
         return OutputOptions(**values)
 

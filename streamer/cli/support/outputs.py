@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Callable, Optional, TextIO, Union
 
 from streamer.cli.support.config_file import config_folder
 from streamer.cli.support.messages import say
-from streamer.errors import UsageError
+from streamer.errors import OutputError, UsageError
 from streamer.events import Event
 from streamer.output import (
     FORMATS,
@@ -61,6 +61,7 @@ class OutputOptions:
         type: whether text is typed into the focused window.
         allow_typing: whether this is allowed without asking.
         no_enter: whether it types line breaks as spaces.
+        clipboard: ``each`` copies each final to the clipboard, ``all`` everything at the end.
     """
 
     format: Optional[str] = None
@@ -73,6 +74,7 @@ class OutputOptions:
     writing: WritingOptions = field(default_factory=WritingOptions)
     allow_typing: bool = False
     no_enter: bool = False
+    clipboard: Optional[str] = None
 
     def check(self) -> None:
         """Check the format.
@@ -176,15 +178,24 @@ class Outputs:
                 )
             if options.on_final is not None:
                 self._sinks.append(CommandPerFinal(options.on_final, warn, marks))
+            if options.clipboard is not None:
+                self._sinks.append(_clipboard_writer(options, warn))
             if keyboard is not None:
-                from streamer.dictation import Typist, focused_program
+                from streamer.dictation import (
+                    Typist,
+                    find_clipboard,
+                    focused_program,
+                    focused_window,
+                )
 
                 self._typist = Typist(
                     keyboard,
                     warn,
                     enter=not options.no_enter,
                     focused_program=focused_program,
+                    focused_window=focused_window,
                     say=say,
+                    clipboard=find_clipboard(),
                 )
         except BaseException:
             self.close()
@@ -273,10 +284,36 @@ def _rewriter(options: OutputOptions) -> EventRewriter | PlainEdits | None:
 
 
 def _virtual_keyboard(options: OutputOptions) -> VirtualKeyboard:
-    """Return what types into other windows, once that is permitted."""
-    from streamer.cli.support.typing_permission import require_permission
-    from streamer.dictation import find_virtual_keyboard, focused_program
+    """Return what types into other windows, once that is permitted.
 
-    keyboard = find_virtual_keyboard()
+    Where there is no tool for that, it is the clipboard.
+    """
+    from streamer.cli.support.typing_permission import require_permission
+    from streamer.dictation import (
+        ClipboardKeyboard,
+        find_clipboard,
+        find_virtual_keyboard,
+        focused_program,
+    )
+
+    try:
+        keyboard = find_virtual_keyboard()
+    except OutputError as error:
+        clipboard = find_clipboard()
+        if clipboard is None:
+            raise
+        say(f"{error}; until then, the text goes to the clipboard")
+        return ClipboardKeyboard(clipboard)
     require_permission(options.allow_typing, not options.no_enter, focused_program)
     return keyboard
+
+
+def _clipboard_writer(options: OutputOptions, warn: Callable[[str], None]) -> Writer:
+    from streamer.dictation import find_clipboard
+    from streamer.dictation.clipboard import INSTALL
+    from streamer.dictation.clipboard_writer import ClipboardWriter
+
+    clipboard = find_clipboard()
+    if clipboard is None:
+        raise OutputError("--clipboard finds no clipboard, or no tool for it", INSTALL)
+    return ClipboardWriter(clipboard, warn, options.clipboard == "all", options.dictation)
