@@ -83,14 +83,13 @@ class Transcriber:
         reconnect_timeout_s: how long to wait for a microphone that goes away,
             in seconds; None for ever, 0 not at all. While it is away there is a
             `Notice`, and when it is back a `Gap`.
-        keep_warm_s: how long the microphone stays open during a pause, in seconds;
-            `resume` then includes the half second before it.
+        keep_warm_s: how long the microphone stays open during a pause, in seconds.
         begin_paused: whether the microphone is opened only by `resume`.
-        finals: engine that transcribes each finished utterance again, in a process of
-            its own: a bundle, ``whisper[:MODEL|FOLDER]`` or ``moonshine[:MODEL|FOLDER]``.
-            Each final says in ``engine`` whose words it has.
-        finals_timeout_s: how long a final waits for that engine, in seconds; None for
-            1.5 s with a microphone, and a minute with a recording.
+        finals: engine that transcribes each finished utterance again: a bundle,
+            ``whisper[:MODEL|FOLDER]`` or ``moonshine[:MODEL|FOLDER]``.
+        finals_timeout_s: how long a final waits for it; None for 1.5 s, or a minute
+            with a recording.
+        save_audio: a FLAC file for the whole stream, or a folder for a file an utterance.
 
     Raises:
         UsageError: a value is not valid.
@@ -121,6 +120,7 @@ class Transcriber:
         begin_paused: bool = False,
         finals: str | None = None,
         finals_timeout_s: float | None = None,
+        save_audio: str | Path | None = None,
     ) -> None:
         if reconnect_timeout_s is not None and not reconnect_timeout_s >= 0:
             raise UsageError(
@@ -143,6 +143,10 @@ class Transcriber:
             from streamer.finals import second_opinion
 
             stages.append(second_opinion(finals, finals_timeout_s, settings, user_words))
+        if save_audio is not None:
+            from streamer.saving import audio_saver
+
+            stages.append(audio_saver(Path(save_audio)))
         self._session = Session(
             ModelChoice(model, backend, decoder, beam, compute_units, user_words, hints),
             settings,

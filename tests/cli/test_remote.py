@@ -149,3 +149,9 @@ def test_bench_measures_the_start(tmp_path: Path) -> None:
         r"start to the first sample +\d+ ms  \(limit: 80 ms, .*\), warm \d+ ms", start
     )
     assert re.fullmatch(r"streamer start, the process +\d+ ms", process)
+
+
+def test_saved_audio_goes_where_it_can(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "talk.flac").write_text("precious")
+    assert run(["listen", "--save-audio", str(tmp_path / "talk.flac")]) == 1
+    assert "exists already" in capsys.readouterr().err

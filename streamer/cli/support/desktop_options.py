@@ -1,8 +1,9 @@
-"""Options for dictation on a desktop: keys, a warm microphone."""
+"""Options for dictation on a desktop: keys, a warm microphone, saved audio."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
@@ -57,9 +58,23 @@ class DesktopOptions(OptionGroup):
         ),
     ] = False
 
+    save_audio: Annotated[
+        Optional[Path],
+        typer.Option(
+            metavar="FILE.flac|FOLDER",
+            help="Save what is heard: all in one file, or a file an utterance, with a manifest"
+            " for streamer train.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+
     def arguments(self) -> dict[str, Any]:
         """Return the options as arguments of `streamer.Transcriber`."""
-        return {"keep_warm_s": self.keep_warm, "begin_paused": self._begins_paused}
+        return {
+            "keep_warm_s": self.keep_warm,
+            "begin_paused": self._begins_paused,
+            "save_audio": self.save_audio,
+        }
 
     def remote_control(self, transcriber: Transcriber) -> RemoteControl:
         """Return the control of a session.
