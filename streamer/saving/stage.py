@@ -75,7 +75,8 @@ class SavingStage:
 
 
 def _time(event: Any) -> float:
-    return float(getattr(event, "time", None) or getattr(event, "end", 0.0))
+    time_s: float = event.time if hasattr(event, "time") else event.end
+    return time_s
 
 
 def cannot_be_made(path: Path, error: OSError) -> OutputError:

@@ -70,11 +70,11 @@ class DesktopOptions(OptionGroup):
 
     def arguments(self) -> dict[str, Any]:
         """Return the options as arguments of `streamer.Transcriber`."""
-        return {
-            "keep_warm_s": self.keep_warm,
-            "begin_paused": self._begins_paused,
-            "save_audio": self.save_audio,
-        }
+        return {**self.microphone_arguments(), "save_audio": self.save_audio}
+
+    def microphone_arguments(self) -> dict[str, Any]:
+        """Return the options of the microphone as arguments of `MicrophoneSource`."""
+        return {"keep_warm_s": self.keep_warm, "begin_paused": self._begins_paused}
 
     def remote_control(self, transcriber: Transcriber) -> RemoteControl:
         """Return the control of a session.

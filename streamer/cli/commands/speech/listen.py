@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Callable, Optional
 
 import typer
 
@@ -10,6 +12,12 @@ from streamer.cli.support.desktop_options import DesktopOptions
 from streamer.cli.support.finals_options import FinalsOptions
 from streamer.cli.support.options import EngineOptions, ResultOptions, with_options
 from streamer.errors import UsageError
+
+if TYPE_CHECKING:
+    from streamer.audio.sources.source import Source
+    from streamer.events import Event
+
+    Start = Callable[[Callable[[Source], None]], Iterator[Event]]
 
 #: How long to wait for a microphone that goes away if nobody watches, in seconds.
 UNWATCHED_RECONNECT_S = 30.0
@@ -35,6 +43,14 @@ def listen(
             show_default=False,
         ),
     ] = None,
+    loopback: Annotated[
+        bool,
+        typer.Option(
+            "--loopback",
+            help="Transcribe what this computer plays; --device chooses another output by name"
+            " (PulseAudio, PipeWire).",
+        ),
+    ] = False,
     no_reconnect: Annotated[
         bool,
         typer.Option("--no-reconnect", help="End when the microphone goes away."),
@@ -63,9 +79,16 @@ def listen(
         **desktop.arguments(),
     )
     remote = desktop.remote_control(transcriber)
+    start: Start = transcriber.listen
+    if loopback:
+        from streamer.audio.loopback import LoopbackSource, find_monitor
+
+        monitor = find_monitor(device)
+        source = LoopbackSource(monitor, limit_s, **desktop.microphone_arguments())
+        start = partial(transcriber.run, source)
     with transcriber:
         session = LiveSession(transcriber, results, routing, remote=remote)
-        session.run(transcriber.listen, "listening:")
+        session.run(start, "listening:")
 
 
 def register(app: typer.Typer) -> None:
