@@ -119,6 +119,19 @@ def test_invalid_toml_is_one_error_that_names_the_line(command, tmp_path):
         load_defaults(command, path)
 
 
+def test_the_null_device_is_an_empty_file(command):
+    assert not any(load_defaults(command, Path(os.devnull)).values())
+
+
+@pytest.mark.parametrize("content", ["x = " + "[" * 20_000, "x = " + "9" * 20_000, "#" * (2 << 20)])
+def test_a_file_that_is_too_much_is_one_error(command, tmp_path, content):
+    file = tmp_path / "config.toml"
+    file.write_text(content)
+    with pytest.raises(UsageError) as caught:
+        load_defaults(command, file)
+    assert str(file) in str(caught.value) and "\n" not in str(caught.value)
+
+
 def test_a_broken_file_does_not_stop_the_commands_that_help_to_fix_it(
     command, tmp_path, monkeypatch
 ):

@@ -40,7 +40,6 @@ from streamer.cli.support.command_tree import (
 from streamer.cli.support.environment import CONFIG_VARIABLE
 from streamer.cli.support.home import expand
 from streamer.errors import UsageError
-from streamer.untrusted.regular_files import read_regular
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -51,7 +50,7 @@ else:
 _ALWAYS = ("config", "--help", "--version", "--install-completion", "--show-completion")
 _TODO = "fix it with: streamer config --edit"
 #: With every option and its comment a config file has twenty kilobytes.
-_MAX_BYTES = 1 << 20
+_MAX_CHARACTERS = 1 << 20
 
 
 def config_path() -> Path:
@@ -102,13 +101,16 @@ def load_defaults(command: Any, path: Path) -> dict[str, Any]:
             no command accepts; names file and line.
     """
     try:
-        # With newlines of any kind, as text files are read.
-        text = read_regular(path, _MAX_BYTES).decode("utf-8-sig")
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        with path.open(encoding="utf-8-sig") as file:  # perhaps /dev/null
+            text = file.read(_MAX_CHARACTERS + 1)
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the config file {path} ({error})", _TODO) from error
+    if len(text) > _MAX_CHARACTERS:
+        raise UsageError(
+            f"the config file {path} has more than {_MAX_CHARACTERS:,} characters", _TODO
+        )
     try:
         entries = tomllib.loads(text)
     # Thousands of brackets, and numbers of thousands of digits, raise the others.

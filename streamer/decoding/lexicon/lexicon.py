@@ -28,8 +28,11 @@ _NEXT_LINES = 12
 #: lexicon of half a million words.
 _MAX_BYTES = 64 << 20
 _MAX_LINES = 1 << 20
-#: Longest line in bytes: a word of 120 letters and as many phonemes.
-_MAX_LINE_BYTES = 1024
+#: Longest word in bytes, and pronunciation in phonemes, of up to two letters and a space.
+_MAX_WORD_BYTES, _MAX_PHONEMES = 512, 200
+_MAX_LINE_BYTES = _MAX_WORD_BYTES + 3 * _MAX_PHONEMES + 1
+#: Bytes checked at once.
+_BLOCK_BYTES = 1 << 16
 _NUMBER = {phoneme: number for number, phoneme in enumerate(PHONEMES)}
 #: Consonants after which a plural s is voiceless.
 _VOICELESS = frozenset(_NUMBER[name] for name in ("P", "T", "K", "F", "TH"))
@@ -141,7 +144,13 @@ class _LexiconLines(Mapping[str, list[Pronunciation]]):
 
 
 _PHONEME = b"(?:" + "|".join(sorted(PHONEMES, key=len, reverse=True)).encode() + b")"
-_LINE = re.compile(rb"[^\t\n]+\t" + _PHONEME + rb"(?: " + _PHONEME + rb")*\n")
+_LINE = re.compile(
+    rb"[^\t\n]{1,%d}\t" % _MAX_WORD_BYTES
+    + _PHONEME
+    + rb"(?: "
+    + _PHONEME
+    + rb"){0,%d}\n" % (_MAX_PHONEMES - 1)
+)
 
 
 def read_lexicon(path: str | Path) -> Lexicon:
@@ -164,37 +173,44 @@ def read_lexicon(path: str | Path) -> Lexicon:
 def _read_parts(file: gzip.GzipFile) -> tuple[bytes, bytes]:
     """Return the lines of the words, checked, and those of the rules.
 
-    Line by line, so that a small file that would unpack to gigabytes ends at its first line
+    Block by block, so that a small file that would unpack to gigabytes ends at its first line
     that is none.
     """
-    if _line(file) != _FIRST_LINE.encode() + b"\n":
+    first = _FIRST_LINE.encode() + b"\n"
+    if file.read(len(first)) != first:
         raise ValueError("its first line is not that of a lexicon")
-    words, rules, part = bytearray(), bytearray(), 0
-    for _ in range(_MAX_LINES):
-        line = _line(file)
-        if not line:
-            if not part:
-                raise ValueError("it is incomplete")
-            words.decode("utf-8")
-            return bytes(words), bytes(rules)
-        if part:
-            rules += line
-        elif line == b"\n":
-            part = 1
-        elif _LINE.fullmatch(line):
-            words += line
+    words, rules, rest = bytearray(), bytearray(), b""
+    n_lines, ended = 0, False
+    while not ended:
+        block = file.read(_BLOCK_BYTES)
+        if not block:
+            raise ValueError("it is incomplete")
+        block = rest + block
+        if block.startswith(b"\n"):
+            lines, rules, ended = b"", bytearray(block[1:]), True
+        elif b"\n\n" in block:
+            lines, _, after = block.partition(b"\n\n")
+            lines, rules, ended = lines + b"\n", bytearray(after), True
         else:
+            lines, rest = block[: block.rfind(b"\n") + 1], block[block.rfind(b"\n") + 1 :]
+        # What remains of lines that are right is nothing.
+        if len(rest) > _MAX_LINE_BYTES or _LINE.sub(b"", lines):
             raise ValueError("some lines are not pronunciations")
-        if len(words) + len(rules) > _MAX_BYTES:
-            break
-    raise ValueError("it is larger than any lexicon")
+        words += lines
+        n_lines += lines.count(b"\n")
+        _refuse_size(len(words), n_lines)
+    words.decode("utf-8")
+    n_lines += rules.count(b"\n")
+    while block := file.read(_BLOCK_BYTES):
+        rules += block
+        n_lines += block.count(b"\n")
+        _refuse_size(len(words) + len(rules), n_lines)
+    return bytes(words), bytes(rules)
 
 
-def _line(file: gzip.GzipFile) -> bytes:
-    line = file.readline(_MAX_LINE_BYTES + 1)
-    if len(line) > _MAX_LINE_BYTES:
-        raise ValueError(f"a line is longer than {_MAX_LINE_BYTES} bytes")
-    return line
+def _refuse_size(n_bytes: int, n_lines: int) -> None:
+    if n_bytes > _MAX_BYTES or n_lines > _MAX_LINES:
+        raise ValueError("it is larger than any lexicon")
 
 
 def _read_rules(text: bytes, path: str | Path) -> LetterToSound:
