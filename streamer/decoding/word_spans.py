@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from streamer.decoding.decoder import DecodedWord
 from streamer.decoding.search.contract import Candidate
 
 
-@dataclass(frozen=True)
-class WordSpan:
+class WordSpan(NamedTuple):
     """A word and its place in the utterance.
 
     Attributes:

@@ -7,11 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from threadpoolctl import ThreadpoolController
 
+from streamer.arrays import FloatArray
 from streamer.decoding import DecodingSettings, create_decoder, read_scorer
 from streamer.decoding.language.language_model import LanguageModel
 from streamer.decoding.language.recurrent_model import (
     RecurrentModel,
+    _has_small_products,
+    _KeptRows,
+    _Matrix,
     read_recurrent_model,
     write_recurrent_model,
 )
@@ -132,3 +137,38 @@ def test_a_damaged_file_is_rejected(tmp_path: Path, damage: Any) -> None:
         read_recurrent_model(path)
     with pytest.raises(ModelError, match="missing"):
         read_recurrent_model(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("striped", [False, True])
+def test_a_product_does_not_depend_on_the_rows_beside_it(striped: bool) -> None:
+    random = np.random.default_rng(0)
+    whole = random.standard_normal((96, 256)).astype(np.float32)
+    rows = random.standard_normal((37, 96)).astype(np.float32)
+    matrix = _Matrix(whole, striped and _has_small_products(ThreadpoolController()))
+    products = matrix.multiply(rows)
+    np.testing.assert_allclose(products, rows @ whole, atol=1e-4)
+    for first, last in ((0, 1), (3, 5), (7, 30), (36, 37)):
+        np.testing.assert_array_equal(matrix.multiply(rows[first:last]), products[first:last])
+
+
+def test_a_striped_matrix_is_the_one_it_was_made_of() -> None:
+    whole = np.arange(6 * 192, dtype=np.float32).reshape(6, 192)
+    np.testing.assert_array_equal(_Matrix(whole, striped=True).matrix(), whole)
+    product = _Matrix(whole, striped=True).multiply(np.eye(6, dtype=np.float32))
+    np.testing.assert_array_equal(product, whole)
+
+
+def test_the_rows_unused_for_longest_make_room() -> None:
+    computed: list[int] = []
+
+    def compute(keys: list[int]) -> FloatArray:
+        computed.extend(keys)
+        return np.array(keys, np.float32)[:, None]
+
+    kept = _KeptRows(3, 1)
+    for keys in ([1, 2, 3], [1], [4], [1, 3, 4]):
+        np.testing.assert_array_equal(kept.rows(keys, compute)[:, 0], keys)
+    assert computed == [1, 2, 3, 4]
+    kept.rows([2], compute)
+    np.testing.assert_array_equal(kept.rows([5, 6, 7, 8, 5], compute)[:, 0], [5, 6, 7, 8, 5])
+    assert computed[4:] == [2, 5, 6, 7, 8]
