@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from typing import Callable
 
 import uvicorn
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from streamer.errors import StreamerError, UsageError
 from streamer.server.access import is_loopback
@@ -22,8 +24,9 @@ from streamer.server.settings import ServerSettings
 
 #: How often a draining server looks whether its streams have ended, in seconds.
 _POLL_S = 0.05
-#: Clients that answer pings no more are gone, in seconds.
-_PING_S = 20.0
+#: How often WebSockets are pinged, in seconds, and how long the answer may take: it comes after
+#: all audio that was sent before it.
+_PING_S, _PONG_S = 20.0, 60.0
 #: Time for responses to be sent after the streams have ended, in seconds.
 _FLUSH_S = 3
 #: Connections that wait to be accepted.
@@ -37,6 +40,17 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave signals alone."""
         yield
+
+
+class WebSocketProtocol(WebSocketsSansIOProtocol):
+    """Uvicorn's WebSocket, whose connection ends even if the client does not read the rest."""
+
+    async def run_asgi(self) -> None:
+        """Run the application."""
+        try:
+            await super().run_asgi()
+        finally:
+            self.loop.call_later(_FLUSH_S, self.transport.abort)
 
 
 def serve(settings: ServerSettings, say: Callable[[str], None]) -> None:
@@ -60,6 +74,7 @@ async def _serve(settings: ServerSettings, say: Callable[[str], None]) -> None:
     try:
         await service.pool.start()
         server = _Server(_config(settings, service))
+        logging.getLogger("uvicorn.error").addFilter(_is_worth_a_line)
         stopping = asyncio.Event()
         _on_signals(stopping)
         if settings.wyoming is not None:
@@ -89,13 +104,18 @@ async def _serve(settings: ServerSettings, say: Callable[[str], None]) -> None:
         listening.close()
 
 
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Leave out what uvicorn says of every WebSocket that was refused with a status."""
+    return "without completing handshake" not in record.getMessage()
+
+
 def _config(settings: ServerSettings, service: Service) -> uvicorn.Config:
     return uvicorn.Config(
         create_app(service),
-        ws="websockets-sansio",
+        ws=WebSocketProtocol,
         ws_max_size=settings.limits.message_bytes,
         ws_ping_interval=_PING_S,
-        ws_ping_timeout=_PING_S,
+        ws_ping_timeout=_PONG_S,
         ws_per_message_deflate=False,
         lifespan="off",
         log_level="error",

@@ -242,3 +242,35 @@ def test_a_client_that_does_not_read_is_let_go(monkeypatch: pytest.MonkeyPatch) 
 
     with pytest.raises(WebSocketDisconnect):
         run(work())
+
+
+def test_the_connection_of_such_a_client_ends_with_its_stream() -> None:
+    import socket
+
+    import uvicorn
+
+    from streamer.server.run import WebSocketProtocol
+
+    async def talk(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.send", "bytes": bytes(64 << 20)})
+
+    async def work() -> None:
+        config = uvicorn.Config(talk, ws=WebSocketProtocol, lifespan="off", log_level="critical")
+        server = uvicorn.Server(config)
+        listening = socket.create_server(("127.0.0.1", 0))
+        serving = asyncio.ensure_future(server.serve([listening]))
+        port = listening.getsockname()[1]
+        _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+        fields = ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"]
+        fields += ["Host: x", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="]
+        writer.write("\r\n".join(["GET / HTTP/1.1", *fields, "", ""]).encode())
+        while not server.server_state.connections:
+            await asyncio.sleep(0.01)
+        while server.server_state.connections:
+            await asyncio.sleep(0.01)
+        writer.transport.abort()
+        server.should_exit = True
+        await serving
+
+    run(work())

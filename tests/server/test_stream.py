@@ -18,6 +18,7 @@ from streamer.server.workers.messages import (
     Command,
     Ended,
     Finish,
+    Lost,
     Open,
     Progress,
 )
@@ -115,6 +116,7 @@ def test_a_waiting_sender_is_let_go_at_the_end(how: str) -> None:
     async def claim() -> None:
         stream = make(Worker())
         await stream.feed(SECOND * 3)
+        await stream.feed(SECOND)
         waiting = asyncio.ensure_future(stream.feed(SECOND))
         await asyncio.sleep(0)
         getattr(stream, how)()
@@ -134,6 +136,19 @@ def test_a_reader_that_does_not_read_is_let_go() -> None:
         with pytest.raises(StreamerError, match="does not read"):
             async for _ in stream:
                 pass
+
+    run(claim())
+
+
+def test_a_sender_in_real_time_never_waits_but_loses_what_the_worker_is_too_late_for() -> None:
+    async def claim() -> None:
+        worker, clock = Worker(), Clock()
+        stream = make(worker, clock)
+        for _ in range(33):
+            await asyncio.wait_for(stream.feed(SECOND), 1)
+            clock.now += 1.0
+        assert worker.kinds() == [Open, *[Audio] * 31, Lost, Lost]
+        assert [each.samples for each in worker.commands if isinstance(each, Lost)] == [16000] * 2
 
     run(claim())
 

@@ -61,7 +61,8 @@ class PcmInput:
         data = self._rest + data
         whole = len(data) - len(data) % self._format.frame_bytes
         self._rest = data[whole:]
-        frames = self._format.decode(data[:whole])
+        with np.errstate(invalid="ignore"):  # checked below
+            frames = self._format.decode(data[:whole])
         if first_bad_frame(frames) is not None:
             raise AudioError(
                 "the samples are not valid audio (NaN, infinite or enormous)",

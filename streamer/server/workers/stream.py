@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Callable, Protocol
 
 from streamer.audio.pcm import PcmFormat
+from streamer.endpointing.settings import RATE_HZ
 from streamer.engine.settings import RecogniserSettings
 from streamer.errors import StreamerError, UsageError
 from streamer.events import Event
@@ -25,8 +26,12 @@ from streamer.server.workers.messages import (
     Progress,
 )
 
-#: Audio on its way to the worker: a sender further ahead waits. In seconds.
+#: Audio on its way to the worker: a sender that is faster than real time and further ahead
+#: waits, in seconds.
 MAX_AHEAD_S = 2.0
+#: The same for a sender in real time, who cannot wait: what is further ahead is lost, as at a
+#: terminal. Waiting would also keep its pings from being answered. In seconds.
+MAX_BEHIND_S = 30.0
 #: Events that wait for a slow reader: a minute of them. Then the stream is given up.
 MAX_WAITING_EVENTS = 512
 #: Audio that comes this much faster than it was spoken is not in real time, in seconds.
@@ -109,26 +114,33 @@ class Stream:
     # From the client
 
     async def feed(self, data: bytes) -> None:
-        """Send bytes; waits while the worker is behind. After `finish` they are dropped.
+        """Send bytes. After `finish` they are dropped.
+
+        A sender faster than real time waits while the worker is behind; one in real time loses
+        what the worker is too far behind for, which is reported as a `Gap`.
 
         Raises:
             BusyError: these are its first bytes, and there are too many streams.
             UsageError: the stream is longer than the server allows.
         """
-        await self._room.wait()
+        seconds = len(data) / self._bytes_per_s
+        if self._is_ahead(seconds):
+            await self._room.wait()
         if self._finished or self._ended or not data:
             return
         now = self._clock()
-        seconds = len(data) / (self.format.frame_bytes * self.format.rate_hz)
         if self.fed_s + seconds > self._longest_s:
             raise UsageError(
                 f"the stream is longer than {self._longest_s:g} s", "begin another stream"
             )
         if self._began is None:
             self._began = now - seconds
+        is_ahead = self._is_ahead(seconds)
         self.fed_s += seconds
-        in_real_time = self.fed_s - (now - self._began) <= REAL_TIME_SLACK_S
-        self._command(Audio(self.number, data, now if in_real_time else None), len(data))
+        if not is_ahead and self._ahead_bytes > MAX_BEHIND_S * self._bytes_per_s:
+            self.lose(round(seconds * RATE_HZ))
+            return
+        self._command(Audio(self.number, data, None if is_ahead else now), len(data))
 
     def lose(self, samples: int) -> None:
         """Report samples that are missing before the next bytes, at 16 kHz."""
@@ -218,8 +230,18 @@ class Stream:
             self._end(report.error)
 
     @property
+    def _bytes_per_s(self) -> int:
+        return self.format.frame_bytes * self.format.rate_hz
+
+    @property
     def _most_ahead_bytes(self) -> float:
-        return MAX_AHEAD_S * self.format.frame_bytes * self.format.rate_hz
+        return MAX_AHEAD_S * self._bytes_per_s
+
+    def _is_ahead(self, seconds: float) -> bool:
+        """Return whether the stream, with this much more, comes faster than it was spoken."""
+        if self._began is None:
+            return False
+        return self.fed_s + seconds - (self._clock() - self._began) > REAL_TIME_SLACK_S
 
     def _command(self, command: Command, data_bytes: int = 0) -> None:
         if self._finished or self._ended:
