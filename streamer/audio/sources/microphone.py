@@ -17,6 +17,7 @@ from streamer.arrays import FloatArray
 from streamer.audio import portaudio
 from streamer.audio.boottime import boottime
 from streamer.audio.devices import Device, find_again, find_device, input_devices
+from streamer.audio.sound_server import shown_name
 from streamer.audio.sources.absence import RECONNECT_SECONDS, Absence
 from streamer.audio.sources.device_stream import SILENCE_SECONDS, DeviceBlock, DeviceStream
 from streamer.audio.sources.standby import Standby, StartTimer
@@ -89,6 +90,7 @@ class MicrophoneSource:
     ) -> None:
         self.wanted = device
         self.device: Device | None = None
+        self._named: tuple[str, str] | None = None  # PortAudio's name, and the one to show
         self.opened_rate_hz = 0.0
         self.opened_channels = 0
         self.lost = 0
@@ -118,9 +120,11 @@ class MicrophoneSource:
 
     @property
     def name(self) -> str:
-        """Name of the device; what was asked for until it is open."""
+        """Name of the device as the user knows it; what was asked for until it is open."""
         if self.device is not None:
-            return self.device.name
+            if self._named is None or self._named[0] != self.device.name:
+                self._named = self.device.name, shown_name(self.device.name)
+            return self._named[1]
         return "microphone" if self.wanted is None else str(self.wanted)
 
     @property
@@ -338,7 +342,7 @@ class MicrophoneSource:
             device = find_again(input_devices(), self.wanted, before)
         self._watch.restart()
         self._stream = DeviceStream(device, self._rate_hz, self._clock, self._timeline, self._watch)
-        self.device = device
+        self.device, self._named = device, None  # the default one may be another one now
         self.opened_rate_hz = self._stream.rate_hz
         self.opened_channels = self._stream.channels
 
