@@ -65,6 +65,7 @@ class LiveRegion:
         self._lock = threading.RLock()
         self._scrollback: list[str] = []  # rows not written yet
         self._size = (0, 0)
+        self._text_rows = 0  # rows of the region that are for words
         self._refreshed = 0.0
         self._hold_until = 0.0
         self._suspended = False
@@ -120,9 +121,12 @@ class LiveRegion:
                 self._refreshed = now
                 self._painter.refresh()
             scrolled, self._scrollback = self._scrollback, []
-            # The status row never moves up: what scrolled away makes room, nothing else does.
-            height_before = min(self._painter.height, height - 1)
-            rows = [encode(row) for row in region.rows(height_before - len(scrolled))]
+            # Words that are taken back do not move the status row up; what scrolls away does
+            # not either, since the rows go with it.
+            before = self._text_rows - len(scrolled) if self._painter.height else 0
+            room = height - 1 - len(region.below)
+            self._text_rows = max(len(region.text), min(before, room))
+            rows = [encode(row) for row in region.rows(self._text_rows)]
             if self._painter.paint(scrolled, rows):
                 self.frames += 1
         return True

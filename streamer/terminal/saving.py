@@ -66,7 +66,7 @@ def farewell(state: ViewState) -> str:
     if info.saved_in:
         where = f"written to {info.saved_in}"
     elif state.saved is None:
-        where = "s would have saved them"
+        where = f"s would have saved {'it' if len(state.finals) == 1 else 'them'}"
     elif state.saved[1] == len(state.finals):
         where = f"saved in {state.saved[0]}"
     else:

@@ -173,7 +173,7 @@ def test_from_the_first_frame_to_the_last_line(
     screen.press("q")
     screen.wait_for_end()
     assert [line for line in screen.lines() if line] == [
-        "  hello", "  1 line · 0:12 · s would have saved them",
+        "  hello", "  1 line · 0:12 · s would have saved it",
     ]  # fmt: skip
     driver.close()
 

@@ -33,14 +33,14 @@ class Region(NamedTuple):
     text: list[Row]
     below: list[Row]
 
-    def rows(self, at_least: int = 0) -> list[Row]:
+    def rows(self, text_rows: int = 0) -> list[Row]:
         """Return all rows.
 
         Args:
-            at_least: so many; blank rows under the words keep the status row in its place.
+            text_rows: rows for the words at least; blank ones under them keep the
+                status row in its place.
         """
-        padding = at_least - len(self.text) - len(self.below)
-        return [*self.text, *[()] * padding, *self.below]
+        return [*self.text, *[()] * (text_rows - len(self.text)), *self.below]
 
 
 def render(state: ViewState, setter: Typesetter, width: int, height: int) -> Region:
