@@ -67,7 +67,7 @@ def test_the_session_also_moves(recording: ModuleType) -> None:
 @pytest.mark.parametrize("page", ["README.md", "docs/index.md", "docs/live-view.md"])
 def test_pages_show_pictures_that_are_there(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
-    shown = re.findall(r"!\[[^]]*\]\(([\w/-]+\.svg)\)", text)
+    shown = re.findall(r"!\[[^]]*\]\(([\w/-]+\.(?:svg|gif))\)", text)
     assert shown and all((ROOT / page).parent.joinpath(path).is_file() for path in shown)
 
 
