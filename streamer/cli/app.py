@@ -30,6 +30,7 @@ COMMANDS = (
     "speech.serve",
     "speech.demo",
     "speech.control",
+    "speech.replay",
     "machine.devices",
     "machine.doctor",
     "machine.config",
