@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from streamer.errors import ModelError
+from streamer.text.numbers.vocabulary import ORDINALS, STREETS
 
 #: The first person: i, i'm, i'll ...
 _FIRST_PERSON = re.compile(r"i(?='|$)")
@@ -16,8 +17,11 @@ TITLES = frozenset(
     "uncle aunt general judge senator prince princess sergeant lieutenant major reverend sister "
     "brother father mother pope count duke earl baron inspector governor mayor".split()
 )
+#: Ordinals that are names of streets; "the first street" is only the first.
+_NAMING_ORDINALS = frozenset(ORDINALS) - {"first", "second", "third"}
 #: A name follows these whatever it looks like.
 _SURE_TITLES = frozenset({"mister", "missus"})
+_NO_NAMES = frozenset("and or but to who is was had has will said says came went of in".split())
 #: Months that are other words as well, and the words that tell.
 _MONTHS_AND_WORDS = {"may", "march"}
 _BEFORE_MONTH = frozenset(
@@ -29,7 +33,8 @@ class Casings:
     """A lexicon of casings.
 
     Args:
-        entries: words and pairs of words as they are written: ``London``, ``United States``.
+        entries: words and pairs of words as they are written: ``London``, ``United States``;
+            ``-zip`` takes an entry before it away.
     """
 
     def __init__(self, entries: Iterable[str] = ()) -> None:
@@ -37,7 +42,9 @@ class Casings:
         self._pairs: dict[tuple[str, str], tuple[str, str]] = {}
         for entry in entries:
             words = entry.split(" ")
-            if len(words) == 1:
+            if entry.startswith("-"):
+                self._words.pop(entry[1:].strip(), None)
+            elif len(words) == 1:
                 self._words[entry.lower()] = entry
             else:
                 self._pairs[words[0].lower(), words[1].lower()] = (words[0], words[1])
@@ -59,21 +66,25 @@ class Casings:
             if before in _BEFORE_MONTH and after not in ("be", "have", "not", "i", "we", "of"):
                 return word.capitalize()
             return None
-        pair = self._pairs.get((word, _stem(after)))
+        pair = self._pairs.get((word, after)) or self._pairs.get((word, _stem(after)))
         if pair is not None:
             return pair[0]
-        pair = self._pairs.get((before, _stem(word)))
+        pair = self._pairs.get((before, word)) or self._pairs.get((before, _stem(word)))
         if pair is not None:
-            return pair[1] + word[len(_stem(word)) :]
+            return pair[1] + word[len(pair[1]) :]
         stem = _stem(word)
         known = self._words.get(word) or self._words.get(stem)
         if known is not None:
             return known if len(known) == len(word) else known + word[len(stem) :]
+        if word in STREETS and before in _NAMING_ORDINALS:
+            return word.capitalize()
+        if word in _NAMING_ORDINALS and after in STREETS:
+            return word.capitalize()
         if word in TITLES and _stem(after) in self._words and after not in TITLES:
             return word.capitalize()
         if word in _SURE_TITLES and after:
             return word.capitalize()
-        if before in _SURE_TITLES:
+        if before in _SURE_TITLES and word not in _NO_NAMES:
             return word[:1].upper() + word[1:]
         return None
 
@@ -83,14 +94,20 @@ def _stem(word: str) -> str:
     return word[:-2] if word.endswith("'s") else word
 
 
-def read_casings(path: Path) -> Casings:
+def read_casings(*paths: Path) -> Casings:
     """Read a lexicon: an entry a line, ``#`` begins a comment.
 
+    Args:
+        paths: its files; what a later one says counts.
+
     Raises:
-        ModelError: the file cannot be read.
+        ModelError: a file cannot be read.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"cannot read {path} ({error})", "install streamer again") from error
-    return Casings(line for line in lines if line and not line.startswith("#"))
+    entries: list[str] = []
+    for path in paths:
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ModelError(f"cannot read {path} ({error})", "install streamer again") from error
+        entries += [line for line in lines if line and not line.startswith("#")]
+    return Casings(entries)

@@ -20,15 +20,22 @@ _DETERMINERS = frozenset(
     "a an the my your his her its our their this that these those every each another any no some "
     "one what which whose".split()
 )
-#: Nouns and adjectives that "period" follows: "the trial period".
+#: Nouns and adjectives that "period" follows in prose: "the trial period".
 _BEFORE_PERIOD = frozenset(
-    "long short brief first second third last final next previous early late middle same whole "
-    "entire extended given certain limited trial time grace rest lunch free school class bad good "
-    "dark difficult new old modern ancient ice cold busy quiet great golden blue transition "
-    "notice cool probation test qualifying holiday christmas war dry wet growth warm hot large "
-    "small little big full single double missing bold red extra odd wrong right proper "
-    "future past present sleep second minute hour day week month year hundred thousand "
-    "reporting accounting exam recovery payback cooling honeymoon formative turbulent".split()
+    "accounting adjustment ancient bad baroque big blackout blessed blue bold break brief busy "
+    "cambrian certain christmas class classical cold colonial considerable cool cooling crucial "
+    "dark day definite difficult distant double dry earlier early edwardian election elizabethan "
+    "enormous entire equal exact exam extended extra feeding fertile feudal final first fixed "
+    "formative former free full future gestation given glacial golden good grace great growth "
+    "happiest holiday honeymoon hot hour hundred ice incubation indefinite interesting interim "
+    "intermediate intervening jurassic key large last late later latter lengthy limited little "
+    "long longer lookback lunch mating medieval mid middle minute missing modern month mourning "
+    "neolithic new next notice odd old particular past payback peak postwar preceding precise "
+    "present previous probation profound prolonged proper qualifying quarter quiet rainy "
+    "reasonable recent recovery red remote renaissance rental reporting rest right romantic same "
+    "school second secondary settling short shorter similar single sleep small stately stormy "
+    "study subsequent sufficient teaching test third thousand time training transition trial "
+    "turbulent usual vast vesting victorian waiting war warm week wet whole wrong year".split()
 )
 _ADJECTIVE_ENDINGS = (
     "al", "ian", "ean", "ous", "ive", "ic", "ful", "less", "ary", "ory", "able", "ible", "ish",

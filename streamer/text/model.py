@@ -18,6 +18,7 @@ from streamer.text.vocabulary import Vocabulary
 
 #: Files of a text model.
 CASINGS_FILE = "casings.txt"
+OWN_CASINGS_FILE = "casings-own.txt"
 WORDS_FILE = "words.txt"
 TAGGER_FILE = "tagger.onnx"
 DESCRIPTION_FILE = "text.json"
@@ -86,7 +87,8 @@ def load_text_model(folder: Path | None = None) -> TextModel:
         ModelError: a file is missing or not valid.
     """
     folder = folder or bundled_folder()
-    casings = read_casings(folder / CASINGS_FILE)
+    own = folder / OWN_CASINGS_FILE
+    casings = read_casings(folder / CASINGS_FILE, *([own] if own.exists() else []))
     if not (folder / TAGGER_FILE).exists():
         return TextModel(casings)
     from streamer.text.onnx_tagger import OnnxTagger

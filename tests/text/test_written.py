@@ -220,3 +220,11 @@ def test_unknown_pauses_are_told_apart_from_none() -> None:
     features = pause_features(np.array([np.nan, 0.0, 0.5]))
     assert features[:, 0].tolist() == [0, 1, 1]
     assert features[0, 1] == features[1, 1] == 0 < features[2, 1]
+
+
+def test_a_later_list_of_casings_corrects_an_earlier_one() -> None:
+    casings = Casings(["ZIP", "London", "-zip", "New Year's"])
+    assert casings.written("zip") is None
+    assert casings.written("london") == "London"
+    assert casings.written("new", after="year's") == "New"
+    assert casings.written("year's", before="new") == "Year's"

@@ -11,20 +11,20 @@ from streamer.text.numbers.vocabulary import (
     CODE_DIGITS,
     CURRENCIES,
     DIGITS,
+    FIRST_IN_DIGITS,
     FRACTIONS,
     LASTING,
     NUMBER_WORDS,
     ORDINALS,
     POSSESSIVES,
     SCALES,
+    STREETS,
     TENS,
     WEIGHT_AFTER,
     WEIGHT_BEFORE,
 )
 from streamer.text.numbers.window import Window
 
-#: Counts below this stay words.
-FIRST_IN_DIGITS = 10
 #: How far before a weight its verb may stand: "he weighs about twenty pounds".
 _VERB_DISTANCE = 4
 _ENDS_PRICE = frozenset("and for a each per in please to on at or but is was the".split())
@@ -227,6 +227,8 @@ def ordinal(place: Place) -> Span | None:
 def _seconds(place: Place, found: parsing.Value) -> Span:
     """Tell "a thirty second timer" from "the thirty second president"."""
     following = place.words.at(found.end)
+    if following in STREETS:
+        return Span(found.end, f"{found.value}nd")
     if place.before() in ("a", "an", "another", "every", "per") or following in LASTING:
         return Span(found.end, f"{found.value - 2} second")
     if place.before() in POSSESSIVES:

@@ -12,12 +12,14 @@ from streamer.text.numbers.vocabulary import (
     DATE_CUES,
     DECADES,
     DIGITS,
+    FIRST_IN_DIGITS,
     MONTHS,
     NUMBER_WORDS,
     ORDINALS,
     TEENS,
     TENS,
     TIME_CUES,
+    WEEKDAYS,
     YEAR_CUES,
 )
 from streamer.text.numbers.window import Window
@@ -34,6 +36,8 @@ def date(place: Place) -> Span | None:
     if place.word in MONTHS:
         return _month_first(place)
     begin = position + (place.word == "the")
+    if begin == position and place.before() == "the":
+        return None  # the article would stay: "from the first to the tenth of may"
     if words.at(begin) not in ORDINALS and words.at(begin) not in TENS:
         return None
     day = parsing.ordinal(words, begin)
@@ -56,11 +60,23 @@ def _month_first(place: Place) -> Span | None:
     if day is None or day.value > _LAST_DAY or words.at(day.end) == "of":
         return None
     has_year = parsing.year(words, day.end) is not None
-    if place.word in AMBIGUOUS_MONTHS and not has_year and place.before() not in DATE_CUES:
+    if place.word in AMBIGUOUS_MONTHS and not has_year and not _is_month(place, day):
         return None
     if begin == position + 1 and place.before() in ("in", "this", "last", "next"):
         return None  # "in june first one and then another"
     return _written_date(place, day.value, MONTHS[place.word], day.end)
+
+
+def _is_month(place: Place, day: parsing.Value) -> bool:
+    """Whether "may", "march" or "august" before an ordinal is the month."""
+    if place.before() in DATE_CUES or place.before() in WEEKDAYS:
+        return True
+    if place.before() or place.word == "may":
+        return False
+    # "march the fifteenth" at the beginning; "march the second battalion" has a noun behind it.
+    following = place.words.at(day.end)
+    sure = day.value >= FIRST_IN_DIGITS or place.words.at(place.position + 1) == "the"
+    return sure and (not following or following in AFTER_YEAR)
 
 
 def _written_date(place: Place, day: int, month: str, end: int) -> Span:
@@ -81,7 +97,7 @@ def clock_time(place: Place) -> Span | None:
     hour = DIGITS.get(place.word) or TEENS.get(place.word)
     if hour is None:
         return None
-    cued = place.before() in TIME_CUES or place.continues("time")
+    cued = place.before() in TIME_CUES or place.continues("time") or _ends_hours(place)
     minutes = _minutes(words, position + 1)
     if minutes is not None:
         end = minutes.end
@@ -99,6 +115,12 @@ def clock_time(place: Place) -> Span | None:
         return None
     half, behind = _half_of_day(words, position + 1, cued)
     return Span(behind, f"{hour}{half}", "time") if half else None
+
+
+def _ends_hours(place: Place) -> bool:
+    """Whether a time begins behind an hour in words: "from nine to five thirty"."""
+    hour = place.before(2) in DIGITS or place.before(2) in TEENS
+    return place.before() in ("to", "until", "till") and hour and place.before(3) in TIME_CUES
 
 
 def _minutes(words: Window, place: int) -> parsing.Value | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from streamer.text.numbers import parsing
 from streamer.text.numbers.span import Place, Span
 from streamer.text.numbers.vocabulary import (
+    AFTER_PRONOUN,
     BEFORE_PRONOUN,
     CODE_CUES,
     CODE_DIGITS,
@@ -90,6 +91,12 @@ def _is_counting(digits: str) -> bool:
 def _in_pieces(place: Place) -> Span | None:
     if place.before() not in NAMED_BY_NUMBER or place.word not in DIGITS:
         return None
+    if place.words.at(place.position + 1) in CODE_DIGITS:
+        digits, end = parsing.code_digits(place.words, place.position)
+        two = len(digits) == FEWEST_DIGITS - 1 and place.words.at(end) not in AFTER_PRONOUN
+        if not two or place.words.at(end) in _NOT_AFTER or parsing.follows_number(place.words, end):
+            return None
+        return Span(end, digits)
     rest = parsing.two_digits(place.words, place.position + 1)
     if rest is None or parsing.follows_number(place.words, rest.end):
         return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+#: Counts below this stay words.
+FIRST_IN_DIGITS = 10
 DIGITS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
     "nine": 9,
@@ -64,6 +66,9 @@ CHANGES = frozenset(
 TIME_CUES = frozenset({"at", "by", "until", "from"})
 #: Before a month that is also another word.
 DATE_CUES = frozenset("on since by until before after from dated is was for".split())
+WEEKDAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())
+#: Nouns after an ordinal that is a name: "forty second street".
+STREETS = frozenset("street avenue road lane boulevard".split())
 #: Nouns that a code follows, close by.
 CODE_CUES = frozenset(
     "number code call dial pin room extension phone zip id password flight press text area "

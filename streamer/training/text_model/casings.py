@@ -18,12 +18,11 @@ ALWAYS = 0.93
 #: The same of a pair whose words have none alone.
 PAIR_ALWAYS = 0.9
 FEWEST_PAIRS = 6
-_EXTRA = Path(__file__).with_name("casings_extra.txt")
 _HEADER = """\
 # Words and pairs of words that English writes with capitals wherever they stand.
 # Counted from Project Gutenberg books (public domain in the USA), ELTeC (CC BY 4.0), speeches of
 # US presidents (public domain), the Schema-Guided Dialogue data and Taskmaster-4 (both
-# CC BY-SA 4.0 / CC BY 4.0), where no sentence begins; a short list of our own is added.
+# CC BY-SA 4.0 / CC BY 4.0), where no sentence begins.
 """
 
 
@@ -39,13 +38,8 @@ def main(arguments: list[str] | None = None) -> None:
         for line in read_lines(options.corpus / f"{name}.txt")
     ]
     entries = always_capital(lines)
-    extra = [e for e in _EXTRA.read_text(encoding="utf-8").splitlines() if e and e[0] != "#"]
-    known = {entry.lower(): entry for entry in entries}
-    known.update((entry.lower(), entry) for entry in extra)
-    never = {entry[1:].strip() for entry in extra if entry.startswith("-")}
-    kept = sorted(e for low, e in known.items() if low not in never and not e.startswith("-"))
-    options.output.write_text(_HEADER + "\n".join(kept) + "\n", encoding="utf-8")
-    print(f"{len(kept):,} entries")
+    options.output.write_text(_HEADER + "\n".join(sorted(entries)) + "\n", encoding="utf-8")
+    print(f"{len(entries):,} entries")
 
 
 def always_capital(lines: list[str]) -> list[str]:
