@@ -7,6 +7,7 @@ reader can detect a missing one; ``segment`` counts utterances from 0.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Union
 
@@ -235,6 +236,17 @@ class Notice:
 
 
 Event = Union[Partial, Final, Close, Gap, Stats, Notice]
+
+
+def written_text(events: Iterable[Event]) -> str:
+    """Return the written text of a stream: its finals with what stands between them."""
+    parts = []
+    for event in events:
+        if isinstance(event, Final):
+            parts.append(event.join + event.display)
+        elif isinstance(event, Close):
+            parts.append(event.display)
+    return "".join(parts)
 
 
 def _span(start: float, end: float) -> str:

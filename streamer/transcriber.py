@@ -9,7 +9,7 @@ print(event)
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
@@ -19,7 +19,7 @@ from streamer.engine.model_loader import ModelChoice
 from streamer.engine.session import Session
 from streamer.engine.settings import RecogniserSettings
 from streamer.errors import AudioError, UsageError
-from streamer.events import Close, Event, Final
+from streamer.events import Event, written_text
 from streamer.text.options import writing_options
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from streamer.audio.sources.source import Source
     from streamer.decoding import UserWord
     from streamer.engine.event_stage import EventStage
+    from streamer.text.replacements import Replacements
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,11 @@ class Transcriber:
         punctuation: whether ``display`` has marks and capitals.
         numbers: whether ``display`` has numbers in digits.
         date_style: ``dmy`` for 3 May 1982, ``mdy`` for May 3, 1982.
+        fillers: whether ``display`` has um, uh and words repeated by mistake.
+        mask: whether ``display`` has swear words as their first letter and stars.
+        replacements: what ``display`` has for certain heard words, for example
+            ``{"eye phone": "iPhone"}``; a `streamer.text.replacements.Replacements` can
+            learn more while a stream runs.
         reconnect_timeout_s: how long to wait for a microphone that goes away,
             in seconds; None for ever, 0 not at all. While it is away there is a
             `Notice`, and when it is back a `Gap`.
@@ -115,6 +121,9 @@ class Transcriber:
         punctuation: bool = True,
         numbers: bool = True,
         date_style: str = "dmy",
+        fillers: bool = True,
+        mask: bool = False,
+        replacements: Mapping[str, str] | Replacements | None = None,
         reconnect_timeout_s: float | None = 30.0,
         keep_warm_s: float = 0.0,
         begin_paused: bool = False,
@@ -136,7 +145,9 @@ class Transcriber:
             one_utterance=one_utterance,
             partials=partials,
             stats=stats,
-            writing=writing_options(verbatim, punctuation, numbers, date_style),
+            writing=writing_options(
+                verbatim, punctuation, numbers, date_style, fillers, mask, replacements
+            ),
         )
         stages: list[EventStage] = []
         if finals is not None:
@@ -386,14 +397,3 @@ def transcribe(
     with Transcriber(**{"partials": False, **options}) as transcriber:
         events = transcriber.transcribe(source, rate_hz=rate_hz, channels=channels)
         return written_text(events)
-
-
-def written_text(events: Iterable[Event]) -> str:
-    """Return the written text of a stream: its finals with what stands between them."""
-    parts = []
-    for event in events:
-        if isinstance(event, Final):
-            parts.append(event.join + event.display)
-        elif isinstance(event, Close):
-            parts.append(event.display)
-    return "".join(parts)

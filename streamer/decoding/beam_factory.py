@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,6 +46,7 @@ def create_beam_search(
     user_words: Sequence[UserWord] = (),
     n_phonemes: int = 0,
     cache: Path | None = None,
+    excluded: Collection[str] = (),
 ) -> BeamSearch:
     """Create a beam search.
 
@@ -56,6 +57,7 @@ def create_beam_search(
         user_words: words to add or to make likelier.
         n_phonemes: number of phoneme outputs, their blank included.
         cache: folder of what was built from the files; the user's cache if None.
+        excluded: words that are not recognised unless they are among the user's.
 
     Raises:
         DecoderError: the alphabet does not fit the scorer's words or the user's.
@@ -72,11 +74,14 @@ def create_beam_search(
     used = [files.scorer, lexicon, None if recurrent is None else files.recurrent]
     parameters = [
         list(alphabet.labels), n_phonemes, settings.max_words, [path is not None for path in used],
+        sorted(excluded),
     ]  # fmt: skip
     entry = CacheEntry([path for path in used if path is not None], parameters, cache)
     scorer, base = _load(entry, alphabet, files.scorer, units, recurrent)
     if base is None:
-        base = build_base_vocabulary(alphabet, scorer, units, settings.max_words, recurrent)
+        base = build_base_vocabulary(
+            alphabet, scorer, units, settings.max_words, recurrent, excluded
+        )
         if len(base.words) >= MIN_CACHED_WORDS:
             entry.store(base.arrays())
     return BeamSearch(alphabet, scorer, settings, user_words, units, recurrent, base)

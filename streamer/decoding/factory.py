@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from streamer.decoding.alphabet import Alphabet
@@ -38,6 +38,7 @@ def create_decoder(
     n_phonemes: int = 0,
     recurrent_path: str | Path | None = None,
     cache: Path | None = None,
+    excluded: Collection[str] = (),
 ) -> Decoder:
     """Create a decoder.
 
@@ -55,6 +56,7 @@ def create_decoder(
         n_phonemes: number of phoneme outputs, their blank included.
         recurrent_path: a recurrent language model for "beam", mixed with the scorer's.
         cache: folder of what was built from scorer and lexicon; the user's cache if None.
+        excluded: words that "beam" does not recognise unless they are among the user's.
 
     Raises:
         UsageError: unknown kind.
@@ -87,7 +89,9 @@ def create_decoder(
             Path(lexicon_path) if lexicon_path is not None and n_phonemes else None,
             Path(recurrent_path) if recurrent_path is not None else None,
         )
-        search = create_beam_search(alphabet, files, settings, user_words, n_phonemes, cache)
+        search = create_beam_search(
+            alphabet, files, settings, user_words, n_phonemes, cache, excluded
+        )
     else:
         from streamer.decoding.search.ds import DsSearch
 

@@ -119,6 +119,7 @@ class StreamingDecoder:
         decoder.search = self.search.new_stream()
         decoder._agreement = Agreement()
         decoder._tracker = copy.copy(self._tracker)
+        decoder._agreement = Agreement()
         decoder.reset()
         return decoder
 

@@ -89,6 +89,7 @@ def load_decoder(bundle: Bundle, choice: ModelChoice) -> Decoder:
     from streamer.bundle.sums import check_sums
     from streamer.decoding import DecodingSettings, create_decoder, read_alphabet
     from streamer.errors import ModelError
+    from streamer.text.model import find_slurs
 
     check_sums(bundle, [path for path in bundle.files() if path not in bundle.networks.values()])
     alphabet = read_alphabet(bundle.alphabet_path)
@@ -110,4 +111,5 @@ def load_decoder(bundle: Bundle, choice: ModelChoice) -> Decoder:
     return create_decoder(
         choice.decoder, alphabet, bundle.scorer_path, settings, words,
         bundle.lexicon_path, bundle.n_phonemes, bundle.recurrent_path,
+        excluded=find_slurs(bundle.language),
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from streamer.output.edit import Edit
 from streamer.output.files import OutputFile, expand_inputs, output_paths
+from streamer.output.filter import Filter
 from streamer.output.on_final import CommandPerFinal
 from streamer.output.streams import standard_output
 from streamer.output.writers import FORMATS, SUFFIXES, Item, Writer, create_writer
@@ -11,6 +12,7 @@ __all__ = [
     "SUFFIXES",
     "CommandPerFinal",
     "Edit",
+    "Filter",
     "Item",
     "OutputFile",
     "Writer",

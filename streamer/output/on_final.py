@@ -106,8 +106,12 @@ class CommandPerFinal:
             self._warn(f"--on-final {self._name}: {failure}; further failures are not reported")
 
 
-def split_command(command: str) -> list[str]:
+def split_command(command: str, option: str = "--on-final") -> list[str]:
     """Split a command line into program and arguments, and check that the program exists.
+
+    Args:
+        command: as typed by the user.
+        option: where it was typed, for errors.
 
     Raises:
         UsageError: the command is empty, badly quoted or not found.
@@ -117,13 +121,13 @@ def split_command(command: str) -> list[str]:
         arguments = shlex.split(command, posix=os.name != "nt")
     except ValueError as error:
         raise UsageError(
-            f"--on-final {command!r} cannot be split ({str(error).lower()})", "close the quotes"
+            f"{option} {command!r} cannot be split ({str(error).lower()})", "close the quotes"
         ) from error
     if not arguments:
-        raise UsageError("--on-final is empty", "give a command, such as --on-final 'cat -n'")
+        raise UsageError(f"{option} is empty", f"give a command, such as {option} 'cat -n'")
     if shutil.which(arguments[0]) is None:
         raise UsageError(
-            f"--on-final: no program {arguments[0]!r} found",
+            f"{option}: no program {arguments[0]!r} found",
             "install it or give its path; for pipes and variables use sh -c '...'",
         )
     return arguments

@@ -12,6 +12,7 @@ import numpy as np
 from streamer.arrays import FloatArray
 from streamer.errors import ModelError
 from streamer.text.casings import Casings, read_casings
+from streamer.text.rough_words import RoughWords, read_rough_words
 from streamer.text.tagger import Tagger
 from streamer.text.tags import MARKS, Case
 from streamer.text.vocabulary import Vocabulary
@@ -19,6 +20,7 @@ from streamer.text.vocabulary import Vocabulary
 #: Files of a text model.
 CASINGS_FILE = "casings.txt"
 OWN_CASINGS_FILE = "casings-own.txt"
+ROUGH_FILE = "rough.txt"
 WORDS_FILE = "words.txt"
 TAGGER_FILE = "tagger.onnx"
 DESCRIPTION_FILE = "text.json"
@@ -38,6 +40,7 @@ class TextModel:
         vocabulary: the tagger's words.
         mark_bias: added to the tagger's marks, float32 (marks,).
         case_bias: added to its cases, float32 (cases,).
+        rough: words that `WritingOptions.mask` masks.
     """
 
     casings: Casings
@@ -45,6 +48,7 @@ class TextModel:
     vocabulary: Vocabulary = field(default_factory=lambda: Vocabulary(()))
     mark_bias: FloatArray = field(default_factory=lambda: _zeros(len(MARKS)))
     case_bias: FloatArray = field(default_factory=lambda: _zeros(len(Case)))
+    rough: RoughWords = field(default_factory=RoughWords)
 
     @property
     def look_ahead(self) -> int:
@@ -70,10 +74,27 @@ def find_text_model(language: str) -> TextModel | None:
     Raises:
         ModelError: a file of it is missing or not valid.
     """
+    folder = _folder_of(language)
+    return None if folder is None else load_text_model(folder)
+
+
+def find_slurs(language: str) -> frozenset[str]:
+    """Return the words of a language that are not recognised unless a user asks for them.
+
+    Raises:
+        ModelError: their list is not valid.
+    """
+    folder = _folder_of(language)
+    if folder is None or not (folder / ROUGH_FILE).exists():
+        return frozenset()
+    return read_rough_words(folder / ROUGH_FILE).slurs
+
+
+def _folder_of(language: str) -> Path | None:
     code = language.lower().replace("_", "-").partition("-")[0]
     if not code.isalpha() or not (bundled_folder(code) / CASINGS_FILE).is_file():
         return None
-    return load_text_model(bundled_folder(code))
+    return bundled_folder(code)
 
 
 @lru_cache(maxsize=4)
@@ -87,10 +108,13 @@ def load_text_model(folder: Path | None = None) -> TextModel:
         ModelError: a file is missing or not valid.
     """
     folder = folder or bundled_folder()
+    rough = RoughWords()
+    if (folder / ROUGH_FILE).exists():
+        rough = read_rough_words(folder / ROUGH_FILE)
     own = folder / OWN_CASINGS_FILE
     casings = read_casings(folder / CASINGS_FILE, *([own] if own.exists() else []))
     if not (folder / TAGGER_FILE).exists():
-        return TextModel(casings)
+        return TextModel(casings, rough=rough)
     from streamer.text.onnx_tagger import OnnxTagger
 
     try:
@@ -106,4 +130,4 @@ def load_text_model(folder: Path | None = None) -> TextModel:
     if biases["mark_bias"].shape != (len(MARKS),) or biases["case_bias"].shape != (len(Case),):
         raise ModelError(f"text model {folder} has other marks", "install it again")
     tagger = OnnxTagger(folder / TAGGER_FILE)
-    return TextModel(casings, tagger, Vocabulary(words), **biases)
+    return TextModel(casings, tagger, Vocabulary(words), **biases, rough=rough)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from streamer.text.commands import Match
 from streamer.text.decisions import Times
 from streamer.text.dictated import DictatedText
 from streamer.text.model import TextModel, load_text_model
 from streamer.text.numbers import DateStyle
-from streamer.text.options import WritingOptions
+from streamer.text.options import writing_options
 from streamer.text.written import WrittenForm
 
 #: Stands for a pause between words.
@@ -56,6 +56,9 @@ def write_out(
     punctuation: bool = True,
     numbers: bool = True,
     date_style: str = "dmy",
+    fillers: bool = True,
+    mask: bool = False,
+    replacements: Mapping[str, str] | None = None,
     model: TextModel | None = None,
 ) -> str:
     """Return words in their written form, with capitals, marks and numbers.
@@ -66,17 +69,22 @@ def write_out(
         punctuation: whether to set marks and capitals.
         numbers: whether to write numbers in digits.
         date_style: ``dmy`` for 3 May 1982, ``mdy`` for May 3, 1982.
+        fillers: whether to write um, uh and words repeated by mistake.
+        mask: whether to write swear words as their first letter and stars.
+        replacements: what to write for certain words, such as ``{"eye phone": "iPhone"}``.
         model: the text model; None for English.
 
     Raises:
         ValueError: there is not a time for each word, or no such `date_style`.
+        UsageError: a replacement is not valid.
     """
     spoken, pauses = split_pauses(words if isinstance(words, str) else " ".join(words))
     if times is None:
         times = times_of(spoken, pauses)
     elif len(times) != len(spoken):
         raise ValueError(f"{len(times)} times for {len(spoken)} words")
-    options = WritingOptions(punctuation, numbers, DateStyle(date_style))
+    DateStyle(date_style)
+    options = writing_options(False, punctuation, numbers, date_style, fillers, mask, replacements)
     form = WrittenForm(model or load_text_model(), options)
     text = form.final(spoken, times).text
     return text + form.close()

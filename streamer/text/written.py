@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from streamer.text.decisions import Decision, Decisions, Times
+from streamer.text.fillers import without_fillers
 from streamer.text.joining import Sentences
 from streamer.text.model import TextModel
 from streamer.text.numbers import NumberWriter, Unit
 from streamer.text.options import WritingOptions
+from streamer.text.rough_words import masked
 from streamer.text.tags import ENDS, Case
 
 
@@ -68,7 +70,9 @@ class WrittenForm:
         self._begin_utterance()
 
     def _begin_utterance(self) -> None:
-        self._numbers = NumberWriter(self._options.numbers, self._options.date_style)
+        options = self._options
+        given = options.replacements.find if options.replacements else None
+        self._numbers = NumberWriter(options.numbers, options.date_style, given)
         # What is written for good, and units that will not change but whose marks and cases may.
         self._kept = _Text()
         self._settled: list[Unit] = []
@@ -81,6 +85,7 @@ class WrittenForm:
             stable: how many of them will not change.
             times: of `words`, in seconds since the stream began.
         """
+        words, stable, times = self._said(words, stable, times)
         decisions = self._decide(words, stable, times, complete=False)
         self._settled += self._numbers.settle(words[:stable], complete=False)
         mark = self._decisions.join if self._options.punctuation else ""
@@ -97,6 +102,7 @@ class WrittenForm:
 
         One without words changes nothing.
         """
+        words, _, times = self._said(words, len(words), times)
         if not words:
             return Written("", "", "")
         decisions = self._decide(words, len(words), times, complete=True)
@@ -122,6 +128,16 @@ class WrittenForm:
             self._decisions.start_over()
         else:
             self._decisions.settle()
+
+    def _said(
+        self, words: Sequence[str], stable: int, times: Times | None
+    ) -> tuple[Sequence[str], int, Times | None]:
+        """Leave out what is not written of an utterance; see `partial`."""
+        if self._options.fillers:
+            return words, stable, times
+        kept = without_fillers(words)
+        stable = sum(place < stable for place in kept)
+        return [words[k] for k in kept], stable, times and [times[k] for k in kept]
 
     def _decide(
         self, words: Sequence[str], stable: int, times: Times | None, complete: bool
@@ -156,7 +172,9 @@ class WrittenForm:
             return text
         if not self._options.punctuation:
             parts = [text.text] if text.text else []
-            return _Text(" ".join([*parts, *(unit.text.lower() for unit in units)]))
+            for unit in units:
+                parts.append(unit.text if unit.given else self._masked(unit.text.lower(), unit))
+            return _Text(" ".join(parts))
         parts = [text.closed] if text.text else []
         before = text.mark
         if not text.text:
@@ -164,15 +182,21 @@ class WrittenForm:
         for unit in units:
             decision = decisions[unit.begin]
             written = unit.text
-            if not unit.number:
+            if not unit.number and not unit.given:
                 written = self._casing(words, unit.begin) or _cased(written, decision.case)
             begins = before == "." or (before in ENDS and not decision.small)
-            if begins and written[:1].islower():
+            # What was given with capitals of its own keeps them: "iPhone".
+            if begins and written[:1].islower() and not (unit.given and written != written.lower()):
                 written = written[:1].upper() + written[1:]
             before = decisions[unit.end - 1].mark
-            parts.append(written + before)
+            parts.append(self._masked(written, unit) + before)
         whole = " ".join(parts)
         return _Text(whole[: len(whole) - len(before)], before)
+
+    def _masked(self, written: str, unit: Unit) -> str:
+        if not self._options.mask or unit.number or unit.given:
+            return written
+        return masked(written) if self._model.rough.has(unit.text) else written
 
     def _casing(self, words: Sequence[str], place: int) -> str | None:
         """Return a word in the casing of the lexicon, None where it has none."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -205,3 +207,12 @@ def test_without_a_tool_for_typing_the_text_goes_to_the_clipboard(monkeypatch, c
     run(OutputOptions(type=True), final("one"), final("two", join=", "), told=[])
     assert Clipboard.text == "one, two"
     assert "the text goes to the clipboard" in capsys.readouterr().err
+
+
+def test_a_filter_changes_what_is_displayed_and_not_what_was_said() -> None:
+    shout = shlex.join([sys.executable, "-c", "print(input().upper())"])
+    options = OutputOptions(format="jsonl", pipe=shout)
+    told: list[str] = []
+    line = json.loads(run(options, final("hello"), told=told))
+    assert (line["text"], line["display"]) == ("hello", "HELLO")
+    assert told == []

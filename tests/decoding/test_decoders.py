@@ -179,6 +179,14 @@ def test_a_new_word_is_found_only_as_a_user_word() -> None:
     assert final.text == "we went to the market with zorblax"
 
 
+def test_an_excluded_word_is_found_only_as_a_user_word() -> None:
+    rows = posteriors("we went to the market", seed=2, confusion=0.1)
+    decoder = create_decoder("beam", ENGLISH, TINY, excluded=["market"])
+    assert "market" not in hear(decoder, rows)[1].text
+    decoder = create_decoder("beam", ENGLISH, TINY, None, [UserWord("market")], excluded=["market"])
+    assert hear(decoder, rows)[1].text == "we went to the market"
+
+
 def test_a_hotword_is_made_likelier() -> None:
     # Halfway between two words of the scorer: the language model decides.
     like, unlike = posteriors("it was the", seed=1, noise=0.0), None

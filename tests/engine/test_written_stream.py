@@ -13,11 +13,10 @@ from streamer.endpointing.voice_activity import VoiceActivity
 from streamer.engine.recogniser import Recogniser
 from streamer.engine.settings import RecogniserSettings
 from streamer.engine.written_stream import WrittenStream
-from streamer.events import Close, Event, Final, Partial, Stats, Word
+from streamer.events import Close, Event, Final, Partial, Stats, Word, written_text
 from streamer.text.casings import Casings
 from streamer.text.model import TextModel, find_text_model
 from streamer.text.options import VERBATIM, WritingOptions
-from streamer.transcriber import written_text
 from tests.support.audio.coded_speech import LoudnessDetector, make_stages, silence, speech
 from tests.text.test_written import MODELS, WORDS
 

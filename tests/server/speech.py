@@ -61,7 +61,7 @@ def sample_words() -> str:
 @cache
 def sample_display() -> str:
     """The written text of the bundled recording."""
-    from streamer.transcriber import written_text
+    from streamer.events import written_text
 
     return written_text(events_of(sample()))
 

@@ -40,6 +40,14 @@ def test_switches(write) -> None:  # type: ignore[no-untyped-def]
     assert write("on the third of may\n", "--date-style", "mdy") == "On May 3.\n"
 
 
+def test_fillers_masks_and_replacements(write, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("streamer.cli.support.config_file.config_folder", lambda: tmp_path)
+    (tmp_path / "replacements.toml").write_text('"eye phone" = "iPhone"', encoding="utf-8")
+    assert write("um my my eye phone\n", "--no-fillers") == "My iPhone.\n"
+    assert write("um my eye phone\n", "--verbatim") == "um my eye phone\n"
+    assert re.fullmatch(r"Oh s\*+\.\n", write("oh shit\n", "--mask"))
+
+
 def test_dictation(write) -> None:  # type: ignore[no-untyped-def]
     assert write("dear john | comma | new line | hello | full stop\n", "--dictation") == (
         "Dear John,\nHello.\n"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from streamer.cli.support.options import OptionGroup
+from streamer.cli.support.option_groups import OptionGroup
 from streamer.errors import UsageError
 
 if TYPE_CHECKING:

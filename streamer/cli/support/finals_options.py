@@ -7,7 +7,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from streamer.cli.support.options import OptionGroup
+from streamer.cli.support.option_groups import OptionGroup
 
 _PANEL = "Second opinion"
 

@@ -1,10 +1,5 @@
 """Options that several commands share, each declared once.
 
-A command asks for a group of them by the type of a parameter::
-
-    @with_options
-    def listen(engine: EngineOptions, results: ResultOptions) -> None: ...
-
 Every option can also be set in the environment (``STREAMER_<NAME>``) and in
 the config file; see `streamer.cli.support.environment` and `config_file`.
 """
@@ -13,10 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import inspect
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Callable, Optional, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
@@ -28,6 +22,7 @@ from streamer.cli.support.choices import (
     ThemeName,
     one_of,
 )
+from streamer.cli.support.option_groups import OptionGroup
 from streamer.endpointing import rules as defaults
 
 if TYPE_CHECKING:
@@ -35,6 +30,7 @@ if TYPE_CHECKING:
     from streamer.decoding import UserWord
     from streamer.endpointing.settings import EndpointSettings
     from streamer.engine.model_loader import ModelChoice
+    from streamer.text.replacements import Replacements
     from streamer.transcriber import Transcriber
 
 
@@ -42,11 +38,6 @@ _MODEL = "Model and decoder"
 _UTTERANCES = "Utterances"
 _RESULTS = "Results"
 _WRITTEN = "Written form"
-
-
-@dataclass(frozen=True)
-class OptionGroup:
-    """Base of what `with_options` replaces by its fields."""
 
 
 @dataclass(frozen=True)
@@ -212,6 +203,22 @@ class WritingSwitches(OptionGroup):
             rich_help_panel=_WRITTEN,
         ),
     ] = DateOrder.DMY
+    no_fillers: Annotated[
+        bool,
+        typer.Option(
+            "--no-fillers",
+            help="Leave out um, uh and words repeated by mistake.",
+            rich_help_panel=_WRITTEN,
+        ),
+    ] = False
+    mask: Annotated[
+        bool,
+        typer.Option(
+            "--mask",
+            help="Write swear words as their first letter and stars.",
+            rich_help_panel=_WRITTEN,
+        ),
+    ] = False
     dictation: Annotated[
         bool,
         typer.Option(
@@ -224,13 +231,32 @@ class WritingSwitches(OptionGroup):
     numbers: Annotated[bool, typer.Option("--numbers", hidden=True)] = False
 
     def written_form(self) -> dict[str, Any]:
-        """Return the switches as arguments of `Transcriber` and `writing_options`."""
+        """Return the switches as arguments of `Transcriber` and `writing_options`.
+
+        Raises:
+            UsageError: the user's table of replacements is not valid.
+        """
         return {
             "verbatim": self.verbatim,
             "punctuation": not self.no_punctuation,
             "numbers": not self.no_numbers,
             "date_style": self.date_style.value,
+            "fillers": not self.no_fillers,
+            "mask": self.mask,
+            "replacements": self.replacements,
         }
+
+    @functools.cached_property
+    def replacements(self) -> Replacements:
+        """The user's table; the same for all that is written, so that it can learn.
+
+        Raises:
+            UsageError: it is not valid.
+        """
+        from streamer.cli.support.config_file import config_folder
+        from streamer.text.replacements import load_replacements
+
+        return load_replacements(config_folder())
 
 
 @dataclass(frozen=True)
@@ -290,6 +316,14 @@ class ResultOptions(WritingSwitches):
         typer.Option(
             metavar="COMMAND",
             help="Run a command for each final, with its text on standard input.",
+            rich_help_panel=_RESULTS,
+        ),
+    ] = None
+    pipe: Annotated[
+        Optional[str],
+        typer.Option(
+            metavar="COMMAND",
+            help="Send each final through a filter, and write what comes back.",
             rich_help_panel=_RESULTS,
         ),
     ] = None
@@ -353,46 +387,3 @@ class ResultOptions(WritingSwitches):
         values["clipboard"] = None if self.clipboard is None else self.clipboard.value
         values["format"] = None if self.format is None else self.format.value
         return OutputOptions(**values)
-
-
-def with_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Replace parameters that are groups of options by the options themselves.
-
-    Typer reads options from a function's signature; this generates one.
-    """
-    hints = get_type_hints(function, include_extras=True)
-    parameters: list[inspect.Parameter] = []
-    groups = {}
-    for parameter in inspect.signature(function).parameters.values():
-        hint = hints[parameter.name]
-        if not (isinstance(hint, type) and issubclass(hint, OptionGroup)):
-            parameters.append(parameter.replace(annotation=hint))
-            continue
-        groups[parameter.name] = hint
-        annotations = get_type_hints(hint, include_extras=True)
-        for field in dataclasses.fields(hint):
-            parameters.append(
-                inspect.Parameter(
-                    field.name,
-                    inspect.Parameter.KEYWORD_ONLY,
-                    default=field.default,
-                    annotation=annotations[field.name],
-                )
-            )
-
-    @functools.wraps(function)
-    def command(**values: Any) -> None:
-        given = {
-            name: group(
-                **{field.name: values.pop(field.name) for field in dataclasses.fields(group)}
-            )
-            for name, group in groups.items()
-        }
-        function(**values, **given)
-
-    # What inspect and typing see must be the new signature, not the wrapped function.
-    del command.__wrapped__  # type: ignore[attr-defined]
-    positional = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
-    command.__signature__ = inspect.Signature(positional)  # type: ignore[attr-defined]
-    command.__annotations__ = {p.name: p.annotation for p in positional}
-    return command

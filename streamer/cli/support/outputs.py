@@ -20,6 +20,7 @@ from streamer.output import (
     SUFFIXES,
     CommandPerFinal,
     Edit,
+    Filter,
     Item,
     OutputFile,
     Writer,
@@ -57,6 +58,7 @@ class OutputOptions:
         timestamps: whether lines of text start with their times.
         output: a file that gets a copy of everything.
         on_final: a command to run for each final.
+        pipe: a filter that each final goes through.
         dictation: whether spoken commands are carried out.
         type: whether text is typed into the focused window.
         allow_typing: whether this is allowed without asking.
@@ -69,6 +71,7 @@ class OutputOptions:
     timestamps: bool = False
     output: Optional[Path] = None
     on_final: Optional[str] = None
+    pipe: Optional[str] = None
     dictation: bool = False
     type: bool = False
     writing: WritingOptions = field(default_factory=WritingOptions)
@@ -77,13 +80,15 @@ class OutputOptions:
     clipboard: Optional[str] = None
 
     def check(self) -> None:
-        """Check the format.
+        """Check the format, and what goes together.
 
         Raises:
-            UsageError: it does not exist.
+            UsageError: the format does not exist, or options contradict each other.
         """
         if self.format is not None and self.format not in FORMATS:
             raise UsageError(f"there is no format {self.format!r}", f"use {', '.join(FORMATS)}")
+        if self.pipe is not None and self.dictation:
+            raise UsageError("--pipe and --dictation do not go together", "leave one of them out")
 
     @property
     def stream_format(self) -> str:
@@ -146,6 +151,7 @@ class Outputs:
         self._edits_written = options.dictation
         marks = options.writing.punctuation or options.dictation
         self._rewriter = _rewriter(options)
+        self._filter = None if options.pipe is None else Filter(options.pipe, warn)
         keyboard = _virtual_keyboard(options) if options.type else None
         self._sinks: list[Writer] = []
         self.stalled = False
@@ -215,6 +221,8 @@ class Outputs:
             BrokenPipeError: standard output has been closed by its reader.
             OutputError: the file cannot be written.
         """
+        if self._filter is not None:
+            event = self._filter.filter(event)
         items: list[Item] = [event] if self._rewriter is None else self._rewriter.rewrite(event)
         shown: list[Event] = []
         for item in items:

@@ -165,6 +165,7 @@ class LiveSession:
                 undo=lambda _: self._changed("undone"),
                 edit=lambda _: self._changed("changed"),
                 save=_save,
+                remember=self._results.replacements.learn,
             ),
             self._results.timestamps,
             keyboard=open_keyboard(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, overload
 
 import numpy as np
@@ -137,6 +137,7 @@ def build_base_vocabulary(
     units: WordUnits,
     max_words: int,
     recurrent: RecurrentModel | None,
+    excluded: Collection[str] = (),
 ) -> BaseVocabulary:
     """Build the vocabulary of a scorer; takes a second for 80,000 words.
 
@@ -146,6 +147,7 @@ def build_base_vocabulary(
         units: what words are made of.
         max_words: words kept, the likeliest.
         recurrent: a recurrent model, if there is one.
+        excluded: words that are not kept.
 
     Raises:
         DecoderError: the alphabet lacks letters of the scorer's words.
@@ -154,6 +156,8 @@ def build_base_vocabulary(
     words = scorer.words(alphabet)
     n_grams = scorer.n_grams(words)
     kept = keep_likeliest(n_grams.unigrams, max_words)
+    if excluded:
+        kept &= np.array([word not in excluded for word in words], bool)
     sequences = spell(units, [(number, words[number]) for number in np.flatnonzero(kept).tolist()])
     return BaseVocabulary(
         words=Words.of(words),

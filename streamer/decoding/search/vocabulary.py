@@ -13,7 +13,6 @@ from streamer.decoding.scorer.package import Scorer
 from streamer.decoding.search.base_vocabulary import (
     BaseVocabulary,
     build_base_vocabulary,
-    keep_likeliest,
     spell,
 )
 from streamer.decoding.search.prefix_tree import LexiconGraph, add_roots, build_prefix_tree
@@ -70,7 +69,7 @@ class Vocabulary:
         self.boosts = {n: weights[word] for word, n in numbers.items() if n is not None}
         self._kept: Array = self._base.kept
         if self.boosts:
-            self._kept = keep_likeliest(self.n_grams.unigrams, max_words)
+            self._kept = np.concatenate([self._base.kept, np.zeros(len(new), np.uint8)])
             self._kept[list(self.boosts)] = True
 
     def number(self, word: str) -> int | None:

@@ -17,8 +17,9 @@ from streamer.text.numbers.window import Window
 
 __all__ = ["DateStyle", "NumberWriter", "Unit", "number_units"]
 
-_Rule = Callable[[Place], Optional[Span]]
-_RULES: tuple[_Rule, ...] = (
+#: Decides the words at a place, or returns None.
+Rule = Callable[[Place], Optional[Span]]
+_RULES: tuple[Rule, ...] = (
     phrases.phrase,
     calendar.date,
     calendar.clock_time,
@@ -39,12 +40,14 @@ class Unit(NamedTuple):
         begin: place of its first word.
         end: place behind its last word.
         number: whether it is a number in digits.
+        given: whether somebody wants it written like this.
     """
 
     text: str
     begin: int
     end: int
     number: bool
+    given: bool = False
 
 
 class NumberWriter:
@@ -55,10 +58,17 @@ class NumberWriter:
     Args:
         digits: whether to write digits; otherwise words stay as they are.
         date_style: order of day and month.
+        given: a rule that goes before those of numbers; what it finds is written as it is.
     """
 
-    def __init__(self, digits: bool = True, date_style: DateStyle = DateStyle.DMY) -> None:
+    def __init__(
+        self,
+        digits: bool = True,
+        date_style: DateStyle = DateStyle.DMY,
+        given: Rule | None = None,
+    ) -> None:
         self._rules = _RULES if digits else ()
+        self._given = given
         self._place = Place(Window((), False), 0, date_style)
 
     @property
@@ -100,6 +110,10 @@ class NumberWriter:
     def _read(self, place: Place) -> tuple[list[Unit], Place]:
         """Return the units of the next words, and the place behind them."""
         begin = place.position
+        wanted = None if self._given is None else self._given(place)
+        if wanted is not None and wanted.text is not None:
+            unit = Unit(wanted.text, begin, wanted.end, False, True)
+            return [unit], place.after(wanted.end, wanted)
         spans = (rule(place) for rule in self._rules)
         found = next((span for span in spans if span is not None), None)
         end = begin + 1 if found is None else found.end

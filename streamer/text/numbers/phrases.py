@@ -28,10 +28,10 @@ def phrase(place: Place) -> Span | None:
     word = place.word
     if word in _FIRST_OF_IDIOMS:
         for idiom in _IDIOMS:
-            end = position + len(idiom)
+            behind = position + len(idiom)
             said = all(words.at(position + k) == w for k, w in enumerate(idiom))
-            if said and not follows_number(words, end):
-                return Span(end)
+            if said and not follows_number(words, behind):
+                return Span(behind)
     if word in ("a", "half", "quarter"):
         return _article(place)
     if word not in NUMBER_WORDS:

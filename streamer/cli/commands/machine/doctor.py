@@ -11,7 +11,8 @@ from typing import Annotated, Any, Callable, Optional
 
 import typer
 
-from streamer.cli.support.options import EngineOptions, with_options
+from streamer.cli.support.option_groups import with_options
+from streamer.cli.support.options import EngineOptions
 from streamer.errors import StreamerError
 from streamer.printable import printable
 

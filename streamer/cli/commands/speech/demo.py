@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from streamer.cli.support.options import EngineOptions, ResultOptions, with_options
+from streamer.cli.support.option_groups import with_options
+from streamer.cli.support.options import EngineOptions, ResultOptions
 from streamer.printable import printable
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import typer
 
 from streamer.cli.support.desktop_options import DesktopOptions
 from streamer.cli.support.finals_options import FinalsOptions
-from streamer.cli.support.options import EngineOptions, ResultOptions, with_options
+from streamer.cli.support.option_groups import with_options
+from streamer.cli.support.options import EngineOptions, ResultOptions
 from streamer.errors import UsageError
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import Annotated, Optional
 import typer
 
 from streamer.cli.support.messages import say, warn
-from streamer.cli.support.options import EngineOptions, WritingSwitches, with_options
+from streamer.cli.support.option_groups import with_options
+from streamer.cli.support.options import EngineOptions, WritingSwitches
 from streamer.errors import StreamerError, UsageError
 from streamer.server import settings as defaults
 

@@ -13,7 +13,8 @@ import typer
 from streamer.cli.support.finals_options import FinalsOptions
 from streamer.cli.support.memory import MORE_MEMORY, is_out_of_memory
 from streamer.cli.support.messages import say, say_error, warn
-from streamer.cli.support.options import EngineOptions, ResultOptions, with_options
+from streamer.cli.support.option_groups import with_options
+from streamer.cli.support.options import EngineOptions, ResultOptions
 from streamer.errors import AudioError, StreamerError, UsageError
 from streamer.events import Event, Final
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Union
 
 import typer
 
-from streamer.cli.support.options import WritingSwitches, with_options
+from streamer.cli.support.option_groups import with_options
+from streamer.cli.support.options import WritingSwitches
 from streamer.printable import printable
 
 if TYPE_CHECKING:
