@@ -20,6 +20,7 @@ from streamer.audio.devices import Device, find_again, find_device, input_device
 from streamer.audio.sound_server import shown_name
 from streamer.audio.sources.absence import RECONNECT_SECONDS, Absence
 from streamer.audio.sources.device_stream import SILENCE_SECONDS, DeviceBlock, DeviceStream
+from streamer.audio.sources.settling import Settling
 from streamer.audio.sources.standby import Standby, StartTimer
 from streamer.audio.sources.timeline import Timeline
 from streamer.audio.sources.watch import Watch
@@ -113,6 +114,7 @@ class MicrophoneSource:
         self._blocks: deque[DeviceBlock] = deque()
         self._error: DeviceError | None = None
         self._zeros = ZeroWatch()
+        self._settling = Settling(0)
         self._ended = False
         self._stopped = False
         self._paused = False
@@ -341,6 +343,7 @@ class MicrophoneSource:
             portaudio.refresh()
             device = find_again(input_devices(), self.wanted, before)
         self._watch.restart()
+        self._settling = Settling(self._rate_hz)
         self._stream = DeviceStream(device, self._rate_hz, self._clock, self._timeline, self._watch)
         self.device, self._named = device, None  # the default one may be another one now
         self.opened_rate_hz = self._stream.rate_hz
@@ -367,6 +370,7 @@ class MicrophoneSource:
         for block in blocks:
             self._blocks.append(block)
             self._zeros.feed(block.samples)
+            self._settling.feed(block.samples, lambda: self.name, self.notices)
         if self._stream is not None:
             self.delay_s = self._stream.delay_s
 
