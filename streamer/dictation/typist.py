@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Callable
 
 from streamer.dictation.clipboard import Clipboard
+from streamer.dictation.secure_input import has_secure_input
 from streamer.dictation.virtual_keyboard import VirtualKeyboard
 from streamer.errors import OutputError
 from streamer.events import Event
 from streamer.output.edit import Edit
 from streamer.output.worker import DRAIN_LIMIT_S, Worker
+
+#: X11's number of the window that has the focus where none has.
+_NO_WINDOW = "0"
 
 
 class Typist:
@@ -26,6 +30,7 @@ class Typist:
         focused_window: returns something that names the window itself, if known.
         say: called in the thread with a line that names that program, whenever it is another.
         clipboard: gets what could not be typed; None for nowhere.
+        has_secure_input: whether keys would be swallowed now.
     """
 
     def __init__(
@@ -38,6 +43,7 @@ class Typist:
         focused_window: Callable[[], str | None] = lambda: None,
         say: Callable[[str], None] = lambda line: None,
         clipboard: Clipboard | None = None,
+        has_secure_input: Callable[[], bool] = has_secure_input,
     ) -> None:
         self._keyboard = keyboard
         self._warn = warn
@@ -46,6 +52,7 @@ class Typist:
         self._focused_window = focused_window
         self._say = say
         self._clipboard = clipboard
+        self._has_secure_input = has_secure_input
         self._program: str | None = None
         self._window: str | None = None
         self._untyped = ""
@@ -85,9 +92,14 @@ class Typist:
         """Note which window has the focus.
 
         Raises:
-            OutputError: the text to delete is in another one.
+            OutputError: none has it, no key would arrive, or the text to delete is in
+                another one.
         """
+        if self._has_secure_input():
+            raise OutputError("a password field takes all keys (secure input)", "leave it")
         window, before = self._focused_window(), self._window
+        if window == _NO_WINDOW:
+            raise OutputError("no window has the focus", "click into one")
         self._window = window or before
         if delete and window and before and window != before:
             raise OutputError("a correction belongs to another window", "make it there by hand")

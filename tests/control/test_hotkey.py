@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import subprocess
 import sys
 
 import pytest
@@ -50,3 +53,32 @@ def test_without_pynput_it_says_how(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pynput", None)
     with pytest.raises(UsageError, match="pynput"):
         Hotkey("f9", lambda: None, environment={})
+
+
+#: Says when a chord is pressed and released.
+PROGRAM = """
+import sys
+from streamer.control.hotkey import Hotkey
+keys = Hotkey("ctrl+alt+d", lambda: print("on", flush=True), lambda: print("off", flush=True))
+keys.start()
+print("ready", flush=True)
+sys.stdin.read()
+keys.close()
+"""
+
+
+def test_a_real_key_is_heard_wherever_the_focus_is(display: None) -> None:
+    if importlib.util.find_spec("pynput") is None:
+        pytest.skip("pynput is not installed")
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as program:  # fmt: skip
+        assert program.stdout is not None
+        assert program.stdout.readline() == "ready\n"
+        subprocess.run(["xdotool", "key", "d"], check=True)
+        subprocess.run(["xdotool", "key", "ctrl+alt+d"], check=True)
+        assert [program.stdout.readline() for _ in range(2)] == ["on\n", "off\n"]
+        assert program.stdin is not None
+        program.stdin.close()

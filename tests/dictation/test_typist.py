@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,6 +17,7 @@ from streamer.dictation import (
     focused_program,
     focused_window,
 )
+from streamer.dictation.secure_input import has_secure_input
 from streamer.dictation.typist import printable
 from streamer.errors import OutputError
 from streamer.output import Edit
@@ -187,6 +189,23 @@ def test_a_correction_is_not_made_in_another_window():
     assert paper.text == "One three five"
     assert window.copied == ["four"]
     assert "another window" in told[0]
+
+
+def test_where_no_key_would_arrive_the_text_goes_to_the_clipboard():
+    for options in ({"has_secure_input": lambda: True}, {"focused_window": lambda: "0"}):
+        window, told, paper = Window(), [], Paper()
+        typing = Typist(paper, told.append, clipboard=window, **options)
+        typing.write(Edit(0, 0, "One"))
+        typing.close(LIMIT_S)
+        assert (paper.text, window.copied, len(told)) == ("", ["One"], 1)
+        assert "the text is on the clipboard" in told[0]
+
+
+def test_secure_input_is_asked_of_macos_only():
+    carbon = SimpleNamespace(IsSecureEventInputEnabled=lambda: 1)
+    assert has_secure_input("darwin", lambda path: carbon)
+    assert not has_secure_input("linux", lambda path: carbon)
+    assert not has_secure_input("darwin", lambda path: SimpleNamespace())
 
 
 def test_dictation_is_typed_into_a_real_window(display, tmp_path):
