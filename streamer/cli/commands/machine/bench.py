@@ -25,7 +25,7 @@ AUDIO_S = 60.0
 SHORT_S = 2.0
 
 #: The promised upper limits on two cores: a ratio, MB, seconds.
-LIMITS = {"real-time factor": 0.05, "memory": 250.0, "time until listening": 1.5}
+LIMITS = {"real-time factor": 0.045, "memory": 200.0, "time until listening": 1.0}
 
 #: A process that takes longer has hung, in seconds.
 _LIMIT_S = 300.0
