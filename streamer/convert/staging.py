@@ -30,7 +30,7 @@ def staged_folder(folder: str | Path) -> Iterator[Path]:
     with contextlib.ExitStack() as stack:
         try:
             target.mkdir(parents=True, exist_ok=True)
-            staged = stack.enter_context(work_folder(target, ".new-"))
+            staged = stack.enter_context(work_folder(target, ".streamer-new-"))
         except OSError as error:
             raise ConversionError(
                 f"cannot write to {target}: {error.strerror}", "choose another folder"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -20,6 +21,8 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+#: What `tempfile.mkdtemp` appends to a prefix.
+_RANDOM_PART = "[a-z0-9_]{8}"
 #: Without locks, an older folder was left behind, in seconds.
 _ABANDONED_S = 24 * 3600.0
 
@@ -37,7 +40,10 @@ def locked_folder(folder: Path, on_wait: Callable[[], None] = lambda: None) -> I
     """
     while True:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = _open(folder)
+        try:
+            descriptor = _open(folder)
+        except FileNotFoundError:  # removed by another process
+            continue
         if descriptor is None:
             yield folder
             return
@@ -77,9 +83,15 @@ def work_folder(parent: Path, prefix: str) -> Iterator[Path]:
 
 
 def sweep(parent: Path, prefix: str) -> None:
-    """Remove the folders of a prefix that no process works in."""
-    for folder in sorted(parent.glob(f"{prefix}*")):
-        if folder.is_symlink() or not folder.is_dir():
+    """Remove what earlier processes left behind: folders that no process works in.
+
+    Args:
+        parent: the folder that they are in.
+        prefix: the name of a folder, or the beginning of those of `work_folder`.
+    """
+    names = re.compile(re.escape(prefix) + f"({_RANDOM_PART})?")
+    for folder in sorted(parent.iterdir()):
+        if not names.fullmatch(folder.name) or folder.is_symlink() or not folder.is_dir():
             continue
         descriptor = None
         try:

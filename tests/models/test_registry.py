@@ -222,13 +222,16 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such 
 def test_what_interrupted_processes_left_is_swept_by_the_next(
     store: ModelStore, servers: tuple[FileServer, FileServer]
 ) -> None:
-    for name in (".new-1", ".removed-2", "downloads/toy-1.0/network", "downloads/done"):
+    killed = [".new-abcd_123", ".removed-abcd_123", "downloads/toy-1.0/network", "downloads/done"]
+    for name in killed:
         (store.root / name).mkdir(parents=True)
         (store.root / name / "half").write_bytes(b"half")
-    (store.root / "done").mkdir()
+    for name in ("done", ".new-of-somebody-else", "downloads/done-too"):
+        (store.root / name).mkdir()
     store.pull(known(servers), follow)
-    assert left_over(store) == ["done", "downloads", "sums.json", "toy-1.0"]
-    assert list((store.root / "downloads").iterdir()) == []
+    names = [".new-of-somebody-else", "done", "downloads", "sums.json", "toy-1.0"]
+    assert left_over(store) == names
+    assert [path.name for path in (store.root / "downloads").iterdir()] == ["done-too"]
 
 
 @posix
