@@ -17,6 +17,7 @@ from streamer.bundle import (
     bundled_folder,
     load_bundle,
     models_folder,
+    write_bundle,
 )
 from streamer.bundle.copying import copy_bundle
 from streamer.bundle.sums import check_sums
@@ -248,6 +249,8 @@ class ModelStore:
                     scorer.unlink(missing_ok=True)  # the bundle has a copy: save a gigabyte
             bundle = load_bundle(folder)  # raises if the bundle is damaged
             check_sums(bundle, bundle.files())
+            if not bundle.sums:
+                write_bundle(bundle)  # an older one: from now on it has them
             try:
                 os.replace(folder, self.root / name)
             except OSError:

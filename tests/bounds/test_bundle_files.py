@@ -160,3 +160,13 @@ def test_no_command_waits_for_a_pipe(arguments: list[str], whole: Path, tmp_path
 def test_a_bundle_behind_a_link_is_a_bundle(whole: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(whole)
     assert load_bundle(tmp_path / "link").name == "tiny"
+
+
+def test_an_older_bundle_has_its_sums_once_it_is_imported(whole: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "older"
+    shutil.copytree(whole, folder)
+    contents = json.loads((folder / "model.json").read_text())
+    contents.pop("sha256", None)
+    (folder / "model.json").write_text(json.dumps(contents))
+    installed = load_bundle(ModelStore(tmp_path / "models").import_files(folder, "older"))
+    assert "tiny.mlpackage/Data/weights" in installed.sums and not load_bundle(folder).sums

@@ -68,8 +68,9 @@ class Lexicon:
         listed = self.words.get(word)
         if listed is not None:
             return listed
-        if word.endswith("'s") and word[:-2] in self.words:
-            return [(*stem, _plural_s(stem)) for stem in self.words[word[:-2]]]
+        stems = self.words.get(word[:-2]) if word.endswith("'s") else None
+        if stems is not None:
+            return [(*stem, _plural_s(stem)) for stem in stems]
         return self.guesses(word, 1)
 
     def guesses(self, word: str, limit: int) -> list[Pronunciation]:
