@@ -4,7 +4,7 @@
 # make fuzz      feed damaged files to everything that reads any: FUZZ_SECONDS=120 for each target, TARGETS=...
 # make lint      ruff and mypy
 # make docs      build the documentation into site/ (Python 3.10 or later)
-# make bench     real-time factor, memory, time until it listens
+# make bench     real-time factor, memory, time until it listens; each stage's cost and latency, into build/bench
 # make english   train the bundled model, from manifests to bundle
 # make lock      write requirements/*.txt: the newest versions that pyproject.toml allows, with their hashes
 # make audit     look for known vulnerabilities and for licences that do not fit
@@ -67,6 +67,7 @@ docs: $(VENV)/docs.stamp
 
 bench: $(VENV)/run.stamp
 	$(PY) -m streamer bench
+	$(PY) -m benchmarks.stages --peers --output build/bench
 
 # From the manifests to the bundle: DATA is a folder with train.tsv and dev.tsv, TEXT a folder with texts.
 DATA ?= ../shared/speech

