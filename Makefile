@@ -76,10 +76,16 @@ TEXT ?= ../shared/text
 KOKORO ?=
 # Where the bundle goes; OPTIONS go to the trainings: "--minutes 20 --recurrent-minutes 5" for a first look.
 BUNDLE ?= assets/english
+# TEXT_SOURCES is a folder of printed text, see docs/training.md: the text model is then made of it as well.
+TEXT_SOURCES ?=
+TEXT_MODEL ?= assets/text-en
+TEXT_OPTIONS ?=
 OPTIONS ?=
 english: $(VENV)/train.stamp $(if $(KOKORO),$(VENV)/synthesis.stamp)
 	$(PY) -m streamer.training.english --data $(DATA) --text $(TEXT) --output $(BUNDLE) \
 		$(if $(KOKORO),--kokoro $(KOKORO) --voices $(VOICES)) $(OPTIONS)
+	$(if $(TEXT_SOURCES),$(PY) -m streamer train-text $(TEXT_SOURCES) --output $(TEXT_MODEL) --work work/text \
+		--without-lines $(DATA)/dev.tsv $(TEXT_OPTIONS))
 
 $(PY):
 	@sh .ci/find-python "$(PYTHON)" "$(VENV)"

@@ -40,6 +40,7 @@ COMMANDS = (
     "model.check",
     "model.precisions",
     "model.train",
+    "model.train_text",
     "model.export",
     "model.scorer",
     "machine.bench",

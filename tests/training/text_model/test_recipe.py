@@ -1,0 +1,86 @@
+"""The whole recipe of the text model, with a thousandth of everything."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from streamer.cli.app import run
+from streamer.errors import UsageError
+from streamer.text.model import load_text_model
+from streamer.text.written import WrittenForm
+
+pytest.importorskip("torch")
+pytest.importorskip("onnx")
+
+from streamer.training.text_model import recipe, train
+
+
+def sentences(n: int, seed: int) -> list[str]:
+    random = Random(seed)
+    who = ("We", "The men", "John", "My friends in London", "They", "Her brothers")
+    what = ("went home", "saw the river", "were glad", "asked for bread", "came back")
+    then = (", and it was late.", ".", "?", ", but nobody knew why.", "!")
+    return [f"{random.choice(who)} {random.choice(what)}{random.choice(then)}" for _ in range(n)]
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Path:
+    folder = tmp_path / "sources"
+
+    def write(name: str, text: str) -> None:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    for k, author in enumerate(("Smith", "Wharton")):
+        body = "".join(f"<p>{' '.join(sentences(4, 9 * k + i))}</p>" for i in range(40))
+        write(f"ELTeC-eng/level1/ENG1_{author}_Title.xml", f"<text>{body}</text>")
+    for year in (1950, 2009):
+        lines = "\n".join(" ".join(sentences(4, year + i)) for i in range(40))
+        text = f'<title="Speech">\n<date="May 1, {year}">\n{lines}\n'
+        write(f"president-speeches/someone/{year}.txt", text)
+    for split in ("train", "test"):
+        turns = [{"utterance": line} for line in sentences(80, len(split))]
+        write(f"sgd/{split}/dialogues_001.json", json.dumps([{"turns": turns}]))
+    return folder
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train, "DEVELOPMENT_LINES", 4)
+    monkeypatch.setattr(train, "ROWS", 2)
+    monkeypatch.setattr(train, "ROW_WORDS", 16)
+
+
+def test_a_model_is_made_resumed_and_writes(
+    sources: Path, tmp_path: Path, tiny: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "text-xx"
+    given = ["train-text", str(sources), "-o", str(output), "--steps", "2", "--state", "8",
+             "--look-ahead", "2"]  # fmt: skip
+    assert run(given) == 0
+    model = load_text_model(output)
+    assert model.tagger is not None
+    assert model.rough.slurs
+    written = WrittenForm(model)
+    assert written.final("we went home".split()).text.startswith("We")
+    scores = json.loads((output / recipe.SCORES_FILE).read_text(encoding="utf-8"))
+    assert set(scores) == {"held-out-author", "held-out-year", "held-out-dialogue"}
+    assert "| held-out-year |" in (output / recipe.CARD_FILE).read_text(encoding="utf-8")
+    capsys.readouterr()
+    assert run(given) == 0
+    said = capsys.readouterr().err
+    assert "corpus" not in said
+    assert "training" not in said
+
+
+def test_a_kind_of_text_that_is_missing_is_one_line(tmp_path: Path, tiny: None) -> None:
+    (tmp_path / "sources").mkdir()
+    with pytest.raises(UsageError, match="has no books"):
+        recipe.make_text_model(
+            tmp_path / "sources", tmp_path / "out", tmp_path / "work", recipe.TextModelSettings()
+        )
