@@ -37,6 +37,8 @@ class CueMaker:
 
     def __init__(self) -> None:
         self._waiting: list[TimedWord] = []
+        # The last word of the cues that are complete.
+        self._before: TimedWord | None = None
         # Until when the cue that waits may stay, in seconds.
         self._limit = 0.0
         self._end_ms = 0
@@ -57,8 +59,10 @@ class CueMaker:
         words = _timed_words(item)
         if not words:
             return []
-        *groups, last = divide([*self._waiting, *words], open_end=True)
+        *groups, last = divide([*self._waiting, *words], True, self._before)
         self._waiting = last
+        if groups:
+            self._before = groups[-1][-1]
         self._limit = max(item.end, last[-1].end)
         following = [*groups[1:], last]
         return [self._cue(g, after[0].start) for g, after in zip(groups, following)]
@@ -66,6 +70,8 @@ class CueMaker:
     def finish(self) -> list[Cue]:
         """Return the cue that waits, if there is one."""
         words, self._waiting = self._waiting, []
+        if words:
+            self._before = words[-1]
         return [self._cue(words, self._limit)] if words else []
 
     def _mark(self, mark: str) -> None:

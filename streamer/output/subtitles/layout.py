@@ -31,6 +31,12 @@ _CLINGING = frozenset(
 )
 
 
+#: Penalties of one word, and of two, that are no sentence by themselves. Worse than any other
+#: break but one: a word alone is shown only where nothing else fits.
+_ORPHAN = 6.0
+_PAIR = 0.75
+
+
 class TimedWord(NamedTuple):
     """A word as it is displayed, with its times in seconds."""
 
@@ -39,7 +45,9 @@ class TimedWord(NamedTuple):
     end: float
 
 
-def divide(words: Sequence[TimedWord], open_end: bool) -> list[list[TimedWord]]:
+def divide(
+    words: Sequence[TimedWord], open_end: bool, before: TimedWord | None = None
+) -> list[list[TimedWord]]:
     """Divide words into subtitles.
 
     The division with the smallest sum of penalties is found by dynamic programming.
@@ -47,6 +55,7 @@ def divide(words: Sequence[TimedWord], open_end: bool) -> list[list[TimedWord]]:
     Args:
         words: in order, none longer than a line.
         open_end: a mark may still be added to the last word.
+        before: the word before them, which is in another subtitle already.
     """
     n = len(words)
     # Sums of penalties up to each word, and where the last subtitle before it begins.
@@ -57,8 +66,9 @@ def divide(words: Sequence[TimedWord], open_end: bool) -> list[list[TimedWord]]:
             group = words[begin:end]
             if len(group) > 1 and not _fits(group, open_end and end == n):
                 break
+            preceding = words[begin - 1] if begin else before
             following = words[end] if end < n else None
-            cost = best[begin] + _penalty(group, following)
+            cost = best[begin] + _penalty(group, preceding, following)
             if cost < best[end]:
                 best[end], begins[end] = cost, begin
     groups: list[list[TimedWord]] = []
@@ -108,8 +118,16 @@ def _two_lines(lengths: tuple[int, ...]) -> bool:
     return rows <= MAX_LINES
 
 
-def _penalty(group: Sequence[TimedWord], following: TimedWord | None) -> float:
-    """How far a subtitle is from a good one; `following` is the word behind it."""
+def _penalty(
+    group: Sequence[TimedWord], preceding: TimedWord | None, following: TimedWord | None
+) -> float:
+    """How far a subtitle is from a good one.
+
+    Args:
+        group: its words.
+        preceding: the word before it.
+        following: the word behind it.
+    """
     cost = 1.0
     last = group[-1]
     if following is not None:
@@ -120,8 +138,9 @@ def _penalty(group: Sequence[TimedWord], following: TimedWord | None) -> float:
             cost += 2.0
         if shown < sum(len(word.text) + 1 for word in group) / CHARACTERS_PER_SECOND:
             cost += 0.2
-    if not last.text.endswith(_ENDS) and len(group) <= 2:
-        cost += 1.5 / len(group)
+    begins = preceding is None or preceding.text.endswith(_ENDS)
+    if len(group) <= 2 and not (begins and last.text.endswith(_ENDS)):
+        cost += _ORPHAN if len(group) == 1 else _PAIR
     inner = sum(word.text.endswith(_ENDS) for word in group[:-1])
     return cost + 0.6 * inner
 
