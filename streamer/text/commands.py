@@ -37,6 +37,12 @@ _BEFORE_PERIOD = frozenset(
     "study subsequent sufficient teaching test third thousand time training transition trial "
     "turbulent usual vast vesting victorian waiting war warm week wet whole wrong year".split()
 )
+#: The same of "question mark", "exclamation mark" and "full stop".
+_BEFORE_MARK = frozenset(
+    "big huge giant large small little tiny single double triple final second extra missing bold "
+    "red upside-down inverted wrong right proper complete sudden dead abrupt grinding screeching "
+    "total no without with".split()
+)
 _ADJECTIVE_ENDINGS = (
     "al", "ian", "ean", "ous", "ive", "ic", "ful", "less", "ary", "ory", "able", "ible", "ish",
     "ese", "est", "ing",
@@ -161,9 +167,19 @@ def _words(words: Sequence[str], begin: int, end: int, match: Match) -> list[Mea
 def _is_noun(words: Sequence[str], place: int) -> bool:
     """Whether "period" and its like are nouns after the word before them."""
     before = words[place - 1]
-    return (
-        before in _DETERMINERS
-        or before in _BEFORE_PERIOD
-        or before.endswith("'s")
-        or (len(before) > 4 and before.endswith(_ADJECTIVE_ENDINGS))
-    )
+    if before in _DETERMINERS or before.endswith("'s"):
+        return True
+    if words[place] != "period":
+        return before in _BEFORE_MARK
+    return before in _BEFORE_PERIOD or (_is_adjective(before) and _is_attributive(words, place - 1))
+
+
+def _is_adjective(word: str) -> bool:
+    """Whether a word ends like an adjective; "morning" does too."""
+    return len(word) > 4 and word.endswith(_ADJECTIVE_ENDINGS)
+
+
+def _is_attributive(words: Sequence[str], place: int) -> bool:
+    """Whether what stands before an adjective asks for a noun behind it: "the", "her late"."""
+    before = words[place - 1] if place else ""
+    return before in _DETERMINERS or before in _BEFORE_PERIOD or before.endswith("'s")

@@ -33,6 +33,8 @@ def dictated(*lines: str) -> str:
         ("literal comma is a word", "Comma is a word."),
         ("thank you for your letter period", "Thank you for your letter."),
         ("is it true question mark", "Is it true?"),
+        ("thank you for calling period", "Thank you for calling."),
+        ("is that the first time question mark", "Is that the first time?"),
         ("one | comma new line | two", "One,\nTwo."),
         ("one | new paragraph | two", "One.\n\nTwo."),
         ("he said | open quote | no | close quote", 'He said "no".'),
@@ -66,6 +68,9 @@ def test_commands(spoken: str, written: str) -> None:
         "there was none in the first minute period",
         "period dramas bore me",
         "that was the victorian period",
+        "he drew a big question mark",
+        "it came to a sudden full stop",
+        "it was the late victorian period",
     ],
 )
 def test_words_that_only_sound_like_commands(words: str) -> None:
