@@ -155,3 +155,29 @@ def test_saved_audio_goes_where_it_can(capsys: pytest.CaptureFixture[str], tmp_p
     (tmp_path / "talk.flac").write_text("precious")
     assert run(["listen", "--save-audio", str(tmp_path / "talk.flac")]) == 1
     assert "exists already" in capsys.readouterr().err
+
+
+@needs_pulse
+@needs_english
+def test_the_live_view_shows_who_pauses_and_resumes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("pexpect")
+    screens = pytest.importorskip("tests.support.terminal.screen")
+    with virtual_microphone(48000, 1) as microphone:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", microphone.env["XDG_RUNTIME_DIR"])
+        env = {name: value for name, value in microphone.env.items() if "PULSE" in name}
+        env |= {name: microphone.env[name] for name in ("ALSA_CONFIG_PATH", "XDG_RUNTIME_DIR")}
+        screen = screens.Screen(command("listen", "--paused"), 80, 12, env)
+        screen.wait_for("paused")
+        screen.wait_for(lambda: not any("loading" in line for line in screen.lines()))
+        client.send("start")
+        screen.wait_for("● listening")
+        client.send("stop")
+        screen.wait_for("‖ paused")
+        screen.press(" ")
+        screen.wait_for("● listening")
+        assert client.send("status")["state"] == LISTENING
+        screen.press("q")
+        screen.wait_for_end()
+        screen.close()

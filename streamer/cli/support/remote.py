@@ -79,6 +79,11 @@ class RemoteControl:
             self._hotkey.close()
         self._cool_down(None)
 
+    @property
+    def paused(self) -> bool:
+        """Whether the microphone is paused."""
+        return self._paused
+
     def opened(self, source: Source, view: Optional[LiveView]) -> None:
         """Note that the source is open, and the view that shows it."""
         with self._lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Callable, Optional, TextIO
@@ -15,7 +16,7 @@ from streamer.cli.support.held_words import HeldWords
 from streamer.cli.support.messages import say, warn
 from streamer.cli.support.outputs import Outputs
 from streamer.cli.support.signals import GracefulShutdown, discard_standard_output
-from streamer.errors import OutputError, UsageError
+from streamer.errors import OutputError, StreamerError, UsageError
 from streamer.events import Close, Event, Final, Gap, Notice, Partial
 from streamer.output import standard_output
 
@@ -127,6 +128,9 @@ class LiveSession:
             self._open(source, opened)
             if self._remote is not None:
                 self._remote.opened(source, self._view)
+                if self._remote.paused and self._view is not None:
+                    # No event comes before the first start.
+                    threading.Thread(target=self._load_quietly, daemon=True).start()
             if shutdown.requested:  # perhaps before there was anything to stop
                 transcriber.stop()
 
@@ -206,6 +210,11 @@ class LiveSession:
             doubtful=about.doubtful,
         )
         self._view.loaded(self._info)
+
+    def _load_quietly(self) -> None:
+        """Wait for the model; if it cannot be loaded, the stream says so."""
+        with contextlib.suppress(StreamerError):
+            self._load()
 
     def _pause(self, action: Callable[[], None]) -> None:
         """Pause or resume, if the source can."""
