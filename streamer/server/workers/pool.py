@@ -101,7 +101,10 @@ class WorkerPool:
             raise BusyError("the server is stopping", "connect again later")
         if self.n_active >= self._max_streams:
             raise BusyError(f"there are {self.n_active} streams already", "try again later")
-        worker = min(self._workers, key=lambda each: len(each.streams))
+        running = [worker for worker in self._workers if worker.running]
+        if not running:
+            raise BusyError("the recogniser has crashed and starts again", "try again later")
+        worker = min(running, key=lambda each: len(each.streams))
         worker.streams[stream.number] = stream
         return worker
 
@@ -144,6 +147,7 @@ class WorkerPool:
                 worker.ready.set_result(report)
 
     def _replace(self, worker: _Worker) -> None:
+        worker.running = False
         error = StreamerError("the recogniser has crashed", "connect again")
         for stream in list(worker.streams.values()):
             stream.end(Ended(stream.number, error))
@@ -172,12 +176,14 @@ class _Worker:
         streams: its streams by number.
         process: the process; None before `start`.
         ready: what the process says when it has loaded the model.
+        running: whether the process takes commands, perhaps once it has loaded the model.
     """
 
     def __init__(self, pool: WorkerPool) -> None:
         self.streams: dict[int, Stream] = {}
         self.process: multiprocessing.process.BaseProcess | None = None
         self.ready: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
+        self.running = False
         self._pool = pool
         self._loop = asyncio.get_running_loop()
         self._outbox: SimpleQueue[Command | None] = SimpleQueue()
@@ -195,6 +201,7 @@ class _Worker:
             daemon=True,
         )
         self.process.start()
+        self.running = True
         theirs.close()
 
         def send() -> None:
