@@ -1,4 +1,4 @@
-"""Marks, joins and closes come out the same in text, JSON, subtitles and typing."""
+"""Marks, joins and closes come out the same in text, JSON, subtitles, typing and live view."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 from streamer.dictation import PlainEdits
 from streamer.events import Event, Final, Partial, written_text
 from streamer.output import Edit, create_writer
+from streamer.terminal.view_model import ViewModel
+from streamer.terminal.view_state import ViewState, transcript
 from streamer.text.options import WritingOptions
+from tests.support.terminal.terminal_driver import INFO
 from tests.text.test_agreement import SPOKEN, events_of
 from tests.text.test_written import MODELS
 
@@ -87,6 +90,15 @@ def test_subtitles_have_the_words_and_marks_of_the_stream(events: list[Event], f
     # Numbers of cues look like numbers in the text: only letters are compared.
     wanted = [word for word in words_of(written_text(events)) if not word.isdigit()]
     assert [word for word in told if not word.isdigit()] == wanted
+
+
+@settings(max_examples=150, deadline=None)
+@given(STREAMS)
+def test_the_live_view_keeps_the_text(events: list[Event]) -> None:
+    model = ViewModel(ViewState(INFO))
+    for event in events:
+        model.receive(event)
+    assert words_of(transcript(model.state)) == words_of(written_text(events))
 
 
 def test_only_partials_are_left_out_of_the_text() -> None:
