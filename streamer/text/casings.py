@@ -22,6 +22,10 @@ _NAMING_ORDINALS = frozenset(ORDINALS) - {"first", "second", "third"}
 #: A name follows these whatever it looks like.
 _SURE_TITLES = frozenset({"mister", "missus"})
 _NO_NAMES = frozenset("and or but to who is was had has will said says came went of in".split())
+#: Names of marks are spoken as commands, and are plain words elsewhere; text has a Colón.
+_MARKS = frozenset(
+    "colon semicolon comma period dash hyphen apostrophe bracket parenthesis".split()
+)
 #: Months that are other words as well, and the words that tell.
 _MONTHS_AND_WORDS = {"may", "march"}
 _BEFORE_MONTH = frozenset(
@@ -62,6 +66,8 @@ class Casings:
         """
         if _FIRST_PERSON.match(word):
             return "I" + word[1:]
+        if word in _MARKS:
+            return word
         if word in _MONTHS_AND_WORDS:
             if before in _BEFORE_MONTH and after not in ("be", "have", "not", "i", "we", "of"):
                 return word.capitalize()

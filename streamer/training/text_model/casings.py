@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from streamer.text.casings import TITLES
+from streamer.text.numbers.vocabulary import NUMBER_WORDS
 from streamer.text.tags import MARKS
 from streamer.training.text_model.corpus import count_surfaces, read_lines, tokens
 
@@ -79,6 +80,7 @@ def _pairs(lines: Iterable[str], words: dict[str, str]) -> list[str]:
         and count >= PAIR_ALWAYS * together[a, b]
         and not (a in words and b in words)
         and a not in TITLES
+        and a not in NUMBER_WORDS  # "Thirty Mile" would catch "a hundred and thirty mile walk"
         and "'" not in a + b
         and len(a) > 1
         and len(b) > 1

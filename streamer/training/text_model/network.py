@@ -60,7 +60,11 @@ class TaggerNetwork(nn.Module):
         word = self.dropout(self.embedding(numbers))
         before = torch.cat([torch.zeros_like(pauses[:, :1]), pauses[:, :-1]], dim=1)
         states, _ = self.recurrent(torch.cat([word, before], dim=2), state)
-        coming = torch.relu(self.ahead(self.dropout(self.embedding(ahead).flatten(2))))
+        # Whole words are dropped: the network copes with fewer, and it is quicker than values.
+        known = nn.functional.dropout1d(
+            self.embedding(ahead).flatten(0, 1), self.dropout.p, self.training
+        )
+        coming = torch.relu(self.ahead(known.view(*ahead.shape[:2], -1)))
         seen = torch.cat([self.dropout(states), word, coming, pauses], dim=2)
         hidden = self.dropout(torch.relu(self.hidden(seen)))
         return self.marks(hidden), self.cases(hidden), states
