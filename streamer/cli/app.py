@@ -41,6 +41,7 @@ COMMANDS = (
     "model.precisions",
     "model.train",
     "model.train_text",
+    "model.adapt",
     "model.export",
     "model.scorer",
     "machine.bench",

@@ -134,7 +134,7 @@ def finish_bundle(bundle: Bundle, source: Path, scorer: Path | None, licence: st
     if scorer is not None:
         read_scorer(scorer)
         copy = bundle.folder / f"{bundle.name}.scorer"
-        _link_or_copy(scorer, copy)
+        link_or_copy(scorer, copy)
     bundle = dataclasses.replace(
         bundle,
         summary=f"converted from {printable(source.name)}",
@@ -180,7 +180,8 @@ def _model_name(source: Path) -> str:
     return name or "model"
 
 
-def _link_or_copy(source: Path, target: Path) -> None:
+def link_or_copy(source: Path, target: Path) -> None:
+    """Make a file available under another name."""
     # A scorer can have a gigabyte: a hard link saves the copy if the file system allows it.
     try:
         os.link(source.resolve(), target)

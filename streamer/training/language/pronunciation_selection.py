@@ -60,13 +60,22 @@ def select_pronunciations(
                     known.setdefault(word, pronunciations.variants(word)[:_MAX_VARIANTS])
                     for word in example.entry.transcript.split()
                 ]
-                result[place[id(example)]] = _most_likely(clip_logits, variants, network.fast)
+                result[place[id(example)]] = most_likely_pronunciations(
+                    clip_logits, variants, network.fast
+                )
     return result
 
 
-def _most_likely(
+def most_likely_pronunciations(
     logits: Tensor, variants: list[list[Pronunciation]], fast: bool
 ) -> tuple[int, ...]:
+    """Return the phonemes of a sentence by the most likely variant of each word.
+
+    Args:
+        logits: of the phonemes, float32 (frames, labels), blank last.
+        variants: of each word, the dictionary's first one first.
+        fast: whether to use `streamer.training.network.kernels`.
+    """
     chosen = [of_word[0] for of_word in variants]
     tried: list[tuple[int, Pronunciation]] = [
         (position, variant) for position, of_word in enumerate(variants) for variant in of_word[1:]

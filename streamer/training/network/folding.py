@@ -59,7 +59,7 @@ def folded_layers(network: TrainingNetwork) -> dict[str, FloatArray]:
     layers["layer_1/bias"] = layers["layer_1/bias"] - mean @ first
     kernel = np.concatenate([state["lstm.weight_ih_l0"].T, state["lstm.weight_hh_l0"].T])
     bias = state["lstm.bias_ih_l0"] + state["lstm.bias_hh_l0"]
-    order = _gate_order(shape.n_hidden)
+    order = gate_order(shape.n_hidden)
     layers["lstm/kernel"] = kernel[:, order]
     layers["lstm/bias"] = bias[order]
     outputs = ["layer_6", *(["phoneme_heads.1"] if shape.n_phonemes else [])]
@@ -111,7 +111,7 @@ def unfolded_state(weights: Weights) -> dict[str, Tensor]:
         state[f"norms.{index}.bias"] = layers[f"{name}/bias"]
         state[f"norms.{index}.running_mean"] = np.zeros(n, np.float32)
         state[f"norms.{index}.running_var"] = np.full(n, 1 - NORM_EPSILON, np.float32)
-    order = _gate_order(n)
+    order = gate_order(n)
     kernel, bias = layers["lstm/kernel"][:, order], layers["lstm/bias"][order].copy()
     bias[n : 2 * n] += weights.forget_bias
     state["lstm.weight_ih_l0"], state["lstm.weight_hh_l0"] = kernel[:n].T, kernel[n:].T
@@ -127,6 +127,6 @@ def unfolded_state(weights: Weights) -> dict[str, Tensor]:
     return tensors
 
 
-def _gate_order(n: int) -> npt.NDArray[np.int64]:
+def gate_order(n: int) -> npt.NDArray[np.int64]:
     """Return the permutation of gate units between PyTorch and TensorFlow; its own inverse."""
     return np.concatenate([np.arange(gate * n, (gate + 1) * n) for gate in _GATES])

@@ -28,7 +28,12 @@ def phoneme_trigram(sentences: Iterable[Sequence[int]], n_phonemes: int) -> Floa
     for sentence in sentences:
         padded = np.array([edge, edge, *sentence, edge])
         np.add.at(counts, (padded[:-2], padded[1:-1], padded[2:]), 1)
-    result = np.full(edge + 1, 1 / (edge + 1))
+    return smoothed_trigram(counts)
+
+
+def smoothed_trigram(counts: npt.NDArray[np.float64]) -> FloatArray:
+    """Return the trigram of counts, float64 (n_phonemes + 1,) * 3; see `phoneme_trigram`."""
+    result = np.full(len(counts), 1 / len(counts))
     for context in ((0, 1), (0,), ()):
         result = _interpolated(counts.sum(axis=context), result)
     return result.astype(np.float32)

@@ -1,0 +1,201 @@
+"""Adapts a model to a speaker: judged on sentences held back, kept only if it helps there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Callable
+
+from streamer.bundle import Bundle, read_bundle, write_bundle
+from streamer.convert.bundle_writer import link_or_copy
+from streamer.convert.networks import default_formats, write_networks
+from streamer.convert.readers import read_network
+from streamer.convert.staging import staged_folder
+from streamer.decoding import DecodingSettings, create_decoder, read_alphabet
+from streamer.errors import StreamerError
+from streamer.training.adaptation.adapted_network import AdaptedNetwork
+from streamer.training.adaptation.fitting import FitSettings, fit, probabilities
+from streamer.training.adaptation.material import SpokenSentence, read_sentences
+from streamer.training.adaptation.phoneme_language import phoneme_trigram_of
+from streamer.training.data.manifests import Clip
+from streamer.training.evaluation.error_rates import edit_distance
+from streamer.training.network import kernels
+
+#: Each part is held back once, while the change is fitted to the others.
+FOLDS = 5
+#: Fewer recordings say nothing about what is gained.
+LEAST_SENTENCES = 8
+#: Files that the new bundle has in common with the old one.
+_SHARED_FILES = ("alphabet_path", "scorer_path", "lexicon_path", "recurrent_path")
+
+
+@dataclass(frozen=True)
+class Gain:
+    """Word errors on sentences that were held back.
+
+    Attributes:
+        words: words of the transcripts.
+        before: errors of the unchanged model.
+        after: errors of the adapted one.
+        better: sentences with fewer errors.
+        worse: sentences with more.
+    """
+
+    words: int
+    before: int
+    after: int
+    better: int
+    worse: int
+
+    @property
+    def helps(self) -> bool:
+        """Whether the adapted model made fewer errors."""
+        return self.after < self.before
+
+
+class Adaptation:
+    """Fits a model to a speaker's recordings.
+
+    Args:
+        bundle: the model.
+        clips: recordings and what was said in them.
+        settings: how much may change.
+
+    Raises:
+        StreamerError: there are too few recordings, one cannot be read, or the model has other
+            letters than English ones.
+        ModelError: the bundle has no network in float32.
+    """
+
+    def __init__(
+        self, bundle: Bundle, clips: Sequence[Clip], settings: FitSettings | None = None
+    ) -> None:
+        self.bundle = bundle
+        self.settings = settings or FitSettings()
+        kind = "numpy" if "numpy" in bundle.networks else "onnx"
+        self._weights = read_network(bundle.choose_network(kind)[1])
+        self.sentences = read_sentences(bundle, self._weights, clips)
+        if len(self.sentences) < LEAST_SENTENCES:
+            raise StreamerError(
+                f"{len(self.sentences)} usable recordings are too few to adapt to",
+                f"record at least {LEAST_SENTENCES} sentences; twenty are better",
+            )
+        self._fast = not kernels.why_not()
+        with_phonemes = bundle.lexicon_path is not None and bundle.scorer_path is not None
+        self._trigram = phoneme_trigram_of(bundle) if with_phonemes else None
+
+    def fit(self, sentences: Sequence[SpokenSentence]) -> AdaptedNetwork:
+        """Return the network fitted to some of the sentences."""
+        return fit(self._weights, sentences, self.settings, self._trigram, self._fast)
+
+    def cross_validate(self, progress: Callable[[str], None] = lambda line: None) -> Gain:
+        """Return what is gained on sentences that were not learned from; takes minutes."""
+        judge = _Judge(self.bundle)
+        unchanged = self._unchanged()
+        words = before = after = better = worse = 0
+        for number, (learned, held_back) in enumerate(_folds(self.sentences), 1):
+            progress(f"part {number} of {FOLDS}: learning from {len(learned)} sentences")
+            adapted = self.fit(learned)
+            for sentence in held_back:
+                old = judge.errors(unchanged, sentence)
+                new = judge.errors(adapted, sentence)
+                words += len(sentence.transcript.split())
+                before, after = before + old, after + new
+                better, worse = better + (new < old), worse + (new > old)
+        return Gain(words, before, after, better, worse)
+
+    def judge(self, network: AdaptedNetwork, sentences: Sequence[SpokenSentence]) -> Gain:
+        """Return what a fitted network gains on sentences."""
+        judge, unchanged = _Judge(self.bundle), self._unchanged()
+        old = [judge.errors(unchanged, sentence) for sentence in sentences]
+        new = [judge.errors(network, sentence) for sentence in sentences]
+        words = sum(len(sentence.transcript.split()) for sentence in sentences)
+        better = sum(b < a for a, b in zip(old, new))
+        worse = sum(b > a for a, b in zip(old, new))
+        return Gain(words, sum(old), sum(new), better, worse)
+
+    def _unchanged(self) -> AdaptedNetwork:
+        return fit(self._weights, self.sentences, replace(self.settings, steps=0), None, False)
+
+    def write(
+        self,
+        folder: Path,
+        name: str,
+        gain: Gain,
+        progress: Callable[[str], None] = lambda line: None,
+    ) -> Bundle:
+        """Fit to all sentences and write a bundle with the same language models.
+
+        Args:
+            folder: of the new bundle.
+            name: of the new model.
+            gain: what `cross_validate` found; written into the bundle's description.
+            progress: called with a line about each file.
+        """
+        weights = self.fit(self.sentences).folded()
+        bundle = self.bundle
+        with staged_folder(folder) as place:
+            networks: dict[str, Path] = {}
+            for form, precision in [
+                *((form, None) for form in default_formats()),
+                ("onnx", "int8"),
+            ]:
+                networks.update(
+                    write_networks(
+                        weights, place, name, bundle.n_steps, [form], "lstm", precision, progress
+                    )
+                )
+            kept = {
+                field: _copied(path, place)
+                for field in _SHARED_FILES
+                if (path := getattr(bundle, field)) is not None
+            }
+            about = f"{bundle.name}, adapted to a speaker with {len(self.sentences)} sentences"
+            new = replace(bundle, folder=place, name=name, networks=networks, summary=about)
+            new = replace(new, measured=_measured(gain), **kept)  # type: ignore[arg-type]
+            write_bundle(new).front_end()
+        return read_bundle(folder)
+
+
+class _Judge:
+    """Counts the word errors of networks, with the bundle's decoder."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._n_steps = bundle.n_steps
+        self._decoder = create_decoder(
+            "beam", read_alphabet(bundle.alphabet_path), bundle.scorer_path,
+            DecodingSettings.from_mapping(bundle.decoding), lexicon_path=bundle.lexicon_path,
+            n_phonemes=bundle.n_phonemes, recurrent_path=bundle.recurrent_path,
+        )  # fmt: skip
+
+    def errors(self, network: AdaptedNetwork, sentence: SpokenSentence) -> int:
+        """Return the word errors in a sentence."""
+        frames = probabilities(network, sentence.vectors)
+        for first in range(0, len(frames), self._n_steps):
+            self._decoder.feed(frames[first : first + self._n_steps])
+        heard = self._decoder.finish().text
+        self._decoder.reset()
+        return edit_distance(sentence.transcript.split(), heard.split())
+
+
+def _folds(
+    sentences: Sequence[SpokenSentence],
+) -> Iterator[tuple[list[SpokenSentence], list[SpokenSentence]]]:
+    """Yield sentences to learn from and sentences held back; each is held back once."""
+    for fold in range(FOLDS):
+        learned = [s for i, s in enumerate(sentences) if i % FOLDS != fold]
+        yield learned, list(sentences[fold::FOLDS])
+
+
+def _copied(path: Path, folder: Path) -> Path:
+    link_or_copy(path, folder / path.name)
+    return folder / path.name
+
+
+def _measured(gain: Gain) -> dict[str, Any]:
+    return {
+        "held_back_words": gain.words,
+        "held_back_wer_before": round(gain.before / max(1, gain.words), 4),
+        "held_back_wer": round(gain.after / max(1, gain.words), 4),
+    }
