@@ -38,7 +38,6 @@ PROTOCOL = "wyoming"
 ENCODINGS = {2: "s16", 3: "s24", 4: "s32"}
 #: Lines of JSON that begin a message are short, in bytes.
 _LINE_BYTES = 64 << 10
-_PROJECT = "https://pypi.org/project/streamer-stt/"
 
 
 class _Reader(asyncio.StreamReader):
@@ -249,7 +248,7 @@ def _written(event: Event) -> str:
 
 
 def _info(service: Service) -> Info:
-    attribution = Attribution("The streamer authors", _PROJECT)
+    attribution = Attribution("The streamer authors", "")
     model = AsrModel(
         name=service.model,
         description=None,
