@@ -185,7 +185,7 @@ def read_calibration(fields: Mapping[str, Any] | None) -> Calibration | None:
         doubtful = float(fields["doubtful"])
         if not np.isfinite([*values, doubtful]).all() or not 0 <= doubtful <= 1:
             raise ValueError("a number is out of range")
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ModelError(
             f"the decoder's confidence is not valid ({error})", "install the model again"
         ) from error

@@ -126,7 +126,7 @@ def test_a_link_within_the_folder_is_copied_as_a_file(whole: Path, tmp_path: Pat
     ["convert", "{pipe}.tflite", "--output", "{out}"],
     ["convert", "{pipe}.safetensors", "--output", "{out}"],
     ["convert", "{network}", "--output", "{out}", "--alphabet", "{pipe}"],
-    ["convert", "{network}", "--output", "{out}", "--scorer", "{pipe}", "--alphabet", "{letters}"],
+    ["convert", "{network}", "--output", "{out}", "--scorer", "{pipe}", "--format", "onnx"],
     ["inspect", "{pipe}.onnx"], ["inspect", "{pipe}.pbmm"], ["inspect", "{pipe}.tflite"],
     ["inspect", "{pipe}.mlmodel"], ["inspect", "{package}.mlpackage"],
     ["check", "{pipe}.mlmodel"], ["check", "{package}.mlpackage", "--reference", "{network}"],
@@ -145,7 +145,7 @@ def test_no_command_waits_for_a_pipe(arguments: list[str], whole: Path, tmp_path
     os.mkfifo(models / "piped" / "model.json")
     places = {
         "pipe": pipe, "out": tmp_path / "out", "package": tmp_path / "package",
-        "network": whole / "tiny.safetensors", "letters": whole / "alphabet.txt",
+        "network": whole / "tiny.safetensors",
     }  # fmt: skip
     filled = [argument.format(**places) for argument in arguments]
     env = environment({"STREAMER_MODELS": str(models)})

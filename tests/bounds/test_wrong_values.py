@@ -78,7 +78,7 @@ def test_no_wrongly_typed_field_is_anything_but_one_line(tiny: Path, tmp_path: P
 @pytest.mark.parametrize("value", [True, False, "1", [], {}])
 def test_a_setting_of_the_decoder_is_a_number(name: str, value: Any, tiny: Path) -> None:
     with pytest.raises(ModelError, match=name):
-        DecodingSettings(**{name: value})
+        DecodingSettings.from_mapping({name: value})
 
 
 @pytest.mark.parametrize("backend", ["numpy", "onnx", "onnx-int8"])
