@@ -199,7 +199,7 @@ def _file(folder: Path | None) -> Path:
 def _read(file: Path) -> dict[str, Mapping[str, object]]:
     try:
         contents = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(contents, dict):
         return {}

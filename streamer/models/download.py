@@ -88,7 +88,7 @@ def _read_mark(mark: Path, url: str) -> str | None:
     try:
         entry = json.loads(mark.read_text(encoding="utf-8"))
         return str(entry["validator"]) if entry["url"] == url and entry["validator"] else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -123,7 +123,7 @@ def load_text_model(folder: Path | None = None) -> TextModel:
         biases = {
             key: np.array(description[key], dtype=np.float32) for key in ("mark_bias", "case_bias")
         }
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(
             f"text model {folder} is not valid ({error})", "install it again"
         ) from error

@@ -38,7 +38,9 @@ def read_safetensors(path: str | Path) -> Weights:
             if unknown:
                 raise ValueError(f"{unknown[0]} is not a layer of a DeepSpeech network")
             layers = {name: file.get_tensor(name) for name in names}
-    except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
+    except (
+        SafetensorError, OSError, ValueError, TypeError, AttributeError, RecursionError,
+    ) as error:  # fmt: skip
         raise ModelError(
             f"{path} is not a safetensors file of weights: {error}", "convert the model again"
         ) from error
