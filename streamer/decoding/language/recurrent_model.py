@@ -135,8 +135,11 @@ class RecurrentModel:
         self.unknown = n_words + UNKNOWN
         zero = RecurrentStates(width, n_vector)
         zero.append(*(np.zeros((1, n), np.float32) for n in (width, width, n_vector)))
-        start = self.advance(zero, np.array([0]), np.array([self.end]))
+        with np.errstate(all="ignore"):  # weights that are no numbers are reported below
+            start = self.advance(zero, np.array([0]), np.array([self.end]))
         self._sentence_start = zero.row(start)
+        if not all(np.isfinite(part).all() for part in self._sentence_start):
+            raise ValueError("its weights are not numbers")
 
     def tensors(self) -> dict[str, FloatArray]:
         """Return the arrays that `write_recurrent_model` takes."""

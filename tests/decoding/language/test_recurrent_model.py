@@ -172,3 +172,12 @@ def test_the_rows_unused_for_longest_make_room() -> None:
     kept.rows([2], compute)
     np.testing.assert_array_equal(kept.rows([5, 6, 7, 8, 5], compute)[:, 0], [5, 6, 7, 8, 5])
     assert computed[4:] == [2, 5, 6, 7, 8]
+
+
+@pytest.mark.parametrize("name", ["lstm", "lstm_bias", "projection", "projection_bias"])
+def test_weights_that_are_not_numbers_are_refused(name: str, tmp_path: Path) -> None:
+    arrays = _arrays(5)
+    arrays[name] = np.full_like(arrays[name], np.nan)
+    write_recurrent_model(tmp_path / "broken", [f"w{i}" for i in range(5)], arrays)
+    with pytest.raises(ModelError, match="not numbers"):
+        read_recurrent_model(tmp_path / "broken")
