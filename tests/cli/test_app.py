@@ -223,13 +223,19 @@ def change(folder: Path, **values: Any) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
 
 
+def write_alphabet(folder: Path, labels: str) -> None:
+    change(folder, sha256={})
+    (folder / "alphabet.txt").write_text(labels)
+
+
 BROKEN_BUNDLES: dict[str, Callable[[Path], object]] = {
     "model.json": lambda folder: (folder / "model.json").unlink(),
     "cannot be read": lambda folder: (folder / "model.json").write_text("{"),
     "n_hidden": lambda folder: change(folder, n_hidden=33),
     "n_steps": lambda folder: change(folder, n_steps="many"),
-    "labels": lambda folder: (folder / "alphabet.txt").write_text(" \na\nb\n"),
-    "twice": lambda folder: (folder / "alphabet.txt").write_text(" \na\n" + "b\n" * 26),
+    "SHA-256": lambda folder: (folder / "alphabet.txt").write_text(" \na\nb\n"),
+    "labels": lambda folder: write_alphabet(folder, " \na\nb\n"),
+    "twice": lambda folder: write_alphabet(folder, " \na\n" + "b\n" * 26),
     "front end": lambda folder: change(folder, front_end={"kind": "crystal ball"}),
     "onnx": lambda folder: (folder / "tiny.onnx").write_bytes(b"\x00garbage" * 100),
     "scorer": lambda folder: (
