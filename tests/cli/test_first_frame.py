@@ -72,7 +72,11 @@ def test_nothing_large_has_been_imported_by_then() -> None:
         "print(*{name.partition('.')[0] for name in sys.modules})\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], env=environment(), capture_output=True, text=True, check=True
+        [sys.executable, "-c", script],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert not {"numpy", "onnxruntime", "rich", "typer", "click", "dataclasses"} & set(
         done.stdout.split()
