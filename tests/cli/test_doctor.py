@@ -50,3 +50,14 @@ def test_without_colour_or_unicode_the_marks_still_tell_apart() -> None:
         choose_marks("ascii", 0).failure == "FAIL"
         and "\x1b[31m" in choose_marks("utf-8", 16).failure
     )
+
+
+def test_what_was_found_reaches_the_terminal_escaped() -> None:
+    doctor, lines = report(80)
+    hostile = "mic \x1b]0;gone\x07 \u202e \x9b31m"
+    doctor.check("one", lambda: hostile)
+    doctor.check("two", lambda: raises(DeviceError(hostile, hostile)))
+    doctor.note("three", hostile)
+    doctor.end()
+    assert len(lines) >= 5
+    assert not set("".join(lines)) & set("\x1b\x07\u202e\x9b")

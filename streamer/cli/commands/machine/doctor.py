@@ -99,7 +99,7 @@ class _Report:
         else:
             last = f"do this first: {self.first_todo}"
         self._write("")
-        for line in textwrap.wrap(last, self._columns, break_on_hyphens=False):
+        for line in textwrap.wrap(printable(last), self._columns, break_on_hyphens=False):
             self._write(f"  {line}")
 
     def _print(self, mark: str, name: str, text: str) -> None:
