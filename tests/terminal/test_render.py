@@ -243,7 +243,7 @@ def test_colours_are_readable_on_their_background(background: str, ground: int) 
     """Contrast by WCAG 2.1: 4.5 : 1 for text."""
     theme = make_theme(background, 256)
     for style in (theme.tail, theme.accent, theme.warning, theme.loss):
-        assert contrast(int(style.rpartition(";")[2]), ground) >= 4.0, style
+        assert contrast(int(style.rpartition(";")[2]), ground) >= 4.5, style
 
 
 def contrast(code: int, ground: int) -> float:
