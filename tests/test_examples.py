@@ -64,14 +64,18 @@ def sandbox(tmp_path: Path) -> Sandbox:
     return Sandbox(tmp_path)
 
 
+def spoken(text: str) -> str:
+    """The words of a written text without numbers."""
+    return re.sub(r"[.,?!:]", "", text).lower()
+
+
 def test_the_table_names_every_example() -> None:
     table = (EXAMPLES / "README.md").read_text(encoding="utf-8")
     named = set(re.findall(r"\]\(([\w./-]+)\)", table))
-    suffixes = {".py", ".ipynb", ".sh"}
     files = {
         path.relative_to(EXAMPLES).as_posix()
         for path in EXAMPLES.rglob("*")
-        if path.suffix in suffixes
+        if path.is_file() and path.name != "README.md" and "__pycache__" not in path.parts
     }
     assert named == files
 
@@ -114,14 +118,14 @@ class TestShell:
 
     def test_tee_prints_and_keeps(self, sandbox: Sandbox) -> None:
         shown = self.run(sandbox, "tee.sh", "notes.txt", SAMPLE)
-        assert HEARD in shown
+        assert HEARD in spoken(shown)
         assert (sandbox.folder / "notes.txt").read_text(encoding="utf-8") == shown
 
     def test_notify_gives_the_sentence_to_the_notification(self, sandbox: Sandbox) -> None:
         sandbox.add_program("notify-send", 'printf "%s\\n" "$@" > notified')
         self.run(sandbox, "notify.sh", SAMPLE)
         title, text = (sandbox.folder / "notified").read_text(encoding="utf-8").splitlines()
-        assert title == "Heard" and HEARD in text
+        assert title == "Heard" and HEARD in spoken(text)
 
     def test_srt_puts_subtitles_beside_recordings(self, sandbox: Sandbox) -> None:
         talks = sandbox.folder / "talks"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -330,7 +331,9 @@ def test_closing_an_asynchronous_stream_closes_the_source(
 def test_a_recording_becomes_text_in_one_call(english: Transcriber) -> None:
     expected = " ".join(texts(english.transcribe(SAMPLE)))
     assert streamer.transcribe(SAMPLE, verbatim=True) == expected
-    assert streamer.transcribe(SAMPLE) == f"{expected.capitalize()}."
+    written = streamer.transcribe(SAMPLE)
+    assert written[0].isupper() and written[-1] == "."
+    assert re.sub(r"[.,?!:]", "", written).lower() == expected
     assert streamer.transcribe(SAMPLE, decoder="greedy") != expected
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -49,4 +50,4 @@ def test_the_help_is_an_answer_on_standard_output(
 ) -> None:
     assert run([argument]) == 0
     out, err = capsys.readouterr()
-    assert "--device NAME|NUMBER" in out and err == ""
+    assert re.search(r"--device (NAME\|NUMBER|VALUE)", out) and err == ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,11 @@ def test_models() -> None:
     assert client().models.retrieve("whisper-1").id == "whisper-1"
 
 
+def spoken(text: str) -> str:
+    """The words of a written text without numbers."""
+    return re.sub(r"[.,?!:]", "", text).lower()
+
+
 def test_json_is_the_default() -> None:
     result = transcribe()
     assert result.text == sample_display() and result.usage.seconds == 13
@@ -49,7 +55,7 @@ def test_verbose_json_has_segments_unless_words_are_asked_for() -> None:
     result = transcribe(response_format="verbose_json")
     assert result.text == sample_display() and result.language == "english"
     assert 12 < result.duration < 13
-    assert " ".join(s.text for s in result.segments).lower().split() == sample_words().split()
+    assert spoken(" ".join(s.text for s in result.segments)) == sample_words()
     assert result.words is None and result.segments[0].avg_logprob <= 0
     words = transcribe(response_format="verbose_json", timestamp_granularities=["word"])
     assert [w.word for w in words.words] == sample_words().split() and words.segments is None
@@ -158,7 +164,7 @@ def test_an_utterance_is_an_item_whose_deltas_are_never_taken_back(tmp_path: Pat
     order = ["speech_stopped", "committed"]
     assert [k.rpartition(".")[2] for k in kinds if k.rpartition(".")[2] in order] == order
     (completed,) = of(events, "completed")
-    assert completed.transcript.lower() == words_of_file(samples, RATE_HZ, tmp_path / "a.wav")
+    assert spoken(completed.transcript) == words_of_file(samples, RATE_HZ, tmp_path / "a.wav")
     deltas = [event.delta for event in of(events, "delta")]
     assert "".join(deltas) == completed.transcript and len(deltas) > 3
     assert len({getattr(event, "item_id", completed.item_id) for event in events}) == 1

@@ -32,7 +32,15 @@ def heard(*options: str, **environment: str) -> list[str]:
     """Run the real program on the recording and return its lines, one per utterance."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith("STREAMER_")}
     done = subprocess.run(
-        [sys.executable, "-m", "streamer.cli.app", "transcribe", *options, str(RECORDING)],
+        [
+            sys.executable,
+            "-m",
+            "streamer.cli.app",
+            "transcribe",
+            "--verbatim",
+            *options,
+            str(RECORDING),
+        ],
         env={**clean, "STREAMER_CONFIG": os.devnull, **environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,

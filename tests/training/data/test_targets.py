@@ -81,16 +81,26 @@ def test_learned_pronunciations_are_kept_and_guess_what_is_not_listed(
 
 def test_of_a_words_ways_the_one_that_was_heard_is_taken() -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-    from streamer.training.language.pronunciation_selection import _most_likely
+    from streamer.training.language.pronunciation_selection import most_likely_pronunciations
 
     path = [0, 4, 1, 1, 4, 3, 4, 2]
     logits = 8 * torch.nn.functional.one_hot(torch.tensor(path), 5).float()
-    assert _most_likely(logits, [[(0, 1)], [(2,), (3, 2), (0, 2)]], False) == (0, 1, 3, 2)
-    assert _most_likely(logits, [[(0, 1), (3, 1)], [(3, 2), (2,)]], False) == (0, 1, 3, 2)
+    assert most_likely_pronunciations(logits, [[(0, 1)], [(2,), (3, 2), (0, 2)]], False) == (
+        0,
+        1,
+        3,
+        2,
+    )
+    assert most_likely_pronunciations(logits, [[(0, 1), (3, 1)], [(3, 2), (2,)]], False) == (
+        0,
+        1,
+        3,
+        2,
+    )
     too_long = tuple([0, 0] * 9)
-    assert _most_likely(logits, [[(0, 1), too_long], [(3, 2)]], False) == (0, 1, 3, 2)
+    assert most_likely_pronunciations(logits, [[(0, 1), too_long], [(3, 2)]], False) == (0, 1, 3, 2)
     flat = torch.zeros(8, 5)
-    assert _most_likely(flat, [[(0, 1)], [(3, 2), (2, 3)]], False) == (0, 1, 3, 2)
+    assert most_likely_pronunciations(flat, [[(0, 1)], [(3, 2), (2, 3)]], False) == (0, 1, 3, 2)
 
 
 @settings(max_examples=30, deadline=None)
