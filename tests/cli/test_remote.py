@@ -71,6 +71,19 @@ def test_start_and_stop_twice_are_once() -> None:
     assert microphone.calls == ["resume", TAIL_S]
 
 
+def test_a_pause_before_the_microphone_is_open_is_made_then() -> None:
+    microphone = Microphone()
+    for asked, calls in ((["stop"], [0.0]), (["stop", "start"], [])):
+        microphone.calls.clear()
+        remote = RemoteControl(microphone)  # type: ignore[arg-type]
+        for act in asked:
+            getattr(remote, act)()
+        assert not microphone.calls
+        remote.opened(microphone.source, None)
+        assert microphone.calls == calls
+        assert remote.paused == bool(calls)
+
+
 def test_a_warm_microphone_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     remote = control(Microphone(), keep_warm_s=20.0)
     remote.stop()

@@ -45,6 +45,7 @@ class RemoteControl:
         self._keep_warm_s = keep_warm_s
         self._lock = threading.Lock()
         self._source: Optional[Source] = None
+        self._asked_early = False  # to pause, before the source was open
         self._view: Optional[LiveView] = None
         self._cooling: Optional[threading.Timer] = None
         self.board = StatusBoard()
@@ -91,6 +92,9 @@ class RemoteControl:
             self.board.change(state=PAUSED if self._paused else LISTENING, device=source.name)
             if self._paused:
                 self._show("paused: streamer start, or the space bar, opens the microphone")
+            early, self._asked_early = self._asked_early, False
+        if early:
+            self.stop(0.0)
 
     def receive(self, event: Event) -> None:
         """Take an event for the status."""
@@ -102,6 +106,7 @@ class RemoteControl:
     def start(self) -> None:
         """Listen."""
         with self._lock:
+            self._asked_early = False
             if self._source is None or not self._paused:
                 return
             self._transcriber.resume()
@@ -113,7 +118,10 @@ class RemoteControl:
     def stop(self, after_s: float = TAIL_S) -> None:
         """Pause, after recording for this long, in seconds."""
         with self._lock:
-            if self._source is None or self._paused:
+            if self._paused:
+                return
+            if self._source is None:  # done when it is open
+                self._asked_early = True
                 return
             self._transcriber.pause(after_s)
             self._paused = True

@@ -218,7 +218,9 @@ class LiveSession:
 
     def _pause(self, action: Callable[[], None]) -> None:
         """Pause or resume, if the source can."""
-        if not hasattr(self._transcriber.source, "pause"):
+        source = self._transcriber.source
+        early = source is None and self._remote is not None  # the remote does it once it is open
+        if not early and not hasattr(source, "pause"):
             raise UsageError("this source cannot be paused", "q ends it")
         action()
 
