@@ -117,11 +117,12 @@ def test_the_demo_ends_with_a_table_and_q_ends_it_early_with_the_last_words(
     screen.wait_for("ms a chunk")
     screen.press(" ")
     screen.wait_for("this source cannot be paused")
+    screen.wait_for("as sure")  # words have been on the screen
     screen.press("q")
     screen.wait_for("status 0")
     lines = screen.everything()
     for name in ("chunks of the network", "on the screen", "real-time factor", "memory"):
-        assert any(name in line for line in lines)
+        assert any(name in line for line in lines), "\n".join(lines)
     assert any(re.match(r"  [A-Z][\w,.' ]+$", line) for line in lines)
 
 
