@@ -1,7 +1,6 @@
 // The text of a stream from its events, and its files. Pure: no page, no network.
 
 const LINE = 42;
-const CUE_CHARACTERS = 2 * LINE;
 const CUE_SECONDS = 6;
 
 export class Transcript {
@@ -69,7 +68,7 @@ function cuesOf(final) {
     const from = spoken ? spoken[i].start : start + ((end - start) * place) / length;
     place += word.length + 1;
     const to = spoken ? spoken[i].end : start + ((end - start) * place) / length;
-    const fits = cue && cue.text.length + 1 + word.length <= CUE_CHARACTERS && to - cue.start <= CUE_SECONDS;
+    const fits = cue && inTwoLines(`${cue.text} ${word}`) && to - cue.start <= CUE_SECONDS;
     if (fits) {
       cue.text += " " + word;
       cue.end = to;
@@ -83,6 +82,10 @@ function cuesOf(final) {
     each.end = Math.max(each.end, each.start + 0.001);
   }
   return cues;
+}
+
+function inTwoLines(text) {
+  return twoLines(text).split("\n").every((line) => line.length <= LINE);
 }
 
 function twoLines(text) {
