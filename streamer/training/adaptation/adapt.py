@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any, Callable
 
+from streamer.acoustic.weights import Weights
 from streamer.bundle import Bundle, read_bundle, write_bundle
 from streamer.convert.bundle_writer import link_or_copy
 from streamer.convert.networks import default_formats, write_networks
-from streamer.convert.readers import read_network
 from streamer.convert.staging import staged_folder
-from streamer.decoding import DecodingSettings, create_decoder, read_alphabet
+from streamer.decoding import DecodingSettings
 from streamer.errors import StreamerError
 from streamer.training.adaptation.adapted_network import AdaptedNetwork
 from streamer.training.adaptation.fitting import FitSettings, fit, probabilities
 from streamer.training.adaptation.material import SpokenSentence, read_sentences
 from streamer.training.adaptation.phoneme_language import phoneme_trigram_of
 from streamer.training.data.manifests import Clip
-from streamer.training.evaluation.error_rates import edit_distance
+from streamer.training.evaluation.decoding import Outcome, Utterance, bundle_decoder, decode_with
 from streamer.training.network import kernels
+from streamer.training.network.initial_weights import read_bundle_weights
 
 #: Each part is held back once, while the change is fitted to the others.
 FOLDS = 5
@@ -42,11 +43,15 @@ class Gain:
         worse: sentences with more.
     """
 
-    words: int
-    before: int
-    after: int
-    better: int
-    worse: int
+    words: int = 0
+    before: int = 0
+    after: int = 0
+    better: int = 0
+    worse: int = 0
+
+    def __add__(self, other: Gain) -> Gain:
+        """Return the gain on both."""
+        return Gain(*(a + b for a, b in zip(astuple(self), astuple(other))))
 
     @property
     def helps(self) -> bool:
@@ -73,8 +78,7 @@ class Adaptation:
     ) -> None:
         self.bundle = bundle
         self.settings = settings or FitSettings()
-        kind = "numpy" if "numpy" in bundle.networks else "onnx"
-        self._weights = read_network(bundle.choose_network(kind)[1])
+        self._weights = read_bundle_weights(bundle)
         self.sentences = read_sentences(bundle, self._weights, clips)
         if len(self.sentences) < LEAST_SENTENCES:
             raise StreamerError(
@@ -83,6 +87,7 @@ class Adaptation:
             )
         self._fast = not kernels.why_not()
         with_phonemes = bundle.lexicon_path is not None and bundle.scorer_path is not None
+        self._decoder = bundle_decoder(bundle, DecodingSettings.from_mapping(bundle.decoding))
         self._trigram = phoneme_trigram_of(bundle) if with_phonemes else None
 
     def fit(self, sentences: Sequence[SpokenSentence]) -> AdaptedNetwork:
@@ -91,32 +96,30 @@ class Adaptation:
 
     def cross_validate(self, progress: Callable[[str], None] = lambda line: None) -> Gain:
         """Return what is gained on sentences that were not learned from; takes minutes."""
-        judge = _Judge(self.bundle)
-        unchanged = self._unchanged()
-        words = before = after = better = worse = 0
+        gain = Gain()
         for number, (learned, held_back) in enumerate(_folds(self.sentences), 1):
             progress(f"part {number} of {FOLDS}: learning from {len(learned)} sentences")
-            adapted = self.fit(learned)
-            for sentence in held_back:
-                old = judge.errors(unchanged, sentence)
-                new = judge.errors(adapted, sentence)
-                words += len(sentence.transcript.split())
-                before, after = before + old, after + new
-                better, worse = better + (new < old), worse + (new > old)
-        return Gain(words, before, after, better, worse)
+            gain += self.judge(self.fit(learned), held_back)
+        return gain
 
     def judge(self, network: AdaptedNetwork, sentences: Sequence[SpokenSentence]) -> Gain:
         """Return what a fitted network gains on sentences."""
-        judge, unchanged = _Judge(self.bundle), self._unchanged()
-        old = [judge.errors(unchanged, sentence) for sentence in sentences]
-        new = [judge.errors(network, sentence) for sentence in sentences]
-        words = sum(len(sentence.transcript.split()) for sentence in sentences)
-        better = sum(b < a for a, b in zip(old, new))
-        worse = sum(b > a for a, b in zip(old, new))
-        return Gain(words, sum(old), sum(new), better, worse)
+        adapted = network.folded()
+        gain = Gain()
+        for sentence in sentences:
+            before, after = (self._outcome(w, sentence) for w in (self._weights, adapted))
+            gain += Gain(
+                before.words, before.errors, after.errors,
+                int(after.errors < before.errors), int(after.errors > before.errors),
+            )  # fmt: skip
+        return gain
 
-    def _unchanged(self) -> AdaptedNetwork:
-        return fit(self._weights, self.sentences, replace(self.settings, steps=0), None, False)
+    def _outcome(self, weights: Weights, sentence: SpokenSentence) -> Outcome:
+        """Decode a sentence by plain weights, which is what `write` writes."""
+        frames = probabilities(weights, sentence.vectors)
+        steps = self.bundle.n_steps
+        windows = tuple(frames[first : first + steps] for first in range(0, len(frames), steps))
+        return decode_with(self._decoder, [Utterance(windows, sentence.transcript)])
 
     def write(
         self,
@@ -156,27 +159,6 @@ class Adaptation:
             new = replace(new, measured=_measured(gain), **kept)  # type: ignore[arg-type]
             write_bundle(new).front_end()
         return read_bundle(folder)
-
-
-class _Judge:
-    """Counts the word errors of networks, with the bundle's decoder."""
-
-    def __init__(self, bundle: Bundle) -> None:
-        self._n_steps = bundle.n_steps
-        self._decoder = create_decoder(
-            "beam", read_alphabet(bundle.alphabet_path), bundle.scorer_path,
-            DecodingSettings.from_mapping(bundle.decoding), lexicon_path=bundle.lexicon_path,
-            n_phonemes=bundle.n_phonemes, recurrent_path=bundle.recurrent_path,
-        )  # fmt: skip
-
-    def errors(self, network: AdaptedNetwork, sentence: SpokenSentence) -> int:
-        """Return the word errors in a sentence."""
-        frames = probabilities(network, sentence.vectors)
-        for first in range(0, len(frames), self._n_steps):
-            self._decoder.feed(frames[first : first + self._n_steps])
-        heard = self._decoder.finish().text
-        self._decoder.reset()
-        return edit_distance(sentence.transcript.split(), heard.split())
 
 
 def _folds(

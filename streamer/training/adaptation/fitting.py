@@ -97,7 +97,8 @@ class _Targets:
 
 
 @torch.no_grad()
-def probabilities(network: AdaptedNetwork, clip: Tensor) -> FloatArray:
-    """Return the network's outputs for a recording, float32 (n, n_labels)."""
+def probabilities(weights: Weights, clip: Tensor) -> FloatArray:
+    """Return a network's outputs for a recording in float32, (n, n_labels)."""
+    network = AdaptedNetwork(weights, np.ones(weights.n_input, np.float32))
     parts = [logits.float().softmax(dim=1) for logits in network([clip])]
     return np.ascontiguousarray(torch.cat(parts, dim=1).numpy())

@@ -11,7 +11,7 @@ import soundfile
 
 from streamer.arrays import FloatArray
 from streamer.bundle import Bundle
-from streamer.decoding import DecodingSettings, create_decoder, read_alphabet
+from streamer.decoding import Decoder, DecodingSettings, create_decoder, read_alphabet
 from streamer.features import Framer
 from streamer.models.backends import load_acoustic_model
 from streamer.training.data.manifests import Clip
@@ -71,14 +71,22 @@ def posteriors(bundle: Bundle, clips: Sequence[Clip], backend: str = "auto") -> 
     return utterances
 
 
-def decode(bundle: Bundle, utterances: Sequence[Utterance], settings: DecodingSettings) -> Outcome:
-    """Decode utterances with the bundle's language models and count the errors."""
-    alphabet = read_alphabet(bundle.alphabet_path)
-    decoder = create_decoder(
-        "beam", alphabet, bundle.scorer_path, settings,
+def bundle_decoder(bundle: Bundle, settings: DecodingSettings) -> Decoder:
+    """Return a decoder with the bundle's language models."""
+    return create_decoder(
+        "beam", read_alphabet(bundle.alphabet_path), bundle.scorer_path, settings,
         lexicon_path=bundle.lexicon_path, n_phonemes=bundle.n_phonemes,
         recurrent_path=bundle.recurrent_path,
     )  # fmt: skip
+
+
+def decode(bundle: Bundle, utterances: Sequence[Utterance], settings: DecodingSettings) -> Outcome:
+    """Decode utterances with the bundle's language models and count the errors."""
+    return decode_with(bundle_decoder(bundle, settings), utterances)
+
+
+def decode_with(decoder: Decoder, utterances: Sequence[Utterance]) -> Outcome:
+    """Decode utterances with a decoder and count the errors."""
     errors = words = windows = 0
     seconds = 0.0
     for utterance in utterances:

@@ -10,8 +10,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from streamer.acoustic.weights import Weights
 from streamer.arrays import FloatArray
-from streamer.bundle import load_bundle
+from streamer.bundle import Bundle, load_bundle
 from streamer.convert.readers import read_network
 from streamer.errors import StreamerError
 from streamer.training.network.checkpoint import averaged_state, read_checkpoint
@@ -57,11 +58,20 @@ def read_initial_weights(source: str | Path) -> InitialWeights:
         shape = NetworkShape(**checkpoint["shape"])
         return InitialWeights(shape, averaged_state(checkpoint), checkpoint["front_end"])
     bundle = load_bundle(source)
-    _, network = bundle.choose_network("numpy" if "numpy" in bundle.networks else "onnx")
-    weights = read_network(network)
+    weights = read_bundle_weights(bundle)
     return InitialWeights(
         folded_shape(weights), unfolded_state(weights), dict(bundle.front_end_description), True
     )
+
+
+def read_bundle_weights(bundle: Bundle) -> Weights:
+    """Read the weights of a bundle's network in float32.
+
+    Raises:
+        ModelError: it has none.
+    """
+    _, network = bundle.choose_network("numpy" if "numpy" in bundle.networks else "onnx")
+    return read_network(network)
 
 
 def load_weights(network: TrainingNetwork, initial: InitialWeights) -> None:

@@ -51,15 +51,13 @@ def test_what_is_judged_was_not_learned_from(
     monkeypatch.setattr(
         adaptation, "fit", lambda some: (learned.append({id(s) for s in some}), fit(some))[1]
     )
-    heard = module._Judge.errors
+    judge = adaptation.judge
 
-    def errors(judge: module._Judge, network: object, sentence: object) -> int:
-        while len(judged) < len(learned):
-            judged.append(set())
-        judged[-1].add(id(sentence))
-        return heard(judge, network, sentence)  # type: ignore[arg-type]
+    def judging(network: object, sentences: list[object]) -> Gain:
+        judged.append({id(sentence) for sentence in sentences})
+        return judge(network, sentences)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module._Judge, "errors", errors)
+    monkeypatch.setattr(adaptation, "judge", judging)
     gain = adaptation.cross_validate()
     assert gain.words == 40
     assert len(learned) == module.FOLDS
