@@ -9,10 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from streamer.untrusted.damage import DamagedError, FieldLimit
-from streamer.untrusted.protobuf import VARINT, as_bytes, as_int, as_text, fields, read_varint
+from streamer.untrusted.protobuf import as_bytes, as_int, as_text, fields, varints
 
 #: Axes of a tensor.
 _MAX_RANK = 16
+#: Bytes of a list of these.
+_MAX_SHAPE_BYTES = 8 * _MAX_RANK
 #: Longest value of the metadata that is read, in bytes.
 _LONGEST_TEXT = 1 << 20
 #: Bytes of a constant that may be the target of a Reshape.
@@ -33,12 +35,14 @@ class OnnxTensor:
         location: the file with its values, relative to that of the network; None if they are
             in the same file.
         small: its values if it is a list of a few int64, otherwise None.
+        data: a view of its values; None if they are in another file, or stored as numbers.
     """
 
     kind: int
     shape: tuple[int, ...]
     location: str | None = None
     small: tuple[int, ...] | None = None
+    data: memoryview | None = None
 
 
 @dataclass(frozen=True)
@@ -183,7 +187,9 @@ def _read_tensor(data: memoryview, limit: FieldLimit) -> tuple[str, OnnxTensor]:
     is_external = False
     for number, wire_type, value in fields(data, limit):
         if number == 1:
-            shape += _integers(value, wire_type, 8 * _MAX_RANK)
+            if _length(value) > _MAX_SHAPE_BYTES:
+                raise DamagedError("a list of sizes is too long")
+            shape += varints(value, wire_type, limit)
         elif number == 2:
             kind = as_int(value)
         elif number == 8:
@@ -191,7 +197,7 @@ def _read_tensor(data: memoryview, limit: FieldLimit) -> tuple[str, OnnxTensor]:
         elif number == 9:
             raw = as_bytes(value)
         elif number == 7 and kind in (0, _INT64) and _length(value) <= _MAX_SMALL_BYTES:
-            numbers += _integers(value, wire_type, _MAX_SMALL_BYTES)
+            numbers += varints(value, wire_type, limit)
         elif number == 13:
             entry = {n: v for n, _, v in fields(as_bytes(value), limit)}
             if as_text(entry.get(1, memoryview(b""))) == "location":
@@ -213,7 +219,7 @@ def _read_tensor(data: memoryview, limit: FieldLimit) -> tuple[str, OnnxTensor]:
     if kind == _INT64 and raw is not None:
         at = range(0, len(raw), 8) if len(raw) <= _MAX_SMALL_BYTES else ()
         small = tuple(int.from_bytes(raw[i : i + 8], "little", signed=True) for i in at)
-    return name, OnnxTensor(kind, tuple(shape), None, small)
+    return name, OnnxTensor(kind, tuple(shape), None, small, raw)
 
 
 def _read_value(data: memoryview, limit: FieldLimit) -> OnnxValue:
@@ -251,18 +257,6 @@ def _axes(data: memoryview, limit: FieldLimit) -> list[int | str]:
 
 def _length(value: int | memoryview) -> int:
     return 1 if isinstance(value, int) else len(value)
-
-
-def _integers(value: int | memoryview, wire_type: int, most_bytes: int) -> list[int]:
-    if wire_type == VARINT:
-        return [as_int(value)]
-    data, position, numbers = as_bytes(value), 0, []
-    if len(data) > most_bytes:
-        raise DamagedError("a list of sizes is too long")
-    while position < len(data):
-        number, position = read_varint(data, position)
-        numbers.append(as_int(number))
-    return numbers
 
 
 def element_count(shape: tuple[int, ...] | list[int]) -> int:
