@@ -23,15 +23,13 @@ from streamer.private_files import (
     user_cache,
     write_private_file,
 )
-from streamer.untrusted.regular_files import open_regular
+from streamer.untrusted.regular_files import sha256_of
 
 if TYPE_CHECKING:
     from streamer.bundle.format import Bundle
 
 #: Files up to this size are hashed each time, which takes a fraction of a millisecond.
 SMALL_BYTES = 64 << 10
-#: Bytes hashed at once.
-_BLOCK_BYTES = 1 << 20
 #: Files that are remembered as checked.
 _MAX_CHECKED = 256
 
@@ -46,7 +44,7 @@ def sums_of(folder: Path, paths: Iterable[Path]) -> dict[str, str]:
     Raises:
         OSError: one cannot be read.
     """
-    return {name: _sum(file) for name, file in sorted(set(_named(folder, paths)))}
+    return {name: sha256_of(file) for name, file in sorted(set(_named(folder, paths)))}
 
 
 def check_sums(bundle: Bundle, paths: Iterable[Path], cache: Path | None = None) -> None:
@@ -74,7 +72,7 @@ def check_sums(bundle: Bundle, paths: Iterable[Path], cache: Path | None = None)
                 mark = checked / _mark_name(file, status, expected)
                 if mark.is_file() and is_private_folder(checked):
                     continue
-            found = _sum(file)
+            found = sha256_of(file)
         except OSError as error:
             raise ModelError(
                 f"{file} cannot be read: {error.strerror}", "install the model again"
@@ -95,14 +93,6 @@ def _named(folder: Path, paths: Iterable[Path]) -> Iterator[tuple[str, Path]]:
         inside = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
         for file in inside:
             yield file.relative_to(folder).as_posix(), file
-
-
-def _sum(file: Path) -> str:
-    digest = hashlib.sha256()
-    with open_regular(file) as opened:
-        for block in iter(lambda: opened.read(_BLOCK_BYTES), b""):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _mark_name(file: Path, status: os.stat_result, expected: str) -> str:

@@ -6,7 +6,6 @@ the file on the server that it belongs to.
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import json
 import os
@@ -20,6 +19,7 @@ from urllib.parse import urlsplit
 from streamer.errors import ModelError
 from streamer.models.catalogue import RemoteFile
 from streamer.private_files import make_private_folder
+from streamer.untrusted.regular_files import sha256_of
 
 #: Bytes read at a time: small enough for a progress bar on a slow connection.
 BLOCK_BYTES = 1 << 16
@@ -73,14 +73,6 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
                 "download the file by other means and use: streamer models import",
             )
         return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _sum(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        for block in iter(lambda: file.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _read_mark(mark: Path, url: str) -> str | None:
@@ -190,7 +182,7 @@ def download(
         _fetch_patiently(file, part, mark, timeout_s, attempts, progress)
         os.replace(part, whole)
         mark.unlink()
-    digest = _sum(whole)
+    digest = sha256_of(whole)
     if file.sha256 is not None and digest != file.sha256:
         whole.unlink()
         raise ModelError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import mmap
 import os
 import stat
@@ -11,6 +12,8 @@ from typing import BinaryIO
 
 #: What is said of anything else.
 _NOT_REGULAR = "not a regular file"
+#: Bytes hashed at once.
+_BLOCK_BYTES = 1 << 20
 
 
 def open_regular(path: str | Path) -> BinaryIO:
@@ -55,6 +58,19 @@ def read_regular(path: str | Path, most: int) -> bytes:
     if len(data) > most:
         raise OSError(errno.EFBIG, f"it is larger than {most:,} bytes", os.fspath(path))
     return data
+
+
+def sha256_of(path: str | Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal.
+
+    Raises:
+        OSError: it cannot be read, or is not a regular file.
+    """
+    digest = hashlib.sha256()
+    with open_regular(path) as file:
+        for block in iter(lambda: file.read(_BLOCK_BYTES), b""):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def map_regular(path: str | Path) -> memoryview:

@@ -81,13 +81,13 @@ def test_a_large_file_is_read_again_only_when_it_has_changed(
     network = tiny.folder / "tiny.safetensors"
     assert network.stat().st_size > SMALL_BYTES > tiny.alphabet_path.stat().st_size
     hashed: list[str] = []
-    real = sums_module._sum
+    real = sums_module.sha256_of
 
     def counted(file: Path) -> str:
         hashed.append(file.name)
         return real(file)
 
-    monkeypatch.setattr(sums_module, "_sum", counted)
+    monkeypatch.setattr(sums_module, "sha256_of", counted)
     files = [network, tiny.alphabet_path]
     check_sums(tiny, files, cache)
     check_sums(tiny, files, cache)

@@ -35,6 +35,7 @@ from streamer.private_files import (
     user_cache,
     write_private_file,
 )
+from streamer.untrusted.regular_files import sha256_of
 
 #: Goes up whenever the arrays, or the way they are built, change.
 FORMAT = 1
@@ -48,9 +49,6 @@ MAX_KEYS = 64
 _ABANDONED_S = 3600.0
 #: The time of use is written again after this many seconds.
 _USED_S = 24 * 3600.0
-#: Bytes hashed at once.
-_BLOCK_BYTES = 1 << 20
-
 _KEY, _ARRAYS = ".key", ".arrays"
 
 
@@ -127,7 +125,7 @@ class CacheEntry:
         return self._folder / (self._name(self._stamps) + _KEY)
 
     def _content_name(self) -> str:
-        return self._name([_content_hash(path) for path in self._sources])
+        return self._name([sha256_of(path) for path in self._sources])
 
     def _name(self, identity: Any) -> str:
         whole = [FORMAT, sys.byteorder, self._parameters, identity]
@@ -136,14 +134,6 @@ class CacheEntry:
 
 def _is_name(text: str) -> bool:
     return len(text) == 64 and set(text) <= set("0123456789abcdef")
-
-
-def _content_hash(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        for block in iter(lambda: file.read(_BLOCK_BYTES), b""):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _map(path: Path) -> memoryview:
