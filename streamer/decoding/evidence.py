@@ -9,6 +9,7 @@ import numpy as np
 
 from streamer.arrays import FloatArray
 from streamer.decoding.alphabet import Alphabet
+from streamer.decoding.search.contract import collapse
 from streamer.decoding.word_spans import Segmentation, WordSpan
 
 #: Smaller probabilities are raised to this value.
@@ -176,9 +177,7 @@ def read_letters(rows: FloatArray, alphabet: Alphabet) -> str:
         alphabet: the letters.
     """
     path = rows[:, : len(alphabet) + 1].argmax(axis=1)
-    kept = path != alphabet.blank
-    kept[1:] &= path[1:] != path[:-1]
-    return alphabet.decode(path[kept].tolist())
+    return collapse(0.0, path.tolist(), alphabet).text
 
 
 def similarity(word: str, heard: str) -> float:

@@ -117,7 +117,6 @@ class StreamingDecoder:
         """Return the same decoder for another stream; see `Decoder.new_stream`."""
         decoder = copy.copy(self)
         decoder.search = self.search.new_stream()
-        decoder._agreement = Agreement()
         decoder._tracker = copy.copy(self._tracker)
         decoder._agreement = Agreement()
         decoder.reset()
