@@ -22,10 +22,6 @@ _NAMING_ORDINALS = frozenset(ORDINALS) - {"first", "second", "third"}
 #: A name follows these whatever it looks like.
 _SURE_TITLES = frozenset({"mister", "missus"})
 _NO_NAMES = frozenset("and or but to who is was had has will said says came went of in".split())
-#: Names of marks are spoken as commands, and are plain words elsewhere; text has a Colón.
-_MARKS = frozenset(
-    "colon semicolon comma period dash hyphen apostrophe bracket parenthesis".split()
-)
 #: Months that are other words as well, and the words that tell.
 _MONTHS_AND_WORDS = {"may", "march"}
 _BEFORE_MONTH = frozenset(
@@ -38,7 +34,8 @@ class Casings:
 
     Args:
         entries: words and pairs of words as they are written: ``London``, ``United States``;
-            ``-zip`` takes an entry before it away.
+            one in small letters, ``comma``, never has a capital, and ``-zip`` takes an entry
+            before it away.
     """
 
     def __init__(self, entries: Iterable[str] = ()) -> None:
@@ -66,8 +63,6 @@ class Casings:
         """
         if _FIRST_PERSON.match(word):
             return "I" + word[1:]
-        if word in _MARKS:
-            return word
         if word in _MONTHS_AND_WORDS:
             if before in _BEFORE_MONTH and after not in ("be", "have", "not", "i", "we", "of"):
                 return word.capitalize()
@@ -86,13 +81,17 @@ class Casings:
             return word.capitalize()
         if word in _NAMING_ORDINALS and after in STREETS:
             return word.capitalize()
-        if word in TITLES and _stem(after) in self._words and after not in TITLES:
+        if word in TITLES and self._is_name(_stem(after)) and after not in TITLES:
             return word.capitalize()
         if word in _SURE_TITLES and after:
             return word.capitalize()
         if before in _SURE_TITLES and word not in _NO_NAMES:
             return word[:1].upper() + word[1:]
         return None
+
+    def _is_name(self, word: str) -> bool:
+        """Whether a word has a capital wherever it stands."""
+        return self._words.get(word, word) != word
 
 
 def _stem(word: str) -> str:

@@ -223,8 +223,10 @@ def test_unknown_pauses_are_told_apart_from_none() -> None:
 
 
 def test_a_later_list_of_casings_corrects_an_earlier_one() -> None:
-    casings = Casings(["ZIP", "London", "-zip", "New Year's"])
+    casings = Casings(["ZIP", "London", "-zip", "New Year's", "Colon", "colon"])
     assert casings.written("zip") is None
+    assert casings.written("colon") == "colon"
+    assert casings.written("general", after="colon") is None
     assert casings.written("london") == "London"
     assert casings.written("new", after="year's") == "New"
     assert casings.written("year's", before="new") == "Year's"
