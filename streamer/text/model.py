@@ -85,9 +85,12 @@ def find_slurs(language: str) -> frozenset[str]:
         ModelError: their list is not valid.
     """
     folder = _folder_of(language)
-    if folder is None or not (folder / ROUGH_FILE).exists():
-        return frozenset()
-    return read_rough_words(folder / ROUGH_FILE).slurs
+    return frozenset() if folder is None else _rough_words(folder).slurs
+
+
+def _rough_words(folder: Path) -> RoughWords:
+    path = folder / ROUGH_FILE
+    return read_rough_words(path) if path.exists() else RoughWords()
 
 
 def _folder_of(language: str) -> Path | None:
@@ -108,9 +111,7 @@ def load_text_model(folder: Path | None = None) -> TextModel:
         ModelError: a file is missing or not valid.
     """
     folder = folder or bundled_folder()
-    rough = RoughWords()
-    if (folder / ROUGH_FILE).exists():
-        rough = read_rough_words(folder / ROUGH_FILE)
+    rough = _rough_words(folder)
     own = folder / OWN_CASINGS_FILE
     casings = read_casings(folder / CASINGS_FILE, *([own] if own.exists() else []))
     if not (folder / TAGGER_FILE).exists():
