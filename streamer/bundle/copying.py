@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from streamer.errors import ModelError
-from streamer.untrusted.regular_files import open_regular
+from streamer.untrusted.regular_files import open_regular, walk_files
 
 #: Files of one bundle; a Core ML package has a few.
 _MAX_FILES = 4096
@@ -47,22 +47,18 @@ def copy_bundle(source: Path, target: Path) -> None:
 
 
 def _files(source: Path) -> Iterator[Path]:
-    root, found = source.resolve(), 0
-    for where, folders, names in os.walk(source):
-        links = [name for name in folders if Path(where, name).is_symlink()]
-        for name in names + links:
-            path = Path(where, name)
-            found += 1
-            if found > _MAX_FILES:
-                raise ModelError(f"{source} has more than {_MAX_FILES:,} files", "remove some")
-            try:
-                inside = root in path.resolve().parents
-            except RuntimeError:  # a loop of links
-                inside = False
-            if not inside or not path.is_file():
-                what = "is not a regular file" if inside else "is a link out of the folder"
-                raise ModelError(f"{path} {what}", "remove it from the model's folder")
-            yield path
+    root = source.resolve()
+    for found, path in enumerate(walk_files(source), 1):
+        if found > _MAX_FILES:
+            raise ModelError(f"{source} has more than {_MAX_FILES:,} files", "remove some")
+        try:
+            inside = root in path.resolve().parents
+        except RuntimeError:  # a loop of links
+            inside = False
+        if not inside or not path.is_file():
+            what = "is not a regular file" if inside else "is a link out of the folder"
+            raise ModelError(f"{path} {what}", "remove it from the model's folder")
+        yield path
 
 
 def _copy(path: Path, copy: Path) -> None:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 import reprlib
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from streamer.decoding.settings import DecodingSettings
 from streamer.errors import ModelError
-from streamer.untrusted.regular_files import read_regular
+from streamer.untrusted.regular_files import read_regular, walk_files
 
 #: The file that makes a folder a bundle.
 DESCRIPTION_FILE = "model.json"
@@ -219,20 +218,13 @@ class Description:
         if not exists:
             raise self.error(f"{key}: no file {name}")
         if may_be_package and resolved.is_dir() and resolved.suffix in _PACKAGES:
-            for file in self._files(key, resolved):
+            for found, file in enumerate(walk_files(resolved), 1):
+                if found > _MAX_FILES:
+                    raise self.error(f"{key}: {resolved.name} has more than {_MAX_FILES:,} files")
                 self._require_file(key, file)
         else:
             self._require_file(key, path)
         return path
-
-    def _files(self, key: str, folder: Path) -> Iterator[Path]:
-        found = 0
-        for where, folders, names in os.walk(folder):
-            for name in names + [name for name in folders if Path(where, name).is_symlink()]:
-                found += 1
-                if found > _MAX_FILES:
-                    raise self.error(f"{key}: {folder.name} has more than {_MAX_FILES:,} files")
-                yield Path(where, name)
 
     def _require_file(self, key: str, path: Path) -> None:
         """Check that a path is a regular file within the bundle, or a link to one."""

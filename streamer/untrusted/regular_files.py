@@ -7,6 +7,7 @@ import hashlib
 import mmap
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -58,6 +59,16 @@ def read_regular(path: str | Path, most: int) -> bytes:
     if len(data) > most:
         raise OSError(errno.EFBIG, f"it is larger than {most:,} bytes", os.fspath(path))
     return data
+
+
+def walk_files(folder: Path) -> Iterator[Path]:
+    """Yield what is in a folder and those below it, other than folders; no link is followed.
+
+    Links to folders are yielded too: whoever trusts a folder must see them.
+    """
+    for where, folders, names in os.walk(folder):
+        links = [name for name in folders if Path(where, name).is_symlink()]
+        yield from (Path(where, name) for name in names + links)
 
 
 def sha256_of(path: str | Path) -> str:
