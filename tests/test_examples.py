@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.paths import ROOT
+from tests.support.written import spoken
 
 pytestmark = pytest.mark.slow  # each one loads the model
 
@@ -62,11 +63,6 @@ class Sandbox:
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Sandbox:
     return Sandbox(tmp_path)
-
-
-def spoken(text: str) -> str:
-    """The words of a written text without numbers."""
-    return re.sub(r"[.,?!:]", "", text).lower()
 
 
 def test_the_table_names_every_example() -> None:

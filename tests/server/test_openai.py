@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 
 from tests.server.running import PACKAGES, shared_server
 from tests.server.speech import SAMPLE, at_rate, sample_display, sample_words, words_of_file
+from tests.support.written import spoken
 
 for package in PACKAGES:
     pytest.importorskip(package)
@@ -35,11 +35,6 @@ def transcribe(**options: Any) -> Any:
 def test_models() -> None:
     assert [model.id for model in client().models.list()] == ["english"]
     assert client().models.retrieve("whisper-1").id == "whisper-1"
-
-
-def spoken(text: str) -> str:
-    """The words of a written text without numbers."""
-    return re.sub(r"[.,?!:]", "", text).lower()
 
 
 def test_json_is_the_default() -> None:

@@ -5,7 +5,6 @@ Marks outside of numbers are not compared, as they are the tagger's; commands ar
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from streamer.dictation import load_commands
 from streamer.text.model import TextModel, load_text_model
 from streamer.text.writing import DictationWriter
 from streamer.text.written import WrittenForm
+from tests.support.written import without_marks
 
 ROWS = [
     line.split("\t")
@@ -23,11 +23,6 @@ ROWS = [
 ]
 TABLE = load_commands()
 MODEL = TextModel(load_text_model().casings)
-
-
-def unmarked(text: str) -> str:
-    """Leave out marks that are not inside numbers."""
-    return re.sub(r"(?<!\d)[.,?!]|[.,?!](?!\d)", "", text)
 
 
 def dictated(line: str) -> str:
@@ -41,9 +36,9 @@ def test_phrases(what: str, spoken: str, written: str) -> None:
     if what == "command":
         assert dictated(spoken).rstrip(".") == written.rstrip(".")
     elif what == "verbatim":
-        assert unmarked(dictated(spoken)) == unmarked(written)
+        assert without_marks(dictated(spoken)) == without_marks(written)
     else:
-        assert unmarked(streamer.write_out(spoken, model=MODEL)) == unmarked(written)
+        assert without_marks(streamer.write_out(spoken, model=MODEL)) == without_marks(written)
 
 
 def test_the_table_has_many_of_each_kind() -> None:

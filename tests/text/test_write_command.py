@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from streamer.cli.app import run
+from tests.support.written import without_marks
 
 
 @pytest.fixture
@@ -20,11 +21,6 @@ def write(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]): 
         return capsys.readouterr().out
 
     return run_write
-
-
-def without_marks(text: str) -> str:
-    """Leave out marks that are not inside numbers."""
-    return re.sub(r"(?<!\d)[.,?!]|[.,?!](?!\d)", "", text)
 
 
 def test_lines_are_utterances_and_blank_lines_end_paragraphs(write) -> None:  # type: ignore[no-untyped-def]

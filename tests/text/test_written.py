@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from itertools import accumulate
 from random import Random
 
@@ -21,6 +20,7 @@ from streamer.text.tagger import Tagger, Tags, pause_features
 from streamer.text.tags import MARKS
 from streamer.text.vocabulary import Vocabulary
 from streamer.text.written import WrittenForm
+from tests.support.written import spoken
 from tests.text.weights import random_weights
 
 WORDS = (
@@ -96,10 +96,6 @@ def test_a_partial_costs_what_is_new_in_it() -> None:
         tagger.rows = 0
         form.partial(["we", "go"] * n, 2 * n - 2)
         assert tagger.rows <= 10
-
-
-def spoken(text: str) -> str:
-    return re.sub(r"[.,?!:]", "", text).lower()
 
 
 @given(model, UTTERANCE)
