@@ -36,6 +36,7 @@ class Typesetter:
         self.theme = theme
         self._carry: list[Token] = []
         self._written = False
+        self._final: tuple[object, list[Token]] = (None, [])
         self._partial: tuple[object, list[Token]] = (None, [])
 
     def scroll(
@@ -51,7 +52,7 @@ class Typesetter:
         lines: list[Line] = []
         for item in items:
             if isinstance(item, Final):
-                tokens = final_tokens(item, self.theme, state.info.doubtful)
+                tokens = self._final_tokens(item, state)
                 if not tokens:
                     continue
                 if tokens[0].breaks > 1 and not self._carry and (self._written or lines):
@@ -84,7 +85,7 @@ class Typesetter:
         """
         tokens = [] if begin else list(self._carry)
         for final in state.held[begin:end]:
-            tokens += final_tokens(final, self.theme, state.info.doubtful)
+            tokens += self._final_tokens(final, state)
         return tokens if end is not None else [*tokens, *self.partial(state)]
 
     def final_words(self, state: ViewState) -> str:
@@ -104,13 +105,22 @@ class Typesetter:
         return self._partial[1]
 
     def forget(self) -> None:
-        """Draw the partial anew, because the theme has changed."""
-        self._partial = (None, [])
+        """Draw what is not complete anew, because the theme has changed."""
+        self._final = self._partial = (None, [])
 
     @property
     def written(self) -> bool:
         """Whether anything has gone to the scrollback."""
         return self._written
+
+    def _final_tokens(self, final: Final, state: ViewState) -> list[Token]:
+        """Return the words of a final; the same object for the same one again.
+
+        The last one is held for many frames, and its words are asked for twice in each.
+        """
+        if self._final[0] is not final:
+            self._final = (final, final_tokens(final, self.theme, state.info.doubtful))
+        return self._final[1]
 
     def _flush(self) -> list[Line]:
         if not self._carry:
