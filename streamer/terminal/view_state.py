@@ -17,9 +17,7 @@ from streamer.terminal.search import Search
 #: stream. The level is measured over a quarter of a second, too short to notice.
 CLIP_HOLD_S = 2.0
 #: What may end a sentence or a clause.
-_MARKS = ".,?!:;"
-
-
+MARKS = ".,?!:;"
 #: A microphone that is heard delivers more than this, in dBFS; a muted one only zeros.
 SILENT_DBFS = -90.0
 
@@ -249,7 +247,7 @@ def end_edit(state: ViewState) -> ViewState:
     if not text or text == edit.before:
         return state
     old = state.finals[edit.place]
-    ends = text[-1] in _MARKS
+    ends = text[-1] in MARKS
     is_last = edit.place == len(state.finals) - 1
     mark = old.display[len(edit.before) :] if old.display.startswith(edit.before) else ""
     new = replace(old, display=text if ends else text + mark, words=())
@@ -278,8 +276,8 @@ def replaced_words(before: str, after: str) -> tuple[str, str] | None:
     end = 0
     while end < min(len(old), len(new)) - begin and old[-1 - end] == new[-1 - end]:
         end += 1
-    heard = " ".join(old[begin : len(old) - end]).strip(_MARKS)
-    written = " ".join(new[begin : len(new) - end]).strip(_MARKS)
+    heard = " ".join(old[begin : len(old) - end]).strip(MARKS)
+    written = " ".join(new[begin : len(new) - end]).strip(MARKS)
     if not heard or not written or heard == written or heard.count(" ") > 3:
         return None
     return heard, written

@@ -9,7 +9,7 @@ from streamer.terminal.drawing.theme import Theme
 from streamer.terminal.drawing.wrapping import cut, printable, wrap
 from streamer.terminal.search import Search, matches
 from streamer.terminal.times import format_time
-from streamer.terminal.view_state import ViewState
+from streamer.terminal.view_state import SILENT_DBFS, ViewState
 
 #: Keys and what they do, in the order of the help.
 KEYS: tuple[tuple[str, str], ...] = (
@@ -150,4 +150,4 @@ def message_rows(message: str, columns: int, style: str) -> list[Row]:
 
 
 def _level(dbfs: float) -> str:
-    return f"{dbfs:.0f} dB" if dbfs > -90.0 else "silent"
+    return f"{dbfs:.0f} dB" if dbfs > SILENT_DBFS else "silent"

@@ -18,10 +18,9 @@ from streamer.terminal.drawing.style import Row, Span, Style, columns_of, joined
 from streamer.terminal.drawing.theme import Theme
 from streamer.terminal.drawing.wrapping import printable, wrap
 from streamer.terminal.times import format_time
+from streamer.terminal.view_state import MARKS
 
 _WORD = re.compile(r"\S+")
-#: Marks at the end of a word; they are never underlined.
-_MARKS = ".,?!:;"
 
 
 class Token(NamedTuple):
@@ -100,7 +99,7 @@ def _tokens(
         word = printable(found.group())
         spans: tuple[Span, ...] = (Span(word, style),)
         if number in unsure:
-            bare = word.rstrip(_MARKS)
+            bare = word.rstrip(MARKS)  # marks are never underlined
             spans = (Span(bare, joined(style, theme.unsure)), Span(word[len(bare) :], style))
         if number:
             breaks = min(text.count("\n", end, found.start()), 2)

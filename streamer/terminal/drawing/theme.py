@@ -30,7 +30,6 @@ class Glyphs:
     left: str
     right: str
     separator: str
-    arrow: str
     prompt: str
 
 
@@ -46,7 +45,6 @@ UNICODE = Glyphs(
     left="▕",
     right="▏",
     separator=" · ",
-    arrow="→",
     prompt="›",
 )
 
@@ -62,7 +60,6 @@ ASCII = Glyphs(
     left="[",
     right="]",
     separator=" | ",
-    arrow="->",
     prompt=">",
 )
 
