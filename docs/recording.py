@@ -317,6 +317,7 @@ def write_gif(outputs: Sequence[Output], path: Path) -> None:
         print(f"{path.name} is not drawn: needs one of {', '.join(GIF_FONTS)}", file=sys.stderr)
         return
     wide, high, margin = round(font.getlength("x")), GIF_FONT_SIZE + 6, 12
+    console = Console()
     images: list[Any] = []
     times_ms: list[int] = []
     for lines, seconds in gif_frames(outputs):
@@ -324,7 +325,7 @@ def write_gif(outputs: Sequence[Output], path: Path) -> None:
         pen = ImageDraw.Draw(image)
         for row, line in enumerate(lines):
             for column, char in enumerate(line.plain):
-                style = line.get_style_at_offset(Console(), column)
+                style = line.get_style_at_offset(console, column)
                 at = (margin + column * wide, margin + row * high)
                 draw_char(pen, font, char, style, at, (wide, high))
         images.append(image.quantize(32))
