@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import math
@@ -16,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from streamer.errors import StreamerError, UsageError
-from streamer.events import Close, Event, Final, Stats
+from streamer.events import Event, Final, Stats, written_text
 from streamer.output.writers import create_writer
 from streamer.server.access import error_response
 from streamer.server.protocols.uploads import limited, recognise, temporary_folder
@@ -71,7 +72,8 @@ async def transcribe_file(request: Request) -> Response:
         if wanted.streaming:
             # The first event, so that a file that cannot be read has a proper status.
             first = await _next(events)
-            return StreamingResponse(_stream(first, events, folder), media_type="text/event-stream")
+            lines = _stream(_with_first(first, events), folder)
+            return StreamingResponse(lines, media_type="text/event-stream")
         response = _whole([event async for event in events], wanted, service)
     except BusyError as error:
         folder.cleanup()
@@ -122,8 +124,6 @@ def _text(form: FormData, name: str, default: str) -> str:
 
 async def _save(file: UploadFile, folder: Path) -> Path:
     """Write an upload to a file of the same kind; its name is the client's and not trusted."""
-    import asyncio
-
     suffix = Path(file.filename or "").suffix.lower()
     kind = suffix if suffix[1:].isalnum() and len(suffix) <= 6 else ""
     path = folder / f"recording{kind}"
@@ -138,21 +138,22 @@ async def _next(events: AsyncIterator[Event]) -> Event | None:
     return None
 
 
-async def _stream(
-    first: Event | None, events: AsyncIterator[Event], folder: Any
-) -> AsyncIterator[str]:
+async def _with_first(first: Event | None, rest: AsyncIterator[Event]) -> AsyncIterator[Event]:
+    """Yield an event that has been taken already, and then the rest."""
+    if first is not None:
+        yield first
+    async for event in rest:
+        yield event
+
+
+async def _stream(events: AsyncIterator[Event], folder: Any) -> AsyncIterator[str]:
     """Yield OpenAI's server-sent events: they have no ``event:`` line."""
     parts: list[str] = []
     seconds = 0.0
     try:
-        for event in [] if first is None else [first]:
-            parts.append(_written(event))
-            seconds = max(seconds, _end(event))
-            if parts[-1]:
-                yield _line({"type": "transcript.text.delta", "delta": parts[-1]})
         try:
             async for event in events:
-                parts.append(_written(event))
+                parts.append(written_text([event]))
                 seconds = max(seconds, _end(event))
                 if parts[-1]:
                     yield _line({"type": "transcript.text.delta", "delta": parts[-1]})
@@ -170,19 +171,12 @@ def _line(content: Mapping[str, Any]) -> str:
     return f"data: {json.dumps(content)}\n\n"
 
 
-def _written(event: Event) -> str:
-    """Return what an event adds to the written text."""
-    if isinstance(event, Final):
-        return event.join + event.display
-    return event.display if isinstance(event, Close) else ""
-
-
 def _end(event: Event) -> float:
     return event.time if isinstance(event, Stats) else 0.0
 
 
 def _whole(events: Sequence[Event], wanted: _Wanted, service: Service) -> Response:
-    text = "".join(_written(event) for event in events)
+    text = written_text(events)
     if wanted.format == "text":
         return PlainTextResponse(text + "\n")
     if wanted.format in ("srt", "vtt"):

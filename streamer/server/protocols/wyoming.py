@@ -27,7 +27,7 @@ from wyoming.ping import Ping, Pong
 
 from streamer.audio.pcm import PcmFormat
 from streamer.errors import StreamerError, UsageError
-from streamer.events import Close, Event, Final
+from streamer.events import written_text
 from streamer.server.conversation import SEND_S
 from streamer.server.service import Service
 from streamer.server.workers.pcm_input import check_format
@@ -217,7 +217,7 @@ class _Client:
         """Send what is final; it is never taken back."""
         parts: list[str] = []
         async for event in stream:
-            parts.append(_written(event))
+            parts.append(written_text([event]))
             if parts[-1]:
                 await self._send(TranscriptChunk(parts[-1]))
         await self._send(Transcript("".join(parts), language=self._service.language))
@@ -239,12 +239,6 @@ def _format(rate_hz: Any, width: Any, channels: Any) -> PcmFormat:
     if width not in ENCODINGS or not isinstance(rate_hz, int) or not isinstance(channels, int):
         raise UsageError("the audio format is not valid", "send 16-bit PCM")
     return check_format(ENCODINGS[width], rate_hz, channels)
-
-
-def _written(event: Event) -> str:
-    if isinstance(event, Final):
-        return event.join + event.display
-    return event.display if isinstance(event, Close) else ""
 
 
 def _info(service: Service) -> Info:
