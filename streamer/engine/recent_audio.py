@@ -35,6 +35,22 @@ class RecentAudio:
         self._blocks.append(samples)
         self._end += len(samples)
 
+    def append_at(self, position: int, samples: FloatArray, longest_gap: int) -> None:
+        """Add samples that begin at an absolute position.
+
+        Args:
+            position: where they begin.
+            samples: float32 (n,); kept, not copied.
+            longest_gap: a gap of up to this many samples before them becomes silence; a longer
+                one, or a step back, drops what was before.
+        """
+        missing = position - self._end
+        if not 0 <= missing <= longest_gap:
+            self.reset(position)
+        elif missing:
+            self.append(np.zeros(missing, np.float32))
+        self.append(samples)
+
     def forget(self, before: int) -> None:
         """Drop whole blocks before this position."""
         count, begin = 0, self._begin
@@ -51,3 +67,9 @@ class RecentAudio:
             return np.zeros(0, np.float32)
         everything = np.concatenate(self._blocks)
         return everything[max(0, position - self._begin) :]
+
+    def between(self, begin: int, end: int) -> FloatArray | None:
+        """Return a copy of the samples between two positions; None if some are missing."""
+        if begin < self._begin or end > self._end:
+            return None
+        return self.since(begin)[: end - begin]

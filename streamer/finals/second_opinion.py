@@ -15,8 +15,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Callable, NamedTuple
 
-import numpy as np
-
 from streamer.arrays import FloatArray
 from streamer.endpointing.settings import RATE_HZ
 from streamer.engine.recent_audio import RecentAudio
@@ -117,12 +115,7 @@ class SecondOpinion:
             position: absolute position of the first one.
             samples: float32 (n,); kept, not copied.
         """
-        missing = position - self._audio.end
-        if missing > _LONGEST_GAP_S * RATE_HZ or missing < 0:
-            self._audio.reset(position)
-        elif missing:
-            self._audio.append(np.zeros(missing, np.float32))
-        self._audio.append(samples)
+        self._audio.append_at(position, samples, round(_LONGEST_GAP_S * RATE_HZ))
         self._audio.forget(position - self._kept)
 
     def process(self, events: Sequence[Event]) -> list[Event]:
@@ -131,8 +124,8 @@ class SecondOpinion:
         for event in events:
             if isinstance(event, Final):
                 begin, end = round(event.start * RATE_HZ), round(event.end * RATE_HZ)
-                samples = self._audio.since(begin)[: end - begin]
-                request = self._engine.submit(samples) if len(samples) == end - begin else None
+                samples = self._audio.between(begin, end)
+                request = None if samples is None else self._engine.submit(samples)
                 self._queue.append(_Waiting(event, request, self._clock()))
                 if not self._live:
                     due += self._release(wait=True)

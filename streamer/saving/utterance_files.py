@@ -6,8 +6,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from streamer.arrays import FloatArray
 from streamer.endpointing.settings import RATE_HZ
 from streamer.engine.recent_audio import RecentAudio
@@ -53,13 +51,9 @@ class UtteranceFiles(SavingStage):
         self._audio.reset(0)
 
     def _save_samples(self, position: int, samples: FloatArray) -> None:
-        missing = position - self._audio.end
-        if 0 < missing <= _KEPT_S * RATE_HZ:
-            self._audio.append(np.zeros(missing, np.float32))
-        elif missing:
-            self._audio.reset(position)
-        self._audio.append(samples)
-        self._audio.forget(position - round(_KEPT_S * RATE_HZ))
+        kept = round(_KEPT_S * RATE_HZ)
+        self._audio.append_at(position, samples, kept)
+        self._audio.forget(position - kept)
 
     def _save_events(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -70,8 +64,8 @@ class UtteranceFiles(SavingStage):
         import soundfile
 
         begin, end = round(final.start * RATE_HZ), round(final.end * RATE_HZ)
-        samples = self._audio.since(begin)[: end - begin]
-        if len(samples) < end - begin:
+        samples = self._audio.between(begin, end)
+        if samples is None:
             return
         self._count += 1
         name = f"{self._session}-{self._count:04d}.flac"

@@ -163,6 +163,27 @@ def test_recent_audio_returns_what_was_appended(sizes: list[int], data: st.DataO
     assert np.array_equal(history.since(position), stream[position - 100 :])
 
 
+def test_recent_audio_fills_short_gaps_and_drops_what_is_before_long_ones() -> None:
+    history = RecentAudio()
+    ones = np.ones(3, np.float32)
+    history.append_at(0, ones, 4)
+    history.append_at(7, ones, 4)
+    found = history.between(1, 9)
+    assert found is not None and found.tolist() == [1, 1, 0, 0, 0, 0, 1, 1]
+    for position in (15, 2):  # a gap of 5, and a step back
+        history.append_at(position, ones, 4)
+        assert (history.begin, history.end) == (position, position + 3)
+
+
+def test_recent_audio_has_no_samples_between_positions_that_it_lacks() -> None:
+    history = RecentAudio(100)
+    history.append(np.ones(50, np.float32))
+    assert history.between(90, 120) is None
+    assert history.between(120, 151) is None
+    found = history.between(100, 150)
+    assert found is not None and len(found) == 50
+
+
 def test_a_meter_measures_level_peak_and_clipping() -> None:
     meter = LevelMeter()
     assert meter.take() == (-100.0, -100.0, False)

@@ -90,6 +90,15 @@ def test_words_of_before_a_gap_keep_their_place() -> None:
     assert one.tolist() == [1] * RATE_HZ and two.tolist() == [2] * RATE_HZ
 
 
+def test_a_final_of_before_a_long_gap_is_not_judged_by_what_came_after() -> None:
+    stream = Stream()
+    stream.stage.begin("english", None, True)
+    stream.stage.hear(0, np.ones(RATE_HZ, np.float32))
+    stream.stage.hear(100 * RATE_HZ, np.full(2 * RATE_HZ, 2, np.float32))
+    stream.stage.process([final("one", 0, 0.0, 1.0)])
+    assert not stream.engine.requests
+
+
 def test_the_next_utterance_goes_on_while_a_final_waits() -> None:
     stream = Stream()
     events = stream.stage.process([final("one"), partial("two", segment=1), stats()])
