@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from streamer.dictation import Clipboard, ClipboardKeyboard, find_clipboard
@@ -107,4 +109,8 @@ def test_a_real_clipboard_gives_back_what_was_copied(display):
     assert board.paste() == ""
     for text in ("one “two” – é\n", "three"):
         board.copy(text)
+        # xclip returns before its child owns the selection.
+        until = time.monotonic() + 5.0
+        while board.paste() != text and time.monotonic() < until:
+            pass
         assert board.paste() == text
