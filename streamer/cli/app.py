@@ -15,7 +15,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Optional
 
 from streamer.cli import first_frame
-from streamer.cli.support.memory import MORE_MEMORY, is_out_of_memory
+from streamer.cli.support.memory import (
+    MORE_MEMORY,
+    check_room_for_libraries,
+    is_out_of_memory,
+)
 from streamer.cli.support.messages import echo, say_error
 from streamer.errors import StreamerError
 
@@ -168,6 +172,8 @@ def run(arguments: list[str]) -> int:
     with code 1, or 2 if the command line itself is wrong.
     """
     try:
+        if arguments[:1] != ["--version"]:
+            check_room_for_libraries()
         return _run(arguments)
     except KeyboardInterrupt:  # before or after there is anything to shut down
         return INTERRUPTED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import sys
 from pathlib import Path
 from typing import Optional
@@ -29,6 +30,25 @@ MORE_MEMORY = "close other programs, or raise the limit (ulimit -v)"
 _SAYINGS = ("can't start new thread", "bad alloc", "bad_alloc", "cannot allocate memory",
             "failed to allocate", "not enough memory", "failed to map segment",
             "without setting an exception")  # fmt: skip
+
+
+#: Address space that every command takes for its libraries (measured: 250 to 300 MB).
+_LIBRARIES_BYTES = 320 * 2**20
+
+
+def check_room_for_libraries() -> None:
+    """Try whether the limit of address space leaves room for NumPy and its like.
+
+    Where it does not, an import fails with whatever was just being loaded: an ImportError, a
+    missing library, a signal, or a crash.
+
+    Raises:
+        MemoryError: the room is not there.
+    """
+    try:
+        mmap.mmap(-1, _LIBRARIES_BYTES).close()
+    except OSError as error:
+        raise MemoryError from error
 
 
 def is_out_of_memory(error: Optional[BaseException]) -> bool:

@@ -165,9 +165,14 @@ class Driver:
         return lambda: what in self.log.read_text(encoding="utf-8").splitlines()
 
     def logged(self, word: str) -> str:
-        """Return the rest of the first line of the log that starts with a word."""
-        lines = self.log.read_text(encoding="utf-8").splitlines()
-        return next(line[len(word) + 1 :] for line in lines if line.startswith(word + " "))
+        """Return the rest of the first line of the log that starts with a word, once it is there."""
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            for line in self.log.read_text(encoding="utf-8").splitlines():
+                if line.startswith(word + " "):
+                    return line[len(word) + 1 :]
+            time.sleep(0.01)
+        raise AssertionError(f"no {word!r} in the log of the driver")
 
     def close(self) -> None:
         """Close the pipe of orders."""
