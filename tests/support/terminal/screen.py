@@ -165,7 +165,7 @@ class Driver:
         return lambda: what in self.log.read_text(encoding="utf-8").splitlines()
 
     def logged(self, word: str) -> str:
-        """Return the rest of the first line of the log that starts with a word, once it is there."""
+        """Wait for a line of the log that starts with a word; return the rest of it."""
         end = time.monotonic() + 30
         while time.monotonic() < end:
             for line in self.log.read_text(encoding="utf-8").splitlines():
