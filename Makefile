@@ -49,7 +49,7 @@ run: $(VENV)/run.stamp
 test: $(VENV)/dev.stamp
 	$(PY) -m pytest -m "not slow"
 
-test-all: $(VENV)/dev.stamp $(VENV)/server.stamp
+test-all: $(VENV)/dev.stamp $(VENV)/server.stamp $(VENV)/cluster.stamp
 	$(PY) -m pytest
 
 # Seconds for each target, here and (10 if not given) in test-all.
@@ -102,6 +102,10 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp requirements/test.txt
 
 $(VENV)/server.stamp: $(VENV)/dev.stamp requirements/server.txt
 	$(call install,$(call from,server,[server$(comma)clients]),what the server and its tests need)
+	@touch $@
+
+$(VENV)/cluster.stamp: $(VENV)/server.stamp requirements/cluster.txt
+	$(call install,$(call from,cluster,[cluster$(comma)object-store]),what clusters and their tests need)
 	@touch $@
 
 $(VENV)/docs.stamp: $(VENV)/run.stamp requirements/docs.txt

@@ -60,6 +60,7 @@ def test_every_line_is_a_version_with_hashes_and_names_no_host(path: Path) -> No
         ("docs", ["docs"]),
         ("ds", ["ds"]),
         ("server", ["server", "clients"]),
+        ("cluster", ["cluster", "object-store"]),
     ],
 )
 def test_every_requirement_is_pinned(file: str, extras: list[str], project: dict[str, Any]) -> None:
