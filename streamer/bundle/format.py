@@ -19,6 +19,10 @@ from streamer.features import FrontEnd, create_front_end
 #: Version of the format that is read and written.
 FORMAT = 1
 
+#: Networks that are preferred among those of a backend. Only an unrolled Core ML network can run
+#: on the Neural Engine. Older bundles have one Core ML network, ``coreml``, of any shape.
+PREFERRED = ("coreml-unrolled", "coreml", "onnx", "numpy")
+
 #: Keys in ``model.json`` that differ from the names of `Bundle`'s fields.
 _KEYS: Mapping[str, str] = MappingProxyType(
     {
@@ -71,7 +75,7 @@ class Bundle:
     alphabet_path: Path
     """The labels, one a line."""
     networks: Mapping[str, Path]
-    """Network files by kind: ``onnx``, ``onnx-int8``, ``coreml``, ``numpy`` and the like."""
+    """Network files by kind: ``onnx``, ``onnx-int8``, ``coreml-unrolled``, ``numpy`` and so on."""
     scorer_path: Path | None = None
     """The language model package, if there is one."""
     n_phonemes: int = 0
@@ -116,7 +120,8 @@ class Bundle:
         Args:
             backend: ``auto`` (Core ML on macOS if the bundle has such a
                 network, else ONNX, else NumPy), a backend, or an exact key
-                of ``networks`` (``onnx-int8``).
+                of ``networks`` (``onnx-int8``, ``coreml-lstm``). Of several
+                networks for Core ML, the unrolled one is chosen.
 
         Returns:
             The kind and the file.
@@ -132,7 +137,7 @@ class Bundle:
         for choice in wanted:
             kinds = [kind for kind in self.networks if kind.split("-")[0] == choice]
             if kinds:
-                kind = choice if choice in kinds else kinds[0]
+                kind = next((kind for kind in PREFERRED if kind in kinds), kinds[0])
                 return kind, self.networks[kind]
         raise ModelError(
             f"model {self.name} has no network for backend {backend}",

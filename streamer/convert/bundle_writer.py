@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Callable
@@ -13,10 +11,11 @@ from typing import Callable
 from streamer.acoustic.contract import DEFAULT_STEPS
 from streamer.acoustic.weights import Weights
 from streamer.bundle import Bundle, read_bundle, write_bundle
-from streamer.convert.networks import default_formats, write_networks
-from streamer.convert.options import FORMATS, PRECISIONS, SHAPES, check_choice, check_steps
+from streamer.convert.networks import check_networks, default_formats, write_networks
+from streamer.convert.options import check_steps
 from streamer.convert.readers import read_network
-from streamer.convert.staging import staged_folder
+from streamer.convert.reconversion import convert_bundle_again, is_bundle
+from streamer.convert.staging import link_or_copy, staged_folder
 from streamer.decoding.alphabet import Alphabet, read_alphabet, write_alphabet
 from streamer.decoding.scorer.package import read_scorer
 from streamer.errors import ConversionError
@@ -35,26 +34,28 @@ def convert_to_bundle(
     scorer: Path | None = None,
     alphabet: Path | None = None,
     licence: str = "",
-    steps: int = DEFAULT_STEPS,
+    steps: int | None = None,
     formats: Sequence[str] | None = None,
-    shape: str = "lstm",
+    shapes: Sequence[str] = (),
     precision: str | None = None,
     progress: Callable[[str], None] = lambda what: None,
 ) -> Bundle:
     """Convert a network and write a bundle with it.
 
-    A failed conversion leaves no files behind.
+    A failed conversion leaves no files behind. Of a bundle the networks in the given formats are
+    written anew, and everything else is kept; see `convert_bundle_again`.
 
     Args:
-        network: ``.pbmm``, ``.pb``, ``.tflite``, ``.safetensors``, ``.onnx`` or a checkpoint.
+        network: ``.pbmm``, ``.pb``, ``.tflite``, ``.safetensors``, ``.onnx``, a checkpoint, or a
+            bundle's folder.
         folder: the bundle's folder; files of the same names are replaced.
-        name: name of the model; the file's name if empty.
+        name: name of the model; the file's or the bundle's name if empty.
         scorer: language model package, copied into the bundle.
         alphabet: ``alphabet.txt``; the network's own if None.
         licence: licence of the model.
-        steps: steps in a window, 1 to 64.
-        formats: some of `options.FORMATS`; `default_formats` if None.
-        shape: see `write_networks`.
+        steps: steps in a window, 1 to 64; if None, `DEFAULT_STEPS` or those of the bundle.
+        formats: some of `options.FORMATS`; if None, `default_formats`, or ML programs of a bundle.
+        shapes: see `write_networks`.
         precision: see `write_networks`.
         progress: called with a line about each step.
 
@@ -67,19 +68,34 @@ def convert_to_bundle(
         ModelError: the alphabet or the scorer is damaged.
     """
     source = Path(network)
-    chosen = list(formats) if formats else default_formats()
-    for form in chosen:
-        check_choice("format", form, FORMATS)
-    check_choice("shape", shape, SHAPES)
-    if precision is not None:
-        check_choice("precision", precision, PRECISIONS)
+    again = is_bundle(source)
+    chosen = list(formats) if formats else ["mlprogram"] if again else default_formats()
+    check_networks(chosen, shapes, precision)
+    if again:
+        if scorer is not None or alphabet is not None:
+            raise ConversionError(
+                f"{source} is a bundle, which keeps its scorer and alphabet",
+                "leave out --scorer and --alphabet, or convert the original network",
+            )
+        changes = {"name": name, "licence": licence}
+        return convert_bundle_again(
+            source,
+            Path(folder),
+            {key: value for key, value in changes.items() if value},
+            steps=steps,
+            formats=chosen,
+            shapes=shapes,
+            precision=precision,
+            progress=progress,
+        )
+    steps = DEFAULT_STEPS if steps is None else steps
     check_steps(steps)
     progress(f"reading {source}")
     weights = read_network(source)
     labels = network_alphabet(weights, alphabet, source)
     name = name or _model_name(source)
     with staged_folder(folder) as staged:
-        networks = write_networks(weights, staged, name, steps, chosen, shape, precision, progress)
+        networks = write_networks(weights, staged, name, steps, chosen, shapes, precision, progress)
         write_alphabet(staged / ALPHABET_FILE, labels)
         finish_bundle(bundle_for(weights, staged, name, networks, steps), source, scorer, licence)
     return read_bundle(Path(folder))
@@ -178,12 +194,3 @@ def network_alphabet(weights: Weights, file: Path | None, source: Path) -> Alpha
 def _model_name(source: Path) -> str:
     name = re.sub(r"[^a-z0-9._-]+", "-", source.stem.lower()).strip("-._")
     return name or "model"
-
-
-def link_or_copy(source: Path, target: Path) -> None:
-    """Make a file available under another name."""
-    # A scorer can have a gigabyte: a hard link saves the copy if the file system allows it.
-    try:
-        os.link(source.resolve(), target)
-    except OSError:
-        shutil.copyfile(source, target)

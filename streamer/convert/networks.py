@@ -9,7 +9,18 @@ from pathlib import Path
 from typing import Callable
 
 from streamer.acoustic.weights import Weights
-from streamer.convert.options import COREML_KINDS, DEFAULT_COREML_PRECISION
+from streamer.convert.options import (
+    COREML_FORMATS,
+    DEFAULT_COREML_PRECISION,
+    DEFAULT_SHAPES,
+    FORMATS,
+    PRECISIONS,
+    SHAPES,
+    check_choice,
+    coreml_file_name,
+    coreml_kind,
+)
+from streamer.errors import ConversionError
 
 
 def default_formats() -> list[str]:
@@ -18,13 +29,39 @@ def default_formats() -> list[str]:
     return ["onnx", "mlprogram"] if available else ["onnx"]
 
 
+def check_networks(
+    formats: Sequence[str], shapes: Sequence[str] = (), precision: str | None = None
+) -> None:
+    """Check what is to be written, before anything is read.
+
+    Args:
+        formats: names of formats.
+        shapes: names of shapes.
+        precision: name of a precision.
+
+    Raises:
+        ConversionError: a name is unknown, or shapes are given and no format is Core ML's.
+    """
+    for form in formats:
+        check_choice("format", form, FORMATS)
+    for shape in shapes:
+        check_choice("shape", shape, SHAPES)
+    if precision is not None:
+        check_choice("precision", precision, PRECISIONS)
+    if shapes and not set(formats) & set(COREML_FORMATS):
+        raise ConversionError(
+            f"--shape {shapes[0]} needs a Core ML network",
+            "add --format mlprogram, or install coremltools",
+        )
+
+
 def write_networks(
     weights: Weights,
     folder: Path,
     name: str,
     steps: int,
     formats: Sequence[str],
-    shape: str,
+    shapes: Sequence[str],
     precision: str | None,
     progress: Callable[[str], None],
 ) -> dict[str, Path]:
@@ -36,7 +73,8 @@ def write_networks(
         name: their name, without a suffix.
         steps: steps in a window.
         formats: some of `options.FORMATS`.
-        shape: one of `options.SHAPES`, for Core ML.
+        shapes: some of `options.SHAPES`, for Core ML, each in a file of its own; if empty, the
+            default of each format.
         precision: one of `options.PRECISIONS`. If None, float32 for ONNX and float16
             for Core ML. ONNX is written in int8 for ``int8``, otherwise in float32.
         progress: called with a line before each file.
@@ -58,16 +96,17 @@ def write_networks(
             networks["numpy"] = folder / f"{name}.safetensors"
             write_safetensors(weights, networks["numpy"])
         else:
-            from streamer.convert.coreml.writer import model_path, write_coreml
+            from streamer.convert.coreml.writer import write_coreml
 
-            networks[COREML_KINDS[form]] = write_coreml(
-                weights,
-                model_path(folder, name, form),
-                steps=steps,
-                shape=shape,
-                precision=precision or DEFAULT_COREML_PRECISION,
-                format=form,
-            )
+            for shape in dict.fromkeys(shapes or [DEFAULT_SHAPES[form]]):
+                networks[coreml_kind(form, shape)] = write_coreml(
+                    weights,
+                    folder / coreml_file_name(name, form, shape),
+                    steps=steps,
+                    shape=shape,
+                    precision=precision or DEFAULT_COREML_PRECISION,
+                    format=form,
+                )
     return networks
 
 

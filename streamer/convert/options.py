@@ -13,7 +13,7 @@ COREML_FORMATS = ("mlprogram", "neuralnetwork")
 COREML_SUFFIXES: Mapping[str, str] = MappingProxyType(
     {"mlprogram": ".mlpackage", "neuralnetwork": ".mlmodel"}
 )
-#: Keys of their files in `Bundle.networks`.
+#: Keys in `Bundle.networks` of files whose shape is not ours: made by Apple's route.
 COREML_KINDS: Mapping[str, str] = MappingProxyType(
     {"mlprogram": "coreml", "neuralnetwork": "coreml-neuralnetwork"}
 )
@@ -21,7 +21,12 @@ COREML_KINDS: Mapping[str, str] = MappingProxyType(
 FORMATS = ("onnx", *COREML_FORMATS, "safetensors")
 
 #: Shapes of a Core ML network; see `streamer.convert.coreml.network`.
-SHAPES = ("lstm", "unrolled", "stateful")
+SHAPES = ("unrolled", "lstm", "stateful")
+#: The shape written by default. Only an unrolled network can run on the Neural Engine; in the
+#: older format it stores the recurrent matrix once a step, so that format has ``lstm``.
+DEFAULT_SHAPES: Mapping[str, str] = MappingProxyType(
+    {"mlprogram": "unrolled", "neuralnetwork": "lstm"}
+)
 
 #: Precisions of stored weights, most exact first. All except fp32 also compute in float16.
 PRECISIONS = ("fp32", "fp16", "int8", "palette6", "palette4")
@@ -45,6 +50,31 @@ def check_choice(what: str, value: str, choices: Collection[str]) -> None:
     """
     if value not in choices:
         raise ConversionError(f"unknown {what} {value!r}", f"choose one of {', '.join(choices)}")
+
+
+def coreml_kind(model_format: str, shape: str) -> str:
+    """Return the key of a Core ML network in `Bundle.networks`, which names its shape.
+
+    Args:
+        model_format: one of `COREML_FORMATS`.
+        shape: one of `SHAPES`.
+    """
+    if model_format == "mlprogram":
+        return f"coreml-{shape}"
+    kind = COREML_KINDS[model_format]
+    return kind if shape == DEFAULT_SHAPES[model_format] else f"{kind}-{shape}"
+
+
+def coreml_file_name(name: str, model_format: str, shape: str) -> str:
+    """Return the name of a Core ML network's file; that of the default shape has no addition.
+
+    Args:
+        name: name of the model.
+        model_format: one of `COREML_FORMATS`.
+        shape: one of `SHAPES`.
+    """
+    addition = "" if shape == DEFAULT_SHAPES[model_format] else f".{shape}"
+    return f"{name}{addition}{COREML_SUFFIXES[model_format]}"
 
 
 def check_steps(steps: int) -> None:

@@ -49,3 +49,12 @@ def _move(entry: Path, target: Path) -> None:
     if target.is_dir() and not target.is_symlink():
         shutil.rmtree(target)
     os.replace(entry, target)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Make a file available under another name."""
+    # A scorer can have a gigabyte: a hard link saves the copy if the file system allows it.
+    try:
+        os.link(source.resolve(), target)
+    except OSError:
+        shutil.copyfile(source, target)

@@ -19,7 +19,8 @@ def load_acoustic_model(
 
     Args:
         bundle: the bundle.
-        backend: see `Bundle.choose_network`.
+        backend: see `Bundle.choose_network`. Of several networks for Core ML, the one that
+            ``streamer bench --compute-units`` measured as the fastest here is preferred.
         compute_units: for Core ML: ``CPU_ONLY``, ``CPU_AND_GPU``, ``CPU_AND_NE`` or ``ALL``;
             None for the fastest ones measured here, or `DEFAULT_COMPUTE_UNITS`.
 
@@ -27,7 +28,7 @@ def load_acoustic_model(
         ModelError: there is no such network, it cannot be loaded, or its shapes differ from
             ``model.json``, as may be its SHA-256.
     """
-    kind, path = bundle.choose_network(backend)
+    kind, path = _measured_network(bundle, backend) or bundle.choose_network(backend)
     check_sums(bundle, [path])
     units = compute_units or _remembered_units(kind, path) or DEFAULT_COMPUTE_UNITS
     model = _load_network(kind, path, bundle.n_steps, units)
@@ -38,6 +39,22 @@ def load_acoustic_model(
                 f"{path.name} has {name} {found}, {DESCRIPTION_FILE} says {described}", FIX_BUNDLE
             )
     return model
+
+
+def _measured_network(bundle: Bundle, backend: str) -> tuple[str, Path] | None:
+    """Return the Core ML network of a bundle that was measured as the fastest here, if any."""
+    if backend in bundle.networks and backend != "coreml":
+        return None  # named exactly
+    kind, _ = bundle.choose_network(backend)
+    if kind.split("-")[0] != "coreml":
+        return None
+    from streamer.models.compute_units import recall_fastest
+
+    choices = {
+        path: kind for kind, path in bundle.networks.items() if kind.split("-")[0] == "coreml"
+    }
+    path = recall_fastest(list(choices))
+    return None if path is None else (choices[path], path)
 
 
 def _remembered_units(kind: str, path: Path) -> str | None:

@@ -184,6 +184,25 @@ def recall(path: str | Path, folder: Path | None = None) -> str | None:
     return str(units) if units in COMPUTE_UNITS else None
 
 
+def recall_fastest(paths: Sequence[Path], folder: Path | None = None) -> Path | None:
+    """Return the model that was measured as the fastest on this machine, or None.
+
+    Args:
+        paths: models with the same weights; those that were not measured do not count.
+        folder: replaces the user's cache.
+    """
+    known = _read(_file(folder))
+    times = [(_p95_ms(known.get(_key(path), {})), path) for path in paths] if known else []
+    measured = [(p95_ms, path) for p95_ms, path in times if p95_ms is not None]
+    return min(measured, key=lambda pair: pair[0])[1] if measured else None
+
+
+def _p95_ms(entry: Mapping[str, object]) -> float | None:
+    p95_ms = entry.get("p95_ms")
+    usable = isinstance(p95_ms, float) and entry.get("compute_units") in COMPUTE_UNITS
+    return float(p95_ms) if usable else None  # type: ignore[arg-type]
+
+
 def _key(path: Path) -> str:
     return f"{machine()} {content_key(path)}"
 

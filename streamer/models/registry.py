@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable, Protocol
@@ -50,6 +51,7 @@ class Converter(Protocol):
         scorer: Path | None,
         alphabet: Path | None,
         licence: str,
+        shapes: Sequence[str] = (),
     ) -> Bundle:
         """Convert a network into a bundle in a folder."""
         ...
@@ -135,6 +137,7 @@ class ModelStore:
         model: KnownModel,
         progress: Callable[[str], ProgressCallback],
         waiting: Callable[[], None] = lambda: None,
+        shapes: Sequence[str] = (),
     ) -> Path:
         """Download, check, convert and install a model; return its folder.
 
@@ -144,6 +147,7 @@ class ModelStore:
             model: the model.
             progress: called with each file's name; returns the callback for its download.
             waiting: called once before waiting for another process.
+            shapes: shapes of the Core ML networks to write; the default one if empty.
 
         Raises:
             ModelError: the download or the conversion failed. Nothing is installed;
@@ -157,10 +161,14 @@ class ModelStore:
                 shutil.rmtree(downloads, ignore_errors=True)
                 return self.root / model.name
             self._sweep_downloads(model.name)
-            return self._pull(model, progress, downloads)
+            return self._pull(model, progress, downloads, shapes)
 
     def _pull(
-        self, model: KnownModel, progress: Callable[[str], ProgressCallback], downloads: Path
+        self,
+        model: KnownModel,
+        progress: Callable[[str], ProgressCallback],
+        downloads: Path,
+        shapes: Sequence[str],
     ) -> Path:
         sums = self._read_sums()
         fetched: dict[str, Path] = {}
@@ -180,6 +188,7 @@ class ModelStore:
                 fetched.get("alphabet"),
                 model.name,
                 model.licence,
+                shapes,
                 keep_sources=False,
             )
         except ModelError:
@@ -211,8 +220,11 @@ class ModelStore:
         scorer: Path | None = None,
         alphabet: Path | None = None,
         licence: str = "unknown",
+        shapes: Sequence[str] = (),
     ) -> Path:
         """Install a model from local files or a bundle's folder; return its folder.
+
+        A bundle is installed as it is, unless shapes are given.
 
         Raises:
             ModelError: the files cannot be used; nothing is installed.
@@ -221,7 +233,7 @@ class ModelStore:
         for file in (network, scorer, alphabet):
             if file is not None and not file.exists():
                 raise ModelError(f"{file}: no such file", "check the path")
-        return self._install(network, scorer, alphabet, name, licence, keep_sources=True)
+        return self._install(network, scorer, alphabet, name, licence, shapes, keep_sources=True)
 
     def _install(
         self,
@@ -230,20 +242,29 @@ class ModelStore:
         alphabet: Path | None,
         name: str,
         licence: str,
+        shapes: Sequence[str],
         keep_sources: bool,
     ) -> Path:
         make_private_folder(self.root)
         sweep(self.root, _REMOVED)
         with work_folder(self.root, _NEW) as work:
             folder = work / name
-            if network.is_dir() and os.path.lexists(network / DESCRIPTION_FILE):
+            is_bundle = network.is_dir() and os.path.lexists(network / DESCRIPTION_FILE)
+            if is_bundle:
                 load_bundle(network).front_end()  # before anything is copied
+            if is_bundle and not shapes:
                 copy_bundle(network, folder)
             else:
                 folder.mkdir()
                 convert = self._convert or _converter()
                 convert(
-                    network, folder, name=name, scorer=scorer, alphabet=alphabet, licence=licence
+                    network,
+                    folder,
+                    name="" if is_bundle else name,
+                    scorer=scorer,
+                    alphabet=alphabet,
+                    licence="" if is_bundle else licence,
+                    shapes=shapes,
                 )
                 if scorer is not None and not keep_sources:
                     scorer.unlink(missing_ok=True)  # the bundle has a copy: save a gigabyte

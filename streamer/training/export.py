@@ -77,6 +77,7 @@ def export(
     measured: Mapping[str, Any] | None = None,
     steps: int = 16,
     forms: Sequence[Sequence[str]] = FORMS,
+    shapes: Sequence[str] = (),
     progress: Callable[[str], None] = lambda what: None,
 ) -> Bundle:
     """Write a bundle.
@@ -97,6 +98,7 @@ def export(
         measured: measured accuracy; that of the last epoch if None.
         steps: steps in a window.
         forms: pairs of a form and a precision of `streamer.convert`.
+        shapes: shapes of the Core ML networks; see `write_networks`.
         progress: prints a line about each file.
 
     Returns:
@@ -114,7 +116,7 @@ def export(
     with staged_folder(folder) as place:
         for form, precision in forms:
             networks.update(
-                write_networks(weights, place, name, steps, [form], "lstm", precision, progress)
+                write_networks(weights, place, name, steps, [form], shapes, precision, progress)
             )
         write_alphabet(place / ALPHABET_FILE, Alphabet(list(checkpoint["letters"])))
         if scorer is not None:

@@ -91,7 +91,13 @@ def test_a_number_of_steps_that_cannot_be_is_refused(
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"formats": ["gguf"]}, {"shape": "round"}, {"precision": "fp8"}]
+    "arguments",
+    [
+        {"formats": ["gguf"]},
+        {"shapes": ["round"]},
+        {"formats": ["onnx"], "shapes": ["lstm"]},
+        {"precision": "fp8"},
+    ],
 )
 def test_what_cannot_be_written_is_refused(graph: Path, tmp_path: Path, arguments: Any) -> None:
     with pytest.raises(ConversionError):
@@ -211,5 +217,42 @@ def test_core_ml_is_written_in_every_format(graph: Path, tmp_path: Path) -> None
     bundle = convert_to_bundle(
         graph, tmp_path / "out", formats=["onnx", "mlprogram", "neuralnetwork"], steps=4
     )
-    assert set(bundle.networks) == {"onnx", "numpy", "coreml", "coreml-neuralnetwork"}
-    assert bundle.networks["coreml"].is_dir()
+    assert set(bundle.networks) == {"onnx", "numpy", "coreml-unrolled", "coreml-neuralnetwork"}
+    assert bundle.networks["coreml-unrolled"].is_dir()
+
+
+def operations(package: Path) -> set[str]:
+    from streamer.convert.check.stored_precision import program_operations
+    from streamer.convert.coreml import open_model
+
+    return {operation.type for operation in program_operations(open_model(package).spec)}
+
+
+def test_a_core_ml_network_is_unrolled_by_default_and_each_shape_has_its_name(
+    graph: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("coremltools")
+    out = tmp_path / "out"
+    arguments = ["--steps", 2, "--name", "m", "--format", "mlprogram"]
+    assert run(graph, "-o", out, *arguments).exit_code == 0
+    assert load_bundle(out).networks == {"coreml-unrolled": out / "m.mlpackage"}
+    assert not operations(out / "m.mlpackage") & {"lstm", "while_loop", "gather", "scatter"}
+    shapes = ["--shape", "lstm", "--shape", "unrolled", "--shape", "stateful"]
+    assert run(graph, "-o", out, *arguments, *shapes).exit_code == 0
+    assert load_bundle(out).networks == {
+        "coreml-lstm": out / "m.lstm.mlpackage",
+        "coreml-unrolled": out / "m.mlpackage",
+        "coreml-stateful": out / "m.stateful.mlpackage",
+    }
+    assert "lstm" in operations(out / "m.lstm.mlpackage")
+
+
+def test_a_shape_that_cannot_be_is_refused_before_anything_is_written(
+    graph: Path, tmp_path: Path
+) -> None:
+    for arguments in (["--shape", "round"], ["--format", "onnx", "--shape", "lstm"]):
+        result = run(graph, "-o", tmp_path / "out", *arguments)
+        assert isinstance(result.exception, ConversionError)
+    result = run(graph, "-o", tmp_path / "out", "--via", "tensorflow", "--shape", "lstm")
+    assert isinstance(result.exception, UsageError)
+    assert not (tmp_path / "out").exists()

@@ -129,29 +129,103 @@ def test_unknown_units_and_empty_measurements_are_refused(tmp_path: Path) -> Non
         units.fastest([])
 
 
+def bundle_with_core_ml(folder: Path) -> Any:
+    pytest.importorskip("coremltools", reason="coremltools is not installed")
+    import dataclasses
+
+    from streamer.convert.coreml import write_coreml
+    from tests.support.models.bundles import make_tiny_bundle, random_weights
+
+    bundle = make_tiny_bundle(folder)
+    own = write_coreml(random_weights(32), folder / "tiny.mlpackage", shape="unrolled")
+    networks = {**bundle.networks, "coreml-unrolled": own}
+    return dataclasses.replace(bundle, networks=networks), own
+
+
 @pytest.mark.slow
 def test_the_bench_measures_the_bundles_network_and_every_shape_and_remembers(
     tmp_path: Path,
 ) -> None:
-    pytest.importorskip("coremltools", reason="coremltools is not installed")
-    import dataclasses
-
     from streamer.cli.commands.machine.bench_units import chosen_units, measured_lines
-    from streamer.convert.coreml import write_coreml
-    from tests.support.models.bundles import make_tiny_bundle, random_weights
 
-    bundle = make_tiny_bundle(tmp_path / "tiny")
-    own = write_coreml(random_weights(32), tmp_path / "tiny" / "tiny.mlpackage")
-    bundle = dataclasses.replace(bundle, networks={**bundle.networks, "coreml": own})
+    bundle, own = bundle_with_core_ml(tmp_path / "tiny")
     clock = Clock()
     times = {name: [5.0] for name in COMPUTE_UNITS}
     (tmp_path / "shapes").mkdir()
-    lines = measured_lines(
-        bundle, chosen_units("all"), tmp_path / "shapes", loader(clock, times), tmp_path
+    lines = list(
+        measured_lines(
+            bundle, chosen_units("all"), tmp_path / "shapes", loader(clock, times), tmp_path
+        )
     )
-    for name in ("tiny.mlpackage", "lstm, fp16", "unrolled, fp16", "stateful, fp16"):
-        assert sum(line.startswith(f"{name} ") for line in lines) == len(COMPUTE_UNITS)
+    for name in ("tiny.mlpackage", "lstm", "stateful"):
+        assert sum(line.startswith(f"{name} ") and "is" not in line for line in lines) == 4
     assert units.recall(own, tmp_path) in COMPUTE_UNITS
+
+
+@pytest.mark.slow
+def test_what_fails_in_a_bench_is_a_row_and_not_the_end(tmp_path: Path) -> None:
+    from streamer.cli.commands.machine.bench_units import chosen_units, measured_lines
+
+    bundle, own = bundle_with_core_ml(tmp_path / "tiny")
+    clock = Clock()
+    working = loader(clock, {name: [5.0] for name in COMPUTE_UNITS})
+
+    def load(path: Path, compute_units: str) -> Any:
+        if compute_units == "CPU_AND_NE" or path.stem == "lstm":
+            raise ModelError(f"{path.name} cannot be loaded", "nothing")
+        return working(path, compute_units)
+
+    (tmp_path / "shapes").mkdir()
+    arguments = (bundle, chosen_units("all"), tmp_path / "shapes")
+    lines = list(measured_lines(*arguments, load, tmp_path))
+    failed = [line for line in lines if "failed: " in line]
+    assert len(failed) == 1 + 4 + 1  # its own network, all of lstm, stateful
+    assert units.recall(own, tmp_path) not in (None, "CPU_AND_NE")
+
+    def fail(path: Path, compute_units: str) -> Any:
+        raise ModelError("nothing can be loaded", "nothing")
+
+    with pytest.raises(ModelError, match="nothing can be loaded"):
+        list(measured_lines(*arguments, fail, tmp_path))
+
+
+def test_the_network_that_was_measured_as_the_fastest_is_the_one_that_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import dataclasses
+
+    from streamer.models import backends
+    from tests.support.models.bundles import make_tiny_bundle
+
+    bundle = make_tiny_bundle(tmp_path / "tiny", n_hidden=8)
+    for name in ("unrolled", "lstm", "stateful"):
+        (bundle.folder / f"{name}.mlpackage").mkdir()
+        (bundle.folder / f"{name}.mlpackage" / "weights").write_text(name)
+    kinds = ("lstm", "unrolled", "stateful")
+    packages = {f"coreml-{name}": bundle.folder / f"{name}.mlpackage" for name in kinds}
+    bundle = dataclasses.replace(bundle, networks={**bundle.networks, **packages})
+    monkeypatch.setattr("sys.platform", "darwin")
+    monkeypatch.setattr(units, "_file", lambda folder: tmp_path / "units.json")
+    loaded: list[tuple[str, str]] = []
+
+    def load(kind: str, path: Path, n_steps: int, compute_units: str) -> Any:
+        loaded.append((kind, compute_units))
+        return bundle
+
+    monkeypatch.setattr(backends, "_load_network", load)
+    for backend in ("auto", "coreml", "coreml-lstm"):
+        backends.load_acoustic_model(bundle, backend)
+    assert [kind for kind, _ in loaded] == ["coreml-unrolled", "coreml-unrolled", "coreml-lstm"]
+    for name, unit, p95_ms in (("unrolled", "ALL", 9.0), ("lstm", "CPU_ONLY", 3.0)):
+        path = packages[f"coreml-{name}"]
+        units.remember(path, units.Measurement(path.name, unit, p95_ms, p95_ms, 100))
+    loaded.clear()
+    for backend in ("auto", "coreml", "coreml-unrolled"):
+        backends.load_acoustic_model(bundle, backend)
+    fastest = ("coreml-lstm", "CPU_ONLY")
+    assert loaded == [fastest, fastest, ("coreml-unrolled", "ALL")]
+    backends.load_acoustic_model(bundle, "onnx")
+    assert loaded[-1][0] == "onnx"
 
 
 def test_a_bench_of_unknown_units_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ def convert(
     scorer: Path | None,
     alphabet: Path | None,
     licence: str,
+    shapes: Sequence[str] = (),
 ) -> Bundle:
     """Stand in for the converter: accept NETWORK only."""
     if network.read_bytes() != NETWORK:

@@ -192,7 +192,7 @@ def test_a_network_that_learned_phonemes_hears_them_in_its_bundle(
 def test_core_ml_is_exported_where_coremltools_is_there(trained: Path, tmp_path: Path) -> None:
     pytest.importorskip("coremltools", reason="coremltools is not installed")
     bundle = export(trained, tmp_path / "tiny", name="tiny", forms=[("mlprogram", "fp16")])
-    assert bundle.networks["coreml"].suffix == ".mlpackage"
+    assert bundle.networks["coreml-unrolled"].suffix == ".mlpackage"
 
 
 def test_resuming_is_the_same_as_never_having_stopped(manifest: Path, tmp_path: Path) -> None:

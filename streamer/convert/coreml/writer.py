@@ -17,6 +17,7 @@ from streamer.convert.imports import coremltools_silenced, import_coremltools
 from streamer.convert.options import (
     COREML_FORMATS,
     COREML_SUFFIXES,
+    DEFAULT_SHAPES,
     PRECISIONS,
     SHAPES,
     check_choice,
@@ -37,7 +38,7 @@ def write_coreml(
     weights: Weights,
     path: str | Path,
     steps: int = DEFAULT_STEPS,
-    shape: str = "lstm",
+    shape: str | None = None,
     precision: str = "fp32",
     format: str = "mlprogram",
     lengths: bool = True,
@@ -48,7 +49,8 @@ def write_coreml(
         weights: the network.
         path: the ``.mlpackage`` (ML program) or ``.mlmodel`` (neural network) to write.
         steps: steps in a window, 1 to 64. Fewer steps mean less delay and more calls.
-        shape: ``lstm``, ``unrolled`` or ``stateful``; see `streamer.convert.coreml.network`.
+        shape: ``unrolled``, ``lstm`` or ``stateful``, see `streamer.convert.coreml.network`; if
+            None, `options.DEFAULT_SHAPES`.
         precision: ``fp32``, ``fp16``, ``int8`` (linear, a scale for each channel),
             ``palette6`` or ``palette4`` (64 or 16 values for each matrix).
         format: ``mlprogram`` or ``neuralnetwork``.
@@ -62,6 +64,8 @@ def write_coreml(
         ConversionError: an argument is out of range, or coremltools is not installed.
     """
     place = Path(path)
+    check_choice("Core ML format", format, COREML_FORMATS)
+    shape = DEFAULT_SHAPES[format] if shape is None else shape
     _check_arguments(place, steps, shape, precision, format)
     ct = import_coremltools()
     with coremltools_silenced():
@@ -138,7 +142,6 @@ def save_model(
 def _check_arguments(path: Path, steps: int, shape: str, precision: str, model_format: str) -> None:
     check_choice("shape", shape, SHAPES)
     check_choice("precision", precision, PRECISIONS)
-    check_choice("Core ML format", model_format, COREML_FORMATS)
     check_steps(steps)
     if model_format == "neuralnetwork" and shape == "stateful":
         raise ConversionError(

@@ -9,9 +9,8 @@ from typing import Any, Callable
 
 from streamer.acoustic.weights import Weights
 from streamer.bundle import Bundle, read_bundle, write_bundle
-from streamer.convert.bundle_writer import link_or_copy
 from streamer.convert.networks import default_formats, write_networks
-from streamer.convert.staging import staged_folder
+from streamer.convert.staging import link_or_copy, staged_folder
 from streamer.decoding import DecodingSettings
 from streamer.errors import StreamerError
 from streamer.training.adaptation.adapted_network import AdaptedNetwork
@@ -127,6 +126,7 @@ class Adaptation:
         name: str,
         gain: Gain,
         progress: Callable[[str], None] = lambda line: None,
+        shapes: Sequence[str] = (),
     ) -> Bundle:
         """Fit to all sentences and write a bundle with the same language models.
 
@@ -135,6 +135,7 @@ class Adaptation:
             name: of the new model.
             gain: what `cross_validate` found; written into the bundle's description.
             progress: called with a line about each file.
+            shapes: shapes of the Core ML networks; see `write_networks`.
         """
         weights = self.fit(self.sentences).folded()
         bundle = self.bundle
@@ -146,7 +147,7 @@ class Adaptation:
             ]:
                 networks.update(
                     write_networks(
-                        weights, place, name, bundle.n_steps, [form], "lstm", precision, progress
+                        weights, place, name, bundle.n_steps, [form], shapes, precision, progress
                     )
                 )
             kept = {

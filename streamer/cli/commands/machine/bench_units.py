@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Callable
 
 from streamer.acoustic.coreml_runtime import COMPUTE_UNITS
 from streamer.bundle import Bundle, load_bundle
-from streamer.convert.options import SHAPES
-from streamer.errors import UsageError
+from streamer.convert.options import DEFAULT_COREML_PRECISION, SHAPES, coreml_kind
+from streamer.errors import StreamerError, UsageError
 from streamer.models.compute_units import Measurement, ModelLoader, fastest, measure, remember
+
+if TYPE_CHECKING:
+    from streamer.acoustic.weights import Weights
 
 
 def bench_compute_units(model: str, units: str) -> None:
-    """Measure a bundle's network and all shapes of it; save the fastest units of the former.
+    """Measure a bundle's networks and the other shapes of it; save the fastest units of each.
+
+    A model runs in the shape that was the fastest of those it has.
 
     Args:
         model: name or folder of a bundle.
@@ -23,7 +30,6 @@ def bench_compute_units(model: str, units: str) -> None:
     Raises:
         UsageError: a name is unknown.
         ModelError: this is not macOS, or Core ML cannot run a network.
-        ConversionError: a shape cannot be written.
     """
     chosen = chosen_units(units)
     bundle = load_bundle(model)
@@ -55,49 +61,89 @@ def measured_lines(
     folder: Path,
     loader: ModelLoader | None = None,
     cache: Path | None = None,
-) -> list[str]:
-    """Measure, save the fastest units, and return the lines to print.
+) -> Iterator[str]:
+    """Measure, save the fastest units, and yield the lines to print as they are known.
+
+    What fails is a line of the table. A fastest network that the bundle does not have comes with
+    the command that adds it.
 
     Args:
         bundle: the model.
         units: compute units to measure.
-        folder: for the other shapes, which are written in float16.
+        folder: for shapes that the bundle does not have, which are written in float16.
         loader: replaces Core ML.
         cache: replaces the user's cache.
+
+    Raises:
+        UsageError: the bundle has no network to measure.
+        ModelError: not one measurement succeeded.
     """
-    networks = _networks(bundle, folder, off_mac=loader is not None)
-    lines = [f"{'network':24} {'compute units':14} {'p50 ms':>8} {'p95 ms':>8}"]
-    for name, path in networks.items():
-        found: list[Measurement] = measure(path, units, loader=loader)
-        lines.extend(
-            f"{name:24} {m.compute_units:14} {m.p50_ms:>8.2f} {m.p95_ms:>8.2f}" for m in found
-        )
-        best = fastest(found)
+    yield f"{'network':24} {'compute units':14} {'p50 ms':>8} {'p95 ms':>8}"
+    fastest_of: dict[str, Measurement] = {}
+    failure: StreamerError | None = None
+    for name, write in _networks(bundle, folder, off_mac=loader is not None).items():
+        found: list[Measurement] = []
+        for unit in units:
+            try:
+                path = write()
+                (m,) = measure(path, [unit], loader=loader)
+            except StreamerError as error:
+                failure = error
+                yield f"{name:24} {unit:14} failed: {error.what}"
+                continue
+            found.append(m)
+            yield f"{name:24} {unit:14} {m.p50_ms:>8.2f} {m.p95_ms:>8.2f}"
+        if not found:
+            continue
+        best = fastest_of[name] = fastest(found)
         if path.parent == bundle.folder:
             remember(path, best, cache)
-            lines.append(f"{name}: {best.compute_units} from now on")
+            yield f"{name}: {best.compute_units} from now on"
         else:
-            lines.append(f"{name}: fastest on {best.compute_units}")
-    return lines
+            yield f"{name}: fastest on {best.compute_units}"
+    if not fastest_of and failure is not None:
+        raise failure
+    best = fastest(list(fastest_of.values()))
+    winner = next(name for name, m in fastest_of.items() if m is best)
+    if winner in SHAPES:
+        yield (
+            f"{winner} is the fastest and not in the model: "
+            f"streamer convert {bundle.folder} -o {bundle.folder} --shape {winner}"
+        )
+    else:
+        yield f"{winner} is the fastest, and the one that runs from now on"
 
 
-def _networks(bundle: Bundle, folder: Path, off_mac: bool) -> dict[str, Path]:
-    networks = {
-        path.name: path for kind, path in bundle.networks.items() if kind.startswith("coreml")
+def _networks(bundle: Bundle, folder: Path, off_mac: bool) -> dict[str, Callable[[], Path]]:
+    """Return functions that give each network's file, written on first use."""
+    networks: dict[str, Callable[[], Path]] = {
+        path.name: lambda path=path: path  # type: ignore[misc]
+        for kind, path in bundle.networks.items()
+        if kind.startswith("coreml")
     }
-    exact = bundle.networks.get("numpy") or bundle.networks.get("onnx")
+    exact = {"numpy", "onnx"} & set(bundle.networks)
     # Writing takes seconds: elsewhere it would only delay the error.
-    if exact is not None and (sys.platform == "darwin" or off_mac):
-        from streamer.convert import read_network
-        from streamer.convert.coreml import write_coreml
+    if exact and (sys.platform == "darwin" or off_mac):
+        from streamer.convert.reconversion import read_bundle_weights
 
-        weights = read_network(exact)
+        weights = read_bundle_weights(bundle)
         for shape in SHAPES:
-            path = folder / f"{shape}.mlpackage"
-            networks[f"{shape}, fp16"] = write_coreml(weights, path, bundle.n_steps, shape, "fp16")
+            if coreml_kind("mlprogram", shape) not in bundle.networks:
+                networks[shape] = _writer(weights, folder / f"{shape}.mlpackage", bundle, shape)
     if not networks:
         raise UsageError(
             f"the model {bundle.name} has no Core ML network",
             "measure on macOS, or convert with --format mlprogram",
         )
     return networks
+
+
+def _writer(weights: Weights, path: Path, bundle: Bundle, shape: str) -> Callable[[], Path]:
+    from streamer.convert.coreml import write_coreml
+
+    def write() -> Path:
+        if not path.exists():
+            write_coreml(weights, path, bundle.n_steps, shape, DEFAULT_COREML_PRECISION)
+        return path
+
+    return write

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Optional
 import typer
 
 from streamer.cli.support.messages import echo, say
+from streamer.cli.support.network_options import SHAPE_OPTION
 
 if TYPE_CHECKING:
     from streamer.training.data.manifests import Clip
@@ -30,6 +31,7 @@ def adapt(
     force: bool = typer.Option(
         False, "--force", help="Write the model even if it gains nothing on sentences held back."
     ),
+    shape: Optional[list[str]] = SHAPE_OPTION,
 ) -> None:
     """Adapt a model to your voice.
 
@@ -37,8 +39,10 @@ def adapt(
     sentences is held back once, and the model is written only if it makes fewer errors on what
     it did not learn from.
     """
+    from streamer.convert.networks import check_networks, default_formats
     from streamer.training.requirements import need_torch
 
+    check_networks(default_formats(), shape or ())
     need_torch()
     from streamer.bundle import load_bundle
     from streamer.errors import StreamerError
@@ -61,7 +65,7 @@ def adapt(
             "the adapted model is no better for this voice, so it is not kept",
             "record more sentences, or keep the model you have",
         )
-    adaptation.write(output, output.name, gain, say)
+    adaptation.write(output, output.name, gain, say, shape or ())
     echo(f"model: {output}")
     say(f"use it: streamer --model {output}")
 

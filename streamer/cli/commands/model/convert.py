@@ -8,11 +8,14 @@ from typing import Optional
 import typer
 
 from streamer.cli.support.messages import echo
+from streamer.cli.support.network_options import SHAPE_OPTION
 
 
 def convert(
     network: Path = typer.Argument(
-        ..., help="A .pbmm, .pb, .tflite, .safetensors, .onnx, or a checkpoint's folder."
+        ...,
+        help="A .pbmm, .pb, .tflite, .safetensors, .onnx, or the folder of a checkpoint or of a "
+        "bundle, of which all but the networks written anew is kept.",
     ),
     output: Path = typer.Option(..., "--output", "-o", help="Folder of the bundle."),
     name: str = typer.Option("", "--name", help="Name of the model; the file's name by default."),
@@ -20,17 +23,15 @@ def convert(
         None,
         "--steps",
         help="Steps in a window, 1 to 64; fewer steps mean less delay. Default: 16, or the "
-        "graph's own number with --via tensorflow.",
+        "bundle's or, with --via tensorflow, the graph's own number.",
     ),
     formats: Optional[list[str]] = typer.Option(
         None,
         "--format",
         help="onnx, mlprogram, neuralnetwork or safetensors; can be repeated. "
-        "Default: onnx, and mlprogram if coremltools is installed.",
+        "Default: onnx, and mlprogram if coremltools is installed; mlprogram for a bundle.",
     ),
-    shape: str = typer.Option(
-        "lstm", "--shape", help="Shape of a Core ML network: lstm, unrolled or stateful."
-    ),
+    shape: Optional[list[str]] = SHAPE_OPTION,
     precision: Optional[str] = typer.Option(
         None,
         "--precision",
@@ -49,7 +50,6 @@ def convert(
     ),
 ) -> None:
     """Convert a DeepSpeech network into a bundle that streamer runs."""
-    from streamer.acoustic.contract import DEFAULT_STEPS
     from streamer.convert import convert_to_bundle
     from streamer.convert.inspection.inspection import size_bytes
     from streamer.errors import UsageError
@@ -57,6 +57,10 @@ def convert(
     if via not in (None, "tensorflow"):
         raise UsageError(f"unknown route --via {via}", "use --via tensorflow, or leave it out")
     if via == "tensorflow":
+        if shape:
+            raise UsageError(
+                "--via tensorflow keeps the graph's own shape", "leave out --shape or --via"
+            )
         from streamer.convert.tensorflow_bundle import convert_to_bundle_with_tensorflow
 
         bundle = convert_to_bundle_with_tensorflow(
@@ -79,9 +83,9 @@ def convert(
             scorer=scorer,
             alphabet=alphabet,
             licence=licence,
-            steps=DEFAULT_STEPS if steps is None else steps,
+            steps=steps,
             formats=formats,
-            shape=shape,
+            shapes=shape or (),
             precision=precision,
             progress=lambda what: echo(what, err=True),
         )

@@ -8,6 +8,7 @@ from typing import Optional
 import typer
 
 from streamer.cli.support.messages import echo
+from streamer.cli.support.network_options import SHAPE_OPTION
 
 
 def export(
@@ -41,6 +42,7 @@ def export(
         help="onnx, onnx-int8, mlprogram or safetensors; may be repeated. The first three by "
         "default.",
     ),
+    shape: Optional[list[str]] = SHAPE_OPTION,
 ) -> None:
     """Write a bundle: ONNX in float32 and int8, Core ML, model.json."""
     from streamer.errors import UsageError
@@ -55,8 +57,11 @@ def export(
     for wanted in form or []:
         if wanted not in known:
             raise UsageError(f"--format {wanted} is not known", f"use one of {', '.join(known)}")
+    from streamer.convert.networks import check_networks
+
+    forms = [known[wanted] for wanted in form or ("onnx", "onnx-int8", "mlprogram")]
+    check_networks([name for name, _ in forms], shape or ())
     need_torch()
-    from streamer.training.export import FORMS
     from streamer.training.export import export as run
     from streamer.training.network.checkpoint import write_slim_checkpoint
 
@@ -72,7 +77,8 @@ def export(
         lexicon=lexicon,
         recurrent=recurrent,
         steps=steps,
-        forms=[known[wanted] for wanted in form] if form else FORMS,
+        forms=forms,
+        shapes=shape or (),
         progress=lambda what: echo(what, err=True),
     )
     if slim is not None:

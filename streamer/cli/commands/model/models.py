@@ -9,6 +9,7 @@ from typing import Optional
 import typer
 
 from streamer.cli.support.messages import echo
+from streamer.cli.support.network_options import SHAPE_OPTION
 from streamer.printable import printable
 
 
@@ -54,6 +55,7 @@ def pull(
     as_name: Optional[str] = typer.Option(None, "--as", help="Name to install it under."),
     sha256: Optional[str] = typer.Option(None, help="SHA-256 of the network, if NAME is a URL."),
     yes: bool = typer.Option(False, "--yes", "-y", help="Download without asking."),
+    shape: Optional[list[str]] = SHAPE_OPTION,
 ) -> None:
     """Download, check, convert and install a model."""
     from dataclasses import replace
@@ -107,7 +109,10 @@ def pull(
             return lambda received, total: bars.update(task, completed=received, total=total)
 
         folder = store.pull(
-            model, follow, lambda: echo("waiting for another pull of this model", err=True)
+            model,
+            follow,
+            lambda: echo("waiting for another pull of this model", err=True),
+            shapes=shape or (),
         )
     echo(f"installed in {folder}", err=True)
     echo(f"use it with: streamer --model {model.name}", err=True)
@@ -121,12 +126,13 @@ def import_model(
     ),
     name: Optional[str] = typer.Option(None, help="Name to install it under."),
     licence: str = typer.Option("unknown", help="Licence of the model, kept in model.json."),
+    shape: Optional[list[str]] = SHAPE_OPTION,
 ) -> None:
     """Install a model from local files."""
     from streamer.models import ModelStore
 
     chosen = name or _name_of(str(path.resolve()))
-    folder = ModelStore().import_files(path, chosen, scorer, alphabet, licence)
+    folder = ModelStore().import_files(path, chosen, scorer, alphabet, licence, shapes=shape or ())
     echo(f"installed in {folder}; use it with: streamer --model {chosen}", err=True)
 
 
