@@ -8,6 +8,7 @@ lines), the frame is erased before anything else is printed.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -30,15 +31,18 @@ def show(arguments: Sequence[str]) -> None:
     if _shown is not None or not _is_live(arguments) or not _is_able():
         return
     _shown = 2
-    os.write(2, frame(os.get_terminal_size(2).columns).encode())
-    if sys.platform != "win32" and signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
-        signal.signal(signal.SIGINT, _interrupted)
+    if sys.platform != "win32":
+        for number in (*_deadly(), signal.SIGTSTP):
+            if signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, _stopped if number == signal.SIGTSTP else _ended)
+    _draw()
 
 
 def take_over() -> None:
-    """Leave the frame to the live view, which draws over it."""
+    """Leave the frame to the live view, which has drawn over it."""
     global _shown
     _shown = None
+    _restore_signals()
 
 
 def erase() -> None:
@@ -46,7 +50,18 @@ def erase() -> None:
     global _shown
     if _shown is not None:
         descriptor, _shown = _shown, None
-        os.write(descriptor, b"\r\x1b[J")
+        _restore_signals()
+        _write(descriptor, "\r\x1b[J")
+
+
+def _draw() -> None:
+    if _shown is not None:
+        _write(_shown, frame(os.get_terminal_size(_shown).columns))
+
+
+def _write(descriptor: int, text: str) -> None:
+    with contextlib.suppress(OSError):  # the terminal is gone
+        os.write(descriptor, text.encode())
 
 
 def frame(columns: int) -> str:
@@ -88,8 +103,32 @@ def _is_able() -> bool:
         return False
 
 
-def _interrupted(number: int, _: Optional[FrameType]) -> Any:
-    """Erase the frame, then end as Ctrl-C ends any program."""
+def _deadly() -> list[int]:
+    """Return the signals that end a program and that people, shells and systems send."""
+    names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
+    return [int(getattr(signal, name)) for name in names if hasattr(signal, name)]
+
+
+def _restore_signals() -> None:
+    """Give signals their default actions again, where nothing else has taken them."""
+    if sys.platform != "win32":
+        for number in (*_deadly(), signal.SIGTSTP):
+            if signal.getsignal(number) in (_ended, _stopped):
+                signal.signal(number, signal.SIG_DFL)
+
+
+def _ended(number: int, _: Optional[FrameType]) -> Any:
+    """Erase the frame, then end as the signal ends any program."""
     erase()
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
+
+
+def _stopped(number: int, _: Optional[FrameType]) -> Any:
+    """Erase the frame, stop, and draw it again where the shell has left the cursor."""
+    if _shown is not None:
+        _write(_shown, "\r\x1b[J")
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    signal.signal(number, _stopped)
+    _draw()

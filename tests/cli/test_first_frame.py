@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +17,7 @@ from streamer.terminal.drawing.style import plain
 from streamer.terminal.drawing.theme import make_theme
 from streamer.terminal.drawing.typesetter import Typesetter
 from streamer.terminal.view_state import ViewInfo, ViewState
-from tests.support.terminal.command_line import environment
+from tests.support.terminal.command_line import LIMIT_S, command, environment
 
 
 @pytest.mark.parametrize("columns", [40, 80, 120])
@@ -81,3 +83,30 @@ def test_nothing_large_has_been_imported_by_then() -> None:
     assert not {"numpy", "onnxruntime", "rich", "typer", "click", "dataclasses"} & set(
         done.stdout.split()
     )
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
+@pytest.mark.parametrize("name", ["INT", "TERM", "HUP", "QUIT", "TSTP"])
+def test_a_signal_during_the_start_leaves_no_frame_on_the_screen(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("pyte", reason="needs pyte")
+    from tests.support.terminal.job import Job
+
+    number = getattr(signal, f"SIG{name}")
+    # In place of the first import after the frame; when it goes on after a stop, it ends.
+    (tmp_path / "typer.py").write_text(
+        f"import os; os.kill(os.getpid(), {number}); raise SystemExit(3)"
+    )
+    path = os.pathsep.join([str(tmp_path), environment()["PYTHONPATH"]])
+    settings = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "SIGNALS_RUN": str(tmp_path)}
+    job = Job(
+        command("demo"), {**environment({"PYTHONPATH": path}), **settings}, piped=False, fed=None
+    )
+    try:
+        assert job.wait(LIMIT_S)
+        assert job.raw.count(frame(80).replace("\n", "\r\n").encode()) == (
+            2 if name == "TSTP" else 1
+        )
+        assert job.faults + job.terminal_faults() == []
+        assert job.code == (3 if name == "TSTP" else -number)
+    finally:
+        job.close()

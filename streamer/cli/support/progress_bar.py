@@ -12,12 +12,27 @@ from typing import TYPE_CHECKING, Optional
 from streamer.printable import printable
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress, TaskID
 
     from streamer.audio.sources.source import Source
 
 #: Shorter recordings are done before anyone could read a bar, in seconds.
 LONG_S = 20.0
+
+
+def bar_console() -> Console:
+    """Return standard error, for progress bars; the cursor stays visible.
+
+    Rich hides it, and a program that is killed could not show it again.
+    """
+    from rich.console import Console
+
+    class WithCursor(Console):
+        def show_cursor(self, show: bool = True) -> bool:
+            return False
+
+    return WithCursor(file=sys.stderr)
 
 
 class ProgressBar:
@@ -45,7 +60,6 @@ class ProgressBar:
         self._number += 1
         if source.seconds is None or source.seconds < LONG_S or not _draws():
             return
-        from rich.console import Console
         from rich.progress import (
             BarColumn,
             Progress,
@@ -60,7 +74,7 @@ class ProgressBar:
             BarColumn(),
             TaskProgressColumn(),
             TimeRemainingColumn(),
-            console=Console(file=sys.stderr),
+            console=bar_console(),
             transient=True,
             redirect_stdout=False,
             redirect_stderr=False,

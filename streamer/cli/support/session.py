@@ -177,8 +177,8 @@ class LiveSession:
             theme=self._results.theme and self._results.theme.value,
             loading=True,
         )
-        first_frame.take_over()
         self._view.start()
+        first_frame.take_over()
 
     def _open(self, source: Source, opened: str) -> None:
         """Print the name of an opened source, or show it in the live view."""

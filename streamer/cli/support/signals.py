@@ -9,9 +9,6 @@ import sys
 from types import FrameType
 from typing import Any, Callable, Optional
 
-#: A progress bar hides the cursor and cannot restore it on an immediate exit.
-SHOW_CURSOR = b"\x1b[?25h"
-
 #: Added to the number of a signal for the exit code that shells expect.
 _SIGNALLED = 128
 
@@ -68,9 +65,6 @@ def exit_now(code: int) -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()
-    with contextlib.suppress(Exception):
-        if sys.stderr.isatty():
-            os.write(sys.stderr.fileno(), SHOW_CURSOR)
     os._exit(code)
 
 

@@ -29,9 +29,13 @@ while read -r line; do
     words=${line#words }
 done
 [ "$(stty -g <&2)" = "$ours" ] && stty "$before" <&2
-printf '\\r\\033[J\\033[?25h' >&2
+printf '%s' "$1" >&2
 [ -n "$words" ] && printf '  %s\\n' "$words" >&2
 """
+
+
+#: Erases what is below the cursor, which is where the live region begins, and shows the cursor.
+ERASE_REGION = "\r\x1b[J\x1b[?25h"
 
 
 class TtyRestorer:
@@ -39,9 +43,10 @@ class TtyRestorer:
 
     Args:
         fd: descriptor of the terminal, open for reading, writing or both.
+        leave: what is written to the terminal if the program dies.
     """
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, leave: str = ERASE_REGION) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._kept = ""
         if sys.platform == "win32":  # the console has no settings to restore
@@ -50,7 +55,7 @@ class TtyRestorer:
             # A separate session: keys and shells send it no signals, and it may change
             # the terminal from the background.
             self._process = subprocess.Popen(
-                ["/bin/sh", "-c", _SCRIPT],
+                ["/bin/sh", "-c", _SCRIPT, "sh", leave],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=fd,

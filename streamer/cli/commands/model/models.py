@@ -60,10 +60,10 @@ def pull(
     """Download, check, convert and install a model."""
     from dataclasses import replace
 
-    from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from streamer.cli.support.progress_bar import bar_console
     from streamer.errors import ModelError, UsageError
     from streamer.models import KNOWN, KnownModel, ModelStore, RemoteFile
 
@@ -87,7 +87,7 @@ def pull(
             f"no public model called {name!r}", "list the names with: streamer models list"
         )
     store = ModelStore()
-    console = Console(stderr=True)
+    console = bar_console()
     size = "" if model.download_mb is None else f", about {model.download_mb} MB"
     echo(f"{model.name}: {model.about}{size}, licence {model.licence}", err=True)
     files = [f for f in (model.network, model.scorer, model.alphabet) if f is not None]

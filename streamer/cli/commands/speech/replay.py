@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 #: Time between two frames, in seconds.
 _FRAME_S = 0.05
 
-_ENTER = "\x1b[?1049h\x1b[?25l"
-_LEAVE = "\x1b[?25h\x1b[?1049l"
-
 
 def replay(
     recording: Annotated[Path, typer.Argument(metavar="SESSION.flac", help="Recording to play.")],
@@ -51,26 +48,21 @@ def replay(
 
 def _show(controller: Controller, player: Player, keyboard: Keyboard) -> None:
     """Draw and obey keys until the end."""
+    from streamer.terminal.tty.full_screen import FullScreen
+
     before: list[str] = []
-    keyboard.enter()
-    sys.stdout.write(_ENTER)
-    try:
+    with FullScreen(keyboard, sys.stdout.fileno()) as screen:
         while not controller.ended:
             size = shutil.get_terminal_size()
             rows = controller.screen(size.columns, size.lines)
-            if rows != before:
-                before = rows
-                sys.stdout.write("\x1b[H" + "\x1b[K\r\n".join(rows) + "\x1b[J")
-                sys.stdout.flush()
+            if rows != before or screen.erased:
+                before, screen.erased = rows, False
+                screen.write("\x1b[H" + "\x1b[K\r\n".join(rows) + "\x1b[J")
             keys = keyboard.read(_FRAME_S)
             if keys is None:
                 return
             for key in keys:
                 controller.press(key, size.columns)
-    finally:
-        sys.stdout.write(_LEAVE)
-        sys.stdout.flush()
-        keyboard.leave()
 
 
 def register(app: typer.Typer) -> None:
