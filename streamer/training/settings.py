@@ -6,7 +6,7 @@ Imports nothing heavy: the command line reads its defaults here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -72,6 +72,9 @@ class TrainingSettings:
         phoneme_weight: weight of the phonemes' loss.
         crf_weight: share of the CTC-CRF denominator in the loss of the upper phoneme head, see
             `losses.log_denominator`: 0 is CTC, 1 is CTC-CRF.
+        consistency_weight: weight of the agreement of two views of each clip, see
+            `losses.disagreement`; 0 shows each clip once.
+        consistency_masks: factor of the masked stretches of time with two views.
         distillation_weight: initial weight of the teacher's loss, which falls to zero.
         average_decay: decay of the running average of the weights.
         max_gradient_norm: larger gradients are scaled down to this norm.
@@ -98,6 +101,8 @@ class TrainingSettings:
     letter_weight: float = 1.0
     phoneme_weight: float = 1.0
     crf_weight: float = 0.0
+    consistency_weight: float = 0.0
+    consistency_masks: float = 2.5
     distillation_weight: float = 1.0
     average_decay: float = 0.998
     max_gradient_norm: float = 5.0
@@ -105,6 +110,17 @@ class TrainingSettings:
     normalise: bool = False
     bf16: bool = True
     augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
+
+    @property
+    def n_views(self) -> int:
+        """Number of views of each clip in a batch."""
+        return 2 if self.consistency_weight else 1
+
+    @property
+    def masking(self) -> AugmentationSettings:
+        """The augmentation; with two views, which must have something to agree on, masks more."""
+        factor = self.consistency_masks if self.n_views > 1 else 1.0
+        return replace(self.augmentation, time_masks=round(self.augmentation.time_masks * factor))
 
 
 def default_front_end() -> dict[str, Any]:
@@ -185,6 +201,7 @@ SETTING_FLAGS: Mapping[str, Flag] = {
     "dropout": Flag("--dropout", 0.0, 0.9),
     "crf_weight": Flag("--sentences", 0.0, 1.0),
     "letter_weight": Flag("--letter-weight", 0.0),
+    "consistency_weight": Flag("--consistency", 0.0),
     "seed": Flag("--seed"),
     "strength": Flag("--augmentation", 0.0, 1.0),
     "clean_until": Flag("--clean-until", 0.0),

@@ -195,6 +195,18 @@ def test_core_ml_is_exported_where_coremltools_is_there(trained: Path, tmp_path:
     assert bundle.networks["coreml-unrolled"].suffix == ".mlpackage"
 
 
+def test_two_views_of_each_clip_are_learned_together(manifest: Path, tmp_path: Path) -> None:
+    log = Kept()
+    views = {"consistency_weight": 0.2, "epochs": 3, "clean_until": 100.0}
+    history = read_checkpoint(train(_recipe(manifest, tmp_path / "run", settings=views), log))[
+        "progress"
+    ]["history"]
+    assert history[-1]["loss"] < history[0]["loss"]
+    seen = [float(line.split("views ")[1].split()[0]) for line in log.lines if "views " in line]
+    assert seen
+    assert seen[-1] > 0
+
+
 def test_resuming_is_the_same_as_never_having_stopped(manifest: Path, tmp_path: Path) -> None:
     changes: dict[str, Any] = {"settings": {"epochs": 2, "clean_until": 50.0, "dropout": 0.2}}
     changes["settings"]["warm_up_steps"] = 1

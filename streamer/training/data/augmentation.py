@@ -103,10 +103,27 @@ class FeatureAugmentation:
         Returns:
             float32 (m, n_coefficients), and float32 (m,) positions in 0 .. n - 1.
         """
+        (changed,), position = self.views(vectors, strength, rng, 1)
+        return changed, position
+
+    def views(
+        self, vectors: FloatArray, strength: float, rng: np.random.Generator, count: int
+    ) -> tuple[list[FloatArray], FloatArray]:
+        """Return several views of one change: they differ only in what is masked.
+
+        Args:
+            vectors: float32 (n, n_coefficients).
+            strength: as above.
+            rng: random generator.
+            count: number of views.
+
+        Returns:
+            ``count`` arrays, float32 (m, n_coefficients), and float32 (m,) positions.
+        """
         bounds = self.settings
         position = np.arange(len(vectors), dtype=np.float32)
         if strength <= 0:
-            return vectors, position
+            return [vectors] * count, position
         before = self._cepstrum.energies(vectors)
         # Interpolated frames are slightly blurred: not in every clip while strength is low.
         stretch = bounds.stretch if rng.random() < strength else 0.0
@@ -119,9 +136,9 @@ class FeatureAugmentation:
             after = self._reverberate(after, rng)
         if rng.random() < bounds.noise * strength:
             after = self._noise(after, rng)
-        after = self._mask(after, strength, rng)
-        change = self._cepstrum.vectors(after) - self._cepstrum.vectors(before)
-        return vectors + change, position
+        unchanged = self._cepstrum.vectors(before)
+        masked = [self._mask(after, strength, rng) for _ in range(count)]
+        return [vectors + (self._cepstrum.vectors(view) - unchanged) for view in masked], position
 
     def _stretched(
         self,

@@ -196,6 +196,7 @@ class DataSet:
         seed: Sequence[int] = (0,),
         with_teacher: bool = False,
         conditions: float = 0.0,
+        views: int = 1,
     ) -> Batch:
         """Make a batch.
 
@@ -206,9 +207,13 @@ class DataSet:
             seed: random seed of the augmentation.
             with_teacher: whether to add the teacher's vectors.
             conditions: strength of `multi_condition`, 0 to 1.
+            views: how often each clip is in it, with different masks: all clips, then all once
+                more in the same order.
         """
         rng = np.random.default_rng(list(seed))
-        made = [self._example(e, augmentation, strength, conditions, rng) for e in examples]
+        seen = [self._example(e, augmentation, strength, conditions, rng, views) for e in examples]
+        made = [(vectors[view], position) for view in range(views) for vectors, position in seen]
+        examples = list(examples) * views
         if self.normalisation is not None:
             warm_share = WARM_SHARE if augmentation is not None else 0.0
             made = [
@@ -257,8 +262,9 @@ class DataSet:
         strength: float,
         conditions: float,
         rng: np.random.Generator,
-    ) -> tuple[Any, Any]:
-        """Return the coefficients of a clip, and the position of each in the recording."""
+        views: int,
+    ) -> tuple[list[Any], Any]:
+        """Return views of the coefficients of a clip, and the position of each frame in it."""
         cache, entry = self.caches[example.cache], example.entry
         vectors = np.asarray(cache.vectors(entry))
         position = np.arange(len(vectors), dtype=np.float32)
@@ -271,10 +277,10 @@ class DataSet:
                 vectors, position = heard, moved
                 augmentation = augmentation and augmentation.light
         if augmentation is not None and strength > 0:
-            changed, moved = augmentation(vectors, strength, rng)
-            if len(changed) >= shortest:
+            changed, moved = augmentation.views(vectors, strength, rng, views)
+            if len(moved) >= shortest:
                 return changed, np.interp(moved, np.arange(len(position)), position)
-        return vectors, position
+        return [vectors] * views, position
 
     def _targets(self, example: Example, position: Any) -> Any:
         """Return the teacher's vectors at positions in a clip; zeros if it has none."""

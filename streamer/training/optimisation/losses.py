@@ -103,6 +103,23 @@ def log_denominator(
     return result + end.log()
 
 
+def disagreement(logits: Tensor) -> Tensor:
+    """Return how much two views of the same frames differ, summed over the frames, a scalar.
+
+    Each view learns from the other one's probabilities, which stay fixed: the mean of both
+    Kullback-Leibler divergences (Yao et al., "CR-CTC: Consistency regularization on CTC for
+    improved speech recognition", 2024).
+
+    Args:
+        logits: float32 (2 frames, labels): all frames of one view, then those of the other.
+    """
+    one, other = nn.functional.log_softmax(logits.float(), dim=-1).chunk(2)
+    divergence = nn.functional.kl_div
+    there = divergence(one, other.detach(), reduction="sum", log_target=True)
+    back = divergence(other, one.detach(), reduction="sum", log_target=True)
+    return (there + back) / 2
+
+
 def distillation(predicted: list[Tensor], target: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
     """Return the mean smooth L1 distance to the teacher's normalised vectors, a scalar.
 

@@ -67,19 +67,29 @@ class Objective:
         )
 
     def __call__(self, outputs: Outputs, batch: Batch) -> list[Tensor]:
-        """Return the losses of letters, phonemes and distillation; 0 if there is no such head."""
+        """Return the losses of letters, phonemes, distillation and agreement; 0 for none."""
         nothing = torch.zeros((), device=self._device)
         letters = losses.ctc(
             outputs.letters, batch.n_frames, batch.letters, batch.n_letters, self._fast
         )
-        parts = [losses.per_label(letters, batch.n_letters), nothing, nothing]
+        parts = [losses.per_label(letters, batch.n_letters), nothing, nothing, nothing]
         if outputs.phonemes:
             parts[1] = self._phoneme_loss(outputs.phonemes, batch)
         if outputs.teacher and batch.teacher is not None:
             parts[2] = losses.distillation(
                 outputs.teacher, batch.teacher, self._teacher_mean, self._teacher_scale
             )
+        if self._settings.consistency_weight:
+            parts[3] = self._disagreement(outputs, batch)
         return parts
+
+    def _disagreement(self, outputs: Outputs, batch: Batch) -> Tensor:
+        """Return the disagreement of the views per label, of the upper phoneme head if any."""
+        if outputs.phonemes:
+            logits, n_labels = outputs.phonemes[-1], batch.n_phonemes
+        else:
+            logits, n_labels = outputs.letters, batch.n_letters
+        return losses.disagreement(logits) / n_labels.sum().clamp(min=1)
 
     def _phoneme_loss(self, heads: list[Tensor], batch: Batch) -> Tensor:
         fast, n_frames = self._fast, batch.n_frames

@@ -98,7 +98,7 @@ class Trainer:
         mean, deviation = self._set_normalisation(initial)
         self.network.set_normalisation(mean, deviation)
         self.progress = TrainingProgress()
-        self._augmentation = FeatureAugmentation(train.front_end, settings.augmentation)
+        self._augmentation = FeatureAugmentation(train.front_end, settings.masking)
         self._objective = Objective(settings, train, shape, self.device, self.network.fast)
         if initial is not None:
             self._start_from(initial, mean, deviation)
@@ -193,7 +193,7 @@ class Trainer:
         batch_s = min(settings.batch_s, settings.first_batch_s * (1 + progress.epoch))
         key = (progress.epoch, batch_s)
         if getattr(self, "_ordered", None) is None or self._ordered[0] != key:
-            order = self.train.order(batch_s, progress.epoch, settings.seed)
+            order = self.train.order(batch_s / settings.n_views, progress.epoch, settings.seed)
             self._ordered: Any = (key, order)
         return self._ordered[1]  # type: ignore[no-any-return]
 
@@ -237,14 +237,17 @@ class Trainer:
         batch = self.train.batch(
             share, self._augmentation, settings.strength * strength,
             (settings.seed, progress.epoch, progress.batch, workers.rank),
-            self.network.shape.n_teacher > 0, strength,
+            self.network.shape.n_teacher > 0, strength, settings.n_views,
         ).to(self.device)  # fmt: skip
         self.network.train()
         self.network.dropout = settings.dropout * strength
         parts = self._objective(self._forward(batch), batch)
         # The teacher guides the beginning; at the end only the transcript counts.
         distillation_weight = settings.distillation_weight * (1 - self.done_share())
-        weights = (settings.letter_weight, settings.phoneme_weight, distillation_weight)
+        weights = (
+            settings.letter_weight, settings.phoneme_weight, distillation_weight,
+            settings.consistency_weight,
+        )  # fmt: skip
         loss = sum((w * part for w, part in zip(weights, parts)), torch.zeros(()))
         loss.backward()  # type: ignore[no-untyped-call]
         values = self._exchange([part.detach() for part in parts])
@@ -302,8 +305,8 @@ class Trainer:
         self._say(
             f"{progress.seconds / 60:6.1f} min  epoch {progress.epoch + 1} "
             f"batch {progress.batch}/{n_batches}  step {progress.step}  loss {mean[0]:.3f}  "
-            f"phonemes {mean[1]:.3f}  teacher {mean[2]:.3f}  norm {mean[3]:.2f}  "
-            f"rate {self.lr_factor():.2f}  "
+            f"phonemes {mean[1]:.3f}  teacher {mean[2]:.3f}  views {mean[3]:.3f}  "
+            f"norm {mean[4]:.2f}  rate {self.lr_factor():.2f}  "
             f"augmentation {self.strength * self.settings.strength:.2f}"
         )
 

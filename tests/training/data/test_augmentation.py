@@ -103,3 +103,18 @@ def test_noise_raises_what_is_quiet_and_leaves_what_is_loud() -> None:
     loudness = before.mean(axis=1)
     assert rise[loudness.argmin()] > 2.0
     assert -0.01 < rise[loudness.argmax()] < 1.0
+
+
+def test_views_differ_in_their_masks_alone() -> None:
+    vectors = _vectors(FRONT_ENDS[0], 120)
+    masks = AugmentationSettings(time_masks=20)
+    views, position = FeatureAugmentation(FRONT_ENDS[0], masks).views(
+        vectors, 1.0, np.random.default_rng(3), 2
+    )
+    assert views[0].shape == views[1].shape == (len(position), vectors.shape[1])
+    assert not np.allclose(views[0], views[1])
+    without = AugmentationSettings(time_masks=0, frequency_masks=0)
+    same, _ = FeatureAugmentation(FRONT_ENDS[0], without).views(
+        vectors, 1.0, np.random.default_rng(3), 2
+    )
+    np.testing.assert_array_equal(same[0], same[1])

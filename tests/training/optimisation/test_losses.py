@@ -106,3 +106,16 @@ def test_one_sentence_is_less_than_all_and_nearly_all_where_it_alone_is_heard() 
         all_ = losses.log_denominator(logits, n_frames, table)
         right = spelled[:1] - losses.ctc(logits, n_frames, torch.tensor(said), count)
         assert -1e-4 < float(all_ - right) < most
+
+
+def test_views_that_agree_cost_nothing_and_those_that_do_not_learn_from_each_other() -> None:
+    one = torch.randn(7, 5)
+    assert float(losses.disagreement(torch.cat([one, one + 3.0]))) == pytest.approx(0, abs=1e-5)
+    both = torch.randn(14, 5, requires_grad=True)
+    loss = losses.disagreement(both)
+    loss.backward()
+    p, q = both.detach().softmax(dim=1).chunk(2)
+    expected = ((p * (p / q).log()).sum() + (q * (q / p).log()).sum()) / 2
+    assert float(loss.detach()) == pytest.approx(float(expected), rel=1e-5)
+    # The gradient of a cross entropy to fixed probabilities is the difference, for each view.
+    torch.testing.assert_close(both.grad, torch.cat([p - q, q - p]) / 2)

@@ -105,6 +105,11 @@ def train(
         "training --from a network with phonemes; 0.9 works well.",
     ),
     letter_weight: float = _setting("letter_weight", "Weight of the letters' loss."),
+    consistency_weight: float = _setting(
+        "consistency_weight",
+        "Weight of the agreement of two differently masked views of each clip (CR-CTC, whose authors "
+        "take 0.2). An epoch takes twice as long.",
+    ),
     teacher: Optional[Path] = typer.Option(
         None, "--teacher",
         help="Folder of a Whisper model for CTranslate2; its encoder's vectors are learned too.",
