@@ -107,8 +107,8 @@ def train(
     letter_weight: float = _setting("letter_weight", "Weight of the letters' loss."),
     consistency_weight: float = _setting(
         "consistency_weight",
-        "Weight of the agreement of two differently masked views of each clip (CR-CTC, whose authors "
-        "take 0.2). An epoch takes twice as long.",
+        "Weight of the agreement of two differently masked views of each clip (CR-CTC, whose "
+        "authors take 0.2). An epoch takes twice as long.",
     ),
     teacher: Optional[Path] = typer.Option(
         None, "--teacher",
