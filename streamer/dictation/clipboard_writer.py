@@ -65,6 +65,5 @@ class ClipboardWriter:
         try:
             self._clipboard.copy(text)
         except OutputError as error:
-            if self._warn is not None:
-                self._warn(f"--clipboard: {error}")
-                self._warn = lambda line: None
+            self._warn(f"--clipboard: {error}")
+            self._warn = lambda line: None  # once is enough

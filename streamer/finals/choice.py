@@ -44,7 +44,7 @@ class FinalsChoice:
     @property
     def name(self) -> str:
         """What a final says about its engine: ``whisper:base.en``, ``deepspeech-0.9.3``."""
-        weights = Path(self.weights).name if _is_folder(self.weights) else self.weights
+        weights = Path(self.weights).name if os.path.isdir(self.weights) else self.weights
         return weights if self.kind == BUNDLE else f"{self.kind}:{weights}"
 
     def as_dict(self) -> dict[str, Any]:
@@ -94,10 +94,6 @@ def parse_choice(value: str, words: Sequence[str] = ()) -> FinalsChoice:
             f"--finals {kind} needs the package {package}", f"install it: pip install {package}"
         )
     weights = os.path.expanduser(weights) or _DEFAULT_WEIGHTS[kind]
-    if os.sep in weights and not _is_folder(weights):
+    if os.sep in weights and not os.path.isdir(weights):
         raise UsageError(f"--finals: there is no folder {weights}", "give a folder with weights")
     return FinalsChoice(kind, weights, tuple(words))
-
-
-def _is_folder(weights: str) -> bool:
-    return os.path.isdir(weights)

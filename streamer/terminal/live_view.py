@@ -170,7 +170,8 @@ class LiveView:
             if self._asked_at is not None and self._keyboard is not None:
                 for key in self._keyboard.read(LAST_ANSWER_S) or []:  # not for the shell
                     self._answered(key)
-            self._region.close(self._model.take(ending=farewell(self._model.state)))
+            separator = self._region.theme.glyphs.separator
+            self._region.close(self._model.take(ending=farewell(self._model.state, separator)))
         finally:
             if self._restorer is not None:
                 self._restorer.dismiss()

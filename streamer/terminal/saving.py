@@ -53,16 +53,20 @@ def count_lines(state: ViewState) -> str:
     return f"{count} line{'' if count == 1 else 's'}"
 
 
-def farewell(state: ViewState) -> str:
+def farewell(state: ViewState, separator: str) -> str:
     """Return the last line of a session: how much was said, and where it is now.
 
     Empty where the view is not the place of the transcript: for recordings, or without keys.
+
+    Args:
+        state: what is shown.
+        separator: stands between its parts.
     """
     info = state.info
     if not info.microphone or not state.opened or not (state.keys or info.saved_in):
         return ""
     if not state.finals:
-        return f"nothing was said · {format_time(state.time)}" if state.time else ""
+        return f"nothing was said{separator}{format_time(state.time)}" if state.time else ""
     if info.saved_in:
         where = f"written to {info.saved_in}"
     elif state.saved is None:
@@ -71,4 +75,4 @@ def farewell(state: ViewState) -> str:
         where = f"saved in {state.saved[0]}"
     else:
         where = f"the first {state.saved[1]} saved in {state.saved[0]}"
-    return f"{count_lines(state)} · {format_time(state.time)} · {where}"
+    return separator.join([count_lines(state), format_time(state.time), where])

@@ -1,7 +1,7 @@
 """Command lines of README and docs, and a sandbox with stand-ins to run them in.
 
 A line that needs more than the sandbox has says so where its reader sees it, in its comment:
-[network], [root], [hours] or [your model].
+[network], [root] or [hours].
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.paths import ROOT
+from tests.support.models.bundles import random_weights
+from tests.support.models.graphs import graph_bytes, memory_mapped
+from tests.support.paths import ROOT, TINY_SCORER
 
 #: What a line may say that it needs.
-MARKS = ("network", "root", "hours", "your model")
+MARKS = ("network", "root", "hours")
 _MARK = re.compile(rf"#.*\[({'|'.join(MARKS)})\]")
 #: What a command line begins with, besides variables.
 _PROGRAMS = "streamer|make|git|cd|uv|pipx|pip|python|ffmpeg|arecord|sudo|openssl|docker|curl"
@@ -120,6 +122,14 @@ def command_lines() -> Iterator[CommandLine]:
             )
 
 
+def make_models(folder: Path) -> None:
+    """Write small networks and a scorer under the names that the pages give a reader's own."""
+    weights = random_weights()
+    (folder / "my.pbmm").write_bytes(memory_mapped(weights))
+    (folder / "output_graph.pb").write_bytes(graph_bytes(weights))
+    shutil.copy(TINY_SCORER, folder / "my.scorer")
+
+
 class Sandbox:
     """A home with recordings, word lists and stand-ins for other programs.
 
@@ -152,6 +162,7 @@ class Sandbox:
                 check=True,
             )
         (folder / "sound.raw").write_bytes(clip.tobytes())
+        make_models(self.folder)
         (self.folder / "names.txt").write_text("ada\nlovelace=3\n")
         (modules / "sounddevice.py").write_text(_MICROPHONE)
         for name, does in _STAND_INS.items():

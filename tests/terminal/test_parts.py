@@ -99,7 +99,8 @@ def test_the_theme_is_that_of_the_environment_or_the_option() -> None:
 
 def at_the_end(saved_in: str = "", keys: bool = True, **fields: object) -> str:
     info = replace(INFO, saved_in=saved_in)
-    return farewell(ViewState(info, keys=keys, stats=STATS, **fields))  # type: ignore[arg-type]
+    state = ViewState(info, keys=keys, stats=STATS, **fields)  # type: ignore[arg-type]
+    return farewell(state, " · ")
 
 
 def test_the_last_line_says_how_much_was_said_and_where_it_is() -> None:
@@ -111,7 +112,7 @@ def test_the_last_line_says_how_much_was_said_and_where_it_is() -> None:
     assert at_the_end() == "nothing was said · 0:12"
     assert at_the_end(keys=False, finals=said) == ""
     recording = replace(INFO, microphone=False)
-    assert farewell(ViewState(recording, keys=True, finals=said)) == ""
+    assert farewell(ViewState(recording, keys=True, finals=said), " · ") == ""
 
 
 def test_a_pipe_is_not_a_keyboard() -> None:
