@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -194,6 +195,28 @@ def test_lost_samples_are_reported_where_they_are_missing(tiny: Transcriber) -> 
     assert isinstance(last, Stats)
     assert last.lost_samples == 8000
     assert last.time == 2.5
+
+
+@pytest.mark.parametrize("leap_s", [-86400.0, -1.5, 1.5, 86400.0])
+def test_a_clock_that_is_set_back_or_forward_changes_no_word(
+    leap_s: float, tiny: Transcriber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def heard() -> list[Any]:
+        source = LiveSource(sound(4.0), fails=True)
+        events: list[Event] = []
+        with pytest.raises(DeviceError, match="gone"):
+            for event in tiny.run(source):
+                events.append(event)
+        # Partials and what is said of latency depend on the machine.
+        kept = [event for event in events if isinstance(event, (Final, Gap))]
+        return [(event.start, event.end, getattr(event, "text", None)) for event in kept]
+
+    expected = heard()
+    now, leaps = time.time, iter(range(1_000_000))
+    monkeypatch.setattr(time, "time", lambda: now() + leap_s * (next(leaps) % 2))
+    monkeypatch.setattr(time, "time_ns", lambda: int(1e9 * (now() + leap_s * (next(leaps) % 2))))
+    assert heard() == expected
+    assert [text for _, _, text in expected if text]
 
 
 def test_a_muted_microphone_is_warned_about_once(tiny: Transcriber) -> None:

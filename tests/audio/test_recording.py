@@ -226,6 +226,61 @@ def test_a_truncated_file_gives_its_samples_and_then_an_error(
     assert n > share * 64000 - 2 * 4096 if kind == "flac" else n > share * 64000 - 100
 
 
+@pytest.mark.parametrize("kind", ["wav", "flac", "aiff", "au", "w64", "rf64"])
+def test_a_file_that_shrinks_while_it_is_read_gives_its_samples_and_then_an_error(
+    kind: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path / f"a.{kind}", kind, seconds=8)
+    source = RecordingSource(path)
+    source.open(16000)
+    blocks = [source.read()]
+    os.truncate(path, path.stat().st_size // 2)
+    with pytest.raises(AudioError, match="truncated"):
+        while blocks[-1] is not None:
+            blocks.append(source.read())
+    source.close()
+    samples = np.concatenate([block for block in blocks if block is not None])
+    np.testing.assert_array_equal(samples, babble(8.0)[: len(samples), 0])
+    # What was buffered when the file shrank counts as well.
+    assert 64000 - 2 * 4096 < len(samples) < 64000 + 2 * 65536
+
+
+@pytest.mark.parametrize("kind", ["wav", "aiff", "au", "w64", "rf64"])
+def test_a_file_that_grows_while_it_is_read_ends_where_its_header_says(
+    kind: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path / f"a.{kind}", kind, seconds=8)
+    source = RecordingSource(path)
+    source.open(16000)
+    blocks = [source.read()]
+    with open(path, "ab") as file:
+        file.write(bytes(32000))
+    while blocks[-1] is not None:
+        blocks.append(source.read())
+    source.close()
+    samples = np.concatenate([block for block in blocks if block is not None])
+    np.testing.assert_array_equal(samples, babble(8.0)[:, 0])
+
+
+def test_a_wav_file_that_is_still_being_written_is_read_as_far_as_it_is(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", seconds=8)
+    data = bytearray(path.read_bytes())
+    data[40:44] = struct.pack("<I", 0xFFFFFFFF)
+    half = 44 + 64000 * 2
+    path.write_bytes(data[:half])
+    source = RecordingSource(path)
+    source.open(16000)
+    blocks = [source.read()]
+    with open(path, "ab") as file:
+        file.write(data[half:])
+    while blocks[-1] is not None:
+        blocks.append(source.read())
+    source.close()
+    samples = np.concatenate([block for block in blocks if block is not None])
+    assert len(samples) >= 64000
+    np.testing.assert_array_equal(samples, babble(8.0)[: len(samples), 0])
+
+
 @pytest.mark.parametrize("kind", ["ogg", "opus", "mp3"])
 def test_a_truncated_lossy_file_gives_its_samples_and_then_an_error(
     kind: str, tmp_path: Path

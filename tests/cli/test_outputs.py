@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import io
 import json
 import shlex
@@ -191,6 +193,43 @@ def test_a_closed_pipe_does_not_keep_other_outputs_from_finishing(tmp_path):
     ):
         outputs.write(final("one"))
     assert path.read_text() == "one\n"
+
+
+class Full(io.StringIO):
+    """Standard output on a full disk."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_file_on_a_full_disk_is_said_once_and_everything_else_goes_on(capsys):
+    stream = io.StringIO()
+    with Outputs(OutputOptions(output=Path("/dev/full")), stream, print) as outputs:
+        shown = [outputs.write(final(text)) for text in ("one", "two")]
+    assert [[event.text for event in events] for events in shown] == [["one"], ["two"]]
+    assert stream.getvalue() == "one\ntwo\n"
+    assert outputs.failed
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: cannot write /dev/full (no space left on device) - ")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("shown", [False, True])
+def test_a_file_on_a_full_disk_ends_it_only_if_the_words_are_nowhere_else(shown, capsys):
+    outputs = Outputs(OutputOptions(output=Path("/dev/full")), None, print, shown=shown)
+    with contextlib.nullcontext() if shown else pytest.raises(OutputError, match="no space left"):
+        assert [event.text for event in outputs.write(final("one"))] == ["one"]
+    outputs.close()
+
+
+def test_standard_output_on_a_full_disk_keeps_no_words_from_other_outputs(tmp_path):
+    with (
+        pytest.raises(OSError, match="no space left"),
+        Outputs(OutputOptions(on_final=f"sh -c 'cat > {tmp_path}/got'"), Full(), print) as outputs,
+    ):
+        outputs.write(final("one"))
+    assert (tmp_path / "got").read_text() == "one\n"
 
 
 def test_without_a_tool_for_typing_the_text_goes_to_the_clipboard(monkeypatch, capsys):

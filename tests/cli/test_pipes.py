@@ -288,12 +288,18 @@ def test_dictation_is_continuous_text_and_json_lines_have_its_edits(program, sai
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_is_one_error(program):
-    for line in ("streamer transcribe 1.wav > /dev/full", "streamer transcribe -o /dev/full 1.wav"):
+def test_a_full_disk_is_one_error_and_no_text_is_lost_that_goes_elsewhere(program, said):
+    outputs = []
+    for line in (
+        "streamer transcribe --one-shot 1.wav 2.wav > /dev/full",
+        "streamer transcribe --one-shot -o /dev/full 1.wav 2.wav",
+    ):
         done = program.run(line, check=False)
         assert done.returncode == 1
         assert done.stderr.decode().startswith("error: ")
         assert done.stderr.count(b"\n") == 1
+        outputs.append([x for x in done.stdout.decode().splitlines() if x in said])
+    assert outputs == [[], said[:2]]
 
 
 # One bad file never ends a batch

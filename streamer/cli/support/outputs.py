@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Optional, TextIO, Union
 
 from streamer.cli.support.config_file import config_folder
-from streamer.cli.support.messages import say
+from streamer.cli.support.messages import say, say_error
 from streamer.errors import OutputError, UsageError
 from streamer.events import Event
 from streamer.output import (
@@ -130,10 +130,13 @@ class Outputs:
         warn: called with a one-line warning when an output fails; may be called
             from other threads.
         inputs: the recordings, which must not be overwritten.
+        shown: whether something else shows the finals, so that no text is lost with a
+            file that cannot be written.
 
     Attributes:
         stalled: whether standard output was given up, because its reader took
             nothing when the program should end.
+        failed: whether the file was given up; the error has been printed.
 
     Raises:
         UsageError, OutputError: an output is not available or not allowed; nothing
@@ -146,6 +149,7 @@ class Outputs:
         stream: Optional[TextIO],
         warn: Callable[[str], None],
         inputs: Sequence[Path] = (),
+        shown: bool = False,
     ) -> None:
         options.check()
         self._edits_written = options.dictation
@@ -154,7 +158,8 @@ class Outputs:
         self._filter = None if options.pipe is None else Filter(options.pipe, warn)
         keyboard = _virtual_keyboard(options) if options.type else None
         self._sinks: list[Writer] = []
-        self.stalled = False
+        self._shown = shown
+        self.stalled = self.failed = False
         self._typist: Optional[Typist] = None
         try:
             if options.output is not None:
@@ -219,7 +224,7 @@ class Outputs:
 
         Raises:
             BrokenPipeError: standard output has been closed by its reader.
-            OutputError: the file cannot be written.
+            OutputError: the file cannot be written, and the text goes nowhere else.
         """
         if self._filter is not None:
             event = self._filter.filter(event)
@@ -244,13 +249,24 @@ class Outputs:
         self._for_all(lambda sink: sink.write(item))
 
     def _for_all(self, act: Callable[[Writer], None]) -> None:
-        """Do something with all outputs; a stalled one is left out from then on."""
+        """Do something with all outputs; what is stalled or full is left out from then on."""
+        failure: Optional[OSError] = None
         for sink in [*self._sinks]:
             try:
                 act(sink)
             except ReaderStalledError:
                 self.stalled = True
                 self._sinks.remove(sink)
+            except OutputError as error:
+                self._sinks.remove(sink)
+                if not self._sinks and not self._shown:
+                    raise
+                self.failed = True
+                say_error(str(error))
+            except OSError as error:  # the others get the text all the same
+                failure = failure or error
+        if failure is not None:
+            raise failure
 
     def close(self) -> None:
         """Close all outputs, files first. May be called twice."""

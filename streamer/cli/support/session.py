@@ -115,14 +115,15 @@ class LiveSession:
             StreamerError: an error that the user can fix; all events before it
                 have been written.
             typer.Exit: with 128 and the signal's number, if standard output was
-                given up at a signal.
+                given up at a signal; with 1, if the file was.
         """
         transcriber = self._transcriber
         shutdown = GracefulShutdown(transcriber.stop)
         stream = None
         if self._routing.writer_prints:
             stream = data_stream(lambda: shutdown.requested, self._results)
-        outputs = Outputs(self._results.output_options(), stream, warn, inputs)
+        shown = not self._routing.writer_prints
+        outputs = Outputs(self._results.output_options(), stream, warn, inputs, shown)
 
         def opened_source(source: Source) -> None:
             self._open(source, opened)
@@ -150,6 +151,8 @@ class LiveSession:
                     self.on_screen_ms = self._view.on_screen_ms
         if outputs.stalled:
             raise typer.Exit(shutdown.exit_code)
+        if outputs.failed:
+            raise typer.Exit(1)
 
     def _begin_view(self) -> None:
         """Start the live view, before the source is open and the model loaded."""

@@ -197,7 +197,7 @@ class _Batch:
 
         Raises:
             StreamerError: no model can be loaded, or results cannot be written.
-            typer.Exit: with code 1, if recordings could not be read; with 128
+            typer.Exit: with code 1, if recordings could not be read or a file not written; with 128
                 and the signal's number, if one left recordings unfinished.
         """
         from streamer.audio.native_stderr import native_messages_hidden
@@ -206,7 +206,7 @@ class _Batch:
         from streamer.cli.support.signals import GracefulShutdown, discard_standard_output
 
         targets = self._targets()
-        unfinished = stalled = False
+        unfinished = stalled = failed = False
         with native_messages_hidden(), GracefulShutdown(self._transcriber.stop) as shutdown:
             self._stopping = lambda: shutdown.requested
             try:
@@ -224,10 +224,10 @@ class _Batch:
             except BrokenPipeError:
                 discard_standard_output()
         if common is not None:
-            stalled = common.stalled
+            stalled, failed = common.stalled, common.failed
         if unfinished or stalled:
             raise typer.Exit(shutdown.exit_code)
-        if self._unreadable:
+        if self._unreadable or failed:
             raise typer.Exit(1)
 
     def _targets(self) -> list[Optional[Path]]:
