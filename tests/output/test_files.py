@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -121,3 +122,34 @@ def test_a_folder_that_cannot_be_created_is_one_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot create the folder"):
         output_paths(tmp_path / "file" / "out", [Path("a.wav")], "text")
+
+
+def test_a_folder_without_permission_is_said_and_the_others_are_searched(tmp_path, monkeypatch):
+    for name in ("open/a.wav", "locked/b.wav"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    scandir = os.scandir
+
+    def refuse(path):  # a mode of 0 does not stop the superuser
+        if Path(path).name == "locked":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    said = []
+    found = expand_inputs([tmp_path], fail=said.append)
+    assert [path.name for path in found] == ["a.wav"]
+    (line,) = said
+    assert f"the folder {tmp_path / 'locked'} cannot be read (permission denied) - " in line
+
+
+def test_a_read_only_disk_is_one_error_before_anything_is_written(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(OutputError, match=r"cannot write .*read-only file system"):
+        OutputFile(tmp_path / "out.txt", "text")
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(OutputError, match=r"cannot create .*read-only file system"):
+        output_paths(tmp_path / "out", [Path("a.wav")], "text")
