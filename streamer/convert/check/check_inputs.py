@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from streamer.audio.sources.recording import RecordingSource
 from streamer.bundle import DESCRIPTION_FILE, bundled_folder, read_bundle
 from streamer.convert.readers import read_network
 from streamer.errors import ConversionError
+from streamer.features import create_front_end
 
 #: Suffixes of networks that can be a reference, in order of preference.
 _REFERENCES = (".safetensors", ".pbmm", ".pb", ".onnx", ".tflite")
@@ -48,17 +50,32 @@ def find_reference(model: Path) -> Path:
 
 
 def read_reference(model: Path, reference: Path | None) -> tuple[Path, Weights]:
-    """Return the reference file of a model, and its weights.
+    """Return the reference file of a model, and its weights, with the bundle's front end.
 
     Args:
         model: the Core ML model.
         reference: the reference file; None for `find_reference`.
 
     Raises:
-        ConversionError: there is none, or it cannot be read.
+        ConversionError: there is none, it cannot be read, or it was trained with another front
+            end than the model's bundle has.
     """
     path = find_reference(model) if reference is None else reference
-    return path, read_network(path)
+    weights = read_network(path)
+    folder = model.resolve().parent
+    if not (folder / DESCRIPTION_FILE).is_file():
+        return path, weights
+    bundled = read_bundle(folder).front_end().describe()
+    described = weights.description.get("front_end")
+    own = bundled if described is None else create_front_end(described).describe()
+    for key in sorted({*own, *bundled}):
+        if own.get(key) != bundled.get(key):
+            raise ConversionError(
+                f"{key} of the front end differs between {path.name} and {DESCRIPTION_FILE}",
+                f"make the bundle again, or fix {DESCRIPTION_FILE}",
+            )
+    description = {**weights.description, "front_end": bundled}
+    return path, dataclasses.replace(weights, description=description)
 
 
 def find_recording() -> Path:

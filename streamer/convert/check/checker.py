@@ -1,10 +1,11 @@
 """Compares a converted model, evaluated in NumPy, with its reference network.
 
-Both process two streams: audio, window by window with the state passed on, and
-the short last window included; and one window made so loud that the hidden
-layers reach their upper bound, which speech seldom does. Models with palettes
-are compared a second time, with a reference that has the same matrices; see
-`streamer.convert.check.stored_matrices`.
+In three ways, each for the errors that the others cannot see. Its constants are compared with
+the reference's, tensor by tensor: `streamer.convert.check.stored_tensors`. Its operations
+are run in float64 with weights that drive every layer over its bounds:
+`streamer.convert.check.structure`. And it runs as it is, in its own precision: on audio, window by
+window with the state passed on, and the short last window included; and on one window made so loud
+that the first layers reach their upper bound, which speech seldom does.
 """
 
 from __future__ import annotations
@@ -34,8 +35,14 @@ from streamer.arrays import Array, FloatArray
 from streamer.convert.check.evaluator import Evaluator
 from streamer.convert.check.factory import create_evaluator
 from streamer.convert.check.low_precision import LowPrecisionReference
-from streamer.convert.check.stored_matrices import recover_weights
 from streamer.convert.check.stored_precision import stored_precision
+from streamer.convert.check.stored_tensors import StoredTensors
+from streamer.convert.check.structure import (
+    TOLERANCE,
+    probe_state,
+    probe_weights,
+    probe_windows,
+)
 from streamer.convert.coreml.model_file import ModelFile, invalid_model_error, open_model
 from streamer.errors import ConversionError
 from streamer.features import Framer, create_front_end
@@ -58,12 +65,12 @@ class Difference:
     """The error of one output.
 
     Attributes:
-        stream: ``audio``, ``loud`` or ``one call``, with a star if the reference has the
-            model's matrices; ``stored`` for those matrices.
-        output: name of the output.
-        error: largest absolute difference.
+        stream: ``audio``, ``loud``, ``one call`` or ``structure``; ``stored`` for a tensor.
+        output: name of the output or tensor.
+        error: largest absolute difference; for a tensor, its error as a multiple of what its
+            precision explains.
         tolerance: largest difference allowed.
-        largest: largest absolute value of the reference.
+        largest: largest absolute value of the reference; 1 for a tensor.
     """
 
     stream: str
@@ -130,20 +137,17 @@ def check_model(path: str | Path, reference: Weights, samples: FloatArray) -> Re
     if contract.flexible:
         whole = np.concatenate([window[:, :n] for window, n in windows], axis=1)
         streams["one call"] = [(whole, whole.shape[1])]
-    differences: list[Difference] = []
+    stored = StoredTensors(evaluator.constants(), reference)
+    differences = [
+        Difference("stored", name, error, 1.0, 1.0) for name, error in stored.errors().items()
+    ]
+    if stored.complete:
+        # Biases are stored in the type of the computation, and the upper bound with them.
+        half = file.kind == "mlprogram" and stored.precision("layer_1/bias", precision) != "fp32"
+        clip = float((np.float16 if half else np.float32)(reference.relu_clip))
+        differences.extend(_structure(contract, evaluator, stored, reference, clip))
     for name, stream in streams.items():
         differences.extend(_compare(name, stream, contract, evaluator, references))
-    if precision.startswith("palette"):
-        errors, stored = recover_weights(file, evaluator, reference, precision)
-        differences.extend(Difference("stored", e.name, e.error, e.tolerance, 1.0) for e in errors)
-        if stored is not None:
-            references = (
-                NumpyAcousticModel(stored, dtype=np.float64),
-                LowPrecisionReference(stored, "fp16"),
-            )
-            for name, stream in streams.items():
-                found = _compare(f"{name}*", stream, contract, evaluator, references)
-                differences.extend(found)
     return Report(file.kind, precision, contract.steps, len(windows), tuple(differences))
 
 
@@ -201,6 +205,23 @@ def _loud(reference: Weights, windows: Sequence[tuple[Array, int]]) -> tuple[Arr
     return (window * np.float32(min(max(factor, 1.0), 100.0))).astype(np.float32), n
 
 
+def _structure(
+    contract: _Contract,
+    evaluator: Evaluator,
+    stored: StoredTensors,
+    reference: Weights,
+    clip: float,
+) -> Iterator[Difference]:
+    """Compare the operations, with the same other weights in model and reference."""
+    probe = stored.with_unlocated(probe_weights(reference, clip))
+    windows, state = probe_windows(reference, contract.steps), probe_state(reference)
+    model = list(_run_model(windows, contract, evaluator.exact(stored.replaced(probe)), state))
+    truth = list(_run_reference(windows, NumpyAcousticModel(probe, dtype=np.float64), state))
+    for k, name, counted in _counted(windows, contract):
+        largest, error = _largest_and_error(model, truth, counted, k)
+        yield Difference("structure", name, error, TOLERANCE * max(largest, 1.0), largest)
+
+
 def _compare(
     stream: str,
     windows: Sequence[tuple[Array, int]],
@@ -209,49 +230,73 @@ def _compare(
     references: tuple[NumpyAcousticModel, LowPrecisionReference],
 ) -> Iterator[Difference]:
     exact, rounded = references
-    runs = [
-        list(_run_model(windows, contract, evaluator)),
-        list(_run_reference(windows, exact)),
-        list(_run_reference(windows, rounded)),
-    ]
-    usable = [contract.has_lengths or n == window.shape[1] for window, n in windows]
-    for k, name in enumerate(OUTPUT_NAMES):
-        # Without input_lengths the state after a short window is invalid.
-        counted = [i for i in range(len(windows)) if k == 0 or usable[i]]
-        if not counted:
-            continue
-        model, truth, simulated = ([run[i][k] for i in counted] for run in runs)
-        largest = max(float(np.abs(a).max()) for a in truth)
-        error = max(float(np.abs(a - b).max()) for a, b in zip(model, truth))
-        cost = max(float(np.abs(a - b).max()) for a, b in zip(simulated, truth))
-        if not all(np.isfinite(a).all() for a in model):
-            error = float("nan")
+    model = list(_run_model(windows, contract, evaluator))
+    truth = list(_run_reference(windows, exact))
+    simulated = list(_run_reference(windows, rounded))
+    for k, name, counted in _counted(windows, contract):
+        largest, error = _largest_and_error(model, truth, counted, k)
+        _, cost = _largest_and_error(simulated, truth, counted, k)
         tolerance = max(TOLERANCE_FACTOR * cost, FLOOR * max(largest, 1.0))
         yield Difference(stream, name, error, tolerance, largest)
 
 
+_Outputs = tuple[Array, Array, Array]
+
+
+def _counted(
+    windows: Sequence[tuple[Array, int]], contract: _Contract
+) -> Iterator[tuple[int, str, list[int]]]:
+    """Yield each output that can be compared, with the windows where it can."""
+    for k, name in enumerate(OUTPUT_NAMES):
+        # Without input_lengths the state after a short window is invalid.
+        counted = [
+            i
+            for i, (window, n) in enumerate(windows)
+            if k == 0 or contract.has_lengths or n == window.shape[1]
+        ]
+        if counted:
+            yield k, name, counted
+
+
+def _largest_and_error(
+    found: Sequence[_Outputs], truth: Sequence[_Outputs], counted: Sequence[int], output: int
+) -> tuple[float, float]:
+    """Return the largest absolute value and difference of an output; NaN if some is not finite."""
+    largest = max(float(np.abs(truth[i][output]).max()) for i in counted)
+    errors = [float(np.abs(found[i][output] - truth[i][output]).max()) for i in counted]
+    return largest, max(errors) if np.isfinite(errors).all() else float("nan")
+
+
 def _run_reference(
-    windows: Sequence[tuple[Array, int]], model: NumpyAcousticModel | LowPrecisionReference
-) -> Iterator[tuple[Array, Array, Array]]:
+    windows: Sequence[tuple[Array, int]],
+    model: NumpyAcousticModel | LowPrecisionReference,
+    state: tuple[Array, Array] | None = None,
+) -> Iterator[_Outputs]:
     zeros = np.zeros((1, model.n_hidden))
-    state: tuple[Array, Array] = (zeros, zeros)
+    state = (zeros, zeros) if state is None else state
     for window, n in windows:
         probabilities, state = model.forward(window, n, state)
         yield probabilities, state[0], state[1]
 
 
 def _run_model(
-    windows: Sequence[tuple[Array, int]], contract: _Contract, evaluator: Evaluator
-) -> Iterator[tuple[Array, Array, Array]]:
+    windows: Sequence[tuple[Array, int]],
+    contract: _Contract,
+    evaluator: Evaluator,
+    state: tuple[Array, Array] | None = None,
+) -> Iterator[_Outputs]:
     states = evaluator.make_state()
     size = contract.states[0] if contract.states else contract.inputs[PREVIOUS_C]
     c = h = np.zeros([int(n) for n in size.shape if not isinstance(n, tuple)], np.float32)
+    if state is not None:
+        c, h = state
+        states.update((feature.name, array) for feature, array in zip(contract.states, state))
     for window, n in windows:
         arguments = input_arrays(window, n, c, h)
         inputs = {name: arguments[name] for name in contract.inputs if name in arguments}
         outputs = evaluator.predict(inputs, states or None)
         if contract.states:
-            c, h = (states[state.name] for state in contract.states)
+            c, h = (states[feature.name] for feature in contract.states)
         else:
             c, h = outputs[NEW_C], outputs[NEW_H]
         steps = window.shape[1]

@@ -8,9 +8,10 @@ are rounded after each operation and summed in float32.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from streamer.arrays import Array
 from streamer.convert.coreml.model_file import ModelFile
@@ -19,8 +20,32 @@ from streamer.errors import ConversionError
 States = dict[str, Array]
 
 
+class Constant(NamedTuple):
+    """A constant array of a model.
+
+    Attributes:
+        array: its values, decompressed; float32.
+        precision: how it is stored: ``fp32``, ``fp16``, ``int<bits>`` or ``palette<bits>``.
+    """
+
+    array: Array
+    precision: str
+
+
 class Evaluator(Protocol):
     """A loaded model, with the methods of coremltools' ``MLModel``."""
+
+    def constants(self) -> dict[str, Constant]:
+        """Return the arrays of floats that the model stores; the keys are the evaluator's own."""
+        ...
+
+    def exact(self, replaced: Mapping[str, Array]) -> Evaluator:
+        """Return an evaluator of the same operations that rounds nothing below float64.
+
+        Args:
+            replaced: other values for some of `constants`, of the same shapes.
+        """
+        ...
 
     def make_state(self) -> States:
         """Return new states, all zeros; empty for a model without states."""
@@ -43,8 +68,10 @@ class Evaluator(Protocol):
         ...
 
 
-def checked_inputs(model: ModelFile, inputs: Mapping[str, Array]) -> dict[str, Array]:
-    """Return the inputs as arrays of the declared types.
+def checked_inputs(
+    model: ModelFile, inputs: Mapping[str, Array], float_type: npt.DTypeLike = np.float32
+) -> dict[str, Array]:
+    """Return the inputs as int32, or as ``float_type`` if they are declared as floats.
 
     Raises:
         ConversionError: one is missing, unknown or of the wrong shape.
@@ -69,5 +96,12 @@ def checked_inputs(model: ModelFile, inputs: Mapping[str, Array]) -> dict[str, A
                 f"{model.path.name} takes {feature.name} of shape {feature.shape}",
                 f"{array.shape} was given; cut the stream to the model's steps",
             )
-        arrays[feature.name] = array.astype(np.int32 if feature.dtype == "int32" else np.float32)
+        arrays[feature.name] = array.astype(np.int32 if feature.dtype == "int32" else float_type)
     return arrays
+
+
+def as_float64(value: Any) -> Any:
+    """Return an array of floats in float64, and anything else as it is."""
+    if isinstance(value, np.ndarray) and np.issubdtype(value.dtype, np.floating):
+        return value.astype(np.float64, copy=False)
+    return value

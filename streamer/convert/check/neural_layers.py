@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Callable
 
 import numpy as np
@@ -247,6 +247,10 @@ def _convolution(p: Any, x: Sequence[Array], unpack: Unpack) -> Array:
     return arithmetic.pointwise(x[0], matrix[:, :, 0, 0], bias)
 
 
+#: The order in which the gates of Core ML's LSTM are concatenated.
+_GATES = ("inputGate", "forgetGate", "outputGate", "blockInput")
+
+
 def _lstm(p: Any, x: Sequence[Array], unpack: Unpack) -> list[Array]:
     kinds = [a.WhichOneof("NonlinearityType") for a in p.activations]
     params, weights = p.params, p.weightParams
@@ -255,10 +259,9 @@ def _lstm(p: Any, x: Sequence[Array], unpack: Unpack) -> list[Array]:
     if params.hasPeepholeVectors or params.coupledInputAndForgetGate or p.reverseInput:
         raise unsupported_error("an LSTM with peepholes, coupled gates or reversed input")
     n, width = int(p.outputVectorSize), int(p.inputVectorSize)
-    gates = ("inputGate", "forgetGate", "outputGate", "blockInput")
 
     def joined(what: str, shape: Sequence[int]) -> Array:
-        return np.concatenate([unpack(getattr(weights, gate + what), shape) for gate in gates])
+        return np.concatenate([unpack(getattr(weights, gate + what), shape) for gate in _GATES])
 
     bias = joined("BiasVector", (n,)) if params.hasBiasVectors else np.zeros(4 * n, np.float32)
     if params.forgetBias:
@@ -285,3 +288,25 @@ WEIGHTED_LAYERS: dict[str, Callable[[Any, Sequence[Array], Unpack], Any]] = {
     "loadConstantND": _constant,
     "uniDirectionalLSTM": _lstm,
 }
+
+
+def stored_weights(layer: Any) -> Iterator[tuple[Any, tuple[int, ...]]]:
+    """Yield the ``WeightParams`` messages of one of `WEIGHTED_LAYERS`, with their shapes."""
+    kind = layer.WhichOneof("layer")
+    p = getattr(layer, kind)
+    if kind == "loadConstantND":
+        yield p.data, tuple(int(n) for n in p.shape)
+    elif kind == "innerProduct":
+        yield p.weights, (int(p.outputChannels), int(p.inputChannels))
+    elif kind == "convolution":
+        yield p.weights, (int(p.outputChannels), int(p.kernelChannels), 1, 1)
+    if kind in ("innerProduct", "convolution") and p.hasBias:
+        yield p.bias, (int(p.outputChannels),)
+    if kind == "uniDirectionalLSTM":
+        n, width = int(p.outputVectorSize), int(p.inputVectorSize)
+        shapes = {"WeightMatrix": (n, width), "RecursionMatrix": (n, n), "BiasVector": (n,)}
+        if not p.params.hasBiasVectors:
+            del shapes["BiasVector"]
+        for what, shape in shapes.items():
+            for gate in _GATES:
+                yield getattr(p.weightParams, gate + what), shape

@@ -48,39 +48,50 @@ def program_operations(spec: Any) -> Iterator[Any]:
             yield from operations(block)
 
 
+def operation_precision(operation: Any) -> tuple[int, str] | None:
+    """Return how an operation stores or computes its result: bits and name; None for fp32."""
+    parts = {**dict(operation.attributes)}
+    for name, argument in operation.inputs.items():
+        if argument.arguments and argument.arguments[0].WhichOneof("binding") == "value":
+            parts[name] = argument.arguments[0].value
+    kind = operation.type
+    if kind == "constexpr_lut_to_dense" and "lut" in parts:
+        dims = [int(d.constant.size) for d in parts["lut"].type.tensorType.dimensions]
+        entries = dims[0] if len(dims) == 1 else dims[-2]
+        bits = max(entries.bit_length() - 1, 1)
+        return bits, f"palette{bits}"
+    if kind in ("constexpr_affine_dequantize", "constexpr_blockwise_shift_scale"):
+        name = "quantized_data" if kind == "constexpr_affine_dequantize" else "data"
+        bits = _BITS.get(parts[name].type.tensorType.dataType, 8) if name in parts else 8
+        return bits, f"int{bits}"
+    if any(o.type.tensorType.dataType == _FLOAT16 for o in operation.outputs):
+        return 16, "fp16"
+    return None
+
+
+def weights_precision(weights: Any) -> tuple[int, str] | None:
+    """Return how a ``WeightParams`` message stores its values: bits and name; None for fp32."""
+    if weights.float16Value:
+        return 16, "fp16"
+    if weights.rawValue:
+        bits = int(weights.quantization.numberOfBits)
+        linear = weights.quantization.WhichOneof("QuantizationType") == "linearQuantization"
+        return bits, f"int{bits}" if linear else f"palette{bits}"
+    return None
+
+
 def _of_program(spec: Any) -> list[tuple[int, str]]:
-    found = []
-    for operation in program_operations(spec):
-        parts = {**dict(operation.attributes)}
-        for name, argument in operation.inputs.items():
-            if argument.arguments and argument.arguments[0].WhichOneof("binding") == "value":
-                parts[name] = argument.arguments[0].value
-        kind = operation.type
-        if kind == "constexpr_lut_to_dense" and "lut" in parts:
-            dims = [int(d.constant.size) for d in parts["lut"].type.tensorType.dimensions]
-            entries = dims[0] if len(dims) == 1 else dims[-2]
-            bits = max(entries.bit_length() - 1, 1)
-            found.append((bits, f"palette{bits}"))
-        elif kind in ("constexpr_affine_dequantize", "constexpr_blockwise_shift_scale"):
-            name = "quantized_data" if kind == "constexpr_affine_dequantize" else "data"
-            bits = _BITS.get(parts[name].type.tensorType.dataType, 8) if name in parts else 8
-            found.append((bits, f"int{bits}"))
-        elif any(o.type.tensorType.dataType == _FLOAT16 for o in operation.outputs):
-            found.append((16, "fp16"))
-    return found
+    found = (operation_precision(operation) for operation in program_operations(spec))
+    return [precision for precision in found if precision is not None]
 
 
 def _of_network(spec: Any) -> list[tuple[int, str]]:
-    found = []
-    for layer in layers(spec.neuralNetwork):
-        for weights in _weights_of(getattr(layer, layer.WhichOneof("layer"))):
-            if weights.float16Value:
-                found.append((16, "fp16"))
-            elif weights.rawValue:
-                bits = int(weights.quantization.numberOfBits)
-                linear = weights.quantization.WhichOneof("QuantizationType") == "linearQuantization"
-                found.append((bits, f"int{bits}" if linear else f"palette{bits}"))
-    return found
+    found = (
+        weights_precision(weights)
+        for layer in layers(spec.neuralNetwork)
+        for weights in _weights_of(getattr(layer, layer.WhichOneof("layer")))
+    )
+    return [precision for precision in found if precision is not None]
 
 
 def _weights_of(message: Any) -> Iterator[Any]:

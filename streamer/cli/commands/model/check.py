@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 import typer
 
@@ -29,7 +30,9 @@ def check(
 ) -> None:
     """Evaluate a Core ML model in NumPy, on any system, and compare it with its reference.
 
-    The exit code is 1 if an output differs by more than the model's precision explains.
+    Its tensors are compared one by one (an error of 1 is all that their precision explains), its
+    operations in float64 on other weights, and its outputs on a recording. The exit code is 1 if
+    something differs by more than is allowed.
     """
     from streamer.convert.check.check_inputs import find_recording, read_reference, read_samples
     from streamer.convert.check.checker import check_model
@@ -41,17 +44,26 @@ def check(
     echo(f"model      {model} ({report.kind}, {report.precision}, {report.steps} steps)")
     echo(f"reference  {source}, in float64")
     echo(f"audio      {recording}, {report.windows} windows")
-    echo(f"{'stream':<10} {'output':<12} {'max error':>10} {'allowed':>10}")
+    echo(f"front end  {_front_end(weights.description.get('front_end'))}")
+    echo(f"{'stream':<10} {'output':<16} {'max error':>10} {'allowed':>10}")
     for found in report.differences:
         verdict = "ok" if found.passed else "WRONG"
         echo(
-            f"{found.stream:<10} {found.output:<12} {found.error:>10.2e} "
+            f"{found.stream:<10} {found.output:<16} {found.error:>10.2e} "
             f"{found.tolerance:>10.2e}  {verdict}"
         )
     if not report.passed:
         echo(f"{model} does not match {source}", err=True)
         raise typer.Exit(1)
     echo("the model matches its reference")
+
+
+def _front_end(description: Optional[Mapping[str, Any]]) -> str:
+    """Return a front end in words."""
+    if description is None:
+        return "deepspeech (none is described)"
+    normalised = "normalised" if "normalisation" in description else "not normalised"
+    return f"{description['kind']}, {normalised}"
 
 
 def register(app: typer.Typer) -> None:

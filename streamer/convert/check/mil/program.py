@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -9,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from streamer.arrays import Array
-from streamer.convert.check.evaluator import States, checked_inputs
+from streamer.convert.check.evaluator import Constant, States, as_float64, checked_inputs
 from streamer.convert.check.mil import OPERATIONS
 from streamer.convert.check.mil.compression import unpack_bits
 from streamer.convert.check.mil.operations import check_size, unsupported_error
+from streamer.convert.check.stored_precision import operation_precision
 from streamer.convert.coreml.model_file import BlobFile, ModelFile, inside, invalid_model_error
 from streamer.errors import ConversionError
 
@@ -76,7 +78,10 @@ class MilProgram:
             raise invalid_model_error(model.path, f"its program has no function {name}")
         function = functions[name]
         self._block = function.block_specializations[function.opset]
+        #: Type of all floats: the declared types are ignored if it is float64.
+        self._float_type: npt.DTypeLike = np.float32
         self._constants: dict[str, Any] = {}
+        self._precisions: dict[str, str] = {}
         self._read_constants(self._block)
         self._state_types = {
             value.name: value.type.stateType.wrappedType
@@ -87,7 +92,7 @@ class MilProgram:
     def make_state(self) -> States:
         """See `Evaluator.make_state`."""
         return {
-            name: np.zeros(_fixed_shape(kind.tensorType), np.float32)
+            name: np.zeros(_fixed_shape(kind.tensorType), self._float_type)
             for name, kind in self._state_types.items()
         }
 
@@ -98,14 +103,25 @@ class MilProgram:
                 f"{self._model.path.name} has states", "pass the result of make_state()"
             )
         values: dict[str, Any] = dict(self._constants)
-        values.update(checked_inputs(self._model, inputs))
+        values.update(checked_inputs(self._model, inputs, self._float_type))
         results = self._run(self._block, values, {} if state is None else state)
         return dict(zip(self._block.outputs, results))
 
-    def matrices(self) -> list[Array]:
-        """Return the constant matrices, decompressed and without axes of size 1."""
-        arrays = [np.squeeze(a) for a in self._constants.values() if isinstance(a, np.ndarray)]
-        return [a for a in arrays if a.ndim == 2 and a.dtype == np.float32]
+    def constants(self) -> dict[str, Constant]:
+        """See `Evaluator.constants`."""
+        return {
+            name: Constant(array, self._precisions[name])
+            for name, array in self._constants.items()
+            if isinstance(array, np.ndarray) and array.dtype == np.float32 and array.size > 1
+        }
+
+    def exact(self, replaced: Mapping[str, Array]) -> MilProgram:
+        """See `Evaluator.exact`."""
+        evaluator = copy.copy(self)
+        evaluator._float_type = np.float64
+        constants = {**self._constants, **replaced}
+        evaluator._constants = {name: as_float64(value) for name, value in constants.items()}
+        return evaluator
 
     # ------------------------------------------------------------------ running
 
@@ -195,6 +211,8 @@ class MilProgram:
             raise invalid_model_error(
                 self._model.path, f"{output.name} is declared as {dims} but has shape {array.shape}"
             )
+        if self._float_type == np.float64 and np.issubdtype(array.dtype, np.floating):
+            return array.astype(np.float64, copy=False)
         return _rounded(array, kind.dataType)
 
     # ---------------------------------------------------------------- constants
@@ -219,7 +237,9 @@ class MilProgram:
                     if kind not in OPERATIONS:
                         raise unsupported_error(f"the operation {kind}")
                     result = self._declared(operation.outputs[0], OPERATIONS[kind](given)[0])
-                self._constants[operation.outputs[0].name] = result
+                output = operation.outputs[0].name
+                self._constants[output] = result
+                self._precisions[output] = (operation_precision(operation) or (32, "fp32"))[1]
             except _MISFITS as error:
                 raise invalid_model_error(
                     self._model.path, f"{kind} {_name(operation)} does not fit: {error}"
