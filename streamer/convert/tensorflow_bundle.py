@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Callable
 
-from streamer.acoustic.contract import DEFAULT_STEPS
+from streamer.acoustic.contract import DEFAULT_STEPS, OUTPUT_NAMES
 from streamer.bundle import Bundle, read_bundle
 from streamer.convert.bundle_writer import (
     ALPHABET_FILE,
@@ -38,6 +38,7 @@ def convert_to_bundle_with_tensorflow(
     alphabet: Path | None = None,
     scorer: Path | None = None,
     licence: str = "",
+    outputs: Sequence[str] = (),
     progress: Callable[[str], None] = lambda what: None,
 ) -> Bundle:
     """Convert a frozen graph through TensorFlow and write a bundle with it.
@@ -52,6 +53,7 @@ def convert_to_bundle_with_tensorflow(
         alphabet: ``alphabet.txt``; the graph's own if None.
         scorer: language model package, copied into the bundle.
         licence: licence of the model.
+        outputs: see `convert_graph`; the names that DeepSpeech gives if empty.
         progress: called with a line about each step.
 
     Returns:
@@ -77,6 +79,7 @@ def convert_to_bundle_with_tensorflow(
                 steps,
                 form,
                 precision or DEFAULT_COREML_PRECISION,
+                outputs or OUTPUT_NAMES,
             )
         write_alphabet(staged / ALPHABET_FILE, labels)
         n_steps = steps or int(weights.description.get("n_steps") or 0)

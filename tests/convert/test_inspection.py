@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from streamer.convert.coreml import write_coreml
-from streamer.convert.inspection import inspect_model
+from streamer.convert.inspection import inspect_model, inspection_rows
+from streamer.convert.inspection.inspection import explain
 from streamer.convert.writers.onnx import write_onnx
 from streamer.errors import ConversionError
 from tests.conftest import SHARED, needs_shared
@@ -32,7 +33,12 @@ def test_a_static_and_a_dynamic_graph_differ_in_their_time_axis() -> None:
         {port.name: port.shape for port in found.inputs}["input_node"]
         for found in (static, dynamic)
     ]
-    assert shapes == ["1, 16, 19, 26", "1, ?, 19, 26"]
+    assert shapes == ["1, 16, 19, 26", "1, None, 19, 26"]
+    rows = [inspection_rows(found) for found in (static, dynamic)]
+    assert ("inputs", "input_node", "float32 (1, None, 19, 26)") in rows[1]
+    words = [dict(explain(found)) for found in (static, dynamic)]
+    assert words[0]["windows"] == "static: always 16 steps; the last window is padded"
+    assert words[1]["sizes"] == "Shape (1) reads the number of steps from the input"
     for found in (static, dynamic):
         assert {port.name for port in found.outputs} == {
             "logits",
@@ -101,3 +107,11 @@ def test_what_is_no_model_is_a_one_line_error(tmp_path: Path, suffix: str) -> No
             found = inspect_model(path)
             raise AssertionError(found)
         assert "\n" not in str(error.value)
+
+
+def test_output_nodes_are_for_the_route_through_tensorflow(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["convert", "graph.pb", "-o", str(tmp_path / "b"), "--output-node", "softmax"]
+    assert run(*arguments) != 0
+    assert "add --via tensorflow" in capsys.readouterr().err

@@ -15,6 +15,8 @@ from streamer.convert.check.checker import check_model
 from streamer.convert.check.factory import create_evaluator
 from streamer.convert.coreml import open_model
 from streamer.convert.coreml.tensorflow_route import convert_graph
+from streamer.convert.inspection import inspect_model
+from streamer.convert.inspection.inspection import explain
 from streamer.convert.readers import read_network
 from streamer.errors import ConversionError
 from streamer.features import DeepSpeechFrontEnd, Framer
@@ -28,8 +30,10 @@ REFERENCE = SHARED / "reference"
 STATIC = REFERENCE / "ds_v0.9.3_n64_static.pb"
 DYNAMIC = REFERENCE / "ds_v0.9.3_n64_dynamic.pb"
 
-# The guide's conversions: graph, requested steps, expected time axis.
-ROUTES = [(STATIC, None, 16), (DYNAMIC, None, (1, 3000)), (DYNAMIC, 16, 16)]
+# The guide's conversions: graph, requested steps, expected time axis (an open one if None).
+ROUTES = [(STATIC, None, 16), (DYNAMIC, None, None), (DYNAMIC, 16, 16)]
+#: An ML program must have a bound: three hours. A neural network takes any number of steps.
+OPEN = {"mlprogram": (1, 540_000), "neuralnetwork": (1, -1)}
 
 
 def samples() -> Any:
@@ -91,7 +95,7 @@ def test_each_of_the_guides_conversions_computes_what_tensorflow_computes(
     suffix = ".mlmodel" if form == "neuralnetwork" else ".mlpackage"
     path = convert_graph(graph, tmp_path / f"model{suffix}", steps, form, "fp32")
     shapes = {feature.name: feature.shape for feature in open_model(path).inputs}
-    assert shapes["input_node"] == (1, axis, 19, 26)
+    assert shapes["input_node"] == (1, OPEN[form] if axis is None else axis, 19, 26)
     assert {f.name for f in open_model(path).outputs} == {"logits", "new_state_c", "new_state_h"}
     report = check_model(path, read_network(graph), samples())
     assert report.passed, report.differences
@@ -135,3 +139,42 @@ def test_the_command_makes_a_bundle(tmp_path: Path) -> None:
     assert bundle.n_steps == 8 and bundle.n_hidden == 64
     model = bundle.networks["coreml"]
     assert open_model(model).inputs and check_model(model, read_network(DYNAMIC), samples()).passed
+
+
+@pytest.mark.parametrize("form", ["mlprogram", "neuralnetwork"])
+def test_nodes_of_other_names_become_the_outputs(tmp_path: Path, form: str) -> None:
+    definition = tf.compat.v1.GraphDef()
+    definition.ParseFromString(STATIC.read_bytes())
+    names = {"logits": "new_state_c", "new_state_c": "cell", "new_state_h": "hidden"}
+    for node in definition.node:
+        node.name = names.get(node.name, node.name)
+        for k, source in enumerate(node.input):
+            node.input[k] = names.get(source, source)
+    graph = tmp_path / "renamed.pb"
+    graph.write_bytes(definition.SerializeToString())
+    suffix = ".mlmodel" if form == "neuralnetwork" else ".mlpackage"
+    with pytest.raises(ConversionError, match="no node logits"):
+        convert_graph(graph, tmp_path / f"m{suffix}", format=form)
+    path = convert_graph(
+        graph,
+        tmp_path / f"m{suffix}",
+        format=form,
+        precision="fp32",
+        outputs=("new_state_c", "cell", "hidden"),
+    )
+    assert {f.name for f in open_model(path).outputs} == {"logits", "new_state_c", "new_state_h"}
+    report = check_model(path, read_network(STATIC), samples())
+    assert report.passed, report.differences
+
+
+def test_inspect_says_in_words_what_a_dynamic_model_computes_at_run_time(tmp_path: Path) -> None:
+    static = convert_graph(STATIC, tmp_path / "s.mlmodel", format="neuralnetwork")
+    dynamic = convert_graph(DYNAMIC, tmp_path / "d.mlmodel", format="neuralnetwork")
+    said = [dict(explain(inspect_model(path))) for path in (static, dynamic)]
+    assert said[0]["windows"].startswith("static: always 16 steps")
+    assert said[1]["windows"].startswith("dynamic: any number of steps")
+    assert "getShape (1) reads the number of steps" in said[1]["sizes"]
+    shapes = {port.name: port.shape for port in inspect_model(dynamic).inputs}
+    assert shapes["input_node"] == "1, None, 19, 26"
+    program = convert_graph(DYNAMIC, tmp_path / "d.mlpackage")
+    assert "1 to 540000 steps" in dict(explain(inspect_model(program)))["windows"]

@@ -36,6 +36,10 @@ _INTEGER_STEPS = 0.5 + 3 * 127 * 2.0**-11
 #: Error allowed in palettes, as a multiple of the root mean square error of our own.
 _PALETTE_SLACK = 2.0
 
+#: A weight of a palette may be this much nearer to another value than to its own, as a multiple of
+#: the same error.
+_NEARLY = 0.1
+
 #: Error allowed in the overall scale of a compressed matrix. Rounding has none: the values that
 #: share a code have it as their mean.
 _SCALE = 0.005
@@ -223,7 +227,24 @@ def _error(stored: Array, wanted: Array, largest: Array, precision: str) -> floa
         own = quantised_matrix(np.ascontiguousarray(wanted, np.float32), precision) - wanted
         cost = float(np.sqrt(np.mean(own**2)))
         error = float(np.sqrt(np.mean(difference**2))) / (_PALETTE_SLACK * cost + 1e-6)
+        # Weights are rounded to float16 before they get their value.
+        limit = _NEARLY * cost + 2.0**-10 * float(np.abs(wanted).max())
+        error = max(error, _not_nearest(stored, wanted) / limit)
     return error
+
+
+def _not_nearest(stored: Array, wanted: Array) -> float:
+    """Return by how much another value of its output's row would be nearer to a weight, at most.
+
+    Outputs may have palettes of their own, but a row has one.
+    """
+    most = 0.0
+    for column, aim in zip(np.atleast_2d(stored.T), np.atleast_2d(wanted.T)):
+        palette = np.unique(column).astype(np.float64)
+        nearest = np.searchsorted((palette[1:] + palette[:-1]) / 2, aim)
+        excess = np.abs(column - aim) - np.abs(palette[nearest] - aim)
+        most = max(most, float(excess.max()))
+    return most
 
 
 def _scale(pairs: list[tuple[Array, Array]]) -> float:

@@ -7,6 +7,7 @@ better; this one follows Apple's guide and serves for comparison.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,9 @@ from streamer.convert.options import COREML_FORMATS, check_choice, check_steps
 from streamer.convert.readers.graph import Graph, read_graph
 from streamer.errors import ConversionError
 
-#: Most steps of a flexible model in one call: a minute of audio.
-MAX_FLEXIBLE_STEPS = 3000
+#: Most steps of a flexible ML program in one call: three hours of audio. This format must have a
+#: bound; a neural network need not, and takes any number.
+MAX_FLEXIBLE_STEPS = 3 * 3600 * 50
 
 #: Precisions that ``coremltools.convert`` itself offers.
 _PRECISIONS = ("fp32", "fp16")
@@ -42,6 +44,7 @@ def convert_graph(
     steps: int | None = None,
     format: str = "mlprogram",
     precision: str = "fp16",
+    outputs: Sequence[str] = OUTPUT_NAMES,
 ) -> Path:
     """Convert a frozen TensorFlow graph like Apple's guide.
 
@@ -55,6 +58,8 @@ def convert_graph(
         steps: steps in a window; the graph's own number if None.
         format: ``mlprogram`` or ``neuralnetwork``.
         precision: ``fp32`` or ``fp16``, of ML programs; a neural network is float32.
+        outputs: the graph's nodes with the probabilities, c and h, in this order. In the model
+            they are called ``logits``, ``new_state_c`` and ``new_state_h``.
 
     Returns:
         ``path``.
@@ -72,11 +77,14 @@ def convert_graph(
         )
     if steps is not None:
         check_steps(steps)
-    shapes = _input_shapes(read_graph(Path(network)), Path(network))
+    graph = read_graph(Path(network))
+    shapes = _input_shapes(graph, Path(network))
+    _check_outputs(graph, Path(network), outputs)
     axis = _time_axis(shapes, steps)
     definition = _load_definition(Path(network))
     ct = import_coremltools()
-    time = ct.RangeDim(1, MAX_FLEXIBLE_STEPS, DEFAULT_STEPS) if axis is None else axis
+    most = MAX_FLEXIBLE_STEPS if format == "mlprogram" else -1
+    time = ct.RangeDim(1, most, DEFAULT_STEPS) if axis is None else axis
     _, _, width, n_input = shapes[INPUT_NODE]
     # Without these types a flexible program would silently accept one or two steps only.
     inputs = [ct.TensorType(INPUT_NODE, shape=(1, time, width, n_input))]
@@ -93,10 +101,12 @@ def convert_graph(
                 definition,
                 source="tensorflow",
                 inputs=inputs,
-                outputs=list(OUTPUT_NAMES),
+                outputs=list(outputs),
                 skip_model_load=True,
                 **arguments,
             )
+            if tuple(outputs) != OUTPUT_NAMES:
+                model = _renamed(ct, model)
     except Exception as error:  # coremltools raises many types
         detail = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise ConversionError(
@@ -125,12 +135,35 @@ def _input_shapes(graph: Graph, path: Path) -> dict[str, tuple[int, ...]]:
             f"{path} does not have the inputs of a DeepSpeech graph",
             "use the graph exported by DeepSpeech, output_graph.pb",
         )
-    for name in OUTPUT_NAMES:
+    return shapes
+
+
+def _check_outputs(graph: Graph, path: Path, outputs: Sequence[str]) -> None:
+    if len(outputs) != len(OUTPUT_NAMES):
+        raise ConversionError(
+            f"{len(outputs)} output nodes were given",
+            f"give {len(OUTPUT_NAMES)}: for {', '.join(OUTPUT_NAMES)}",
+        )
+    for name in outputs:
         if name not in graph.nodes:
             raise ConversionError(
-                f"{path} has no output {name}", "use the graph exported by DeepSpeech"
+                f"{path} has no node {name}",
+                "name the nodes of the outputs: --output-node; streamer inspect lists them",
             )
-    return shapes
+
+
+def _renamed(ct: Any, model: Any) -> Any:
+    """Return the model with the output names of `OUTPUT_NAMES`, in the same order."""
+    spec = model.get_spec()
+    # ML programs have other characters in place of some of TensorFlow's.
+    present = [output.name for output in spec.description.output]
+    # By way of names that no model has, since two of them may be exchanged.
+    for prefix, before, after in (("", present, "streamer_"), ("streamer_", OUTPUT_NAMES, "")):
+        for name, wanted in zip(before, OUTPUT_NAMES):
+            # With rename_inputs=False coremltools 9 leaves the layers of a neural network as they
+            # are. No input has the name of an output.
+            ct.utils.rename_feature(spec, prefix + name, after + wanted)
+    return ct.models.MLModel(spec, weights_dir=model.weights_dir, skip_model_load=True)
 
 
 def _time_axis(shapes: dict[str, tuple[int, ...]], steps: int | None) -> int | None:

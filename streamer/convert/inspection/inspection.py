@@ -5,7 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
+
+from streamer.acoustic.contract import INPUT_NODE
+
+#: Operations that only a model of open size needs, in the formats that have them.
+_SIZES_AT_RUN_TIME: Mapping[str, str] = MappingProxyType(
+    {
+        "Shape": "reads the number of steps from the input",
+        "shape": "reads the number of steps from the input",
+        "getShape": "reads the number of steps from the input",
+        "reshapeDynamic": "reshapes to a size computed at run time",
+        "fill": "makes an array of a size computed at run time",
+        "fillDynamic": "makes an array of a size computed at run time",
+        "range_1d": "counts the steps at run time",
+        "rangeDynamic": "counts the steps at run time",
+    }
+)
 
 #: Longer metadata is cut; an alphabet or a description fits.
 MAX_VALUE_CHARACTERS = 200
@@ -18,7 +35,8 @@ class TensorInfo:
     Attributes:
         name: its name.
         dtype: type of its elements, empty if the file does not say.
-        shape: sizes of its axes as text, such as ``1, 16, 19, 26`` or ``1, 1..3000, 19, 26``.
+        shape: sizes of its axes as text, such as ``1, 16, 19, 26``, ``1, 1..3000, 19, 26`` or
+            ``1, None, 19, 26``.
     """
 
     name: str
@@ -66,11 +84,40 @@ def inspection_rows(inspection: Inspection) -> list[tuple[str, str, str]]:
             # A file may leave a shape open: then none is shown.
             shape = f" ({tensor.shape})" if tensor.shape else ""
             lines.append((heading, tensor.name, f"{tensor.dtype}{shape}".strip() or "not stated"))
+    lines.extend(("in words", key, words) for key, words in explain(inspection))
     ranked = sorted(inspection.operations.items(), key=lambda item: (-item[1], item[0]))
     lines.append(("operations", "total", str(sum(inspection.operations.values()))))
     lines.extend(("operations", name, str(count)) for name, count in ranked)
     lines.extend(("metadata", key, value) for key, value in sorted(inspection.metadata.items()))
     return lines
+
+
+def explain(inspection: Inspection) -> list[tuple[str, str]]:
+    """Return in words how a model takes windows: what a static and a dynamic one differ in.
+
+    Returns:
+        Pairs of what and how; empty for a model without the input ``input_node``.
+    """
+    shapes = {tensor.name: tensor.shape.split(", ") for tensor in inspection.inputs}
+    axes = shapes.get(INPUT_NODE, [])
+    if len(axes) != 4:
+        return []
+    steps = axes[1]
+    if steps.isdigit():
+        return [
+            ("windows", f"static: always {steps} steps; the last window is padded"),
+            ("sizes", "all are known when the model is converted"),
+        ]
+    found = [
+        f"{kind} ({inspection.operations[kind]}) {words}"
+        for kind, words in _SIZES_AT_RUN_TIME.items()
+        if kind in inspection.operations
+    ]
+    number = "any number of" if steps == "None" else steps.replace("..", " to ")
+    return [
+        ("windows", f"dynamic: {number} steps in a call, a whole recording too"),
+        ("sizes", "; ".join(found) or "the time axis is left open by every operation"),
+    ]
 
 
 def size_bytes(path: Path) -> int:
@@ -80,12 +127,12 @@ def size_bytes(path: Path) -> int:
 
 
 def shape_text(sizes: Sequence[Any]) -> str:
-    """Return a shape as text: ``?`` for an unknown size, ``1..3000`` for a range."""
+    """Return a shape as text: ``None`` for an open size, ``1..3000`` for a range."""
 
     def axis(size: Any) -> str:
         if isinstance(size, tuple):
-            return f"{size[0]}..{'' if size[1] < 0 else size[1]}"
-        return "?" if isinstance(size, int) and size < 0 else str(size)
+            return "None" if size[1] < 0 else f"{size[0]}..{size[1]}"
+        return "None" if isinstance(size, int) and size < 0 else str(size)
 
     return ", ".join(axis(size) for size in sizes)
 

@@ -51,8 +51,7 @@ def inspect_onnx(path: Path) -> Inspection:
         raise ConversionError(what, "convert it again") from error
 
     def info(value: OnnxValue) -> TensorInfo:
-        axes = [0 if axis == -1 else axis for axis in value.shape]
-        return TensorInfo(value.name, _TYPES.get(value.kind, ""), shape_text(axes))
+        return TensorInfo(value.name, _TYPES.get(value.kind, ""), shape_text(value.shape))
 
     about = {key: short_text(value) for key, value in file.metadata.items()}
     about["opset"] = ", ".join(str(version) for version in file.opsets.values())

@@ -48,6 +48,12 @@ def convert(
         "--via",
         help="tensorflow: convert as Apple's guide does, with TensorFlow and ct.convert.",
     ),
+    output_nodes: Optional[list[str]] = typer.Option(
+        None,
+        "--output-node",
+        help="With --via tensorflow: the graph's nodes with probabilities, c and h, in this order, "
+        "if they are not called logits, new_state_c and new_state_h.",
+    ),
 ) -> None:
     """Convert a DeepSpeech network into a bundle that streamer runs."""
     from streamer.convert import convert_to_bundle
@@ -73,7 +79,12 @@ def convert(
             alphabet=alphabet,
             scorer=scorer,
             licence=licence,
+            outputs=output_nodes or (),
             progress=lambda what: echo(what, err=True),
+        )
+    elif output_nodes:
+        raise UsageError(
+            "--output-node is for --via tensorflow", "leave it out, or add --via tensorflow"
         )
     else:
         bundle = convert_to_bundle(
