@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.soak import RATE_HZ, Ledger, Placed, Tally, slope
+from benchmarks.soak import RATE_HZ, Alone, Ledger, Placed, Tally, slope
 from streamer.events import Word
 from streamer.training.data.manifests import Clip
 
@@ -35,8 +35,10 @@ def test_a_stream_may_begin_later_than_the_playlist() -> None:
 
 def test_words_are_compared_with_the_transcript_and_with_the_clip_alone() -> None:
     tally = Tally()
-    tally.add(placed(0, 1, "a b c d"), heard=["a", "x", "c", "d"], alone=["a", "b", "c", "y"])
+    alone = Alone(words=["a", "b", "c", "y"], shifted=["a", "b", "c"])
+    tally.add(placed(0, 1, "a b c d"), heard=["a", "x", "c", "d"], alone=alone)
     assert (tally.wrong, tally.wrong_alone, tally.different, tally.words) == (1, 1, 2, 4)
+    assert tally.shifted == 1
 
 
 def test_the_slope_of_a_line_has_no_error_and_that_of_noise_has() -> None:
