@@ -30,4 +30,4 @@ def _escape(found: re.Match[str]) -> str:
     character = found.group()
     if "\udc80" <= character <= "\udcff":  # Python's stand-in for a byte
         return f"\\x{ord(character) - 0xDC00:02x}"
-    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+    return character.encode("unicode_escape").decode("ascii")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.printable import printable
+from streamer.printable import printable, printable_lines
 
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
@@ -36,4 +36,9 @@ def test_what_comes_out_can_be_encoded_and_has_no_controls(text: str) -> None:
 
 def test_bytes_that_are_not_utf_8_are_shown_as_such() -> None:
     assert printable(b"M\xfcller".decode("utf-8", "surrogateescape")) == r"M\xfcller"
-    assert printable("\ud83d") == r"\ud83d"
+    assert printable("\udc80\udcff") == r"\x80\xff"
+    assert printable("\ud83d\udc7f\udd00") == r"\ud83d\udc7f\udd00"
+
+
+def test_line_breaks_can_be_kept() -> None:
+    assert printable_lines("a\tb\n\nc\r\n") == "a\\tb\n\nc\\r\n"

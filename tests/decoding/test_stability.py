@@ -36,6 +36,17 @@ def test_a_word_that_other_hypotheses_contradict_is_not_stable() -> None:
     assert tracker.update(32, unlikely, 1) == 2
 
 
+def test_half_of_the_probability_is_enough_where_half_must_agree() -> None:
+    tracker = StabilityTracker(hold_frames=0, min_share=0.5)
+    assert tracker.update(16, [(0.0, ["one"]), (0.0, ["two"])], 0) == 1
+
+
+def test_the_scores_of_a_long_utterance_are_compared_as_well_as_those_of_a_short_one() -> None:
+    tracker = StabilityTracker(hold_frames=0, min_share=0.5)
+    equal = [(-500.0, ["one", "two"]), (-500.0, ["one", "too"]), (-500.0, ["one", "to"])]
+    assert tracker.update(16, equal, 0) == 1
+
+
 def test_reset_forgets() -> None:
     tracker = StabilityTracker(hold_frames=25, min_share=0.5)
     tracker.update(0, [(0.0, ["one"])], 0)
