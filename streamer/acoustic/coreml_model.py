@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable, cast
 
 import numpy as np
 
@@ -43,6 +44,48 @@ from streamer.arrays import Array, FloatArray
 from streamer.errors import ModelError
 
 
+class _KeptState:
+    """A state that stays inside Core ML until it is looked at; unpacks like a pair of arrays.
+
+    Reading it for every window would copy what the next window has already.
+
+    Args:
+        read: reads c and h from Core ML.
+    """
+
+    def __init__(self, read: Callable[[], tuple[FloatArray, ...]]) -> None:
+        self._read: Callable[[], tuple[FloatArray, ...]] | None = read
+        self._values: tuple[FloatArray, ...] | None = None
+
+    def read(self) -> tuple[FloatArray, ...]:
+        """Return c and h.
+
+        Raises:
+            ModelError: Core ML has overwritten them and they were not read before.
+        """
+        if self._values is None:
+            if self._read is None:
+                raise ModelError(
+                    "this state of a stateful network was passed on and is gone",
+                    "look at it first, for example: state = tuple(state)",
+                )
+            self._values = self._read()
+        return self._values
+
+    def expire(self) -> None:
+        """Declare that Core ML has other values now."""
+        self._read = None
+
+    def __len__(self) -> int:
+        return 2
+
+    def __iter__(self) -> Iterator[FloatArray]:
+        return iter(self.read())
+
+    def __getitem__(self, index: int) -> FloatArray:
+        return self.read()[index]
+
+
 class CoreMLAcousticModel:
     """A DeepSpeech network in Core ML; see `AcousticModel`.
 
@@ -50,7 +93,9 @@ class CoreMLAcousticModel:
     be missing, or be int32 (ML programs) or float32 (neural networks).
     Stateful networks keep c and h in two states, whose names end in ``c`` and
     ``h``, in place of the inputs ``previous_state_*``; that needs coremltools
-    9 and macOS 15. c and h are float32 between windows.
+    9 and macOS 15. Such a state is read from Core ML only if it is looked at, or
+    if another one is passed to `infer` while it is still held: see `_KeptState`.
+    c and h are float32 between windows.
 
     The compiled model is kept in the user's cache. The constructor runs the
     network once, so that the first words are not delayed.
@@ -95,8 +140,8 @@ class CoreMLAcousticModel:
             self._model: CompiledModel = self._runtime.CompiledMLModel(
                 str(self.compiled_path), units
             )
-        # The pair of arrays returned last: c and h inside Core ML have these values.
-        self._current: State | None = None
+        # The state returned last: c and h inside Core ML have its values.
+        self._current: Callable[[], _KeptState | None] = lambda: None
         self._ml_state = self._make_state() if self._state_names else None
         self.n_labels = 0
         self.warm_up()
@@ -122,7 +167,9 @@ class CoreMLAcousticModel:
 
     def infer(self, window: FloatArray, n: int, state: State) -> tuple[FloatArray, State]:
         """See `AcousticModel.infer`."""
-        check_call(self, window, n, state)
+        passed: object = state
+        kept = isinstance(passed, _KeptState) and passed is self._current()
+        check_call(self, window, n, self.initial_state() if kept else state)
         output, state = self._predict(window, n, state)
         probabilities = finite(output.reshape(-1, self.n_labels)[:n], self._path)
         if n < window.shape[1] and not self._has_lengths:
@@ -144,14 +191,21 @@ class CoreMLAcousticModel:
 
     def _predict_stateful(self, data: dict[str, Array], state: State) -> tuple[FloatArray, State]:
         ml_state: Any = self._ml_state
-        if state is not self._current:
+        current = self._current()
+        if state is not current:
+            if current is not None:
+                current.read()  # somebody holds it and may go on from there
             for name, value in zip(self._state_names, state):
                 old = ml_state.read_state(name)
                 ml_state.write_state(name, value.reshape(old.shape).astype(old.dtype))
         outputs = self._model.predict(data, state=ml_state)
-        c, h = (self._as_state(ml_state.read_state(name)) for name in self._state_names)
-        self._current = (c, h)
-        return np.asarray(outputs[LOGITS], np.float32), self._current
+        if isinstance(current, _KeptState):
+            current.expire()
+        kept = _KeptState(
+            lambda: tuple(self._as_state(ml_state.read_state(name)) for name in self._state_names)
+        )
+        self._current = weakref.ref(kept)
+        return np.asarray(outputs[LOGITS], np.float32), cast("State", kept)
 
     def _as_state(self, value: Array) -> FloatArray:
         # A copy: Core ML may reuse the memory for its next answer.

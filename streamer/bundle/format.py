@@ -37,8 +37,11 @@ _KEYS: Mapping[str, str] = MappingProxyType(
 )
 #: Fields that are left out of ``model.json`` when they are empty.
 _OPTIONAL = frozenset(
-    "scorer_path n_phonemes lexicon_path recurrent_path decoding training measured sums".split()
-)
+    {
+        "author", "scorer_path", "n_phonemes", "lexicon_path", "recurrent_path", "decoding",
+        "training", "measured", "sums",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,8 @@ class Bundle:
     """Defaults of the decoder."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """What the model was trained on."""
+    author: str = ""
+    """Who made the model."""
     measured: Mapping[str, Any] = field(default_factory=dict)
     """Measured accuracy."""
     sums: Mapping[str, str] = field(default_factory=dict)
@@ -214,6 +219,7 @@ def _checked(description: Description) -> Bundle:
         recurrent_path=description.optional_file("recurrent"),
         decoding=description.decoding(),
         training=description.mapping("training"),
+        author=description.text("author", ""),
         measured=description.mapping("measured"),
         sums=description.sums(),
     )

@@ -38,6 +38,8 @@ def convert_to_bundle(
     formats: Sequence[str] | None = None,
     shapes: Sequence[str] = (),
     precision: str | None = None,
+    author: str = "",
+    lengths: bool = False,
     progress: Callable[[str], None] = lambda what: None,
 ) -> Bundle:
     """Convert a network and write a bundle with it.
@@ -57,6 +59,8 @@ def convert_to_bundle(
         formats: some of `options.FORMATS`; if None, `default_formats`, or ML programs of a bundle.
         shapes: see `write_networks`.
         precision: see `write_networks`.
+        author: who made the model.
+        lengths: see `write_networks`.
         progress: called with a line about each step.
 
     Returns:
@@ -77,7 +81,7 @@ def convert_to_bundle(
                 f"{source} is a bundle, which keeps its scorer and alphabet",
                 "leave out --scorer and --alphabet, or convert the original network",
             )
-        changes = {"name": name, "licence": licence}
+        changes = {"name": name, "licence": licence, "author": author}
         return convert_bundle_again(
             source,
             Path(folder),
@@ -86,19 +90,28 @@ def convert_to_bundle(
             formats=chosen,
             shapes=shapes,
             precision=precision,
+            lengths=lengths,
             progress=progress,
         )
     steps = DEFAULT_STEPS if steps is None else steps
     check_steps(steps)
     progress(f"reading {source}")
-    weights = read_network(source)
+    weights = _described(read_network(source), licence=licence, author=author)
     labels = network_alphabet(weights, alphabet, source)
     name = name or _model_name(source)
     with staged_folder(folder) as staged:
-        networks = write_networks(weights, staged, name, steps, chosen, shapes, precision, progress)
+        networks = write_networks(
+            weights, staged, name, steps, chosen, shapes, precision, progress, lengths
+        )
         write_alphabet(staged / ALPHABET_FILE, labels)
         finish_bundle(bundle_for(weights, staged, name, networks, steps), source, scorer, licence)
     return read_bundle(Path(folder))
+
+
+def _described(weights: Weights, **about: str) -> Weights:
+    """Return weights whose description has these entries, too, as far as they are not empty."""
+    given = {key: value for key, value in about.items() if value}
+    return dataclasses.replace(weights, description={**weights.description, **given})
 
 
 def bundle_for(
@@ -121,6 +134,7 @@ def bundle_for(
         version=str(description.get("version", "")),
         language=str(description.get("language", "en")),
         licence=str(description.get("licence", "")),
+        author=str(description.get("author", "")),
         summary=str(description.get("description", "")),
         front_end_description=description.get("front_end") or DeepSpeechFrontEnd().describe(),
         n_context=weights.n_context,

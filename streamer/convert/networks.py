@@ -64,6 +64,7 @@ def write_networks(
     shapes: Sequence[str],
     precision: str | None,
     progress: Callable[[str], None],
+    lengths: bool = False,
 ) -> dict[str, Path]:
     """Write a network in several formats.
 
@@ -78,6 +79,7 @@ def write_networks(
         precision: one of `options.PRECISIONS`. If None, float32 for ONNX and float16
             for Core ML. ONNX is written in int8 for ``int8``, otherwise in float32.
         progress: called with a line before each file.
+        lengths: whether Core ML networks have the input ``input_lengths``; ONNX networks do.
 
     Returns:
         The files by kind, as in `Bundle.networks`.
@@ -106,6 +108,7 @@ def write_networks(
                     shape=shape,
                     precision=precision or DEFAULT_COREML_PRECISION,
                     format=form,
+                    lengths=lengths,
                 )
     return networks
 

@@ -42,6 +42,7 @@ def read_bundle_weights(bundle: Bundle) -> Weights:
 def described(bundle: Bundle) -> dict[str, str]:
     """Return what a network's own description repeats of its bundle; empty entries are left out."""
     about = {
+        "author": bundle.author,
         "version": bundle.version,
         "licence": bundle.licence,
         "description": bundle.summary,
@@ -58,6 +59,7 @@ def convert_bundle_again(
     formats: Sequence[str],
     shapes: Sequence[str],
     precision: str | None,
+    lengths: bool,
     progress: Callable[[str], None],
 ) -> Bundle:
     """Write networks of a bundle in other formats or shapes, into its folder or another one.
@@ -74,6 +76,7 @@ def convert_bundle_again(
         formats: see `write_networks`.
         shapes: see `write_networks`.
         precision: see `write_networks`.
+        lengths: see `write_networks`.
         progress: called with a line about each step.
 
     Raises:
@@ -102,7 +105,7 @@ def convert_bundle_again(
         for form, stored in forms:
             written.update(
                 write_networks(
-                    weights, staged, bundle.name, n_steps, [form], shapes, stored, progress
+                    weights, staged, bundle.name, n_steps, [form], shapes, stored, progress, lengths
                 )
             )
         if in_place:

@@ -68,6 +68,7 @@ def export(
     name: str = "english",
     version: str = "0.1.0",
     licence: str = "",
+    author: str = "",
     summary: str = "",
     data: str = "",
     scorer: Path | None = None,
@@ -88,6 +89,7 @@ def export(
         name: of the model and its files.
         version: of the model.
         licence: of the model.
+        author: of the model.
         summary: one sentence about the model.
         data: description of the training data.
         scorer: language model to include, or None.
@@ -108,7 +110,7 @@ def export(
         StreamerError: the checkpoint cannot be read or a form cannot be written.
     """
     checkpoint = read_checkpoint(checkpoint_path)
-    about = {"licence": licence, "version": version, "description": summary}
+    about = {"licence": licence, "version": version, "description": summary, "author": author}
     weights = checkpoint_weights(checkpoint, about)
     networks: dict[str, Path] = {}
     n_phonemes = int(weights.description["n_phonemes"])

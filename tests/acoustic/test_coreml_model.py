@@ -180,12 +180,83 @@ def test_a_state_from_before_begins_there_again(made: Any, tmp_path: Path, shape
     model = CoreMLAcousticModel(made(4, shape, "fp16"), runtime=Runtime(), cache=tmp_path)
     first, second = windows(2, 4)
     _, early = model.infer(first, 4, model.initial_state())
+    early = (early[0], early[1])
     once, _ = model.infer(second, 4, early)
     once = once.copy()
     model.infer(first, 4, model.initial_state())
     model.infer(first, 3, model.initial_state())
     again, _ = model.infer(second, 4, early)
     np.testing.assert_array_equal(again, once)
+
+
+class CountingState(State):
+    """Counts what is copied out of Core ML."""
+
+    read = 0
+
+    def read_state(self, name: str) -> Any:
+        CountingState.read += 1
+        return super().read_state(name)
+
+
+def test_a_state_inside_core_ml_is_not_read_back_for_each_window(
+    made: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CountingState, "read", 0)
+    monkeypatch.setattr(Runtime, "state", CountingState)
+    model = CoreMLAcousticModel(made(4, "stateful", "fp16"), runtime=Runtime(), cache=tmp_path)
+    oracle = NumpyAcousticModel(random_weights(N_HIDDEN), 4)
+    # The one read for each of c and h gets the type that Core ML wants to be written.
+    state, expected_state = model.initial_state(), oracle.initial_state()
+    heard = []
+    for window in windows(5, 4):
+        ours, state = model.infer(window, 4, state)
+        expected, expected_state = oracle.infer(window, 4, expected_state)
+        heard.append(np.abs(ours - expected).max())
+    assert max(heard) < TOLERANCE["fp16"]
+    before = CountingState.read
+    assert before <= 4
+    # Two streams in turn: each is read when the other one goes on.
+    other = model.initial_state()
+    for window in windows(2, 4):
+        _, other = model.infer(window, 4, other)
+        _, state = model.infer(window, 4, state)
+        _, expected_state = oracle.infer(window, 4, expected_state)
+    assert CountingState.read > before
+    np.testing.assert_allclose(state[1], expected_state[1], atol=5 * TOLERANCE["fp16"])
+
+
+def test_a_state_that_core_ml_has_overwritten_is_an_error_and_never_another_one(
+    made: Any, tmp_path: Path
+) -> None:
+    model = CoreMLAcousticModel(made(4, "stateful", "fp16"), runtime=Runtime(), cache=tmp_path)
+    window = windows(1, 4)[0]
+    _, early = model.infer(window, 4, model.initial_state())
+    model.infer(window, 4, early)
+    with pytest.raises(ModelError, match="is gone"):
+        model.infer(window, 4, early)
+
+
+@pytest.mark.parametrize("shape", ["unrolled", "stateful"])
+def test_after_a_short_window_the_next_stream_is_not_influenced_by_its_padding(
+    made: Any, tmp_path: Path, shape: str
+) -> None:
+    path = made(4, shape, "fp16", lengths=False)
+    model = CoreMLAcousticModel(path, runtime=Runtime(), cache=tmp_path)
+    first, second = windows(2, 4)
+    fresh, _ = model.infer(second, 4, model.initial_state())
+    fresh = fresh.copy()
+    _, state = model.infer(first, 4, model.initial_state())
+    padded = second.copy()
+    padded[:, 2:] = 0
+    short, _ = model.infer(padded, 2, state)
+    short = short.copy()
+    _, state = model.infer(first, 4, model.initial_state())
+    whole, _ = model.infer(second, 4, state)
+    np.testing.assert_array_equal(short, whole[:2])  # padding changes no real step
+    model.infer(padded, 2, model.initial_state())
+    again, _ = model.infer(second, 4, model.initial_state())
+    np.testing.assert_array_equal(again, fresh)
 
 
 def test_lengths_are_int32_for_programs_and_float32_for_neural_networks(

@@ -87,9 +87,11 @@ def test_any_number_of_steps_makes_the_same_network(tmp_path: Path, steps: int) 
 
 
 @pytest.mark.parametrize("shape", ["lstm", "unrolled"])
-def test_without_input_lengths_the_probabilities_are_the_same(tmp_path: Path, shape: str) -> None:
-    path = write(tmp_path, shape=shape, lengths=False)
+def test_with_input_lengths_the_probabilities_are_the_same(tmp_path: Path, shape: str) -> None:
+    path = write(tmp_path, shape=shape)
     assert "input_lengths" not in [feature.name for feature in open_model(path).inputs]
+    path = write(tmp_path, shape=shape, lengths=True)
+    assert "input_lengths" in [feature.name for feature in open_model(path).inputs]
     assert check_model(path, WEIGHTS, SPEECH).passed
 
 
@@ -117,7 +119,7 @@ def test_states_after_a_short_window_are_those_after_its_last_real_step(
     tmp_path: Path, shape: str
 ) -> None:
     reference = NumpyAcousticModel(WEIGHTS, dtype=np.float64)
-    model = create_evaluator(open_model(write(tmp_path, shape=shape, steps=8)))
+    model = create_evaluator(open_model(write(tmp_path, shape=shape, steps=8, lengths=True)))
     random = np.random.default_rng(3)
     c, h = random.standard_normal((2, 1, 32)).astype(np.float32)
     # After the last real step comes noise, louder than any speech.
@@ -175,7 +177,7 @@ def test_gates_exchanged_inside_the_file_are_found_out(tmp_path: Path) -> None:
     path = write(tmp_path, shape="unrolled", steps=2)
 
     def change(block: Any) -> None:
-        gates = next(o for o in block.operations if o.type == "split" and len(o.outputs) == 4)
+        gates = next(o for o in block.operations if o.type == "split" and len(o.outputs) == 3)
         first, second = gates.outputs[0].name, gates.outputs[1].name
         gates.outputs[0].name, gates.outputs[1].name = second, first
 
@@ -313,17 +315,52 @@ def test_a_model_says_what_it_is(tmp_path: Path) -> None:
     assert (about["author"], about["licence"], about["version"]) == ("us", "MIT", "3")
     assert (about["streamer.steps"], about["streamer.shape"]) == ("8", "unrolled")
     assert '"a", "b"' in about["streamer.alphabet"]
-    assert [f.name for f in model.inputs] == [
-        "input_node",
-        "input_lengths",
-        "previous_state_c",
-        "previous_state_h",
-    ]
+    assert {f.name: f.dtype for f in model.inputs} == {
+        "input_node": "float16",
+        "previous_state_c": "float32",
+        "previous_state_h": "float32",
+    }
     assert {f.name: f.dtype for f in model.outputs} == {
-        "logits": "float32",
+        "logits": "float16",
         "new_state_c": "float32",
         "new_state_h": "float32",
     }
+
+
+@pytest.mark.parametrize("shape", ["unrolled", "stateful"])
+def test_each_input_output_and_state_is_described(tmp_path: Path, shape: str) -> None:
+    path = write(tmp_path, shape=shape, steps=2, lengths=True, precision="fp16")
+    description = open_model(path).spec.description
+    for port in (*description.input, *description.output, *description.state):
+        assert len(port.shortDescription) > 30, port.name
+
+
+def test_a_step_has_eleven_operations_and_reads_the_recurrent_matrix_once(tmp_path: Path) -> None:
+    def operations(steps: int) -> list[Any]:
+        path = write(tmp_path, shape="unrolled", precision="fp16", steps=steps)
+        return [o for o in program_operations(open_model(path).spec) if o.type != "const"]
+
+    few, many = operations(4), operations(8)
+    assert len(many) - len(few) == 4 * 11
+    weights = [o.inputs["weight"].arguments[0].name for o in many if o.type == "conv"]
+    # Six matrices, one of them once for each of the eight steps.
+    assert sorted(weights.count(name) for name in set(weights)) == [1] * 6 + [8]
+
+
+def test_palettes_belong_to_groups_of_channels_and_two_layers_stay_exact(tmp_path: Path) -> None:
+    path = write(tmp_path, random_weights(64), precision="palette4", steps=2)
+    palettes = [
+        o for o in program_operations(open_model(path).spec) if o.type == "constexpr_lut_to_dense"
+    ]
+    assert len(palettes) == 5  # layers 2, 3 and 5, and both halves of the LSTM's kernel
+    shapes = {_shape_of(o, "lut") for o in palettes}
+    assert shapes == {(8, 1, 1, 1, 16, 1), (32, 1, 1, 1, 16, 1)}
+
+
+def _shape_of(operation: Any, name: str) -> tuple[int, ...]:
+    argument = operation.inputs[name].arguments[0]
+    kind = argument.value.type.tensorType
+    return tuple(int(d.constant.size) for d in kind.dimensions)
 
 
 @pytest.mark.slow

@@ -96,6 +96,8 @@ def checked_inputs(
                 f"{model.path.name} takes {feature.name} of shape {feature.shape}",
                 f"{array.shape} was given; cut the stream to the model's steps",
             )
+        if feature.dtype == "float16" and float_type == np.float32:
+            array = array.astype(np.float16)
         arrays[feature.name] = array.astype(np.int32 if feature.dtype == "int32" else float_type)
     return arrays
 

@@ -25,7 +25,7 @@ from streamer.convert.check.factory import create_evaluator
 from streamer.convert.coreml.model_file import open_model
 from streamer.convert.coreml.writer import model_path, write_coreml
 from streamer.convert.inspection.inspection import size_bytes
-from streamer.convert.options import PRECISIONS
+from streamer.convert.options import DEFAULT_SHAPES, PRECISIONS
 from streamer.decoding import Alphabet, create_decoder
 from streamer.errors import ConversionError
 from streamer.features import Framer, create_front_end
@@ -57,7 +57,7 @@ def precision_table(
     weights: Weights,
     recording: FloatArray,
     steps: int = DEFAULT_STEPS,
-    shape: str = "lstm",
+    shape: str = DEFAULT_SHAPES["mlprogram"],
     precisions: Sequence[str] = PRECISIONS,
     samples: Sequence[Sample] = (),
     progress: Callable[[str], None] = lambda what: None,
@@ -68,7 +68,7 @@ def precision_table(
         weights: the network.
         recording: audio for measuring errors, float32 (n,).
         steps: steps in a window.
-        shape: ``lstm``, ``unrolled`` or ``stateful``.
+        shape: ``unrolled``, ``lstm`` or ``stateful``.
         precisions: some of `options.PRECISIONS`.
         samples: recordings with texts, for the word error rate of the best path
             without a language model.
@@ -125,7 +125,8 @@ class _Recogniser:
             dict(weights.description.get("front_end") or {"kind": "deepspeech"})
         )
         framer = Framer(front_end, self._steps, weights.n_context)
-        decoder = create_decoder("greedy", self._alphabet)
+        n_phonemes = weights.n_labels - weights.groups[0]
+        decoder = create_decoder("greedy", self._alphabet, n_phonemes=n_phonemes)
         states = self._evaluator.make_state()
         c = h = np.zeros((1, weights.n_hidden), np.float32)
         for window in [*framer.feed(samples), *framer.finish()]:

@@ -7,13 +7,19 @@
     The steps unrolled, for the Neural Engine, which does not run ``lstm``.
     Following Apple's principles for it, all tensors are 4-D, channels first
     (1, channels, 1, steps), products are 1x1 convolutions, and one convolution
-    covers the inputs of all steps. No loop, gather or scatter.
+    covers the inputs of all steps. Each step reads the recurrent matrix once and
+    has eleven operations. No loop, gather or scatter.
 ``stateful``
     The unrolled steps with c and h kept inside the model (``StateType``,
     macOS 15), so that they are not copied for every window.
 
-The short window at the end of a stream has fewer steps than the model. With
-``input_lengths`` the output states are those after the last real step, as in
+In float16 the window and the probabilities are float16 in the file, too; c and h
+are float32 between windows, except in ``stateful``, whose states are float16.
+
+The short window at the end of a stream has fewer steps than the model. Its
+padding does not change the probabilities of the real steps, since an LSTM looks
+back only, and the next stream begins with c = h = 0. With ``input_lengths``
+the output states are those after the last real step, as in
 DeepSpeech's own graph. They are selected with a mask of clipped differences,
 since comparisons and gathers would not run on the accelerator.
 """
@@ -93,7 +99,12 @@ class _Layers:
 
 
 def build_program(
-    weights: Weights, n_steps: int, shape: str, lengths: bool = True, dtype: str = "fp32"
+    weights: Weights,
+    n_steps: int,
+    shape: str,
+    lengths: bool,
+    dtype: str,
+    target: Any,
 ) -> Any:
     """Build the network as a MIL program.
 
@@ -102,24 +113,26 @@ def build_program(
         n_steps: steps in a window, 1 to `options.MAX_STEPS`.
         shape: one of `options.SHAPES`.
         lengths: whether the model has the input ``input_lengths``.
-        dtype: type of the computation, ``fp32`` or ``fp16``; inputs and outputs are float32.
+        dtype: type of the computation, of ``input_node`` and of ``logits``, ``fp32`` or ``fp16``.
+        target: oldest system to support, see `deployment_target`.
 
     Returns:
-        A ``coremltools.converters.mil.Program``. Inputs ``input_node`` float32
-        (1, n_steps, 2 n_context + 1, n_input), ``input_lengths`` int32 (1,),
-        ``previous_state_c`` and ``previous_state_h`` float32 (1, N); outputs
-        ``logits`` float32 (n_steps, 1, n_labels), which are probabilities,
+        A ``coremltools.converters.mil.Program``. Inputs ``input_node`` (1, n_steps,
+        2 n_context + 1, n_input), ``input_lengths`` int32 (1,), ``previous_state_c``
+        and ``previous_state_h`` float32 (1, N); outputs ``logits`` (n_steps, 1,
+        n_labels), which are probabilities,
         ``new_state_c`` and ``new_state_h``. A ``stateful`` program has states
         `STATE_NAMES` float16 (1, N) in place of the last two of either.
     """
-    ct = import_coremltools()
+    import_coremltools()
     from coremltools.converters.mil.mil import Builder as mb  # noqa: N813
     from coremltools.converters.mil.mil import Function, Program, types
 
     layers = _Layers(weights, dtype)
     n = layers.n_hidden
     names = [INPUT_NODE]
-    specs = [mb.TensorSpec((1, n_steps, layers.width, layers.n_input))]
+    window_type = types.fp16 if dtype == "fp16" else types.fp32
+    specs = [mb.TensorSpec((1, n_steps, layers.width, layers.n_input), dtype=window_type)]
     if lengths:
         names.append(INPUT_LENGTHS)
         specs.append(mb.TensorSpec((1,), dtype=types.int32))
@@ -129,20 +142,17 @@ def build_program(
     else:
         names.extend([PREVIOUS_C, PREVIOUS_H])
         specs.extend([mb.TensorSpec((1, n)) for _ in range(2)])
-    target = deployment_target(ct, shape, dtype)
     body = _lstm_body if shape == "lstm" else _unrolled_body
 
     def network(*inputs: Any) -> tuple[Any, ...]:
         given = dict(zip(names, inputs))
         length = mb.cast(x=given[INPUT_LENGTHS], dtype=dtype) if lengths else None
-        window = mb.cast(x=given[INPUT_NODE], dtype=dtype)
         if shape == "stateful":
             before = [mb.read_state(input=given[name]) for name in STATE_NAMES]
         else:
             before = [given[PREVIOUS_C], given[PREVIOUS_H]]
         c, h = (mb.cast(x=value, dtype=dtype) for value in before)
-        logits, new_c, new_h = body(mb, layers, n_steps, window, length, c, h)
-        logits = mb.cast(x=logits, dtype="fp32", name=LOGITS)
+        logits, new_c, new_h = body(mb, layers, n_steps, given[INPUT_NODE], length, c, h)
         if shape != "stateful":
             return (
                 logits,
@@ -163,14 +173,15 @@ def build_program(
     return program
 
 
-def deployment_target(ct: Any, shape: str, dtype: str) -> Any:
-    """Return the oldest system that supports a shape in ``fp32`` or ``fp16``.
+def deployment_target(ct: Any, shape: str, precision: str) -> Any:
+    """Return the oldest system that supports a shape in a precision.
 
-    macOS 15 has states, macOS 14 an ``lstm`` in float16, macOS 13 the compressed weights.
+    macOS 15 has states and palettes for groups of channels, macOS 14 an ``lstm`` in float16,
+    macOS 13 float16 inputs and int8 weights.
     """
-    if shape == "stateful":
+    if shape == "stateful" or precision.startswith("palette"):
         return ct.target.iOS18
-    return ct.target.iOS17 if shape == "lstm" and dtype == "fp16" else ct.target.iOS16
+    return ct.target.iOS17 if shape == "lstm" and precision != "fp32" else ct.target.iOS16
 
 
 def _lstm_body(
@@ -218,7 +229,7 @@ def _lstm_body(
         last_h = mb.reduce_sum(x=mb.mul(x=ys, y=picked), axes=[0], keep_dims=False)
     y = dense(ys, "layer_5")
     y = dense(y, "layer_6", clip=False)
-    return _probabilities(mb, layers, y, axis=-1), last_c, last_h
+    return _probabilities(mb, layers, y, axis=-1, name=LOGITS), last_c, last_h
 
 
 def _unrolled_body(
@@ -248,9 +259,11 @@ def _unrolled_body(
     hiddens: list[Any] = []
     for step, from_input in enumerate(per_step):
         gates = mb.add(x=from_input, y=mb.conv(x=h, weight=recurrent, name=f"step_{step}"))
-        i, f, o, z = _split(mb, gates, 4, axis=1)
-        c = mb.add(x=mb.mul(x=mb.sigmoid(x=f), y=c), y=mb.mul(x=mb.sigmoid(x=i), y=mb.tanh(x=z)))
-        h = mb.mul(x=mb.sigmoid(x=o), y=mb.tanh(x=c))
+        # One sigmoid for three gates, whose rows lie together.
+        open_by, z = mb.split(x=gates, split_sizes=[3 * n, n], axis=1)
+        i, f, o = mb.split(x=mb.sigmoid(x=open_by), num_splits=3, axis=1)
+        c = mb.add(x=mb.mul(x=f, y=c), y=mb.mul(x=i, y=mb.tanh(x=z)))
+        h = mb.mul(x=o, y=mb.tanh(x=c))
         cells.append(c)
         hiddens.append(h)
     sequence = _concat(mb, hiddens)
@@ -260,16 +273,16 @@ def _unrolled_body(
         h = mb.reduce_sum(x=mb.mul(x=sequence, y=picked), axes=[3], keep_dims=True)
     y = dense(sequence, "layer_5")
     y = _probabilities(mb, layers, product(y, *layers.dense["layer_6"], "layer_6"), axis=1)
-    logits = mb.reshape(x=mb.transpose(x=y, perm=(3, 0, 1, 2)), shape=(n_steps, 1, layers.n_labels))
+    logits = mb.transpose(x=mb.squeeze(x=y, axes=[2]), perm=(2, 0, 1), name=LOGITS)
     return logits, c, h
 
 
-def _probabilities(mb: Any, layers: _Layers, x: Any, axis: int) -> Any:
+def _probabilities(mb: Any, layers: _Layers, x: Any, axis: int, **named: str) -> Any:
     """Return the softmax along an axis, separately for letters and phonemes."""
     if len(layers.groups) == 1:
-        return mb.softmax(x=x, axis=axis)
+        return mb.softmax(x=x, axis=axis, **named)
     parts = mb.split(x=x, split_sizes=list(layers.groups), axis=axis)
-    return mb.concat(values=[mb.softmax(x=part, axis=axis) for part in parts], axis=axis)
+    return mb.concat(values=[mb.softmax(x=part, axis=axis) for part in parts], axis=axis, **named)
 
 
 def _split(mb: Any, x: Any, parts: int, axis: int) -> Sequence[Any]:

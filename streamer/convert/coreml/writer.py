@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from streamer.acoustic.contract import DEFAULT_STEPS
-from streamer.convert.coreml.network import build_program, deployment_target
+from streamer.acoustic.contract import (
+    DEFAULT_STEPS,
+    INPUT_LENGTHS,
+    INPUT_NODE,
+    LOGITS,
+    NEW_C,
+    NEW_H,
+    PREVIOUS_C,
+    PREVIOUS_H,
+)
+from streamer.convert.coreml.network import STATE_NAMES, build_program, deployment_target
 from streamer.convert.coreml.palette import cluster
 from streamer.convert.imports import coremltools_silenced, import_coremltools
 from streamer.convert.options import (
@@ -28,6 +40,32 @@ from streamer.errors import ConversionError
 if TYPE_CHECKING:
     from streamer.acoustic.weights import Weights
 
+#: Layers that are not compressed. Coefficients differ in size by more than a byte can resolve: with
+#: 4 bits for the first layer one best label in eight changes, without it one in thirty. The last
+#: layer is small. Together they are 2 % of a network of 2048 units.
+EXACT_LAYERS = ("layer_1", "layer_6")
+
+#: Channels that share a palette. On the bundled network smaller groups are no better.
+PALETTE_GROUP = 8
+
+#: Descriptions of inputs, outputs and states.
+PORTS: Mapping[str, str] = MappingProxyType(
+    {
+        INPUT_NODE: "Features: for each step the coefficients of the frames around it, "
+        "(1, steps, frames, coefficients). After the last real step anything, for example zeros.",
+        INPUT_LENGTHS: "Number of real steps, 1 to steps; the states are those after the last one.",
+        PREVIOUS_C: "Cell of the LSTM after the window before: new_state_c, or zeros at the start.",
+        PREVIOUS_H: "Output of the LSTM after the window before: new_state_h, or zeros at the "
+        "start.",
+        LOGITS: "Probabilities (not logits, despite the name, which is DeepSpeech's) of each label "
+        "at each step; the blank is last.",
+        NEW_C: "Cell of the LSTM after the window, for previous_state_c.",
+        NEW_H: "Output of the LSTM after the window, for previous_state_h.",
+        STATE_NAMES[0]: "Cell of the LSTM, kept from window to window; zeros at the start.",
+        STATE_NAMES[1]: "Output of the LSTM, kept from window to window; zeros at the start.",
+    }
+)
+
 
 def model_path(folder: str | Path, name: str, model_format: str = "mlprogram") -> Path:
     """Return the path of a model in a folder, with its format's suffix."""
@@ -41,7 +79,7 @@ def write_coreml(
     shape: str | None = None,
     precision: str = "fp32",
     format: str = "mlprogram",
-    lengths: bool = True,
+    lengths: bool = False,
 ) -> Path:
     """Write a network as a Core ML model; ``path`` is replaced at the end.
 
@@ -52,10 +90,12 @@ def write_coreml(
         shape: ``unrolled``, ``lstm`` or ``stateful``, see `streamer.convert.coreml.network`; if
             None, `options.DEFAULT_SHAPES`.
         precision: ``fp32``, ``fp16``, ``int8`` (linear, a scale for each channel),
-            ``palette6`` or ``palette4`` (64 or 16 values for each matrix).
+            ``palette6`` or ``palette4`` (64 or 16 values for each group of channels; for each
+            matrix in a neural network). `EXACT_LAYERS` stay float16.
         format: ``mlprogram`` or ``neuralnetwork``.
         lengths: whether the model has the input ``input_lengths``, so that the states after
-            a short window are valid.
+            a short window are valid. Nothing needs them: a stream ends with its short window. An
+            integer that is cast and spread over a mask may split the graph between processors.
 
     Returns:
         ``path``.
@@ -71,12 +111,12 @@ def write_coreml(
     with coremltools_silenced():
         # The older format is quantised afterwards, and Core ML chooses the type it computes in.
         compute = "fp32" if precision == "fp32" or format == "neuralnetwork" else "fp16"
-        program = build_program(weights, steps, shape, lengths, compute)
+        target = deployment_target(ct, shape, precision)
+        program = build_program(weights, steps, shape, lengths, compute, target)
         if format == "neuralnetwork":
             model = _as_neural_network(ct, program, precision)
         else:
-            target = deployment_target(ct, shape, compute)
-            model = _as_ml_program(ct, program, target, precision)
+            model = _as_ml_program(ct, program, target, precision, weights.n_hidden)
     about = {
         "streamer.shape": shape,
         "streamer.precision": precision,
@@ -107,6 +147,8 @@ def save_model(
 ) -> None:
     """Save a coremltools model with its metadata, completely or not at all.
 
+    Inputs, outputs and states are described, as Xcode shows them.
+
     Args:
         model: a ``coremltools.models.MLModel``.
         path: file or package to write; replaced if it is there.
@@ -119,6 +161,7 @@ def save_model(
     Raises:
         ConversionError: the path cannot be written.
     """
+    model = _with_described_ports(model)
     model.author, model.license, model.version = author, licence, version
     model.short_description = summary
     for key, value in about.items():
@@ -137,6 +180,14 @@ def save_model(
             f"{path} cannot be written ({error.strerror or error})",
             "choose another folder, or free some space",
         ) from error
+
+
+def _with_described_ports(model: Any) -> Any:
+    spec = model.get_spec()
+    description = spec.description
+    for port in (*description.input, *description.output, *description.state):
+        port.shortDescription = PORTS.get(port.name, "")
+    return type(model)(spec, weights_dir=model.weights_dir, skip_model_load=True)
 
 
 def _check_arguments(path: Path, steps: int, shape: str, precision: str, model_format: str) -> None:
@@ -165,7 +216,7 @@ def _metadata(weights: Weights) -> dict[str, str]:
     return about
 
 
-def _as_ml_program(ct: Any, program: Any, target: Any, precision: str) -> Any:
+def _as_ml_program(ct: Any, program: Any, target: Any, precision: str, n_hidden: int) -> Any:
     # The program has its final type already: no pass may change it.
     model = ct.convert(
         program,
@@ -177,17 +228,23 @@ def _as_ml_program(ct: Any, program: Any, target: Any, precision: str) -> Any:
     if precision in ("fp32", "fp16"):
         return model
     optimize = ct.optimize.coreml
+    exact = dict.fromkeys(EXACT_LAYERS)
     if precision == "int8":
         linear = optimize.OpLinearQuantizerConfig(
             mode="linear_symmetric", dtype="int8", granularity="per_channel"
         )
         return optimize.linear_quantize_weights(
-            model, config=optimize.OptimizationConfig(global_config=linear)
+            model, config=optimize.OptimizationConfig(global_config=linear, op_name_configs=exact)
         )
     bits = int(precision[len("palette") :])
-    palette = optimize.OpPalettizerConfig(mode="custom", lut_function=partial(cluster, bits))
+    palette = optimize.OpPalettizerConfig(
+        mode="custom",
+        lut_function=partial(cluster, bits),
+        granularity="per_grouped_channel",
+        group_size=math.gcd(n_hidden, PALETTE_GROUP),
+    )
     return optimize.palettize_weights(
-        model, config=optimize.OptimizationConfig(global_config=palette)
+        model, config=optimize.OptimizationConfig(global_config=palette, op_name_configs=exact)
     )
 
 
@@ -201,11 +258,12 @@ def _as_neural_network(ct: Any, program: Any, precision: str) -> Any:
         return quantization_utils.quantize_weights(model, 16, "linear")
 
     class MatricesOnly(quantization_utils.QuantizedLayerSelector):  # type: ignore[misc]
-        """Skips biases and constants: the mask of steps must be exact."""
+        """Skips `EXACT_LAYERS`, biases and constants: the mask of steps must be exact."""
 
         def do_quantize(self, layer: Any, weight_param: Any = None, **_: Any) -> bool:
             kinds = ("innerProduct", "convolution", "uniDirectionalLSTM")
-            return layer.WhichOneof("layer") in kinds and weight_param != "bias"
+            exact = layer.name in EXACT_LAYERS or weight_param == "bias"
+            return layer.WhichOneof("layer") in kinds and not exact
 
     selector = MatricesOnly()
     exact = model.get_spec()

@@ -43,6 +43,13 @@ def convert(
         None, "--alphabet", help="alphabet.txt, if the network does not contain its labels."
     ),
     licence: str = typer.Option("", "--licence", help="Licence of the model."),
+    author: str = typer.Option("", "--author", help="Author of the model."),
+    lengths: bool = typer.Option(
+        False,
+        "--lengths",
+        help="Core ML: add the input input_lengths, so that the states after a short window are "
+        "valid. It may keep parts of the network off the Neural Engine.",
+    ),
     via: Optional[str] = typer.Option(
         None,
         "--via",
@@ -98,6 +105,8 @@ def convert(
             formats=formats,
             shapes=shape or (),
             precision=precision,
+            author=author,
+            lengths=lengths,
             progress=lambda what: echo(what, err=True),
         )
     for kind, path in bundle.networks.items():

@@ -17,7 +17,7 @@ def precisions(
     network: Optional[Path] = typer.Argument(
         None, help="A .pbmm, .pb, .tflite, .safetensors or .onnx; the bundled network by default."
     ),
-    shape: str = typer.Option("lstm", "--shape", help="lstm, unrolled or stateful."),
+    shape: str = typer.Option("unrolled", "--shape", help="unrolled, lstm or stateful."),
     steps: int = typer.Option(16, "--steps", help="Steps in a window, 1 to 64."),
     audio: Optional[Path] = typer.Option(
         None, "--audio", help="A recording to use instead of the bundled one."
