@@ -103,7 +103,7 @@ def mutations() -> list[Mutation]:
     found += [
         Mutation("softmax left out", of_program=_retyped("softmax", "identity")),
         Mutation("sigmoid in place of tanh", of_program=_retyped("tanh", "sigmoid")),
-        Mutation("two gates of one step exchanged", of_program=_exchanged_outputs(4)),
+        Mutation("two gates of one step exchanged", of_program=_exchanged_outputs(3)),
         Mutation("two steps exchanged", of_program=_exchanged_outputs(_STEPS, last=True)),
         Mutation("new c and h exchanged", of_program=_exchanged_results),
         Mutation("previous c and h exchanged", of_program=_exchanged_states),

@@ -192,7 +192,8 @@ class CoreMLAcousticModel:
     def _predict_stateful(self, data: dict[str, Array], state: State) -> tuple[FloatArray, State]:
         ml_state: Any = self._ml_state
         current = self._current()
-        if state is not current:
+        passed: object = state
+        if passed is not current:
             if current is not None:
                 current.read()  # somebody holds it and may go on from there
             for name, value in zip(self._state_names, state):

@@ -73,10 +73,13 @@ class LowPrecisionReference:
         inputs = self._round(x @ self._w["lstm/input"] + self._w["lstm/bias"])
         outputs = np.empty((n, h.shape[1]), np.float32)
         for step in range(n):
-            gates = self._round(inputs[step : step + 1] + h @ self._w["lstm/recurrent"])
+            # Rounded after each operation, as an unrolled program has them.
+            recurrent = self._round(h @ self._w["lstm/recurrent"])
+            gates = self._round(inputs[step : step + 1] + recurrent)
             i, j, f, o = np.split(gates, 4, axis=1)
-            c = self._round(sigmoid(f) * c + sigmoid(i) * np.tanh(j))
-            h = self._round(sigmoid(o) * np.tanh(c))
+            i, f, o = (self._round(sigmoid(gate)) for gate in (i, f, o))
+            c = self._round(self._round(f * c) + self._round(i * self._round(np.tanh(j))))
+            h = self._round(o * self._round(np.tanh(c)))
             outputs[step] = h[0]
         y = self._hidden("layer_5", outputs)
         return self._round(softmax_in_groups(self._dense("layer_6", y), self._groups)), (c, h)
