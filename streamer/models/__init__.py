@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from streamer.models.catalogue import KNOWN, KnownModel, RemoteFile
+    from streamer.models.catalogue import KNOWN, RECOMMENDED, KnownModel, RemoteFile
     from streamer.models.registry import InstalledModel, ModelStore
 
 __all__ = [
     "KNOWN",
+    "RECOMMENDED",
     "InstalledModel",
     "KnownModel",
     "ModelStore",
@@ -21,6 +22,7 @@ __all__ = [
 
 _HOMES = {
     "KNOWN": "catalogue",
+    "RECOMMENDED": "catalogue",
     "KnownModel": "catalogue",
     "RemoteFile": "catalogue",
     "InstalledModel": "registry",

@@ -11,7 +11,7 @@ import json
 import os
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Callable, Optional
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from streamer.errors import ModelError
 from streamer.models.catalogue import RemoteFile
 from streamer.private_files import make_private_folder
-from streamer.untrusted.regular_files import sha256_of
+from streamer.untrusted.regular_files import md5_of, sha256_of
 
 #: Bytes read at a time: small enough for a progress bar on a slow connection.
 BLOCK_BYTES = 1 << 16
@@ -163,15 +163,28 @@ def download(
     """Download a file into a folder, continuing an earlier partial download.
 
     Args:
-        file: the file; its size and SHA-256 are checked if they are given.
+        file: the file; its size and checksums are checked if they are given, and its mirrors
+            are tried in turn if that fails.
         folder: the target folder, created if necessary.
         progress: called as data arrives.
         timeout_s: a connection without data for this long is opened again.
         attempts: connections tried before the download fails.
 
     Raises:
-        ModelError: the download failed, or the file has the wrong size or SHA-256.
+        ModelError: the download failed, or the file has the wrong size or checksum.
     """
+    for mirror in file.mirrors:
+        try:
+            return _download(file, folder, progress, timeout_s, attempts)
+        except ModelError:
+            file = replace(file, url=mirror, mirrors=file.mirrors[1:])
+    return _download(file, folder, progress, timeout_s, attempts)
+
+
+def _download(
+    file: RemoteFile, folder: Path, progress: ProgressCallback, timeout_s: float, attempts: int
+) -> Download:
+    """Download a file from its first address."""
     if urlsplit(file.url).scheme not in ("http", "https") or not file.file_name:
         raise ModelError(f"{file.url} is not the address of a file", "give an http or https URL")
     make_private_folder(folder)
@@ -183,13 +196,19 @@ def download(
         os.replace(part, whole)
         mark.unlink()
     digest = sha256_of(whole)
-    if file.sha256 is not None and digest != file.sha256:
+    _check_digest(file, whole, "SHA-256", file.sha256, digest)
+    if file.md5 is not None:
+        _check_digest(file, whole, "MD5", file.md5, md5_of(whole))
+    return Download(whole, whole.stat().st_size, digest)
+
+
+def _check_digest(file: RemoteFile, whole: Path, kind: str, wanted: str | None, got: str) -> None:
+    if wanted is not None and got != wanted:
         whole.unlink()
         raise ModelError(
-            f"{file.url} has the SHA-256 {digest[:16]}... instead of {file.sha256[:16]}...",
+            f"{file.url} has the {kind} {got[:16]}... instead of {wanted[:16]}...",
             "the file was changed or damaged: do not use it, or download it again",
         )
-    return Download(whole, whole.stat().st_size, digest)
 
 
 def _fetch_patiently(

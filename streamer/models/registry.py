@@ -210,8 +210,8 @@ class ModelStore:
                 sweep(self._downloads, folder.name)
 
     def is_trusted(self, file: RemoteFile) -> bool:
-        """Whether a SHA-256 is known to check the file against."""
-        return file.sha256 is not None or file.url in self._read_sums()
+        """Whether a checksum is known to check the file against."""
+        return bool(file.sha256 or file.md5) or file.url in self._read_sums()
 
     def import_files(
         self,

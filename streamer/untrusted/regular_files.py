@@ -9,7 +9,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 #: What is said of anything else.
 _NOT_REGULAR = "not a regular file"
@@ -77,11 +77,23 @@ def sha256_of(path: str | Path) -> str:
     Raises:
         OSError: it cannot be read, or is not a regular file.
     """
-    digest = hashlib.sha256()
+    return _digest_of(path, hashlib.sha256())
+
+
+def md5_of(path: str | Path) -> str:
+    """Return the MD5 of a file in hexadecimal: it tells a damaged file, not a forged one.
+
+    Raises:
+        OSError: it cannot be read, or is not a regular file.
+    """
+    return _digest_of(path, hashlib.md5(usedforsecurity=False))
+
+
+def _digest_of(path: str | Path, digest: Any) -> str:
     with open_regular(path) as file:
         for block in iter(lambda: file.read(_BLOCK_BYTES), b""):
             digest.update(block)
-    return digest.hexdigest()
+    return str(digest.hexdigest())
 
 
 def map_regular(path: str | Path) -> memoryview:

@@ -133,6 +133,34 @@ def test_a_false_sum_leaves_nothing(server: FileServer, tmp_path: Path) -> None:
     assert files_in(tmp_path) == []
 
 
+def test_a_false_md5_leaves_nothing_and_a_true_one_passes(
+    server: FileServer, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelError, match="MD5"):
+        download(RemoteFile(server.url("m.pbmm"), md5="0" * 32), tmp_path)
+    assert files_in(tmp_path) == []
+    true = hashlib.md5(BODY).hexdigest()
+    found = download(RemoteFile(server.url("m.pbmm"), md5=true), tmp_path)
+    assert found.path.read_bytes() == BODY
+
+
+def test_mirrors_are_tried_in_turn(server: FileServer, tmp_path: Path) -> None:
+    with FileServer() as gone:
+        first, second = gone.url("m.pbmm"), gone.url("again/m.pbmm")
+    file = RemoteFile(first, len(BODY), mirrors=(second, server.url("m.pbmm")))
+    assert download(file, tmp_path, attempts=1).path.read_bytes() == BODY
+    with pytest.raises(ModelError, match=r"again/m\.pbmm"):
+        download(RemoteFile(first, mirrors=(second,)), tmp_path / "none", attempts=1)
+
+
+def test_an_address_with_another_file_is_passed_over(server: FileServer, tmp_path: Path) -> None:
+    true = hashlib.sha256(BODY).hexdigest()
+    with FileServer() as other:
+        other.script.body = BODY[::-1]
+        file = RemoteFile(other.url("m.pbmm"), sha256=true, mirrors=(server.url("m.pbmm"),))
+        assert download(file, tmp_path).path.read_bytes() == BODY
+
+
 @pytest.mark.parametrize("status", [403, 404, 500])
 def test_a_refusal_names_the_status(server: FileServer, tmp_path: Path, status: int) -> None:
     server.script.status = status

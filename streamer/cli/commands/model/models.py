@@ -21,13 +21,17 @@ def _name_of(path: str) -> str:
     return "".join(c if c.isalnum() or c in "._-" else "-" for c in stem.lower()).strip(".-_")
 
 
-def list_models() -> None:
+def list_models(
+    all_models: bool = typer.Option(
+        False, "--all", help="List every public model, not only one for each need."
+    ),
+) -> None:
     """List installed models and models that can be downloaded."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    from streamer.models import KNOWN, ModelStore
+    from streamer.models import KNOWN, RECOMMENDED, ModelStore
 
     store = ModelStore()
     installed = {model.name: model for model in store.installed()}
@@ -39,11 +43,17 @@ def list_models() -> None:
         about = KNOWN[name].about if name in KNOWN else str(model.folder)
         row = (name, f"{model.size / 1e6:.0f} MB", model.licence, about)
         table.add_row(*(Text(printable(cell)) for cell in row))
-    for name, known in KNOWN.items():
+    others = [name for name in KNOWN if name not in RECOMMENDED] if all_models else []
+    for name in [*RECOMMENDED, *others]:
         if name not in installed:
+            known = KNOWN[name]
             size = "" if known.download_mb is None else f" ({known.download_mb} MB to download)"
-            table.add_row(name, "-", known.licence, known.about + size)
+            need = f"{RECOMMENDED[name]}; " if name in RECOMMENDED else ""
+            table.add_row(name, "-", known.licence, need + known.about + size)
     Console(soft_wrap=True).print(table)
+    if not all_models:
+        left_out = sum(name not in RECOMMENDED and name not in installed for name in KNOWN)
+        echo(f"{left_out} other public models: streamer models list --all", err=True)
 
 
 def pull(
@@ -94,7 +104,7 @@ def pull(
     for file in files:
         if not store.is_trusted(file):
             echo(
-                f"  {file.file_name}: no trusted SHA-256 is known; it is recorded now and "
+                f"  {file.file_name}: no public checksum is known; its SHA-256 is recorded now and "
                 "checked in future downloads",
                 err=True,
             )
