@@ -147,7 +147,11 @@ async def speak(port: int, data: bytes, *, real_time: bool = True) -> Heard:
     """Send a recording and read its events."""
     url = f"ws://127.0.0.1:{port}/v1/listen"
     latencies, words, lost = [], [], 0
-    async with websockets.connect(url, max_size=None, compression=None) as socket:
+    # A ping waits behind the audio that was sent before it, however long that takes to recognise.
+    patience = None if not real_time else 20.0
+    async with websockets.connect(
+        url, max_size=None, compression=None, ping_timeout=patience
+    ) as socket:
         began = time.perf_counter()
 
         async def send() -> None:
