@@ -1,6 +1,8 @@
 # make run       set everything up, then listen to the microphone (or play the sample where there is none)
 # make test      set everything up, then run the tests but for the slowest: about three minutes on two cores
 # make test-all  all tests
+# make coverage  all tests, then the lines and branches that none of them ran: at least 90 %
+# make mutation  is every small fault in the modules that everything rests on noticed by a test?
 # make fuzz      feed damaged files to everything that reads any: FUZZ_SECONDS=120 for each target, TARGETS=...
 # make lint      ruff and mypy
 # make docs      build the documentation into site/ (Python 3.10 or later)
@@ -40,7 +42,7 @@ define install
 		$(if $(HASHED),echo "error: the tested versions cannot be installed - try: make LOCKED=no" >&2;) exit 1; }
 endef
 
-.PHONY: run test test-all fuzz lint docs bench clean english lock audit
+.PHONY: run test test-all coverage mutation fuzz lint docs bench clean english lock audit
 
 run: $(VENV)/run.stamp
 	@echo "==> starting streamer (later: $(BIN)/streamer)"
@@ -51,6 +53,15 @@ test: $(VENV)/dev.stamp
 
 test-all: $(VENV)/dev.stamp $(VENV)/server.stamp $(VENV)/cluster.stamp
 	$(PY) -m pytest
+
+coverage: $(VENV)/dev.stamp $(VENV)/server.stamp
+	$(PY) -m coverage erase
+	$(PY) -m coverage run -m pytest
+	$(PY) -m coverage combine --quiet
+	$(PY) -m coverage report
+
+mutation: $(VENV)/dev.stamp
+	$(PY) -m benchmarks.mutation_testing
 
 # Seconds for each target, here and (10 if not given) in test-all.
 FUZZ_SECONDS ?= 120

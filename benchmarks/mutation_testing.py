@@ -1,6 +1,6 @@
 """Mutation testing: does a test fail for each small fault in the modules that everything rests on?
 
-    python -m benchmarks.mutation [MODULE ...] [--jobs 2]
+    python -m benchmarks.mutation_testing [MODULE ...] [--jobs 2]
 
 Every comparison, sum, constant, condition and statement of a module is changed, one at a time, and
 the module's own unit tests run until the first failure. A change that no test notices is a
@@ -39,7 +39,7 @@ MODULES = {
     "streamer.printable": ["tests/test_printable.py"],
 }
 #: A mutant that takes so much longer than the tests themselves hangs, which is noticed.
-CPU_LIMIT_S, WALL_LIMIT_S = 30, 120
+CPU_LIMIT_S, WALL_LIMIT_S = 10, 60
 
 _COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.Lt: (ast.LtE, ast.GtE),
