@@ -5,7 +5,9 @@
 Every comparison, sum, constant, condition and statement of a module is changed, one at a time, and
 the module's own unit tests run until the first failure. A change that no test notices is a
 survivor. `mutation_survivors.toml` explains those that cannot be noticed or need not be; any other
-is printed, and the exit code is 1. Needs a system with `fork`.
+is printed, and the exit code is 1. Left alone are docstrings, annotations, words of errors, `frozen`
+of data classes, and constants of a module: measured choices, which a test could only repeat. Needs
+a system with `fork`.
 """
 
 from __future__ import annotations
@@ -116,7 +118,10 @@ def _n_changes(node: ast.AST) -> int:
     if isinstance(node, ast.Call):
         return int(isinstance(node.func, ast.Name) and node.func.id in _CALLS)
     if isinstance(node, ast.Return):
-        return int(node.value is not None)
+        nothing = node.value is None or (
+            isinstance(node.value, ast.Constant) and node.value.value is None
+        )
+        return int(not nothing)
     whole = (ast.BoolOp, ast.If, ast.IfExp, ast.While, ast.Assign, ast.Expr, ast.Raise, ast.Break)
     return int(isinstance(node, whole))
 
@@ -165,13 +170,18 @@ def _replace(tree: ast.Module, old: ast.AST, new: ast.AST) -> None:
 
 
 def _left_out(tree: ast.Module) -> set[int]:
-    """Return ids of nodes whose change means nothing: docstrings, annotations, words of errors."""
+    """Return ids of nodes that are left alone; see above."""
     out: set[int] = set()
     for node in ast.walk(tree):
         parts: list[ast.AST | None] = [
             getattr(node, "annotation", None), getattr(node, "returns", None),
         ]  # fmt: skip
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            parts.append(node)
+        if isinstance(node, ast.Assign) and node in tree.body:
+            constant = isinstance(node.value, ast.Constant)
+            parts.append(node if constant else None)
+        if isinstance(node, ast.keyword) and node.arg == "frozen":
             parts.append(node)
         if isinstance(node, (ast.Raise, ast.JoinedStr)):
             words = [part for part in ast.walk(node) if isinstance(part, ast.Constant)]

@@ -50,6 +50,22 @@ def test_every_value_of_the_rules_can_be_set() -> None:
     assert first_rule(patient, True, 1.5, 99.0) is not None  # a breath, by then
 
 
+@pytest.mark.parametrize("spoken", [False, True])
+def test_silence_ends_short_utterances_too_and_only_what_has_words_ends_at_a_breath(
+    spoken: bool,
+) -> None:
+    quick = make_rules(0.4, 0.2, long_utterance_s=2.0, breath_s=0.1, longest_utterance_s=3.0)
+
+    def rule(silence_s: float, utterance_s: float) -> str | None:
+        found = first_rule(quick, spoken, silence_s, utterance_s)
+        return None if found is None else found.name
+
+    assert rule(0.4, 0.4) == "silence with nothing said"
+    assert rule(0.2, 0.2) == ("silence after words" if spoken else None)
+    assert rule(0.1, 2.0) == ("breath in a long utterance" if spoken else None)
+    assert rule(0.0, 3.0) == rules.CAP
+
+
 def chunks(probabilities: list[float]) -> list[Chunk]:
     nothing = np.zeros(CHUNK_SAMPLES, np.float32)
     return [Chunk(i * CHUNK_SAMPLES, nothing, p) for i, p in enumerate(probabilities)]
