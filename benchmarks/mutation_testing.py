@@ -5,9 +5,10 @@
 Every comparison, sum, constant, condition and statement of a module is changed, one at a time, and
 the module's own unit tests run until the first failure. A change that no test notices is a
 survivor. `mutation_survivors.toml` explains those that cannot be noticed or need not be; any other
-is printed, and the exit code is 1. Left alone are docstrings, annotations, words of errors, `frozen`
-of data classes, and constants of a module: measured choices, which a test could only repeat. Needs
-a system with `fork`.
+is printed, and the exit code is 1.
+
+Left alone are docstrings, annotations, words of errors, `frozen` of data classes, and constants of
+a module: measured choices, which a test could only repeat. Needs a system with `fork`.
 """
 
 from __future__ import annotations
