@@ -21,17 +21,14 @@ from streamer.text.joining import CLOSE_AFTER_S
 if TYPE_CHECKING:
     from streamer.audio.sources.source import Source
 
-#: A piece ends in the first pause of this length; it closes a sentence anyway.
-PAUSE_SAMPLES = round(CLOSE_AFTER_S * RATE_HZ)
+#: A piece ends in the first pause of this length, in whole chunks; it closes a sentence anyway.
+PAUSE_SAMPLES = -(-round(CLOSE_AFTER_S * RATE_HZ) // CHUNK_SAMPLES) * CHUNK_SAMPLES
 
 #: If there is none until a piece is this much longer, it ends in the longest pause so far.
 LONGEST = 1.5
 
 #: Voice activity is judged only near the end of a piece; this long before, it begins to hear.
 LEAD_SAMPLES = 30 * RATE_HZ
-
-#: The shortest pieces, in seconds: below that, the lost context is no longer rare.
-SHORTEST_PIECE_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -50,12 +47,12 @@ class Piece:
 class Cutter:
     """Cuts a stream of samples into pieces.
 
-    A piece ends in the middle of the first pause of 1.5 s after its shortest length. If it
-    gets half as long again without one, it ends in the middle of the longest pause since then,
-    and if voice never paused, where it is.
+    A piece ends in the first pause of 1.5 s after this length, 0.75 s before what has been heard.
+    If it gets half as long again without one, it ends in the middle of the longest pause since
+    then, and if voice never paused, where it is.
 
     Args:
-        piece_s: shortest length of a piece, in seconds; only the last one may be shorter.
+        piece_s: length of a piece, in seconds; only the last one is shorter by more than 0.75 s.
         voice_activity: None for Silero's network.
 
     Raises:
@@ -113,9 +110,10 @@ class Cutter:
         if length < self._shortest:
             return None
         if self._pause_begin is not None:
-            pause = end - self._pause_begin
-            middle = self._pause_begin + _whole_chunks(pause // 2)
-            if pause >= PAUSE_SAMPLES:
+            # Of a longer pause, its last part counts: the piece may have begun in it.
+            pause = min(PAUSE_SAMPLES, end - self._pause_begin)
+            middle = end - _whole_chunks(pause // 2)
+            if pause == PAUSE_SAMPLES:
                 return middle
             if self._best is None or pause > self._best[0]:
                 self._best = (pause, middle)
@@ -146,7 +144,7 @@ def pieces(source: Source, piece_s: float) -> Iterator[Piece]:
 
     Args:
         source: opened and closed here.
-        piece_s: shortest length of a piece, in seconds.
+        piece_s: length of a piece, in seconds; see `Cutter`.
 
     Raises:
         AudioError: the source cannot be opened, or has a fault; all pieces before it come first.

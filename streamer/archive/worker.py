@@ -109,7 +109,7 @@ def cut(job: Job, piece_s: float) -> Iterator[Any]:
 
     Args:
         job: of the recording.
-        piece_s: shortest length of a piece, in seconds.
+        piece_s: length of a piece, in seconds.
 
     Yields:
         For each piece two things: its begin and end, as positions in the recording, and its
@@ -184,4 +184,5 @@ def is_long(source: RecordingSource, piece_s: float) -> bool:
 
 def _addressed(text: str, job: Job, file: Path | None) -> str:
     """Return a message with the recording's address instead of the name of a copy."""
-    return text if file is None else text.replace(str(file), job.recording.url)
+    url = job.recording.url
+    return text if file is None or url.endswith(str(file)) else text.replace(str(file), url)

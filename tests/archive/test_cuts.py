@@ -74,7 +74,13 @@ def test_speech_without_any_pause_is_cut_all_the_same() -> None:
 
 def test_a_pause_that_began_before_the_length_of_a_piece_counts() -> None:
     found = cut(recording(40, [(18, 22)]))
-    assert seconds(found) == [0.0, pytest.approx(19.0, abs=0.1)]
+    assert seconds(found) == [0.0, pytest.approx(19.25, abs=0.1)]
+
+
+def test_silence_is_cut_into_pieces_of_that_length() -> None:
+    found = seconds(cut(recording(100, [(0, 100)]), piece_s=10.0))
+    assert np.diff(found) == pytest.approx([9.25] * (len(found) - 1), abs=0.1)
+    assert len(found) == 11
 
 
 def test_pieces_are_the_recording() -> None:
@@ -96,6 +102,7 @@ def test_cuts_do_not_depend_on_blocks(pauses, block, piece_s) -> None:
     samples = recording(140, [(begin, begin + length) for begin, length in pauses])
     block = max(block, 200)
     expected = [(piece.begin, len(piece.samples)) for piece in cut(samples, 16000, piece_s)]
+    assert all(n / RATE_HZ >= piece_s - 0.8 for _, n in expected[:-1])
     assert [(piece.begin, len(piece.samples)) for piece in cut(samples, block, piece_s)] == expected
 
 

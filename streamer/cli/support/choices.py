@@ -37,6 +37,12 @@ class DateOrder(str, Enum):
     MDY = "mdy"
 
 
+class Engine(str, Enum):
+    """Values of ``--on``."""
+
+    RAY = "ray"
+
+
 class ThemeName(str, Enum):
     """Values of ``--theme``: `streamer.terminal.drawing.theme.THEMES`."""
 

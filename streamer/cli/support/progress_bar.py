@@ -58,7 +58,7 @@ class ProgressBar:
     def begin(self, source: Source) -> None:
         """Start the bar of a recording that has been opened."""
         self._number += 1
-        if source.seconds is None or source.seconds < LONG_S or not _draws():
+        if source.seconds is None or source.seconds < LONG_S or not can_draw():
             return
         from rich.progress import (
             BarColumn,
@@ -108,7 +108,7 @@ class ProgressBar:
                 self._bar.start()
 
 
-def _draws() -> bool:
+def can_draw() -> bool:
     """Return whether standard error is a terminal that can move its cursor."""
     from streamer.terminal.tty.streams import is_terminal
 

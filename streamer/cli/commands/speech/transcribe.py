@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Callable, Optional
 
 import typer
 
+from streamer.cli.commands.speech.transcribe_pieces import InPieces
+from streamer.cli.support.archive_options import ArchiveOptions
 from streamer.cli.support.finals_options import FinalsOptions
 from streamer.cli.support.memory import MORE_MEMORY, is_out_of_memory
 from streamer.cli.support.messages import say, say_error, warn
@@ -39,6 +41,7 @@ def transcribe(
     engine: EngineOptions,
     results: ResultOptions,
     second: FinalsOptions,
+    archive: ArchiveOptions,
     rate: Annotated[
         int, typer.Option(min=1, metavar="HZ", help="Sample rate of raw standard input.")
     ] = 16000,
@@ -52,11 +55,19 @@ def transcribe(
         bool, typer.Option("--one-shot", help="Treat each recording as one utterance.")
     ] = False,
     output_dir: Annotated[
-        Optional[Path],
+        Optional[str],  # with --on ray also an address
         typer.Option(metavar="FOLDER", help="Write one transcript per recording to this folder."),
     ] = None,
 ) -> None:
     """Transcribe recordings, or a pipe (raw s16le or WAV)."""
+    archive.check()
+    if archive.on is not None:
+        from streamer.cli.support.archive import transcribe_archive
+
+        if realtime:
+            raise UsageError("--realtime and --on ray do not go together", "leave one out")
+        transcribe_archive(inputs, engine, results, second, archive, one_shot, output_dir)
+        return
     files, unreadable = _expand(inputs)
     routing: Optional[Routing] = None
     if realtime or files == [STANDARD_INPUT]:
@@ -68,8 +79,10 @@ def transcribe(
         # A pipe may be live. It gets the live view if its results go to the screen
         # only; data never depend on whether there is a terminal.
         written = routing.writer_prints or results.output is not None or output_dir is not None
-        if not realtime and (written or not routing.live):
+        if not realtime and (written or archive.piece_s or not routing.live):
             routing = None
+    if routing is not None and archive.piece_s is not None:
+        raise UsageError("--piece and --realtime do not go together", "leave one out")
     shown = routing is not None and routing.live
     transcriber = engine.transcriber(
         one_utterance=one_shot,
@@ -82,7 +95,11 @@ def transcribe(
         if routing is not None:
             _follow(transcriber, files, results, routing, realtime, rate, channels)
         else:
-            _Batch(transcriber, files, results, output_dir, rate, channels, unreadable).run()
+            folder = None if output_dir is None else Path(output_dir)
+            batch = _Batch(
+                transcriber, files, results, folder, rate, channels, archive.piece_s, unreadable
+            )
+            batch.run()
 
 
 def _expand(inputs: Sequence[str]) -> tuple[list[str], int]:
@@ -158,6 +175,7 @@ class _Batch:
         folder: for one transcript per recording; None for standard output.
         rate: sample rate of raw standard input, in Hz.
         channels: channels of raw standard input.
+        piece_s: length of the pieces of long recordings, in seconds; None for whole ones.
         unreadable: inputs that could not be read so far.
 
     Raises:
@@ -172,6 +190,7 @@ class _Batch:
         folder: Optional[Path],
         rate: int,
         channels: int,
+        piece_s: Optional[float] = None,
         unreadable: int = 0,
     ) -> None:
         if folder is not None and results.output is not None:
@@ -191,6 +210,9 @@ class _Batch:
         self._channels = channels
         self._unreadable = unreadable
         self._stopping: Callable[[], bool] = lambda: False
+        self._engine: Transcriber | InPieces = transcriber
+        if piece_s is not None:
+            self._engine = InPieces(transcriber, piece_s, lambda: self._stopping())
 
     def run(self) -> None:
         """Transcribe all recordings.
@@ -273,7 +295,7 @@ class _Batch:
                     with progress.hidden():
                         for shown in outputs.write(event):
                             say_event(shown)
-                    progress.at(self._transcriber.heard_s)
+                    progress.at(self._engine.heard_s)
         except AudioError as error:
             self._unreadable += 1
             say_error(str(error))
@@ -296,7 +318,7 @@ class _Batch:
                 self._transcriber.stop()
 
         try:
-            yield from self._transcriber.run(source, opened)
+            yield from self._engine.run(source, opened)
         except StreamerError:
             raise
         except Exception as error:
