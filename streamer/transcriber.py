@@ -93,8 +93,8 @@ class Transcriber:
         begin_paused: whether the microphone is opened only by `resume`.
         finals: engine that transcribes each finished utterance again: a bundle,
             ``whisper[:MODEL|FOLDER]`` or ``moonshine[:MODEL|FOLDER]``.
-        finals_timeout_s: how long a final waits for it; None for 1.5 s, or a minute
-            with a recording.
+        finals_timeout_s: how long a final waits for it; None for 1.5 s (recordings: a minute).
+        latency: ``low`` runs the network on windows of 80 ms instead of 320.
         save_audio: a FLAC file for the whole stream, or a folder for a file an utterance.
 
     Raises:
@@ -130,6 +130,7 @@ class Transcriber:
         finals: str | None = None,
         finals_timeout_s: float | None = None,
         save_audio: str | Path | None = None,
+        latency: str = "normal",
     ) -> None:
         if reconnect_timeout_s is not None and not reconnect_timeout_s >= 0:
             raise UsageError(
@@ -159,7 +160,7 @@ class Transcriber:
 
             stages.append(audio_saver(Path(save_audio)))
         self._session = Session(
-            ModelChoice(model, backend, decoder, beam, compute_units, user_words, hints),
+            ModelChoice(model, backend, decoder, beam, compute_units, user_words, hints, latency),
             settings,
             stages,
         )

@@ -30,6 +30,7 @@ class ModelChoice:
         user_words: words to add to the vocabulary or to make more likely.
         hints: the same, but skipped if the decoder has no vocabulary or the
             alphabet cannot spell them.
+        latency: ``normal`` or ``low``: shorter windows, so that words come sooner.
     """
 
     model: str | Path = "english"
@@ -39,6 +40,7 @@ class ModelChoice:
     compute_units: str | None = None
     user_words: Sequence[UserWord] = ()
     hints: Sequence[UserWord] = ()
+    latency: str = "normal"
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def load_model(choice: ModelChoice) -> LoadedModel:
     decoder = InBackground(lambda: load_decoder(bundle, choice), "load decoder")
     text_model = InBackground(lambda: find_text_model(bundle.language), "load text model")
     front_end = bundle.front_end()
-    model = load_acoustic_model(bundle, choice.backend, choice.compute_units)
+    model = load_acoustic_model(bundle, choice.backend, choice.compute_units, choice.latency)
     stages = Stages(front_end, model, decoder.result())
     return LoadedModel(bundle, stages, text_model.result())
 

@@ -14,6 +14,13 @@ class DecoderKind(str, Enum):
     GREEDY = "greedy"
 
 
+class Latency(str, Enum):
+    """Values of ``--latency``: `streamer.models.backends.LATENCIES`."""
+
+    NORMAL = "normal"
+    LOW = "low"
+
+
 class Format(str, Enum):
     """Values of ``--format``: `streamer.output.FORMATS`."""
 

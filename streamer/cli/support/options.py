@@ -19,6 +19,7 @@ from streamer.cli.support.choices import (
     DateOrder,
     DecoderKind,
     Format,
+    Latency,
     ThemeName,
     one_of,
 )
@@ -68,6 +69,14 @@ class EngineOptions(OptionGroup):
             rich_help_panel=_MODEL,
         ),
     ] = None
+    latency: Annotated[
+        Latency,
+        typer.Option(
+            metavar=one_of(Latency),
+            help="low: words come up to 240 ms sooner, and the network runs four times as often.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = Latency.NORMAL
     decoder: Annotated[
         DecoderKind,
         typer.Option(metavar=one_of(DecoderKind), help="Decoder to use.", rich_help_panel=_MODEL),
@@ -132,6 +141,7 @@ class EngineOptions(OptionGroup):
             choice.beam,
             compute_units=choice.compute_units,
             user_words=choice.user_words,
+            latency=choice.latency,
             endpoints=self.endpoints(),
             **more,
         )
@@ -151,6 +161,7 @@ class EngineOptions(OptionGroup):
             self.beam,
             self.compute_units,
             self._user_words() if self.word or self.words else (),
+            latency=self.latency.value,
         )
 
     def endpoints(self) -> EndpointSettings:

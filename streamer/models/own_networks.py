@@ -1,0 +1,58 @@
+"""Core ML networks that are made once on this machine, with another number of steps.
+
+A network of fixed steps per number of steps would double what a bundle has to hold. Writing one
+takes seconds; it is kept in the user's cache.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from streamer.acoustic.coreml_cache import content_key
+from streamer.bundle import Bundle
+from streamer.private_files import make_private_folder
+
+
+def network_of_steps(
+    bundle: Bundle, kind: str, path: Path, n_steps: int, cache: Path | None = None
+) -> Path:
+    """Return a Core ML network of a bundle with another number of steps.
+
+    Args:
+        bundle: the bundle, which has the weights in float32, too.
+        kind: kind of the network; one that does not name its shape gives an unrolled one.
+        path: its file, with the metadata that we write.
+        n_steps: steps in a window.
+        cache: folder for such networks; the user's cache if None.
+
+    Raises:
+        ModelError: the bundle has no weights in float32.
+        ConversionError: the network cannot be written.
+    """
+    from streamer.convert.coreml import open_model, write_coreml
+    from streamer.convert.options import DEFAULT_COREML_PRECISION, PRECISIONS, SHAPES
+    from streamer.convert.reconversion import read_bundle_weights
+
+    if cache is None:
+        from platformdirs import user_cache_path
+
+        cache = user_cache_path("streamer") / "networks"
+    made = cache / f"{content_key(path)}-{n_steps}.mlpackage"
+    if made.is_dir():
+        return made
+    metadata = open_model(path).metadata
+    precision = metadata.get("streamer.precision", "")
+    shape = kind.partition("-")[2]
+    make_private_folder(cache)
+    with tempfile.TemporaryDirectory(dir=cache) as folder:
+        written = write_coreml(
+            read_bundle_weights(bundle),
+            Path(folder) / made.name,
+            n_steps,
+            shape if shape in SHAPES else None,
+            precision if precision in PRECISIONS else DEFAULT_COREML_PRECISION,
+        )
+        if not made.is_dir():  # another process may have been faster
+            written.rename(made)
+    return made
