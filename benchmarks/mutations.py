@@ -286,7 +286,7 @@ def _exchanged_outputs(parts: int, last: bool = False) -> Callable[[Any], None]:
 
 
 def _exchanged_results(block: Any) -> None:
-    states = [o for o in block.operations if _output(o).startswith("new_")]
+    states = [o for o in block.operations if _output(o) in ("new_state_c", "new_state_h")]
     if len(states) != 2:
         raise NotApplicableError
     _exchange_sources(states[0].inputs["x"], states[1].inputs["x"])

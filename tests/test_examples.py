@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import SHARED, needs_shared
 from tests.support.paths import ROOT
 from tests.support.written import spoken
 
@@ -74,6 +75,26 @@ def test_the_table_names_every_example() -> None:
         if path.is_file() and path.name != "README.md" and "__pycache__" not in path.parts
     }
     assert named == files
+
+
+@needs_shared
+def test_the_guide_step_by_step(sandbox: Sandbox) -> None:
+    pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
+    pytest.importorskip("coremltools", reason="coremltools is not installed")
+    graphs = [SHARED / f"reference/ds_v0.9.3_n64_{kind}.pb" for kind in ("static", "dynamic")]
+    guide = str(EXAMPLES / "guide.py")
+    output = sandbox.run([sys.executable, guide, *map(str, graphs), str(SAMPLE)])
+    said = dict(re.findall(r"^(\d)\. (?:.*\n)((?:   .*\n)*)", output, re.MULTILINE))
+    assert said["1"].split("streamer:")[0].split()[1:] == said["1"].split("streamer:")[1].split()
+    assert "a loop" in said["2"] and "no loop" in said["2"]
+    page, ours, whole = re.findall(r"(\d+) of (\d+) steps: (.*)", said["3"] + said["4"])
+    # The page's loop leaves the tail out; ours and the dynamic model's single call do not.
+    assert int(page[0]) < int(page[1]) and ours[0] == ours[1] == whole[0]
+    assert ours == whole and ours[2].startswith(page[2])
+    assert "dynamic: any number of steps" in said["4"] and "getShape (1)" in said["4"]
+    assert said["5"].count("(1, 16, 19, 26)") == 2
+    errors = re.findall(r"largest difference from .*: (.*)", output)
+    assert len(errors) == 2 and max(map(float, errors)) < 1e-6
 
 
 def test_convert_and_loop(sandbox: Sandbox) -> None:
