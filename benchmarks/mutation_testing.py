@@ -36,7 +36,10 @@ SURVIVORS = Path(__file__).with_name("mutation_survivors.toml")
 MODULES = {
     "streamer.audio.ring": ["tests/audio/test_ring.py"],
     "streamer.features.framer": ["tests/features/test_framer.py", "tests/features/test_tail.py"],
-    "streamer.endpointing.endpointer": ["tests/endpointing/test_endpointing.py"],
+    "streamer.endpointing.endpointer": [
+        "tests/endpointing/test_endpointer.py",
+        "tests/endpointing/test_endpointing.py",
+    ],
     "streamer.endpointing.rules": ["tests/endpointing/test_endpointing.py"],
     "streamer.decoding.stability": ["tests/decoding/test_stability.py"],
     "streamer.printable": ["tests/test_printable.py"],

@@ -70,7 +70,6 @@ class Framer:
         self._n_samples = 0
         zeros = np.zeros((self.n_context, self.front_end.n_coefficients), np.float32)
         self._vectors: list[FloatArray] = list(zeros)
-        self._fed = False
 
     def feed(self, samples: FloatArray) -> list[Window]:
         """Take samples and return the windows that they complete.
@@ -78,7 +77,6 @@ class Framer:
         Args:
             samples: float32 (n,), full scale is 1, at the front end's rate; kept, not copied.
         """
-        self._fed = self._fed or len(samples) > 0
         self._blocks.append(samples)
         self._n_samples += len(samples)
         if self._n_samples < self._missing_samples():
@@ -91,8 +89,6 @@ class Framer:
 
         An empty stream has no windows. Call `reset` before the next stream.
         """
-        if not self._fed:
-            return []
         front = self.front_end
         self._transform_full_windows()
         if self._n_samples:

@@ -117,6 +117,22 @@ def test_the_first_window_comes_after_8192_samples() -> None:
     assert 24 * 320 + 512 == 8192
 
 
+def test_samples_are_transformed_once_all_those_of_a_window_together() -> None:
+    transformed: list[int] = []
+
+    class Counting(DeepSpeechFrontEnd):
+        def coefficients(self, samples: Any, history: Any) -> Any:
+            transformed.append(len(samples))
+            return super().coefficients(samples, history)
+
+    framer = Framer(Counting(), 16, 9)
+    for _ in range(100):
+        before = len(transformed)
+        windows = framer.feed(np.zeros(framer.front_end.step_samples, np.float32))
+        assert len(transformed) - before == len(windows)
+    assert len(transformed) == 5
+
+
 def test_an_empty_stream_has_no_windows() -> None:
     framer = Framer(DeepSpeechFrontEnd(), 16, 9)
     assert framer.finish() == []
