@@ -24,9 +24,10 @@ from streamer.server.settings import ServerSettings
 
 #: How often a draining server looks whether its streams have ended, in seconds.
 _POLL_S = 0.05
-#: How often WebSockets are pinged, in seconds, and how long the answer may take: it comes after
-#: all audio that was sent before it.
-_PING_S, _PONG_S = 20.0, 60.0
+#: How often WebSockets are pinged, in seconds, so that nobody on the way takes them for dead. There
+#: is no limit for the answer: it comes after all audio that was sent before it, which is read as
+#: fast as it is recognised. Who is gone is found by the limit of `--idle`.
+_PING_S = 20.0
 #: Time for responses to be sent after the streams have ended, in seconds.
 _FLUSH_S = 3
 #: Connections that wait to be accepted.
@@ -73,7 +74,7 @@ async def _serve(settings: ServerSettings, say: Callable[[str], None]) -> None:
     microphone: asyncio.Task[None] | None = None
     try:
         await service.pool.start()
-        server = _Server(_config(settings, service))
+        server = _Server(config_of(settings, service))
         logging.getLogger("uvicorn.error").addFilter(_is_worth_a_line)
         stopping = asyncio.Event()
         _on_signals(stopping)
@@ -109,13 +110,14 @@ def _is_worth_a_line(record: logging.LogRecord) -> bool:
     return "without completing handshake" not in record.getMessage()
 
 
-def _config(settings: ServerSettings, service: Service) -> uvicorn.Config:
+def config_of(settings: ServerSettings, service: Service) -> uvicorn.Config:
+    """Return the settings of HTTP and WebSockets."""
     return uvicorn.Config(
         create_app(service),
         ws=WebSocketProtocol,
         ws_max_size=settings.limits.message_bytes,
         ws_ping_interval=_PING_S,
-        ws_ping_timeout=_PONG_S,
+        ws_ping_timeout=None,
         ws_per_message_deflate=False,
         lifespan="off",
         log_level="error",

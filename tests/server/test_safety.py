@@ -274,3 +274,17 @@ def test_the_connection_of_such_a_client_ends_with_its_stream() -> None:
         await serving
 
     run(work())
+
+
+def test_the_answer_to_a_ping_may_come_after_minutes_of_audio() -> None:
+    from streamer.server.run import config_of
+    from streamer.server.service import Service
+    from streamer.server.settings import ServerSettings
+
+    async def work() -> None:
+        settings = ServerSettings()
+        config = config_of(settings, Service(settings))
+        assert config.ws_ping_interval
+        assert config.ws_ping_timeout is None
+
+    run(work())
