@@ -34,7 +34,7 @@ SURVIVORS = Path(__file__).with_name("mutation_survivors.toml")
 
 #: Modules and the tests that have to notice; slow ones are left out.
 MODULES = {
-    "streamer.audio.ring": ["tests/audio/test_ring.py"],
+    "streamer.audio.ring": ["tests/audio/test_ring_interleavings.py", "tests/audio/test_ring.py"],
     "streamer.features.framer": ["tests/features/test_framer.py", "tests/features/test_tail.py"],
     "streamer.endpointing.endpointer": [
         "tests/endpointing/test_endpointer.py",
