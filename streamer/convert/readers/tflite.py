@@ -273,12 +273,16 @@ class _WeightFinder:
             raise DamagedError("an operation reads a missing tensor")
         return self._graph.tensors[index]
 
-    def _constant(self, index: int) -> FloatArray:
+    def _stored(self, index: int) -> Tensor:
+        """Return a tensor, or the one that it is widened from: float16 has its own operation."""
         tensor = self._tensor(index)
         maker = self._made_by.get(index)
         if not len(tensor.data) and maker is not None and maker.op == "DEQUANTIZE":
-            # Weights stored as float16 are widened by a separate operation.
-            tensor = self._tensor(maker.inputs[0] if maker.inputs else -1)
+            return self._tensor(maker.inputs[0] if maker.inputs else -1)
+        return tensor
+
+    def _constant(self, index: int) -> FloatArray:
+        tensor = self._stored(index)
         values = decode(tensor)
         if values.dtype.kind == "f":
             return values.astype(np.float32, copy=False)
@@ -288,7 +292,7 @@ class _WeightFinder:
         clips = set()
         for operation in self._graph.operations:
             if operation.op == "MINIMUM":
-                bounds = [self._tensor(i) for i in operation.inputs if len(self._tensor(i).data)]
+                bounds = [self._stored(i) for i in operation.inputs if len(self._stored(i).data)]
                 if len(bounds) != 1 or decode(bounds[0]).size != 1:
                     raise DamagedError("a layer has no constant bound")
                 clips.add(float(decode(bounds[0]).reshape(-1)[0]))

@@ -156,14 +156,14 @@ def lite_bytes(
     file, expected = LiteFile(), {}
     width = 2 * weights.n_context + 1
     x = file.tensor("input_node", (1, steps, width, weights.n_input))
-    bound = file.array("Minimum/y", np.array(weights.relu_clip, np.float32))
+    # The converter stores all constants of a float16 file as float16: bounds and biases as well.
+    bound, _ = _constant(file, "Minimum/y", np.array(weights.relu_clip, np.float32), kind)
     source = x
     for layer in ("layer_1", "layer_2", "layer_3", "lstm", "layer_5", "layer_6"):
         name = f"{layer}/{'kernel' if layer == 'lstm' else 'weights'}"
         matrix, expected[name] = _matrix(file, name, weights.layers[name], kind)
         bias = weights.layers[f"{layer}/bias"]
-        expected[f"{layer}/bias"] = bias
-        offset = file.array(f"{layer}_bias", bias)
+        offset, expected[f"{layer}/bias"] = _constant(file, f"{layer}_bias", bias, kind)
         out = file.tensor(f"{layer}_out", (1, len(bias)))
         hidden = layer in ("layer_1", "layer_2", "layer_3", "layer_5")
         file.run("FULLY_CONNECTED", [source, matrix, offset], [out], int(hidden))
@@ -190,6 +190,17 @@ def lite_bytes(
         data = struct.pack("<iii", 1, 12, 12 + len(raw)) + raw
         file.tensor(f"metadata_{name}_copy", (1,), STRING, data)
     return file.finish([x], [source]), expected
+
+
+def _constant(file: LiteFile, name: str, values: Any, kind: str) -> tuple[int, Any]:
+    """Add a constant that is not a matrix; return its tensor and what a reader should find."""
+    if kind != "float16":
+        return file.array(name, values), values
+    half = values.astype(np.float16)
+    stored = file.tensor(f"{name}_half", half.shape, FLOAT16, half.tobytes())
+    wide = file.tensor(name, half.shape)
+    file.run("DEQUANTIZE", [stored], [wide])
+    return wide, half.astype(np.float32)
 
 
 def _matrix(file: LiteFile, name: str, values: Any, kind: str) -> tuple[int, Any]:
