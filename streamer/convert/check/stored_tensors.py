@@ -36,6 +36,9 @@ _INTEGER_STEPS = 0.5 + 3 * 127 * 2.0**-11
 #: Error allowed in palettes, as a multiple of the root mean square error of our own.
 _PALETTE_SLACK = 2.0
 
+#: The same for the weights of one output, which may have larger ones than the others.
+_ROW_SLACK = 4.0
+
 #: A weight of a palette may be this much nearer to another value than to its own, as a multiple of
 #: the same error.
 _NEARLY = 0.1
@@ -227,6 +230,8 @@ def _error(stored: Array, wanted: Array, largest: Array, precision: str) -> floa
         own = quantised_matrix(np.ascontiguousarray(wanted, np.float32), precision) - wanted
         cost = float(np.sqrt(np.mean(own**2)))
         error = float(np.sqrt(np.mean(difference**2))) / (_PALETTE_SLACK * cost + 1e-6)
+        rows = np.sqrt(np.mean(np.atleast_2d(difference.T) ** 2, axis=1))
+        error = max(error, float(rows.max()) / (_ROW_SLACK * cost + 1e-6))
         # Weights are rounded to float16 before they get their value.
         limit = _NEARLY * cost + 2.0**-10 * float(np.abs(wanted).max())
         error = max(error, _not_nearest(stored, wanted) / limit)
