@@ -79,10 +79,13 @@ class Call(NamedTuple):
 
     @property
     def alive(self) -> bool:
-        """Whether its process still runs."""
+        """Whether its process still runs; one that nobody has waited for does not."""
+        status = Path(f"/proc/{self.process}/stat")
         try:
+            if status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z":
+                return False
             os.kill(self.process, 0)
-        except ProcessLookupError:
+        except (ProcessLookupError, FileNotFoundError):
             return False
         return True
 
