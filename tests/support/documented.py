@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.models.bundles import random_weights
+from tests.support.models.bundles import make_tiny_bundle, random_weights
 from tests.support.models.graphs import graph_bytes, memory_mapped
 from tests.support.paths import ROOT, TINY_SCORER
 
@@ -123,11 +123,12 @@ def command_lines() -> Iterator[CommandLine]:
 
 
 def make_models(folder: Path) -> None:
-    """Write small networks and a scorer under the names that the pages give a reader's own."""
+    """Write small networks, a scorer and a bundle, named as the pages name a reader's own."""
     weights = random_weights()
     (folder / "my.pbmm").write_bytes(memory_mapped(weights))
     (folder / "output_graph.pb").write_bytes(graph_bytes(weights))
     shutil.copy(TINY_SCORER, folder / "my.scorer")
+    make_tiny_bundle(folder / "my-bundle")
 
 
 class Sandbox:
