@@ -22,7 +22,7 @@ from tests.support.terminal.command_line import command, environment
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no modes of files")
 
 #: Parts that create folders for the user only, where the user names them.
-WHERE_THE_USER_SAYS = ("training", "convert", "output", "saving", "private_files.py")
+WHERE_THE_USER_SAYS = ("archive", "training", "convert", "output", "saving", "private_files.py")
 
 
 @pytest.fixture(autouse=True)
