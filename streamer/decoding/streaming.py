@@ -238,6 +238,8 @@ class StreamingDecoder:
             limit = self._n_frames - _KEPT_FRAMES
             unstable = best.spans[self._n_held() : best.n_complete]
             n_old = sum(span.end < limit for span in unstable)
+            if not n_old and self.search.append_only:
+                return  # one long word, as in a script without spaces: it costs little to keep
             self._add_stable(n_old)
             if not n_old:
                 self._stable_end = limit

@@ -104,3 +104,15 @@ def test_frames_are_bounded_even_if_no_word_becomes_stable() -> None:
     check_invariants(*hear(decoder, random_rows(5, 1.0, 3000)))
     assert isinstance(decoder, StreamingDecoder)
     assert decoder._n_frames - decoder._origin <= 500
+
+
+@pytest.mark.parametrize("size", [16, 100, 10_000])
+def test_text_without_spaces_loses_nothing_however_it_is_fed(size: int) -> None:
+    text = "thequickbrownfox" * 25
+    rows = posteriors(text, noise=0.0)
+    assert len(rows) > 1000
+    decoder = made("greedy")
+    decoder.reset()
+    for start in range(0, len(rows), size):
+        decoder.feed(rows[start : start + size])
+    assert decoder.finish().text == text
