@@ -1,6 +1,7 @@
 """Word latency: how long after a word's end in the sound it is shown, stable and final.
 
     python -m benchmarks.latency MANIFEST [--limit N] [--model NAME|FOLDER ...] [--json FILE]
+        [--latency normal low]
 
 The end of each word comes from a forced alignment of the transcript by PocketSphinx
 (``pip install pocketsphinx``), which knows nothing of our network; words that its dictionary lacks
@@ -147,11 +148,11 @@ def clip_latencies(
                 yield "silence", latencies[-1]
 
 
-def measure(model: str, clips: Sequence[Clip], aligner: Aligner) -> dict[str, Any]:
-    """Return the figures of one model."""
+def measure(model: str, latency: str, clips: Sequence[Clip], aligner: Aligner) -> dict[str, Any]:
+    """Return the figures of one model with windows of 16 steps (normal) or 4 (low)."""
     found: dict[str, list[float]] = {kind: [] for kind in KINDS}
     aligned = 0
-    with Transcriber(model, stats=False) as transcriber:
+    with Transcriber(model, stats=False, latency=latency) as transcriber:
         for clip in clips:
             pcm, rate_hz = soundfile.read(str(clip.path), dtype="int16")
             if rate_hz != RATE_HZ or pcm.ndim != 1:
@@ -170,7 +171,7 @@ def measure(model: str, clips: Sequence[Clip], aligner: Aligner) -> dict[str, An
         }
         for kind, values in found.items()
     }
-    return {"model": model, "clips": aligned, **figures}
+    return {"model": model, "latency": latency, "clips": aligned, **figures}
 
 
 def main() -> int:
@@ -179,6 +180,7 @@ def main() -> int:
     parser.add_argument("manifest", type=Path)
     parser.add_argument("--limit", type=int, help="number of clips, from the first")
     parser.add_argument("--model", action="append", help="may be repeated; english by default")
+    parser.add_argument("--latency", nargs="+", default=["normal"], choices=["normal", "low"])
     parser.add_argument("--json", type=Path, help="file for the figures")
     options = parser.parse_args()
     lexicon_path = load_bundle("english").lexicon_path
@@ -189,15 +191,17 @@ def main() -> int:
         print("error: PocketSphinx is not installed - pip install pocketsphinx", file=sys.stderr)
         return 1
     clips = read_data_set(options.manifest)[: options.limit]
-    rows = [measure(model, clips, aligner) for model in options.model or ["english"]]
-    print(
-        "| model | clips | words | shown p50 / p90 | stable | final | final after the last word |"
-    )
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    rows = [
+        measure(model, latency, clips, aligner)
+        for model in options.model or ["english"]
+        for latency in options.latency
+    ]
+    print("| model, latency | words | shown p50 / p90 | stable | final | after the last word |")
+    print("| --- | --- | --- | --- | --- | --- |")
     for row in rows:
         cells = [f"{row[kind]['p50_ms']} / {row[kind]['p90_ms']} ms" for kind in KINDS]
         print(
-            f"| {row['model']} | {row['clips']} | {row['shown']['words']} | {' | '.join(cells)} |"
+            f"| {row['model']}, {row['latency']} | {row['shown']['words']} | {' | '.join(cells)} |"
         )
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
