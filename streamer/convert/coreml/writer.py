@@ -110,10 +110,11 @@ def write_coreml(
     ct = import_coremltools()
     with coremltools_silenced():
         # The older format is quantised afterwards, and Core ML chooses the type it computes in.
-        compute = "fp32" if precision == "fp32" or format == "neuralnetwork" else "fp16"
-        target = deployment_target(ct, shape, precision)
+        old = format == "neuralnetwork"
+        compute = "fp32" if precision == "fp32" or old else "fp16"
+        target = ct.target.iOS13 if old else deployment_target(ct, shape, precision)
         program = build_program(weights, steps, shape, lengths, compute, target)
-        if format == "neuralnetwork":
+        if old:
             model = _as_neural_network(ct, program, precision)
         else:
             model = _as_ml_program(ct, program, target, precision, weights.n_hidden)
