@@ -371,7 +371,8 @@ def test_models_get_smaller_with_their_precision(tmp_path: Path) -> None:
         path = write(tmp_path, weights, precision=precision)
         sizes.append(sum(f.stat().st_size for f in path.rglob("*") if f.is_file()))
     assert sizes == sorted(sizes, reverse=True)
-    assert sizes[1] < 0.6 * sizes[0] and sizes[4] < 0.2 * sizes[0]
+    # The first and the last layer, a quarter of this small network, stay float16.
+    assert sizes[1] < 0.6 * sizes[0] and sizes[4] < 0.3 * sizes[0]
 
 
 @pytest.mark.parametrize(

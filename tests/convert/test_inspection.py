@@ -62,13 +62,13 @@ def test_a_tensorflow_lite_file_shows_its_unrolled_lstm() -> None:
 
 def test_core_ml_models_show_shapes_states_operations_and_metadata(tmp_path: Path) -> None:
     pytest.importorskip("coremltools", reason="coremltools is not installed")
-    weights = random_weights(16)
+    weights = random_weights(64)  # coremltools leaves smaller matrices as they are
     path = write_coreml(weights, tmp_path / "m.mlpackage", 4, "stateful", "int8")
     found = inspect_model(path)
     assert found.kind == "Core ML program" and found.metadata["precision"] == "int8"
     assert [(s.name, s.dtype, s.shape) for s in found.states] == [
-        ("state_c", "float16", "1, 16"),
-        ("state_h", "float16", "1, 16"),
+        ("state_c", "float16", "1, 64"),
+        ("state_h", "float16", "1, 64"),
     ]
     assert found.operations["conv"] == 6 + 4 and "const" not in found.operations
     assert found.size_bytes == sum(f.stat().st_size for f in path.rglob("*") if f.is_file())
