@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -15,7 +14,7 @@ from streamer.cli.support.archive_options import ArchiveOptions
 from streamer.cli.support.finals_options import FinalsOptions
 from streamer.cli.support.messages import say, say_error, warn
 from streamer.cli.support.options import EngineOptions, ResultOptions
-from streamer.cli.support.progress_bar import can_draw
+from streamer.cli.support.progress_bar import can_draw, transient_bar
 from streamer.cli.support.signals import GracefulShutdown
 from streamer.errors import UsageError
 
@@ -161,19 +160,13 @@ class _Progress:
     def __enter__(self) -> _Progress:
         if not can_draw():
             return self
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 
-        self._bar = Progress(
+        self._bar = transient_bar(
             TextColumn("recordings"),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.description}"),
-            console=Console(file=sys.stderr),
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-            refresh_per_second=4,
         )
         self._bar.add_task("starting", total=self._recordings)
         self._bar.start()

@@ -13,7 +13,7 @@ from streamer.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress, ProgressColumn, TaskID
 
     from streamer.audio.sources.source import Source
 
@@ -33,6 +33,20 @@ def bar_console() -> Console:
             return False
 
     return WithCursor(file=sys.stderr)
+
+
+def transient_bar(*columns: ProgressColumn) -> Progress:
+    """Return a progress bar on standard error that leaves nothing behind."""
+    from rich.progress import Progress
+
+    return Progress(
+        *columns,
+        console=bar_console(),
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+        refresh_per_second=4,
+    )
 
 
 class ProgressBar:
@@ -62,23 +76,17 @@ class ProgressBar:
             return
         from rich.progress import (
             BarColumn,
-            Progress,
             TaskProgressColumn,
             TextColumn,
             TimeRemainingColumn,
         )
 
         count = f"{self._number}/{self._files} " if self._files > 1 else ""
-        self._bar = Progress(
+        self._bar = transient_bar(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             TaskProgressColumn(),
             TimeRemainingColumn(),
-            console=bar_console(),
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-            refresh_per_second=4,
         )
         self._task = self._bar.add_task(f"{count}{printable(source.name)}", total=source.seconds)
         self._bar.start()
