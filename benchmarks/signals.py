@@ -167,19 +167,24 @@ def runs(seed: int) -> Iterator[Run]:
         number += 1
 
 
+def _begin(start: Start, folder: Path, own: str) -> Job:
+    """Start the program in a folder of its own, with links to what it reads."""
+    for path in folder.glob("*.*"):
+        os.symlink(path, f"{own}/{path.name}")
+    os.symlink(folder / "tiny", f"{own}/tiny")
+    words = [word.replace("FOLDER", own) for word in start.arguments]
+    sound = (folder / "played.raw").read_bytes() if start.fed else None
+    return Job(
+        [sys.executable, "-m", "streamer", *words], piped=start.piped, fed=sound,
+        environment=_environment(own),
+    )  # fmt: skip
+
+
 def perform(run: Run, folder: Path, pace: Pace) -> Outcome:
     """Start the program, send the signal and judge what is left."""
     start = STARTS[run.start]
     with tempfile.TemporaryDirectory(dir=folder) as own:
-        for path in folder.glob("*.*"):
-            os.symlink(path, f"{own}/{path.name}")
-        os.symlink(folder / "tiny", f"{own}/tiny")
-        words = [word.replace("FOLDER", own) for word in start.arguments]
-        sound = (folder / "played.raw").read_bytes() if start.fed else None
-        job = Job(
-            [sys.executable, "-m", "streamer", *words], piped=start.piped, fed=sound,
-            environment=_environment(own),
-        )  # fmt: skip
+        job = _begin(start, folder, own)
         try:
             where = _send(job, run, start, pace)
             hung = not job.wait(PATIENCE_S)
@@ -328,15 +333,7 @@ def measure(name: str, folder: Path) -> Pace:
     start = STARTS[name]
     never = Run(0, name, "WINCH", False, "start", 0.0, 0.0)
     with tempfile.TemporaryDirectory(dir=folder) as own:
-        for path in folder.glob("*.*"):
-            os.symlink(path, f"{own}/{path.name}")
-        os.symlink(folder / "tiny", f"{own}/tiny")
-        words = [word.replace("FOLDER", own) for word in start.arguments]
-        sound = (folder / "played.raw").read_bytes() if start.fed else None
-        job = Job(
-            [sys.executable, "-m", "streamer", *words], piped=start.piped, fed=sound,
-            environment=_environment(own),
-        )  # fmt: skip
+        job = _begin(start, folder, own)
         try:
             spent = [0.0]
 
