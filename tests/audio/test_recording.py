@@ -182,6 +182,33 @@ def test_a_film_without_sound_and_a_damaged_one_are_refused_in_one_line(tmp_path
     assert "moov atom not found" in opening_fails(cut).what
 
 
+#: An empty tag, as an MP3 file may begin with: ffmpeg looks behind it for what the file is.
+ID3 = b"ID3\x04\x00\x00\x00\x00\x00\x0a" + bytes(10)
+DASH = """<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"
+mediaPresentationDuration="PT2S" profiles="urn:mpeg:dash:profile:isoff-on-demand:2011"><Period>
+<AdaptationSet mimeType="audio/mp4"><Representation id="1" bandwidth="64000"><BaseURL>PATH</BaseURL>
+</Representation></AdaptationSet></Period></MPD>"""
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    "content",
+    [
+        DASH.encode(),
+        ID3 + b"ffconcat version 1.0\nfile other.mp4\n",
+        ID3 + b"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nother.mp4\n#EXT-X-ENDLIST\n",
+    ],
+    ids=["dash", "concat", "hls"],
+)
+def test_what_names_another_file_does_not_open_it(content: bytes, tmp_path: Path) -> None:
+    other = encode(tmp_path / "other.mp4")
+    path = tmp_path / "upload.mp3"
+    path.write_bytes(content.replace(b"PATH", os.fsencode(f"file://{other}")))
+    assert "has no sound" in opening_fails(path).what
+    with open(path, "rb") as stream, pytest.raises(AudioError):
+        StandardInputSource(stream).open(16000)
+
+
 def test_without_ffmpeg_a_compressed_file_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

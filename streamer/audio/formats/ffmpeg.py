@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, Callable
 
 from streamer.arrays import FloatArray
+from streamer.audio.formats.containers import CONTAINERS
 from streamer.audio.formats.reader import REPLACE
 from streamer.audio.wav import read_wav_header
 from streamer.errors import AudioError
@@ -25,8 +26,8 @@ _DURATION = re.compile(r"Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)")
 _ERROR = re.compile(r"\[(?:error|fatal|panic)\] (.*)")
 _SOURCE_OF_MESSAGE = re.compile(r"\[[^\]]* @ 0x[0-9a-f]+\] ?")
 
-#: Beginnings of playlists and session descriptions: ffmpeg would open what they name, and wait
-#: for a live one for ever.
+#: Beginnings of playlists and session descriptions: for their message, since none of them is among
+#: the kinds of file that ffmpeg may open.
 _PLAYLISTS = (b"#EXTM3U", b"ffconcat version", b"v=0")
 
 #: Bytes per read: the capacity of a pipe.
@@ -158,11 +159,12 @@ class FfmpegReader:
         program = find_ffmpeg()
         if program is None:
             raise AudioError(f"{self._name} needs ffmpeg", "install ffmpeg")
-        # Nothing but this file may be opened: a playlist could name others, or
-        # addresses on the network.
+        # Nothing but this file may be opened: a playlist could name others, or addresses on the
+        # network.
         arguments = [
             program, "-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info",
-            "-protocol_whitelist", "file,pipe", "-i", given,
+            "-protocol_whitelist", "file,pipe", "-format_whitelist", ",".join(CONTAINERS),
+            "-i", given,
             "-map", "0:a:0", "-f", "wav", "-c:a", "pcm_f32le", "pipe:1",
         ]  # fmt: skip
         feeding = given == "pipe:0" and pull is not None
@@ -224,7 +226,7 @@ class FfmpegReader:
         return "" if self._frames_read or not self._errors else self._errors[0]
 
     def _refusal(self, reason: str) -> AudioError:
-        if "matches no streams" in " ".join(self._errors):
+        if re.search("matches no streams|Format not on whitelist", " ".join(self._errors)):
             return AudioError(f"{self._name} has no sound", "give a recording with a sound track")
         if "Invalid data found" in reason or not reason:
             what = f"{self._kind} that ffmpeg cannot decode" if self._kind else _UNKNOWN
