@@ -72,7 +72,9 @@ def test_the_table_names_every_example() -> None:
     files = {
         path.relative_to(EXAMPLES).as_posix()
         for path in EXAMPLES.rglob("*")
-        if path.is_file() and path.name != "README.md" and "__pycache__" not in path.parts
+        if path.is_file()
+        and path.name != "README.md"
+        and not {"__pycache__", ".build"} & set(path.parts)
     }
     assert named == files
 
