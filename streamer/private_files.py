@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import stat
 import tempfile
+import time
 from pathlib import Path
 
 #: Read and write for the owner, nothing for others.
@@ -16,6 +18,10 @@ FILE_MODE = 0o600
 FOLDER_MODE = 0o700
 #: End of the name of a file that is being written.
 UNFINISHED = ".part"
+#: Something unfinished that is older was left behind by a process that ended, in seconds.
+_ABANDONED_S = 3600.0
+#: The time of use is written again after this many seconds.
+_USED_S = 24 * 3600.0
 #: Mode bits of group and others that allow writing.
 _SHARED_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
@@ -65,6 +71,64 @@ def user_cache(name: str) -> Path | None:
     except (OSError, RuntimeError):
         return None
     return Path(os.fspath(folder)) / name
+
+
+def mark_used(path: Path) -> None:
+    """Note, once a day, that a file or folder of a cache is in use; see `prune_cache`."""
+    with contextlib.suppress(OSError):
+        if time.time() - path.stat().st_mtime > _USED_S:
+            os.utime(path)
+
+
+def prune_cache(folder: Path, suffix: str, most: int, most_bytes: int | None = None) -> None:
+    """Remove what a cache has not used for longest, and what ended processes left unfinished.
+
+    Args:
+        folder: the cache.
+        suffix: end of the names of its entries, which are files or folders.
+        most: entries to keep, at least 1.
+        most_bytes: their size together; the newest one stays whatever its size.
+    """
+    now = time.time()
+    for _, path in _newest(folder, UNFINISHED):
+        with contextlib.suppress(OSError):
+            if now - path.lstat().st_mtime > _ABANDONED_S:
+                _remove(path)
+    total = 0
+    for rank, (_, path) in enumerate(_newest(folder, suffix)):
+        total += 0 if most_bytes is None else _size(path)
+        if rank and (rank >= most or (most_bytes is not None and total > most_bytes)):
+            _remove(path)
+
+
+def _newest(folder: Path, suffix: str) -> list[tuple[float, Path]]:
+    found = []
+    for path in folder.glob("*" + suffix):
+        with contextlib.suppress(OSError):  # another process has removed it
+            found.append((path.lstat().st_mtime, path))
+    return sorted(found, reverse=True)
+
+
+def _size(path: Path) -> int:
+    """Return the size of a file, or of all files in a folder; links count as themselves."""
+    total = 0
+    for file in [path, *path.rglob("*")]:
+        with contextlib.suppress(OSError):
+            total += file.lstat().st_size
+    return total
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder; a folder is renamed first, so that nobody finds half of it."""
+    with contextlib.suppress(OSError):
+        if path.is_symlink() or not path.is_dir():
+            path.unlink()
+            return
+        if not path.name.endswith(UNFINISHED):
+            away = path.with_name(path.name + UNFINISHED)
+            path.rename(away)
+            path = away
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def is_private(status: os.stat_result) -> bool:

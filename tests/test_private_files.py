@@ -14,7 +14,13 @@ import pytest
 from streamer.acoustic.coreml_cache import compiled_model
 from streamer.models.compute_units import Measurement, remember
 from streamer.output import OutputFile
-from streamer.private_files import make_private_folder, private_opener, write_private_file
+from streamer.private_files import (
+    make_private_folder,
+    mark_used,
+    private_opener,
+    prune_cache,
+    write_private_file,
+)
 from streamer.terminal import save_transcript
 from tests.support.paths import ROOT
 from tests.support.terminal.command_line import command, environment
@@ -167,3 +173,36 @@ def test_nothing_said_is_written_to_a_log(tmp_path: Path) -> None:
     said = {word for word in done.stdout.decode().split() if len(word) > 4}
     assert "princess" in said
     assert not said & set(done.stderr.decode().replace(":", " ").split())
+
+
+def cached(folder: Path, name: str, used: int, size: int = 10) -> Path:
+    """A folder as an entry of a cache, used at a time."""
+    entry = folder / name
+    (entry / "inner").mkdir(parents=True)
+    (entry / "inner/weights").write_bytes(bytes(size))
+    os.utime(entry, (used, used))
+    return entry
+
+
+def test_a_cache_keeps_what_was_used_last(tmp_path: Path) -> None:
+    for number in range(5):
+        cached(tmp_path, f"{number}.mlmodelc", 1000 + number)
+    other = cached(tmp_path, "0.mlpackage", 1)
+    mark_used(tmp_path / "1.mlmodelc")
+    prune_cache(tmp_path, ".mlmodelc", most=3)
+    assert sorted(path.name for path in tmp_path.glob("*.mlmodelc")) == [
+        "1.mlmodelc",
+        "3.mlmodelc",
+        "4.mlmodelc",
+    ]
+    assert other.is_dir() and not list(tmp_path.glob("*.part"))
+
+
+def test_a_cache_of_large_entries_keeps_the_newest(tmp_path: Path) -> None:
+    cached(tmp_path, "small.mlmodelc", 1000)
+    newest = cached(tmp_path, "large.mlmodelc", 2000, size=100_000)
+    left = cached(tmp_path, "tmp.part", 1)
+    writing = cached(tmp_path, "other.part", int(newest.parent.stat().st_mtime))
+    prune_cache(tmp_path, ".mlmodelc", most=8, most_bytes=50_000)
+    assert list(tmp_path.glob("*.mlmodelc")) == [newest]
+    assert not left.exists() and writing.exists()

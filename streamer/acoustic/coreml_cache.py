@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import platform
 import shutil
 import tempfile
 from pathlib import Path
 
 from streamer.acoustic.coreml_runtime import Runtime
-from streamer.private_files import make_private_folder
+from streamer.errors import ModelError
+from streamer.private_files import (
+    UNFINISHED,
+    make_private_folder,
+    mark_used,
+    prune_cache,
+    user_cache,
+)
+
+#: Compiled models kept, and their size together; those not used for longest are removed.
+MAX_MODELS = 8
+MAX_BYTES = 1 << 30
 
 
 def compiled_model(path: Path, runtime: Runtime, cache: Path | None = None) -> Path:
@@ -21,13 +31,23 @@ def compiled_model(path: Path, runtime: Runtime, cache: Path | None = None) -> P
         path: ``.mlpackage`` or ``.mlmodel``; a ``.mlmodelc`` is returned as it is.
         runtime: compiles the model.
         cache: folder for compiled models; the user's cache if None.
+
+    Raises:
+        ModelError: the user has no home, and so no cache.
     """
     if path.suffix == ".mlmodelc":
         return path
-    folder = _user_cache() if cache is None else cache
+    folder = cache or user_cache("compiled")
+    if folder is None:
+        raise ModelError(
+            "there is no cache for compiled models", "set HOME to a folder of yours"
+        )
     compiled = folder / f"{content_key(path)}.mlmodelc"
-    if not compiled.is_dir():
+    if compiled.is_dir():
+        mark_used(compiled)
+    else:
         _compile(path, compiled, runtime)
+        prune_cache(folder, compiled.suffix, MAX_MODELS, MAX_BYTES)
     return compiled
 
 
@@ -51,15 +71,9 @@ def content_key(path: Path) -> str:
 def _compile(path: Path, compiled: Path, runtime: Runtime) -> None:
     """Compile into a temporary folder and move the result into place, whole or not at all."""
     make_private_folder(compiled.parent)
-    with tempfile.TemporaryDirectory(dir=compiled.parent) as folder:
+    with tempfile.TemporaryDirectory(dir=compiled.parent, suffix=UNFINISHED) as folder:
         unfinished = runtime.compile_model(str(path), str(Path(folder) / "model.mlmodelc"))
         # Another process may have finished first; its result is the same.
         with contextlib.suppress(FileExistsError):
             if not compiled.is_dir():
                 shutil.move(unfinished, str(compiled))
-
-
-def _user_cache() -> Path:
-    import platformdirs
-
-    return Path(os.fspath(platformdirs.user_cache_path("streamer"))) / "compiled"

@@ -21,7 +21,7 @@ from streamer.acoustic.coreml_cache import content_key
 from streamer.acoustic.coreml_model import CoreMLAcousticModel
 from streamer.acoustic.coreml_runtime import COMPUTE_UNITS
 from streamer.errors import ModelError
-from streamer.private_files import make_private_folder, write_private_file
+from streamer.private_files import make_private_folder, user_cache, write_private_file
 
 #: Loads a model for the given compute units.
 ModelLoader = Callable[[Path, str], AcousticModel]
@@ -158,6 +158,8 @@ def remember(path: str | Path, found: Measurement, folder: Path | None = None) -
         ModelError: it cannot be written.
     """
     file = _file(folder)
+    if file is None:
+        raise ModelError("there is no cache for measurements", "set HOME to a folder of yours")
     known = _read(file)
     known[_key(Path(path))] = {**asdict(found)}
     try:
@@ -207,15 +209,13 @@ def _key(path: Path) -> str:
     return f"{machine()} {content_key(path)}"
 
 
-def _file(folder: Path | None) -> Path:
-    if folder is None:
-        from platformdirs import user_cache_path
-
-        folder = user_cache_path("streamer")
-    return folder / _FILE
+def _file(folder: Path | None) -> Path | None:
+    return user_cache(_FILE) if folder is None else folder / _FILE
 
 
-def _read(file: Path) -> dict[str, Mapping[str, object]]:
+def _read(file: Path | None) -> dict[str, Mapping[str, object]]:
+    if file is None:
+        return {}
     try:
         contents = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

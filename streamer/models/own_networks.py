@@ -1,7 +1,7 @@
 """Core ML networks that are made once on this machine, with another number of steps.
 
 A network of fixed steps per number of steps would double what a bundle has to hold. Writing one
-takes seconds; it is kept in the user's cache.
+takes seconds; it is kept in the user's cache, a few of them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,18 @@ from pathlib import Path
 
 from streamer.acoustic.coreml_cache import content_key
 from streamer.bundle import Bundle
-from streamer.private_files import make_private_folder
+from streamer.errors import ModelError
+from streamer.private_files import (
+    UNFINISHED,
+    make_private_folder,
+    mark_used,
+    prune_cache,
+    user_cache,
+)
+
+#: Networks kept, and their size together; those not used for longest are removed.
+MAX_NETWORKS = 8
+MAX_BYTES = 1 << 30
 
 
 def network_of_steps(
@@ -27,25 +38,27 @@ def network_of_steps(
         cache: folder for such networks; the user's cache if None.
 
     Raises:
-        ModelError: the bundle has no weights in float32.
+        ModelError: the bundle has no weights in float32, or the user no home.
         ConversionError: the network cannot be written.
     """
     from streamer.convert.coreml import open_model, write_coreml
     from streamer.convert.options import DEFAULT_COREML_PRECISION, PRECISIONS, SHAPES
     from streamer.convert.reconversion import read_bundle_weights
 
+    cache = cache or user_cache("networks")
     if cache is None:
-        from platformdirs import user_cache_path
-
-        cache = user_cache_path("streamer") / "networks"
+        raise ModelError(
+            f"there is no cache for a network of {n_steps} steps", "set HOME to a folder of yours"
+        )
     made = cache / f"{content_key(path)}-{n_steps}.mlpackage"
     if made.is_dir():
+        mark_used(made)
         return made
     metadata = open_model(path).metadata
     precision = metadata.get("streamer.precision", "")
     shape = kind.partition("-")[2]
     make_private_folder(cache)
-    with tempfile.TemporaryDirectory(dir=cache) as folder:
+    with tempfile.TemporaryDirectory(dir=cache, suffix=UNFINISHED) as folder:
         written = write_coreml(
             read_bundle_weights(bundle),
             Path(folder) / made.name,
@@ -55,4 +68,5 @@ def network_of_steps(
         )
         if not made.is_dir():  # another process may have been faster
             written.rename(made)
+    prune_cache(cache, made.suffix, MAX_NETWORKS, MAX_BYTES)
     return made

@@ -134,6 +134,11 @@ def test_core_ml_gets_a_network_made_once_on_this_machine(
     )
     assert again == made["unrolled"] and again.stat().st_mtime_ns == written
     assert len(list(tmp_path.glob("*.mlpackage"))) == 2
+    monkeypatch.setattr(own_networks, "MAX_NETWORKS", 1)
+    kind = "coreml-lstm"
+    newest = own_networks.network_of_steps(bundle, kind, networks[kind], 8, tmp_path / "few")
+    newest = own_networks.network_of_steps(bundle, kind, networks[kind], 4, tmp_path / "few")
+    assert list((tmp_path / "few").iterdir()) == [newest]
 
     loaded = []
 

@@ -20,18 +20,18 @@ import mmap
 import os
 import stat
 import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from streamer.arrays import Array
 from streamer.decoding.compiled.array_file import pack_arrays, unpack_arrays
 from streamer.private_files import (
-    UNFINISHED,
     is_private,
     is_private_folder,
     make_private_folder,
+    mark_used,
+    prune_cache,
     user_cache,
     write_private_file,
 )
@@ -45,10 +45,6 @@ MAX_FILES = 8
 MAX_BYTES = 256 << 20
 #: Key files kept; each is 64 bytes long.
 MAX_KEYS = 64
-#: An unfinished file that is older was left behind by a process that ended, in seconds.
-_ABANDONED_S = 3600.0
-#: The time of use is written again after this many seconds.
-_USED_S = 24 * 3600.0
 _KEY, _ARRAYS = ".key", ".arrays"
 
 
@@ -107,9 +103,7 @@ class CacheEntry:
         assert self._folder is not None
         path = self._folder / (name + _ARRAYS)
         arrays = unpack_arrays(_map(path))
-        with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > _USED_S:
-                os.utime(path)
+        mark_used(path)
         return arrays
 
     def _read_stamps(self) -> list[tuple[str, int, int]] | None:
@@ -159,32 +153,5 @@ def _map(path: Path) -> memoryview:
 
 
 def _prune(folder: Path) -> None:
-    """Remove what has not been used for longest, and what ended processes left behind."""
-    now = time.time()
-    for _, path, _ in _newest(folder, UNFINISHED):
-        if now - path.stat().st_mtime > _ABANDONED_S:
-            _remove(path)
-    for _, path, _ in _newest(folder, _KEY)[MAX_KEYS:]:
-        _remove(path)
-    total = 0
-    for rank, (_, path, size) in enumerate(_newest(folder, _ARRAYS)):
-        total += size
-        # The newest is the one just written.
-        if rank and (rank >= MAX_FILES or total > MAX_BYTES):
-            _remove(path)
-
-
-def _newest(folder: Path, suffix: str) -> list[tuple[float, Path, int]]:
-    return sorted(_files(folder, suffix), reverse=True)
-
-
-def _files(folder: Path, suffix: str) -> Iterator[tuple[float, Path, int]]:
-    for path in folder.glob("*" + suffix):
-        with contextlib.suppress(OSError):  # another process has removed it
-            status = path.lstat()
-            yield status.st_mtime, path, status.st_size
-
-
-def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        path.unlink()
+    prune_cache(folder, _KEY, MAX_KEYS)
+    prune_cache(folder, _ARRAYS, MAX_FILES, MAX_BYTES)
