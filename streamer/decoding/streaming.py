@@ -31,7 +31,8 @@ _N_CANDIDATES = 16
 #: help: after eight seconds every word is stable.
 WINDOW_FRAMES = 400
 
-#: Frames that the search may hold when no word becomes stable.
+#: Frames that the search may hold when no word becomes stable. Only a single word may be longer:
+#: the cap on the length of an utterance bounds it.
 LONGEST_FRAMES = 500
 
 #: The most recent frames, which a restart leaves to the search.
@@ -238,11 +239,9 @@ class StreamingDecoder:
             limit = self._n_frames - _KEPT_FRAMES
             unstable = best.spans[self._n_held() : best.n_complete]
             n_old = sum(span.end < limit for span in unstable)
-            if not n_old and self.search.append_only:
-                return  # one long word, as in a script without spaces: it costs little to keep
-            self._add_stable(n_old)
             if not n_old:
-                self._stable_end = limit
+                return  # one long word, as in text without spaces: it must not lose its beginning
+            self._add_stable(n_old)
         self._restart(self._stable_end)
         self._update_candidates(ending=False)
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.arrays import FloatArray
+from streamer.decoding import DecodingSettings, create_decoder
 from streamer.decoding.search.contract import Candidate, prime_with_letters
+from streamer.decoding.search.ds import find_ds_package
+from streamer.decoding.search.greedy import GreedySearch
 from streamer.decoding.streaming import StreamingDecoder
 from tests.support.decoders import (
     KINDS,
@@ -106,13 +111,72 @@ def test_frames_are_bounded_even_if_no_word_becomes_stable() -> None:
     assert decoder._n_frames - decoder._origin <= 500
 
 
+class Revisable(GreedySearch):
+    """The best path of a search whose words may change later, as those of a beam."""
+
+    append_only = False
+
+
 @pytest.mark.parametrize("size", [16, 100, 10_000])
-def test_text_without_spaces_loses_nothing_however_it_is_fed(size: int) -> None:
+@pytest.mark.parametrize("search", [GreedySearch, Revisable])
+def test_text_without_spaces_loses_nothing_however_it_is_fed(
+    size: int, search: type[GreedySearch]
+) -> None:
     text = "thequickbrownfox" * 25
     rows = posteriors(text, noise=0.0)
     assert len(rows) > 1000
-    decoder = made("greedy")
-    decoder.reset()
-    for start in range(0, len(rows), size):
+    decoder = StreamingDecoder(search(ENGLISH), 29, 4)
+    for chunk in chunks(rows, size):
+        decoder.feed(chunk)
+    assert decoder.finish().text == text
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 1000),
+    words=st.lists(st.integers(1, 40), min_size=1, max_size=30),
+    pauses=st.lists(st.integers(0, 150), min_size=30, max_size=30),
+    sizes=st.lists(st.integers(1, 300), min_size=1, max_size=8),
+    search=st.sampled_from([GreedySearch, Revisable]),
+)
+def test_the_final_has_every_character_of_the_best_path(
+    seed: int,
+    words: list[int],
+    pauses: list[int],
+    sizes: list[int],
+    search: type[GreedySearch],
+) -> None:
+    rows = _words_and_pauses(seed, words, pauses)
+    whole = GreedySearch(ENGLISH)
+    whole.feed(rows)
+    decoder = StreamingDecoder(search(ENGLISH), 29, 4, window_frames=100, longest_frames=125)
+    start = 0
+    for size in itertools.cycle(sizes):
         decoder.feed(rows[start : start + size])
+        start += size
+        if start >= len(rows):
+            break
+    assert decoder.finish().text.split() == whole.candidates(1)[0].text.split()
+
+
+def _words_and_pauses(seed: int, lengths: list[int], pauses: list[int]) -> FloatArray:
+    """Return frames of random words, some of them without a space in between, and of pauses."""
+    random = np.random.default_rng(seed)
+    labels: list[int] = []
+    for length, pause in zip(lengths, pauses):
+        labels += random.integers(1, 29, 3 * length).tolist()  # letters, repeated ones, blanks
+        labels += [ENGLISH.blank] * pause + [ENGLISH.space] * int(random.integers(0, 3))
+    rows = np.full((len(labels), 29), 0.01, np.float32)
+    rows[np.arange(len(labels)), labels] = 0.72
+    return rows
+
+
+@pytest.mark.skipif(find_ds_package() is None, reason="no package of DeepSpeech's decoder")
+def test_deepspeechs_decoder_without_a_scorer_keeps_text_without_spaces() -> None:
+    text = "thequickbrownfox" * 60
+    rows = posteriors(text, noise=0.0)
+    assert len(rows) > 3000
+    decoder = create_decoder("ds", ENGLISH, None, DecodingSettings(beam=20))
+    for chunk in chunks(rows, 100):
+        decoder.feed(chunk)
     assert decoder.finish().text == text
