@@ -52,6 +52,11 @@ class ClipboardWriter:
         if not self._whole and self._last:
             self._worker.put(self._last)
 
+    @property
+    def finals_waiting(self) -> int:
+        """None: what waits for the end is in memory."""
+        return 0
+
     def begin_file(self, name: str) -> None:
         """Do nothing: the clipboard gets text only."""
 

@@ -96,6 +96,11 @@ class OutputFile:
             self._abandon()
             raise _cannot_write(self.path, error) from error
 
+    @property
+    def finals_waiting(self) -> int:
+        """How many of the last finals have not been written in full."""
+        return self._writer.finals_waiting
+
     def begin_file(self, name: str) -> None:
         """Begin one of several recordings; see `Writer.begin_file`.
 

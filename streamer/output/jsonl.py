@@ -39,6 +39,11 @@ class JsonLinesWriter:
         line = json.dumps({**as_json(item), **self._file}, ensure_ascii=True, allow_nan=False)
         write_now(self._stream, line + "\n")
 
+    @property
+    def finals_waiting(self) -> int:
+        """How many of the last finals have not been written in full."""
+        return 0
+
     def begin_file(self, name: str) -> None:
         """Name the recording in the events that follow."""
         self._file = {"file": printable(name)}

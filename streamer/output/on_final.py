@@ -57,6 +57,11 @@ class CommandPerFinal:
         elif isinstance(item, Close):
             self._queue(item.display)
 
+    @property
+    def finals_waiting(self) -> int:
+        """How many of the last finals have not been queued."""
+        return int(bool(self._waiting))
+
     def begin_file(self, name: str) -> None:
         """Do nothing: a command gets text only."""
 

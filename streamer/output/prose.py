@@ -43,6 +43,11 @@ class ProseWriter:
             self._warn = None
         self._put(_displayable(item.insert))
 
+    @property
+    def finals_waiting(self) -> int:
+        """How many of the last finals have not been written in full."""
+        return 0
+
     def begin_file(self, name: str) -> None:
         """Write a heading, on a line of its own."""
         self.close()

@@ -73,6 +73,11 @@ class TextWriter:
         elif isinstance(item, Partial) and self._partials and item.display:
             self._show(self._times(item) + printable_lines(item.display))
 
+    @property
+    def finals_waiting(self) -> int:
+        """How many of the last finals have not been written in full."""
+        return 0 if self._line is None or self._appending else 1
+
     def begin_file(self, name: str) -> None:
         """Write a heading."""
         self.close()

@@ -34,6 +34,10 @@ class Writer(Protocol):
             OSError: the stream cannot be written.
         """
 
+    @property
+    def finals_waiting(self) -> int:
+        """How many of the last finals wait, for a mark or for more words, to be written in full."""
+
     def begin_file(self, name: str) -> None:
         """Say that the events that follow are those of one of several recordings."""
 

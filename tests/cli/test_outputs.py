@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import io
+import itertools
 import json
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -14,9 +15,11 @@ import pytest
 
 import streamer.dictation as dictation_module
 from streamer.cli.support.outputs import OutputOptions, Outputs
+from streamer.cli.support.unsaved import HEADING
 from streamer.dictation import find_virtual_keyboard, load_commands
 from streamer.errors import OutputError, UsageError
-from streamer.events import Close
+from streamer.events import Close, Event
+from streamer.output import FORMATS
 from tests.support.events import final, partial, spoken
 
 LIMIT_S = 120.0
@@ -199,7 +202,7 @@ class Full(io.StringIO):
     """Standard output on a full disk."""
 
     def write(self, text: str) -> int:
-        raise OSError(errno.ENOSPC, "no space left on device")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
@@ -218,18 +221,81 @@ def test_a_file_on_a_full_disk_is_said_once_and_everything_else_goes_on(capsys):
 @pytest.mark.parametrize("shown", [False, True])
 def test_a_file_on_a_full_disk_ends_it_only_if_the_words_are_nowhere_else(shown, capsys):
     outputs = Outputs(OutputOptions(output=Path("/dev/full")), None, print, shown=shown)
-    with contextlib.nullcontext() if shown else pytest.raises(OutputError, match="no space left"):
-        assert [event.text for event in outputs.write(final("one"))] == ["one"]
+    assert [event.text for event in outputs.write(final("one"))] == ["one"]
+    assert outputs.failed
+    assert outputs.stop_requested is not shown
+    outputs.write(final("two", join=", "))
     outputs.close()
+    outputs.say_unsaved()
+    error, *unsaved = capsys.readouterr().err.splitlines()
+    assert error.startswith("error: cannot write /dev/full (no space left on device) - ")
+    assert unsaved == ([] if shown else [HEADING, "one, two"])
 
 
-def test_standard_output_on_a_full_disk_keeps_no_words_from_other_outputs(tmp_path):
-    with (
-        pytest.raises(OSError, match="no space left"),
-        Outputs(OutputOptions(on_final=f"sh -c 'cat > {tmp_path}/got'"), Full(), print) as outputs,
-    ):
+def test_standard_output_on_a_full_disk_keeps_no_words_from_other_outputs(tmp_path, capsys):
+    options = OutputOptions(on_final=f"sh -c 'cat > {tmp_path}/got'")
+    with Outputs(options, Full(), print) as outputs:
         outputs.write(final("one"))
-    assert (tmp_path / "got").read_text() == "one\n"
+        outputs.write(final("two", join=". "))
+        assert outputs.stop_requested
+    assert outputs.failed
+    outputs.say_unsaved()
+    assert (tmp_path / "got").read_text() == "two\n"
+    (error,) = capsys.readouterr().err.splitlines()
+    assert error.startswith("error: cannot write standard output (no space left on device) - ")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [OutputOptions(format, partials=False) for format in FORMATS] + [OutputOptions(dictation=True)],
+    ids=[*FORMATS, "dictation"],
+)
+def test_every_word_is_in_the_output_or_printed_when_the_disk_is_full(options, capsys):
+    whole = run(options, *_talk(), told=[])
+    for room in range(len("WEBVTT\n\n"), len(whole), 29):
+        disk = Filling(room)
+        outputs = Outputs(options, disk, print)
+        for event in _talk():
+            outputs.write(event)
+        outputs.close()
+        outputs.say_unsaved()
+        error, *unsaved = capsys.readouterr().err.splitlines()
+        assert error.startswith("error: cannot write standard output (no space left")
+        assert unsaved[:1] in ([], [HEADING])
+        assert _words(disk.getvalue() + " ".join(unsaved)) == _words(whole)
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall("word[0-9]{3}", text.lower()))
+
+
+class Filling(io.StringIO):
+    """Standard output on a disk with room for some characters."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self._room = room
+
+    def write(self, text: str) -> int:
+        written = super().write(text[: self._room])
+        self._room -= written
+        if written < len(text):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return written
+
+
+def _talk() -> list[Event]:
+    """Return sentences of one to four utterances, each word once."""
+    numbers = itertools.count()
+    events: list[Event] = []
+    for place, (words, join) in enumerate(
+        [(3, ""), (1, " "), (2, ", "), (30, ". "), (1, " "), (1, " "), (4, "\n\n"), (2, "? ")]
+    ):
+        text = " ".join(f"word{next(numbers):03d}" for _ in range(words))
+        events.append(final(text, place, 5.0 * place, 5.0 * place + 4.0, join=join))
+        if place == 5:
+            events.append(Close(place, 99, 5.0 * place + 5.0, "."))
+    return [*events, Close(7, 100, 60.0, ".")]
 
 
 def test_without_a_tool_for_typing_the_text_goes_to_the_clipboard(monkeypatch, capsys):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Callable, Optional, TextIO, Union
 
 from streamer.cli.support.config_file import config_folder
 from streamer.cli.support.messages import say, say_error
+from streamer.cli.support.unsaved import Unsaved
 from streamer.errors import OutputError, UsageError
 from streamer.events import Event
 from streamer.output import (
@@ -136,7 +137,9 @@ class Outputs:
     Attributes:
         stalled: whether standard output was given up, because its reader took
             nothing when the program should end.
-        failed: whether the file was given up; the error has been printed.
+        failed: whether the file or standard output was given up; the error has been printed.
+        no_outputs_left: whether the program shall end, because standard output failed, or the
+            last output did.
 
     Raises:
         UsageError, OutputError: an output is not available or not allowed; nothing
@@ -159,7 +162,8 @@ class Outputs:
         keyboard = _virtual_keyboard(options) if options.type else None
         self._sinks: list[Writer] = []
         self._shown = shown
-        self.stalled = self.failed = False
+        self._unsaved = Unsaved()
+        self.stalled = self.failed = self.no_outputs_left = False
         self._typist: Optional[Typist] = None
         try:
             if options.output is not None:
@@ -216,20 +220,24 @@ class Outputs:
 
     @property
     def stop_requested(self) -> bool:
-        """Whether the speaker said "stop listening"."""
-        return self._rewriter is not None and self._rewriter.stop_requested
+        """Whether the speaker said "stop listening", or nothing can be written any more."""
+        said = self._rewriter is not None and self._rewriter.stop_requested
+        return said or self.no_outputs_left
 
     def write(self, event: Event) -> list[Event]:
         """Write an event to all outputs and return it as it should be shown.
 
+        An output that fails is left out from then on; see `no_outputs_left`, `say_unsaved`.
+
         Raises:
             BrokenPipeError: standard output has been closed by its reader.
-            OutputError: the file cannot be written, and the text goes nowhere else.
         """
         if self._filter is not None:
             event = self._filter.filter(event)
         items: list[Item] = [event] if self._rewriter is None else self._rewriter.rewrite(event)
         shown: list[Event] = []
+        for item in items:
+            self._unsaved.add(item)
         for item in items:
             if isinstance(item, Edit):
                 if self._typist is not None:
@@ -239,6 +247,10 @@ class Outputs:
             else:
                 shown.append(item)
             self._write_item(item)
+        if self._shown:
+            self._unsaved.keep(0)
+        elif self._sinks:
+            self._unsaved.keep(min(sink.finals_waiting for sink in self._sinks))
         return shown
 
     def begin_file(self, name: str) -> None:
@@ -250,39 +262,63 @@ class Outputs:
 
     def _for_all(self, act: Callable[[Writer], None]) -> None:
         """Do something with all outputs; what is stalled or full is left out from then on."""
-        failure: Optional[OSError] = None
+        gone: Optional[BrokenPipeError] = None
         for sink in [*self._sinks]:
             try:
                 act(sink)
             except ReaderStalledError:
                 self.stalled = True
                 self._sinks.remove(sink)
-            except OutputError as error:
-                self._sinks.remove(sink)
-                if not self._sinks and not self._shown:
-                    raise
-                self.failed = True
-                say_error(str(error))
-            except OSError as error:  # the others get the text all the same
+            except BrokenPipeError as error:  # the others get the text all the same
+                gone = error
+            except (OutputError, OSError) as error:
+                self._give_up(sink, error)
+        if gone is not None:
+            raise gone
+
+    def _give_up(self, sink: Writer, error: Union[OutputError, OSError]) -> None:
+        """Say why an output failed, and go on without it."""
+        self._sinks.remove(sink)
+        self.failed = True
+        self.no_outputs_left |= not self._sinks and not self._shown
+        if isinstance(error, OSError):
+            self.no_outputs_left = True
+            reason = (error.strerror or str(error)).lower()
+            error = OutputError(
+                f"cannot write standard output ({reason})",
+                "free some space, or write to another place",
+            )
+        say_error(str(error))
+
+    def close(self) -> None:
+        """Close all outputs, files first. May be called twice.
+
+        Raises:
+            BrokenPipeError: standard output has been closed by its reader.
+            StreamerError: typing failed.
+        """
+        failure: Optional[Exception] = None
+        for sink in [*self._sinks]:
+            try:
+                sink.close()
+                self._unsaved.keep(0)
+            except ReaderStalledError:
+                self.stalled = True
+            except BrokenPipeError as error:  # close the others all the same
+                failure = failure or error
+            except (OutputError, OSError) as error:
+                self._give_up(sink, error)
+        if self._typist is not None:
+            try:
+                self._typist.close()
+            except Exception as error:
                 failure = failure or error
         if failure is not None:
             raise failure
 
-    def close(self) -> None:
-        """Close all outputs, files first. May be called twice."""
-        sinks: list[Union[Writer, Typist]] = [*self._sinks]
-        if self._typist is not None:
-            sinks.append(self._typist)
-        failure: Optional[Exception] = None
-        for sink in sinks:
-            try:
-                sink.close()
-            except ReaderStalledError:
-                self.stalled = True
-            except Exception as error:  # close the others all the same
-                failure = failure or error
-        if failure is not None:
-            raise failure
+    def say_unsaved(self) -> None:
+        """Print the finals that no output has; call it once nothing is drawn any more."""
+        self._unsaved.say()
 
     def __enter__(self) -> Outputs:
         return self

@@ -115,7 +115,7 @@ class LiveSession:
             StreamerError: an error that the user can fix; all events before it
                 have been written.
             typer.Exit: with 128 and the signal's number, if standard output was
-                given up at a signal; with 1, if the file was.
+                given up at a signal; with 1, if it or the file could not be written.
         """
         transcriber = self._transcriber
         shutdown = GracefulShutdown(transcriber.stop)
@@ -149,6 +149,7 @@ class LiveSession:
                 if self._view is not None:
                     self._view.close()
                     self.on_screen_ms = self._view.on_screen_ms
+                outputs.say_unsaved()
         if outputs.stalled:
             raise typer.Exit(shutdown.exit_code)
         if outputs.failed:

@@ -33,9 +33,13 @@ class CueMaker:
 
     The last cue of a final waits for its mark and for the next one: words of the same sentence
     may still join it.
+
+    Attributes:
+        finals_waiting: how many of the last finals have words in the cue that waits.
     """
 
     def __init__(self) -> None:
+        self.finals_waiting = 0
         self._waiting: list[TimedWord] = []
         # The last word of the cues that are complete.
         self._before: TimedWord | None = None
@@ -61,6 +65,7 @@ class CueMaker:
             return []
         *groups, last = divide([*self._waiting, *words], True, self._before)
         self._waiting = last
+        self.finals_waiting = 1 if len(last) <= len(words) else self.finals_waiting + 1
         if groups:
             self._before = groups[-1][-1]
         self._limit = max(item.end, last[-1].end)
@@ -70,6 +75,7 @@ class CueMaker:
     def finish(self) -> list[Cue]:
         """Return the cue that waits, if there is one."""
         words, self._waiting = self._waiting, []
+        self.finals_waiting = 0
         if words:
             self._before = words[-1]
         return [self._cue(words, self._limit)] if words else []

@@ -25,6 +25,11 @@ class VttWriter:
         """Write the cues that an event completes."""
         self._write(self._cues.feed(item))
 
+    @property
+    def finals_waiting(self) -> int:
+        """How many of the last finals have not been written in full."""
+        return self._cues.finals_waiting
+
     def close(self) -> None:
         """Write the last cue."""
         self._write(self._cues.finish())

@@ -210,6 +210,7 @@ class _Batch:
         self._channels = channels
         self._unreadable = unreadable
         self._stopping: Callable[[], bool] = lambda: False
+        self._failed = self._no_outputs_left = False
         self._engine: Transcriber | InPieces = transcriber
         if piece_s is not None:
             self._engine = InPieces(transcriber, piece_s, lambda: self._stopping())
@@ -219,8 +220,8 @@ class _Batch:
 
         Raises:
             StreamerError: no model can be loaded, or results cannot be written.
-            typer.Exit: with code 1, if recordings could not be read or a file not written; with 128
-                and the signal's number, if one left recordings unfinished.
+            typer.Exit: with code 1, if recordings could not be read or results not written; with
+                128 and the signal's number, if one left recordings unfinished.
         """
         from streamer.audio.native_stderr import native_messages_hidden
         from streamer.cli.support.progress_bar import ProgressBar
@@ -228,9 +229,9 @@ class _Batch:
         from streamer.cli.support.signals import GracefulShutdown, discard_standard_output
 
         targets = self._targets()
-        unfinished = stalled = failed = False
+        unfinished = False
         with native_messages_hidden(), GracefulShutdown(self._transcriber.stop) as shutdown:
-            self._stopping = lambda: shutdown.requested
+            self._stopping = lambda: shutdown.requested or self._no_outputs_left
             try:
                 common = None
                 with ExitStack() as stack:
@@ -239,18 +240,25 @@ class _Batch:
                         stream = data_stream(self._stopping, self._results)
                         common = stack.enter_context(self._outputs(stream, None))
                     for name, target in zip(self._files, targets):
-                        if not shutdown.requested:
+                        if not self._stopping():
                             self._transcribe(name, target, common, progress)
                         # A pipe may go on for ever; to end it is no fault.
                         unfinished |= shutdown.requested and name != STANDARD_INPUT
             except BrokenPipeError:
                 discard_standard_output()
-        if common is not None:
-            stalled, failed = common.stalled, common.failed
-        if unfinished or stalled:
+            finally:
+                if common is not None:
+                    self._note_failures(common)
+        if unfinished or (common is not None and common.stalled):
             raise typer.Exit(shutdown.exit_code)
-        if self._unreadable or failed:
+        if self._unreadable or self._failed:
             raise typer.Exit(1)
+
+    def _note_failures(self, outputs: Outputs) -> None:
+        """Print the words that could not be written; the other recordings are left out then."""
+        outputs.say_unsaved()
+        self._failed |= outputs.failed
+        self._no_outputs_left |= outputs.no_outputs_left
 
     def _targets(self) -> list[Optional[Path]]:
         if self._folder is None:
@@ -284,7 +292,10 @@ class _Batch:
         try:
             with ExitStack() as stack:
                 source = make_source(name, False, self._rate, self._channels)
-                outputs = common or stack.enter_context(self._outputs(None, target))
+                outputs = common or self._outputs(None, target)
+                if common is None:
+                    stack.callback(self._note_failures, outputs)
+                    stack.enter_context(outputs)
                 named = common is None or len(self._files) == 1
                 stack.callback(progress.end)
                 for event in self._events(source, name, progress):
@@ -295,6 +306,9 @@ class _Batch:
                     with progress.hidden():
                         for shown in outputs.write(event):
                             say_event(shown)
+                    if outputs.no_outputs_left:
+                        self._no_outputs_left = True
+                        self._transcriber.stop()
                     progress.at(self._engine.heard_s)
         except AudioError as error:
             self._unreadable += 1
