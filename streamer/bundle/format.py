@@ -39,7 +39,7 @@ _KEYS: Mapping[str, str] = MappingProxyType(
 _OPTIONAL = frozenset(
     {
         "author", "scorer_path", "n_phonemes", "lexicon_path", "recurrent_path", "decoding",
-        "training", "measured", "sums",
+        "training", "measured", "sums", "preferred",
     }
 )  # fmt: skip
 
@@ -97,6 +97,8 @@ class Bundle:
     """Measured accuracy."""
     sums: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 of its files by name, as `write_bundle` found them; empty in older bundles."""
+    preferred: str = ""
+    """The network used among those of its backend; if empty, the usual one."""
 
     def files(self) -> list[Path]:
         """Return all its files; a Core ML package is a folder."""
@@ -126,7 +128,8 @@ class Bundle:
             backend: ``auto`` (Core ML on macOS if the bundle has such a
                 network, else ONNX, else NumPy), a backend, or an exact key
                 of ``networks`` (``onnx-int8``, ``coreml-lstm``). Of several
-                networks for Core ML, the unrolled one is chosen.
+                networks for Core ML, the unrolled one is chosen, and of those for
+                ONNX the one in float32, unless the bundle prefers another.
 
         Returns:
             The kind and the file.
@@ -142,7 +145,8 @@ class Bundle:
         for choice in wanted:
             kinds = [kind for kind in self.networks if kind.split("-")[0] == choice]
             if kinds:
-                kind = next((kind for kind in PREFERRED if kind in kinds), kinds[0])
+                order = (self.preferred, *PREFERRED)
+                kind = next((kind for kind in order if kind in kinds), kinds[0])
                 return kind, self.networks[kind]
         raise ModelError(
             f"model {self.name} has no network for backend {backend}",
@@ -222,6 +226,7 @@ def _checked(description: Description) -> Bundle:
         author=description.text("author", ""),
         measured=description.mapping("measured"),
         sums=description.sums(),
+        preferred=description.text("preferred", ""),
     )
 
 

@@ -23,7 +23,7 @@ from streamer.bundle import (
 from streamer.bundle.copying import copy_bundle
 from streamer.bundle.sums import check_sums
 from streamer.bundle.validation import Description
-from streamer.errors import ModelError
+from streamer.errors import ModelError, UsageError
 from streamer.models.catalogue import KNOWN, KnownModel, RemoteFile
 from streamer.models.download import ProgressCallback, download
 from streamer.private_files import make_private_folder, write_private_file
@@ -55,6 +55,38 @@ class Converter(Protocol):
     ) -> Bundle:
         """Convert a network into a bundle in a folder."""
         ...
+
+
+@dataclass(frozen=True)
+class Precision:
+    """Precision of the ONNX network that is used of an installed model.
+
+    Attributes:
+        name: ``fp32`` or ``int8``; if empty, int8 for large networks where the letters agree with
+            float32, see `streamer.convert.int8_default`.
+        recordings: clips to compare the two on; ten made of the bundled recording if empty.
+        report: called with a line about the agreement.
+    """
+
+    name: str = ""
+    recordings: Sequence[Path] = ()
+    report: Callable[[str], None] = lambda what: None
+
+    def __post_init__(self) -> None:
+        if self.name not in ("", "fp32", "int8"):
+            raise UsageError(f"unknown precision {self.name!r}", "use fp32 or int8")
+        for file in self.recordings:
+            if not file.exists():
+                raise ModelError(f"{file}: no such file", "check the path")
+
+    def apply(self, bundle: Bundle) -> None:
+        """Add the network in int8 to a bundle that was just converted, if it is wanted."""
+        from streamer.convert.int8_default import LARGE_UNITS, add_int8
+
+        if "onnx" not in bundle.networks or self.name == "fp32":
+            return
+        if self.name == "int8" or bundle.n_hidden >= LARGE_UNITS:
+            add_int8(bundle, self.recordings, self.name == "int8", self.report)
 
 
 @dataclass(frozen=True)
@@ -138,6 +170,7 @@ class ModelStore:
         progress: Callable[[str], ProgressCallback],
         waiting: Callable[[], None] = lambda: None,
         shapes: Sequence[str] = (),
+        precision: Precision = Precision(),
     ) -> Path:
         """Download, check, convert and install a model; return its folder.
 
@@ -148,6 +181,7 @@ class ModelStore:
             progress: called with each file's name; returns the callback for its download.
             waiting: called once before waiting for another process.
             shapes: shapes of the Core ML networks to write; the default one if empty.
+            precision: of the ONNX network that is used.
 
         Raises:
             ModelError: the download or the conversion failed. Nothing is installed;
@@ -161,7 +195,7 @@ class ModelStore:
                 shutil.rmtree(downloads, ignore_errors=True)
                 return self.root / model.name
             self._sweep_downloads(model.name)
-            return self._pull(model, progress, downloads, shapes)
+            return self._pull(model, progress, downloads, shapes, precision)
 
     def _pull(
         self,
@@ -169,6 +203,7 @@ class ModelStore:
         progress: Callable[[str], ProgressCallback],
         downloads: Path,
         shapes: Sequence[str],
+        precision: Precision,
     ) -> Path:
         sums = self._read_sums()
         fetched: dict[str, Path] = {}
@@ -189,6 +224,7 @@ class ModelStore:
                 model.name,
                 model.licence,
                 shapes,
+                precision,
                 keep_sources=False,
             )
         except ModelError:
@@ -221,10 +257,11 @@ class ModelStore:
         alphabet: Path | None = None,
         licence: str = "unknown",
         shapes: Sequence[str] = (),
+        precision: Precision = Precision(),
     ) -> Path:
         """Install a model from local files or a bundle's folder; return its folder.
 
-        A bundle is installed as it is, unless shapes are given.
+        A bundle is installed as it is, unless shapes are given; its ONNX networks stay.
 
         Raises:
             ModelError: the files cannot be used; nothing is installed.
@@ -233,7 +270,14 @@ class ModelStore:
         for file in (network, scorer, alphabet):
             if file is not None and not file.exists():
                 raise ModelError(f"{file}: no such file", "check the path")
-        return self._install(network, scorer, alphabet, name, licence, shapes, keep_sources=True)
+        if network.is_dir() and (precision.name or precision.recordings):
+            raise ModelError(
+                f"{network} is a bundle, which keeps its ONNX networks",
+                "leave out --precision and --audio, or import the original network",
+            )
+        return self._install(
+            network, scorer, alphabet, name, licence, shapes, precision, keep_sources=True
+        )
 
     def _install(
         self,
@@ -243,6 +287,7 @@ class ModelStore:
         name: str,
         licence: str,
         shapes: Sequence[str],
+        precision: Precision,
         keep_sources: bool,
     ) -> Path:
         make_private_folder(self.root)
@@ -266,6 +311,8 @@ class ModelStore:
                     licence="" if is_bundle else licence,
                     shapes=shapes,
                 )
+                if not is_bundle:
+                    precision.apply(load_bundle(folder))
                 if scorer is not None and not keep_sources:
                     scorer.unlink(missing_ok=True)  # the bundle has a copy: save a gigabyte
             bundle = load_bundle(folder)  # raises if the bundle is damaged

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 import typer
 
 from streamer.cli.support.messages import echo
-from streamer.cli.support.network_options import SHAPE_OPTION
+from streamer.cli.support.network_options import CLIPS_OPTION, PRECISION_OPTION, SHAPE_OPTION
 from streamer.printable import printable
+
+if TYPE_CHECKING:
+    from streamer.models.registry import Precision
 
 
 def _name_of(path: str) -> str:
@@ -19,6 +22,12 @@ def _name_of(path: str) -> str:
         if stem.lower().endswith(suffix):
             stem = stem[: -len(suffix)]
     return "".join(c if c.isalnum() or c in "._-" else "-" for c in stem.lower()).strip(".-_")
+
+
+def _precision(name: str, recordings: Optional[list[Path]]) -> Precision:
+    from streamer.models.registry import Precision
+
+    return Precision(name, recordings or (), lambda line: echo(line, err=True))
 
 
 def list_models(
@@ -66,6 +75,8 @@ def pull(
     sha256: Optional[str] = typer.Option(None, help="SHA-256 of the network, if NAME is a URL."),
     yes: bool = typer.Option(False, "--yes", "-y", help="Download without asking."),
     shape: Optional[list[str]] = SHAPE_OPTION,
+    precision: str = PRECISION_OPTION,
+    audio: Optional[list[Path]] = CLIPS_OPTION,
 ) -> None:
     """Download, check, convert and install a model."""
     from dataclasses import replace
@@ -77,6 +88,7 @@ def pull(
     from streamer.errors import ModelError, UsageError
     from streamer.models import KNOWN, KnownModel, ModelStore, RemoteFile
 
+    chosen = _precision(precision, audio)
     if "://" in name:
         model = KnownModel(
             name=as_name or _name_of(name),
@@ -123,6 +135,7 @@ def pull(
             follow,
             lambda: echo("waiting for another pull of this model", err=True),
             shapes=shape or (),
+            precision=chosen,
         )
     echo(f"installed in {folder}", err=True)
     echo(f"use it with: streamer --model {model.name}", err=True)
@@ -137,12 +150,16 @@ def import_model(
     name: Optional[str] = typer.Option(None, help="Name to install it under."),
     licence: str = typer.Option("unknown", help="Licence of the model, kept in model.json."),
     shape: Optional[list[str]] = SHAPE_OPTION,
+    precision: str = PRECISION_OPTION,
+    audio: Optional[list[Path]] = CLIPS_OPTION,
 ) -> None:
     """Install a model from local files."""
     from streamer.models import ModelStore
 
     chosen = name or _name_of(str(path.resolve()))
-    folder = ModelStore().import_files(path, chosen, scorer, alphabet, licence, shapes=shape or ())
+    folder = ModelStore().import_files(
+        path, chosen, scorer, alphabet, licence, shape or (), _precision(precision, audio)
+    )
     echo(f"installed in {folder}; use it with: streamer --model {chosen}", err=True)
 
 
