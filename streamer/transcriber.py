@@ -333,12 +333,10 @@ class Transcriber:
         """
         import numpy as np
 
-        from streamer.audio.samples import first_bad_frame
+        from streamer.audio.samples import as_mono, first_bad_frame
         from streamer.audio.sources.array import as_frames
 
-        array = np.asarray(samples)
-        if array.ndim != 1:
-            raise UsageError(f"samples of shape {array.shape} are not mono", "give one dimension")
+        array = as_mono(samples)
         block = np.array(as_frames(array)[:, 0])
         bad = first_bad_frame(block)
         if bad is not None:

@@ -192,11 +192,13 @@ def _run(arguments: list[str]) -> int:
     from streamer.cli.support.config_file import defaults_for
     from streamer.cli.support.environment import bind_environment
     from streamer.cli.support.home import expand_paths
+    from streamer.cli.support.placeholders import name_values
     from streamer.cli.support.signals import discard_standard_output
 
     try:
         command = typer.main.get_command(build_app(sole_command(arguments)))
         bind_environment(command)
+        name_values(command)
         if arguments[:1] in (["-h"], ["--help"], ["--help-all"]):
             from streamer.cli.help_text import long_help, short_help
 
@@ -297,6 +299,10 @@ def _click_error(error: Exception) -> int:
     format_message = getattr(error, "format_message", None)
     if format_message is None:
         raise error
+    if type(error).__name__.startswith("NoArgsIsHelp"):  # streamer models
+        for line in str(format_message()).split("\n"):
+            echo(line, err=True)
+        return int(getattr(error, "exit_code", 2))
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "streamer"
     what = " ".join(str(format_message()).split()).rstrip(".")

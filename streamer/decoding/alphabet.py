@@ -40,32 +40,32 @@ class Alphabet:
         self._index: dict[str, int] = {label: i for i, label in enumerate(self.labels)}
         self._longest = max(map(len, self.labels), default=0)
         if not self.labels:
-            raise ModelError("The alphabet has no labels", "write one label per line")
+            raise ModelError("the alphabet has no labels", "write one label per line")
         if len(self.labels) > MAX_LABELS:
             raise ModelError(
-                f"The alphabet has {len(self.labels)} labels",
+                f"the alphabet has {len(self.labels)} labels",
                 f"use at most {MAX_LABELS}, one per line",
             )
         for label in self.labels:
             if UNPRINTABLE.search(label):
                 short = label[:MAX_LABEL_LENGTH]
                 raise ModelError(
-                    f"The alphabet has the label {short!r}, which controls terminals",
+                    f"the alphabet has the label {short!r}, which controls terminals",
                     "remove control characters and marks of direction",
                 )
         if self._longest > MAX_LABEL_LENGTH:
             raise ModelError(
-                f"The alphabet has a label of {self._longest} characters",
+                f"the alphabet has a label of {self._longest} characters",
                 f"use labels of at most {MAX_LABEL_LENGTH}",
             )
         if "" in self._index:
-            raise ModelError("The alphabet has an empty label", "remove the empty line")
+            raise ModelError("the alphabet has an empty label", "remove the empty line")
         if len(self._index) < len(self.labels):
             repeated = next(x for i, x in enumerate(self.labels) if self._index[x] != i)
-            raise ModelError(f"The alphabet has the label {repeated!r} twice", "remove one of them")
+            raise ModelError(f"the alphabet has the label {repeated!r} twice", "remove one of them")
         if " " not in self._index:
             raise ModelError(
-                "The alphabet has no space, which separates words",
+                "the alphabet has no space, which separates words",
                 "add a line with a single space at the position of that output",
             )
 
@@ -147,7 +147,7 @@ def read_alphabet(path: str | Path) -> Alphabet:
             raw = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         raise ModelError(
-            f"The alphabet {path} cannot be read ({getattr(error, 'strerror', None) or error})",
+            f"the alphabet {path} cannot be read ({getattr(error, 'strerror', None) or error})",
             "use the model's alphabet.txt",
         ) from None
     try:
@@ -155,7 +155,7 @@ def read_alphabet(path: str | Path) -> Alphabet:
     except UnicodeDecodeError:
         text = "\0"
     if len(raw) > MAX_BYTES or "\0" in text:
-        raise ModelError(f"The alphabet {path} is not UTF-8 text", "use the model's alphabet.txt")
+        raise ModelError(f"the alphabet {path} is not UTF-8 text", "use the model's alphabet.txt")
     labels = []
     # Not splitlines(): it also splits at characters that may be labels.
     for number, line in enumerate(text.split("\n"), 1):
@@ -167,7 +167,7 @@ def read_alphabet(path: str | Path) -> Alphabet:
         if not line:
             if number <= text.count("\n"):
                 raise ModelError(
-                    f"The alphabet {path} has an empty line {number}",
+                    f"the alphabet {path} has an empty line {number}",
                     "remove it; the line of the space is a single space",
                 )
             continue

@@ -66,20 +66,20 @@ def create_decoder(
     """
     settings = settings or DecodingSettings()
     if kind not in KINDS:
-        raise UsageError(f"There is no decoder {kind!r}", f"choose one of {', '.join(KINDS)}")
+        raise UsageError(f"there is no decoder {kind!r}", f"choose one of {', '.join(KINDS)}")
     if kind == "auto":
         kind = "greedy" if scorer_path is None else "beam"
     n_columns = len(alphabet) + 1 + n_phonemes
     if kind == "greedy":
         if user_words:
             raise DecoderError(
-                "User words need a language model", "use a model with a scorer and --decoder beam"
+                "user words need a language model", "use a model with a scorer and --decoder beam"
             )
         search: Search = GreedySearch(alphabet)
     elif kind == "beam":
         if scorer_path is None:
             raise DecoderError(
-                "The beam decoder needs a language model",
+                "the beam decoder needs a language model",
                 "use a .scorer, or choose --decoder greedy",
             )
         from streamer.decoding.beam_factory import BeamFiles, create_beam_search

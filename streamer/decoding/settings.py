@@ -91,7 +91,7 @@ class DecodingSettings:
             most = LARGEST_BEAM if name in ("beam", "n_best") else LARGEST_COUNT
             if type(value) is not int or not 1 <= value <= most:
                 raise ModelError(
-                    f"The decoder's {name} is {reprlib.repr(value)}",
+                    f"the decoder's {name} is {reprlib.repr(value)}",
                     f"use a count from 1 to {most:,}",
                 )
         for name in ("beam_threshold", "lm_alpha", "lm_beta", "silence_score", "recurrent_share"):
@@ -103,14 +103,14 @@ class DecodingSettings:
                 or not isinstance(value, (int, float))
                 or not abs(value) <= 1e6
             ):
-                raise ModelError(f"The decoder's {name} is {reprlib.repr(value)}", "use a number")
+                raise ModelError(f"the decoder's {name} is {reprlib.repr(value)}", "use a number")
         if self.beam_threshold <= 0:
             raise ModelError(
-                f"The decoder's beam_threshold is {self.beam_threshold}", "use a value above 0"
+                f"the decoder's beam_threshold is {self.beam_threshold}", "use a value above 0"
             )
         if not 0 <= self.recurrent_share <= 1:
             raise ModelError(
-                f"The decoder's recurrent_share is {self.recurrent_share}",
+                f"the decoder's recurrent_share is {self.recurrent_share}",
                 "use a value from 0 to 1",
             )
 

@@ -67,7 +67,7 @@ def parse_user_word(text: str, warn: Callable[[str], None] | None = None) -> Use
         weight = limit
     if math.isnan(weight):
         raise UsageError(
-            f"The weight {number.strip()!r} of {name!r} is not a number",
+            f"the weight {number.strip()!r} of {name!r} is not a number",
             f"use a number such as {DEFAULT_WEIGHT:g}, or leave it out",
         )
     return UserWord(name, weight)
@@ -89,7 +89,7 @@ def read_user_words(path: str | Path, warn: Callable[[str], None] | None = None)
             text = file.read(MAX_CHARACTERS + 1)
     except OSError as error:
         raise UsageError(
-            f"The user words in {path} cannot be read ({error.strerror or error})",
+            f"the user words in {path} cannot be read ({error.strerror or error})",
             "use a text file with one word per line",
         ) from None
     except UnicodeDecodeError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Iterable, Sequence
@@ -21,6 +22,16 @@ RECORDING_SUFFIXES = frozenset(
      ".m4a", ".m4b", ".mp4", ".m4v", ".mov", ".3gp", ".webm", ".mkv", ".mka", ".aac", ".ac3",
      ".wma", ".wmv", ".asf", ".amr", ".avi", ".ts", ".flv", ".wv", ".ape", ".mpg", ".mpeg"]
 )  # fmt: skip
+
+#: What to do about a file that cannot be written, by error number.
+_CURES = {
+    errno.EISDIR: "name a file in it",
+    errno.ENOENT: "create its folder first, or name another file",
+    errno.ENOTDIR: "name another file",
+    errno.EACCES: "check its permissions, or name another file",
+    errno.ENAMETOOLONG: "give it a shorter name",
+}
+_ANY_CURE = "free some space, or name another file"
 
 #: Skipped files that are named; the others are counted.
 _NAMED = 3
@@ -235,8 +246,7 @@ def _same_file(one: Path, other: Path) -> bool:
 
 def _cannot_write(path: Path, error: OSError) -> OutputError:
     return OutputError(
-        f"cannot write {path} ({_reason(error)})",
-        "free some space, or name another file",
+        f"cannot write {path} ({_reason(error)})", _CURES.get(error.errno or 0, _ANY_CURE)
     )
 
 

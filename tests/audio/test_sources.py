@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.audio.samples import first_bad_frame
+from streamer.audio.samples import as_mono, first_bad_frame
 from streamer.audio.sources.array import ArraySource
 from streamer.audio.sources.source import FrameStream
-from streamer.errors import AudioError
+from streamer.errors import AudioError, UsageError
 from tests.support.audio.recordings import Heard, babble
 
 
@@ -26,6 +26,20 @@ def test_16_bit_integers_are_divided_by_32768_exactly() -> None:
 def test_other_arrays_are_refused(samples: np.ndarray) -> None:
     with pytest.raises(AudioError):
         ArraySource(samples, 16000)
+
+
+@pytest.mark.parametrize(
+    ("samples", "said"),
+    [
+        (bytes(32), "samples of type bytes are not an array - give a NumPy array; for bytes: "),
+        ("talk.wav", "samples of type str are not an array - "),
+        (None, "samples of type NoneType are not an array - "),
+        (np.zeros((2, 2)), r"samples of shape \(2, 2\) are not mono - "),
+    ],
+)
+def test_what_cannot_be_fed_is_refused_in_words(samples: object, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        as_mono(samples)
 
 
 @settings(max_examples=25, deadline=None)

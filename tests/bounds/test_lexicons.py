@@ -47,5 +47,5 @@ def test_a_bomb_is_refused_within_bounds(kind: str, tmp_path: Path) -> None:
         "from streamer.decoding.lexicon.lexicon import read_lexicon",
         f"read_lexicon({str(path)!r})",
     )
-    assert said.startswith(f"error: The lexicon {path} cannot be read"), said
+    assert said.startswith(f"error: the lexicon {path} cannot be read"), said
     assert said.count("\n") == 0

@@ -179,6 +179,7 @@ def test_every_setting_is_shown_with_its_source(tmp_path):
     assert found["model"] == '"english" (default)'
     assert found["format"] == "(default)"
     assert found["transcribe.format"] == '"vtt" (config file)'
+    assert not {"numbers", "stdout"} & set(found), "old names that nobody set"
 
 
 def test_the_settings_of_a_command_line_can_be_shown(tmp_path):

@@ -10,7 +10,9 @@ import typer
 
 from streamer.cli.app import build_app, run
 from streamer.cli.help_text import OPTIONS, WIDEST, long_help, short_help
+from streamer.cli.support.command_tree import walk
 from streamer.cli.support.environment import bind_environment
+from streamer.cli.support.placeholders import name_values
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +53,36 @@ def test_the_help_is_an_answer_on_standard_output(
     assert run([argument]) == 0
     out, err = capsys.readouterr()
     assert re.search(r"--device (NAME\|NUMBER|VALUE)", out) and err == ""
+
+
+def test_every_value_in_the_help_of_a_command_has_a_placeholder_in_capitals() -> None:
+    for path, each in walk(named()):
+        for param in each.params:
+            if param.param_type_name == "argument" or not (param.is_flag or param.hidden):
+                assert param.metavar and "<" not in param.metavar, (path, param.name)
+
+
+def test_the_help_of_every_command_fits_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for path, each in walk(named()):
+        shown = each.make_context("x", [], resilient_parsing=True).get_help()
+        assert max(map(len, shown.splitlines())) <= 80, path
+        if len(path) != 1 or not hasattr(each, "commands"):
+            continue
+        listed = shown.partition("Commands:")[2]
+        assert "..." not in listed, f"a summary in {path} is cut"
+
+
+@pytest.mark.parametrize("group", ["models", "scorer"])
+def test_a_group_without_a_command_shows_its_help(
+    group: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([group]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith(f"Usage: streamer {group}") and "\nCommands:\n" in err
+
+
+def named() -> Any:
+    made = typer.main.get_command(build_app())
+    name_values(made)
+    return made

@@ -76,7 +76,7 @@ def test_the_recording_is_never_overwritten(tmp_path):
 def test_a_file_that_cannot_be_opened_is_one_error(tmp_path):
     with pytest.raises(OutputError, match=r"cannot write .*missing.*no such file"):
         OutputFile(tmp_path / "missing" / "out.txt", "text")
-    with pytest.raises(OutputError, match="is a directory"):
+    with pytest.raises(OutputError, match=r"is a directory\) - name a file in it"):
         OutputFile(tmp_path, "text")
 
 

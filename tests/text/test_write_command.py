@@ -62,6 +62,17 @@ def test_nothing_gives_nothing(write) -> None:  # type: ignore[no-untyped-def]
     assert write("\n", "--dictation") == ""
 
 
+@pytest.mark.parametrize(("closed", "code"), [("stdin", 2), ("stdout", 1)])
+def test_a_closed_stream_is_one_error(
+    closed: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"hello\n")))
+    monkeypatch.setattr(sys, closed, None)
+    assert run(["write"]) == code
+    said = capsys.readouterr().err
+    assert said.startswith("error: standard ") and " is closed - " in said
+
+
 def test_bytes_that_are_no_text(monkeypatch: pytest.MonkeyPatch, capsys) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"caf\xe9 noir\n")))
     assert run(["write"]) == 0

@@ -85,29 +85,29 @@ def read_kenlm_header(data: memoryview) -> KenlmHeader:
     """
     fixed_end = len(_SANITY) + _FIXED.size
     if len(data) < fixed_end + 16 or bytes(data[: len(_SANITY)]) != _SANITY:
-        raise ScorerError("It does not begin with a KenLM language model", REPLACE_SCORER)
+        raise ScorerError("it does not begin with a KenLM language model", REPLACE_SCORER)
     order, _, kind, has_words, _ = _FIXED.unpack_from(data, len(_SANITY))
     if not 2 <= order <= _MAX_ORDER:
-        raise ScorerError(f"Its language model has the impossible order {order}", REPLACE_SCORER)
+        raise ScorerError(f"its language model has the impossible order {order}", REPLACE_SCORER)
     start = -(-(fixed_end + 8 * order) // 8) * 8
     if len(data) < start:
-        raise ScorerError("Its language model is truncated", REPLACE_SCORER)
+        raise ScorerError("its language model is truncated", REPLACE_SCORER)
     counts = struct.unpack_from(f"<{order}Q", data, fixed_end)
     if max(counts) > _MAX_COUNT or min(counts[:2]) < 1:
-        raise ScorerError("Its language model has an impossible number of words", REPLACE_SCORER)
+        raise ScorerError("its language model has an impossible number of words", REPLACE_SCORER)
     if kind not in (TRIE, QUANT_TRIE, ARRAY_TRIE, QUANT_ARRAY_TRIE):
         # Hash tables (kinds 0 and 1) cannot be checked without reading all of them.
         raise ScorerError(
-            f"Its language model is of KenLM's kind {kind}, not a trie",
+            f"its language model is of KenLM's kind {kind}, not a trie",
             "build it with build_binary trie, like DeepSpeech's scorers",
         )
     try:
         size = trie_layout(data, start, counts, kind).end
     except (struct.error, OverflowError, ValueError):
-        raise ScorerError("Its language model is truncated or damaged", REPLACE_SCORER) from None
+        raise ScorerError("its language model is truncated or damaged", REPLACE_SCORER) from None
     if size > len(data):
         raise ScorerError(
-            f"Its language model needs {size} bytes, the file has {len(data)}", REPLACE_SCORER
+            f"its language model needs {size} bytes, the file has {len(data)}", REPLACE_SCORER
         )
     return KenlmHeader(order, counts, kind, start, size, has_words)
 
@@ -136,7 +136,7 @@ def check_kenlm_tables(data: memoryview, header: KenlmHeader) -> None:
     for table in layout.middles if header.size <= MAX_CHECKED_BYTES else ():
         valid = valid and _has_valid_pointers(data, table)
     if not valid:
-        raise ScorerError("Its language model is damaged", REPLACE_SCORER)
+        raise ScorerError("its language model is damaged", REPLACE_SCORER)
 
 
 def _has_valid_pointers(data: memoryview, table: MiddleTable) -> bool:

@@ -137,7 +137,7 @@ class NGrams:
         try:
             return self._score(states, words)
         except IndexError:
-            raise ScorerError("The scorer's language model is damaged", REPLACE_SCORER) from None
+            raise ScorerError("the scorer's language model is damaged", REPLACE_SCORER) from None
 
     def _score(self, states: NGramStates, words: IntArray) -> tuple[NGramStates, FloatArray]:
         numbers = self._numbers[words]

@@ -166,7 +166,7 @@ def read_lexicon(path: str | Path) -> Lexicon:
     except (OSError, EOFError, zlib.error, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ModelError(
-            f"The lexicon {path} cannot be read ({reason})", "install the model again"
+            f"the lexicon {path} cannot be read ({reason})", "install the model again"
         ) from error
     return Lexicon(_LexiconLines(words), lambda: _read_rules(rules, path))
 
@@ -223,7 +223,7 @@ def _read_rules(text: bytes, path: str | Path) -> LetterToSound:
                 rules[context] = tuple([_NUMBER[name] for name in phonemes.split()])
     except (ValueError, KeyError) as error:
         raise ModelError(
-            f"The lexicon {path} has an invalid letter-to-sound rule ({error})",
+            f"the lexicon {path} has an invalid letter-to-sound rule ({error})",
             "install the model again",
         ) from error
     return LetterToSound(rules)

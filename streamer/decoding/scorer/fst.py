@@ -81,17 +81,17 @@ def read_words(data: memoryview, offset: int, n_labels: int) -> list[Array]:
     if not len(states):
         return []
     if not 0 <= start < len(states):
-        raise ScorerError("Its word list has no start", REPLACE_SCORER)
+        raise ScorerError("its word list has no start", REPLACE_SCORER)
     last_arc = states["first_arc"].astype(np.int64) + states["arcs"]
     if last_arc.max() > len(arcs):
-        raise ScorerError("Its word list points outside itself", REPLACE_SCORER)
+        raise ScorerError("its word list points outside itself", REPLACE_SCORER)
     if len(arcs):
         targets, labels = arcs["next"], arcs["input"]
         if targets.min() < 0 or targets.max() >= len(states):
-            raise ScorerError("Its word list points outside itself", REPLACE_SCORER)
+            raise ScorerError("its word list points outside itself", REPLACE_SCORER)
         if labels.min() < 1 or labels.max() > n_labels:
             raise ScorerError(
-                f"Its word list uses letters outside the model's alphabet of {n_labels}",
+                f"its word list uses letters outside the model's alphabet of {n_labels}",
                 "use the scorer made for this alphabet",
             )
     return _expand(start, states, arcs, np.uint8 if n_labels < 256 else np.uint16)
@@ -105,22 +105,22 @@ def _read_tables(data: memoryview, offset: int) -> tuple[int, Array, Array]:
         arc_kind, position = _read_string(data, position)
         version, flags, _, start, n_states, n_arcs = _HEADER.unpack_from(data, position)
     except struct.error:
-        raise ScorerError("Its word list is truncated", REPLACE_SCORER) from None
+        raise ScorerError("its word list is truncated", REPLACE_SCORER) from None
     position += _HEADER.size
     if magic != _MAGIC or kind != _KIND or arc_kind != _ARC_KIND:
-        raise ScorerError("Its word list is missing", REPLACE_SCORER)
+        raise ScorerError("its word list is missing", REPLACE_SCORER)
     if version not in (1, 2) or flags & _HAS_SYMBOLS:
         raise ScorerError(
-            f"Its word list has the unknown version {version}.{flags}", REPLACE_SCORER
+            f"its word list has the unknown version {version}.{flags}", REPLACE_SCORER
         )
     aligned = version == _ALIGNED_VERSION or bool(flags & _IS_ALIGNED)
     if not (0 <= n_states <= len(data) and 0 <= n_arcs <= len(data)):
-        raise ScorerError("Its word list has an impossible size", REPLACE_SCORER)
+        raise ScorerError("its word list has an impossible size", REPLACE_SCORER)
     position = _align(position) if aligned else position
     end_of_states = position + n_states * _STATE.itemsize
     first_arc = _align(end_of_states) if aligned else end_of_states
     if first_arc + n_arcs * _ARC.itemsize > len(data):
-        raise ScorerError("Its word list is truncated", REPLACE_SCORER)
+        raise ScorerError("its word list is truncated", REPLACE_SCORER)
     states = np.frombuffer(data, _STATE, n_states, position) if n_states else np.zeros(0, _STATE)
     arcs = np.frombuffer(data, _ARC, n_arcs, first_arc) if n_arcs else np.zeros(0, _ARC)
     return start, states, arcs
@@ -150,7 +150,7 @@ def _expand(start: int, states: Array, arcs: Array, letter: npt.DTypeLike) -> li
             or n_prefixes > _MAX_PREFIXES
             or max(total * (depth + 1), n_letters) > _MAX_LETTERS
         ):
-            raise ScorerError("Its word list has too many words", REPLACE_SCORER)
+            raise ScorerError("its word list has too many words", REPLACE_SCORER)
         source = np.repeat(np.arange(len(state)), fan_out)
         nth = np.arange(total) - np.repeat(np.cumsum(fan_out) - fan_out, fan_out)
         arc = first[state][source] + nth
@@ -158,7 +158,7 @@ def _expand(start: int, states: Array, arcs: Array, letter: npt.DTypeLike) -> li
             [letters[source], arcs["input"][arc].astype(letter)[:, None]], axis=1
         )
         state = arcs["next"][arc].astype(np.int64)
-    raise ScorerError("Its word list has a cycle or endless words", REPLACE_SCORER)
+    raise ScorerError("its word list has a cycle or endless words", REPLACE_SCORER)
 
 
 def write_fst(words: Sequence[Sequence[int]], position: int) -> bytes:
@@ -198,7 +198,7 @@ def _read_string(data: memoryview, position: int) -> tuple[bytes, int]:
     """Return an OpenFst string (length, then bytes) and the position after it."""
     (length,) = struct.unpack_from("<i", data, position)
     if not 0 <= length <= 64 or position + 4 + length > len(data):
-        raise ScorerError("Its word list is missing", REPLACE_SCORER)
+        raise ScorerError("its word list is missing", REPLACE_SCORER)
     end = position + 4 + length
     return bytes(data[position + 4 : end]), end
 

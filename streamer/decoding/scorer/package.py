@@ -123,21 +123,21 @@ def read_scorer(path: str | Path, check_tables: bool = True) -> Scorer:
         if header.has_words:
             # DeepSpeech expects the rest right after the tables.
             raise ScorerError(
-                "Its language model has words inside",
+                "its language model has words inside",
                 "build it with build_binary -v, or package it again",
             )
         if len(data) < offset + _HEADER.size:
-            raise ScorerError("It ends after the language model, without words", REPLACE_SCORER)
+            raise ScorerError("it ends after the language model, without words", REPLACE_SCORER)
         magic, version, utf8, alpha, beta = _HEADER.unpack_from(data, offset)
         if magic != _MAGIC:
-            raise ScorerError("It has no word list after the language model", REPLACE_SCORER)
+            raise ScorerError("it has no word list after the language model", REPLACE_SCORER)
         if version != _VERSION:
             raise ScorerError(
-                f"It is a package of version {version}",
+                f"it is a package of version {version}",
                 f"use one of version {_VERSION} (DeepSpeech 0.7 or later, Coqui STT)",
             )
         if not (np.isfinite(alpha) and np.isfinite(beta)):
-            raise ScorerError("Its weights are not numbers", REPLACE_SCORER)
+            raise ScorerError("its weights are not numbers", REPLACE_SCORER)
         if check_tables:
             check_kenlm_tables(data, header)
         return Scorer(path, header.size, header.order, header.counts[0], alpha, beta, utf8)
@@ -169,7 +169,7 @@ def write_scorer(
     path, kenlm_path = Path(path), Path(kenlm_path)
     wanted = sorted(set(words) - {""})
     if not wanted:
-        raise ScorerError("The scorer would have no words", "use at least one")
+        raise ScorerError("the scorer would have no words", "use at least one")
     spelled = [[*alphabet.encode(word), alphabet.space] for word in wanted]
     with _naming_file(kenlm_path):
         header = read_kenlm_header(_map(kenlm_path))
@@ -187,7 +187,7 @@ def write_scorer(
         with contextlib.suppress(OSError):
             part.unlink()
         raise ScorerError(
-            f"The scorer {path} cannot be written ({error.strerror or error})",
+            f"the scorer {path} cannot be written ({error.strerror or error})",
             "choose a writable folder with enough free space",
         ) from None
 
@@ -198,9 +198,9 @@ def _map(path: Path) -> memoryview:
         return map_regular(path)
     except (OSError, ValueError) as error:
         if isinstance(error, ValueError):
-            raise ScorerError("It is empty", REPLACE_SCORER) from None
+            raise ScorerError("it is empty", REPLACE_SCORER) from None
         reason = error.strerror or error
-        raise ScorerError(f"It cannot be read ({reason})", "use a .scorer file") from None
+        raise ScorerError(f"it cannot be read ({reason})", "use a .scorer file") from None
 
 
 @contextlib.contextmanager
@@ -209,5 +209,4 @@ def _naming_file(path: Path) -> Iterator[None]:
     try:
         yield
     except ScorerError as error:
-        what = error.what[0].lower() + error.what[1:]
-        raise ScorerError(f"The scorer {path} cannot be used: {what}", error.todo) from None
+        raise ScorerError(f"the scorer {path} cannot be used: {error.what}", error.todo) from None

@@ -193,7 +193,7 @@ def spell(units: WordUnits, words: Sequence[tuple[int, str]]) -> TokenSequences:
                 numbers.append(number)
     except KeyError as error:
         raise DecoderError(
-            f"The model's alphabet cannot spell the scorer's words: it has no label {error}",
+            f"the model's alphabet cannot spell the scorer's words: it has no label {error}",
             "choose --decoder ds or --decoder greedy",
         ) from None
     return TokenSequences.of(sequences, numbers)

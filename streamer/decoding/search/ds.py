@@ -157,7 +157,7 @@ def _hot_words(
         return {}
     if scorer is None or alpha <= 0:
         raise DecoderError(
-            "User words need a language model", "use a model with a scorer, with lm_alpha above 0"
+            "user words need a language model", "use a model with a scorer, with lm_alpha above 0"
         )
     known = set(scorer.words(alphabet))
     for word in user_words:

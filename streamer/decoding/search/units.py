@@ -152,7 +152,7 @@ class PhonemeUnits:
     ) -> None:
         if n_phonemes != len(PHONEMES) + 1:
             raise ModelError(
-                f"The network has {n_phonemes - 1} phonemes, the lexicon {len(PHONEMES)}",
+                f"the network has {n_phonemes - 1} phonemes, the lexicon {len(PHONEMES)}",
                 "use the lexicon that belongs to the model",
             )
         self._first = len(alphabet) + 1

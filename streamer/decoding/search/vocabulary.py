@@ -100,11 +100,11 @@ def _check_user_words(user_words: Sequence[UserWord], alphabet: Alphabet, units:
         if not alphabet.can_spell(word.word) or " " in word.word:
             letters = "".join(label for label in alphabet.labels if label != " ")
             raise DecoderError(
-                f"The model's alphabet cannot spell the word {word.word!r}",
+                f"the model's alphabet cannot spell the word {word.word!r}",
                 f"use only the letters {letters}",
             )
         if not units.token_sequences(word.word):
             raise DecoderError(
-                f"The model has no pronunciation for the word {word.word!r}",
+                f"the model has no pronunciation for the word {word.word!r}",
                 "spell it as it sounds",
             )

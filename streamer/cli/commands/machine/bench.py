@@ -88,7 +88,8 @@ def bench(
     with tempfile.TemporaryDirectory() as folder:
         long = Path(folder) / "long.wav"
         seconds = _repeat(recording, long)
-        echo(f"{recording.name}, repeated to {seconds:.0f} s; medians of {runs} processes")
+        figures = "figures of one process" if runs == 1 else f"medians of {runs} processes"
+        echo(f"{recording.name}, repeated to {seconds:.0f} s; {figures}")
         found = [_transcribe(long, model) for _ in range(runs)]
     started = [_start(recording, model) for _ in range(runs)]
     _row("real-time factor", statistics.median(f["rtf"] for f in found), "{:.3f}", "")

@@ -99,6 +99,8 @@ def settings(command: Any, context: Any, arguments: Sequence[str] = ()) -> list[
     for param in options(command):
         source = sub.get_parameter_source(param.name)
         name = "DEFAULT" if source is None else source.name
+        if param.hidden and name == "DEFAULT":  # an old name that nobody uses
+            continue
         value = sub.params.get(param.name)
         if value is None and name in ("ENVIRONMENT", "COMMANDLINE"):
             # Parsing ignores errors, because arguments may be missing.

@@ -173,7 +173,7 @@ def show_path(
 
     store = ModelStore()
     path = str(store.root if name is None else store.path(name))
-    if sys.stdout.isatty():
+    if sys.stdout is not None and sys.stdout.isatty():
         echo(path)
     else:
         print(path)  # for other programs, as it is

@@ -39,7 +39,10 @@ def build(
         False, "--raw", help="The texts are running text: split into sentences and normalise."
     ),
 ) -> None:  # fmt: skip
-    """Build a scorer from texts (needs KenLM's lmplz and build_binary on the PATH)."""
+    """Build a scorer from texts.
+
+    It needs KenLM's lmplz and build_binary on the PATH.
+    """
     from streamer.bundle import load_bundle
     from streamer.decoding import read_alphabet
     from streamer.errors import UsageError
@@ -103,9 +106,10 @@ def recurrent(
     ),
     seed: int = typer.Option(RecurrentSettings.seed, help="Random seed."),
 ) -> None:  # fmt: skip
-    """Train a recurrent language model to use beside a scorer (needs PyTorch).
+    """Train a recurrent language model to use beside a scorer.
 
-    It is written every ten minutes; `streamer export --recurrent` adds it to a bundle.
+    It needs PyTorch. The model is written every ten minutes; `streamer export
+    --recurrent` adds it to a bundle.
     """
     from streamer.training.requirements import need_torch
 

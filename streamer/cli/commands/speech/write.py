@@ -10,6 +10,7 @@ import typer
 
 from streamer.cli.support.option_groups import with_options
 from streamer.cli.support.options import WritingSwitches
+from streamer.errors import OutputError, UsageError
 from streamer.printable import printable
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _MAX_LINE_BYTES = 1 << 20
 def write(writing: WritingSwitches) -> None:
     """Write spoken words as text: an utterance a line in, a paragraph a line out.
 
-    ``|`` stands for a pause; an empty line begins a paragraph.
+    A bar (|) stands for a pause; an empty line begins a paragraph.
     """
     from streamer.text.model import load_text_model
     from streamer.text.options import writing_options
@@ -41,6 +42,11 @@ def write(writing: WritingSwitches) -> None:
 
 
 def _filter(writer: Union[TextWriter, DictationWriter]) -> None:
+    if sys.stdin is None:
+        raise UsageError("standard input is closed", "give it words: streamer write < words.txt")
+    output = sys.stdout
+    if output is None:
+        raise OutputError("standard output is closed", "send it to a file or a pipe")
     begun = False
     for line in _lines():
         text = writer.line(line)
@@ -49,8 +55,8 @@ def _filter(writer: Union[TextWriter, DictationWriter]) -> None:
             end = writer.end()
             text += end + ("\n" if begun or end else "")
             begun = False
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        output.write(text)
+        output.flush()
         if writer.stopped:
             break
 
