@@ -12,11 +12,11 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from streamer.audio.pcm import PcmFormat
-from streamer.audio.sources.recording import RecordingSource
 from streamer.endpointing.settings import RATE_HZ
 from streamer.errors import StreamerError
 from streamer.events import Event
 from streamer.server.service import Service
+from streamer.server.workers.decoding import DecodingProcess
 from streamer.server.workers.stream import Stream
 
 #: What recordings are decoded to.
@@ -49,12 +49,12 @@ def limited(request: Request, most_bytes: int) -> Request:
 async def recognise(
     service: Service, protocol: str, path: Path, *, partials: bool
 ) -> AsyncIterator[Event]:
-    """Yield the events of a recording; it is decoded in threads, as fast as it is recognised.
+    """Yield the events of a recording; it is decoded as fast as it is recognised.
 
     Raises:
         StreamerError: it cannot be read.
     """
-    source = RecordingSource(path)
+    source = DecodingProcess(path)
     settings = service.recogniser(partials=partials)
     with service.stream(protocol, DECODED, settings) as stream:
         try:
@@ -72,7 +72,7 @@ async def recognise(
             await asyncio.to_thread(source.close)
 
 
-async def _feed(source: RecordingSource, stream: Stream) -> None:
+async def _feed(source: DecodingProcess, stream: Stream) -> None:
     try:
         while True:
             samples = await asyncio.to_thread(source.read)
