@@ -25,6 +25,8 @@ from streamer.training.settings import Recipe
 
 #: The lexicon, in the folder of caches.
 PRONUNCIATIONS = "pronunciations.gz"
+#: The codebooks of the teacher's vectors, in the folder of caches.
+CODEBOOKS = "codebooks.npz"
 #: The pronunciations that the initial network selected, in the output folder.
 SELECTED_PRONUNCIATIONS = "spoken.json.gz"
 #: Augmented copies are seeded this far apart: farther than clips, whose seeds are consecutive.
@@ -89,11 +91,21 @@ def _with_teacher(cache: Cache, recipe: Recipe, log: Log) -> Cache:
     """Add distillation targets if there is a teacher and they are missing."""
     if recipe.teacher is None or cache.teacher is not None:
         return cache
-    from streamer.training.data.distillation import WhisperTeacher, write_targets
+    from streamer.training.data.codebooks import Codebooks
+    from streamer.training.data.distillation import (
+        WhisperTeacher,
+        create_codebooks,
+        write_targets,
+    )
 
+    teacher = WhisperTeacher(recipe.teacher, recipe.processes)
+    kept = recipe.cache / CODEBOOKS
+    if not kept.is_file():
+        create_codebooks(cache, teacher).save(kept)
     write_targets(
         cache,
-        WhisperTeacher(recipe.teacher, recipe.processes),
+        teacher,
+        Codebooks.load(kept),
         lambda items, count: log.follow("teacher", items, count),
     )
     return Cache(cache.where)

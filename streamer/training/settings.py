@@ -75,7 +75,7 @@ class TrainingSettings:
         consistency_weight: weight of the agreement of two views of each clip, see
             `losses.disagreement`; 0 shows each clip once.
         consistency_masks: factor of the masked stretches of time with two views.
-        distillation_weight: initial weight of the teacher's loss, which falls to zero.
+        distillation_weight: weight of the teacher's loss.
         average_decay: decay of the running average of the weights.
         max_gradient_norm: larger gradients are scaled down to this norm.
         seed: random seed.
@@ -103,7 +103,7 @@ class TrainingSettings:
     crf_weight: float = 0.0
     consistency_weight: float = 0.0
     consistency_masks: float = 2.5
-    distillation_weight: float = 1.0
+    distillation_weight: float = 0.2
     average_decay: float = 0.998
     max_gradient_norm: float = 5.0
     seed: int = 1
@@ -202,6 +202,7 @@ SETTING_FLAGS: Mapping[str, Flag] = {
     "crf_weight": Flag("--sentences", 0.0, 1.0),
     "letter_weight": Flag("--letter-weight", 0.0),
     "consistency_weight": Flag("--consistency", 0.0),
+    "distillation_weight": Flag("--distillation", 0.0),
     "seed": Flag("--seed"),
     "strength": Flag("--augmentation", 0.0, 1.0),
     "clean_until": Flag("--clean-until", 0.0),

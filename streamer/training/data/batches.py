@@ -53,8 +53,8 @@ class Batch(NamedTuple):
         n_letters: int64 (batch,).
         phonemes: int64, likewise.
         n_phonemes: int64 (batch,); 0 if they are not known.
-        teacher: the teacher's vectors, float32 (frames / STRIDE, width), see
-            `distillation.STRIDE`; zeros for clips without, None without a teacher.
+        teacher: indices of the teacher's vectors, int64 (frames / STRIDE, n_codebooks), see
+            `distillation.STRIDE`; -1 for clips without, None without a teacher.
     """
 
     vectors: Tensor
@@ -149,7 +149,7 @@ class DataSet:
 
     @property
     def n_teacher(self) -> int:
-        """Width of the teacher's vectors; 0 if there are none."""
+        """Codebooks of the teacher's vectors; 0 if there are none."""
         widths = {c.teacher.shape[1] for c in self.caches if c.teacher is not None}
         return int(next(iter(widths))) if widths else 0
 
@@ -205,7 +205,7 @@ class DataSet:
             augmentation: augments their coefficients.
             strength: strength of the augmentation, 0 to 1.
             seed: random seed of the augmentation.
-            with_teacher: whether to add the teacher's vectors.
+            with_teacher: whether to add the indices of the teacher's vectors.
             conditions: strength of `multi_condition`, 0 to 1.
             views: how often each clip is in it, with different masks: all clips, then all once
                 more in the same order.
@@ -283,13 +283,13 @@ class DataSet:
         return [vectors] * views, position
 
     def _targets(self, example: Example, position: Any) -> Any:
-        """Return the teacher's vectors at positions in a clip; zeros if it has none."""
+        """Return the indices of the teacher's vectors at positions in a clip; -1 for none."""
         teacher = self.caches[example.cache].teacher
         if teacher is None:
-            return np.zeros((len(position), self.n_teacher), np.float32)
+            return np.full((len(position), self.n_teacher), -1)
         first = example.entry.first_frame
         nearest = np.rint(position).astype(np.int64)
-        return teacher[first : first + example.entry.n_frames][nearest].astype(np.float32)
+        return teacher[first : first + example.entry.n_frames][nearest].astype(np.int64)
 
 
 def evaluation_batches(data: DataSet, batch_s: float) -> Iterator[tuple[list[Example], Batch]]:

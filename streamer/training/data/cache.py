@@ -1,7 +1,7 @@
 """Feature cache: recordings decoded and turned into coefficients once, in flat files.
 
 A cache is a folder with ``audio.i16`` (samples), ``features.f32`` (coefficients of the engine's
-own front end and framer), ``clips.json`` and optionally ``teacher.f16`` (see
+own front end and framer), ``clips.json`` and optionally ``teacher.u8`` (see
 `streamer.training.data.distillation`). The files are memory-mapped.
 """
 
@@ -24,6 +24,8 @@ from streamer.errors import AudioError, StreamerError
 from streamer.features import Framer, create_front_end
 from streamer.training.data.manifests import Clip
 
+#: The teacher's indices for each frame, see `streamer.training.data.codebooks`.
+TEACHER = "teacher.u8"
 #: Steps in a window of the framer; any number gives the same vectors.
 _STEPS = 64
 
@@ -39,7 +41,7 @@ class Entry:
         corpus: see `Clip`.
         first_sample: position in ``audio.i16``.
         n_samples: number of samples.
-        first_frame: position in ``features.f32`` and ``teacher.f16``.
+        first_frame: position in ``features.f32`` and ``teacher.u8``.
         n_frames: number of frames.
     """
 
@@ -172,10 +174,10 @@ class Cache:
                 f"{where}: not a complete cache of features ({error})",
                 "remove the folder; the next run creates it again",
             ) from error
-        self.teacher: npt.NDArray[np.float16] | None = None
-        teacher = where / "teacher.f16"
+        self.teacher: npt.NDArray[np.uint8] | None = None
+        teacher = where / TEACHER
         if teacher.is_file():
-            self.teacher = np.memmap(teacher, np.float16, "r").reshape(len(self.features), -1)
+            self.teacher = np.memmap(teacher, np.uint8, "r").reshape(len(self.features), -1)
 
     def vectors(self, entry: Entry) -> FloatArray:
         """Return the coefficients of a clip, float32 (n_frames, n_coefficients)."""

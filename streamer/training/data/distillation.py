@@ -1,9 +1,11 @@
-"""Distillation targets: the vectors of Whisper's encoder for each 20 ms of a recording.
+"""Distillation targets: the vectors of Whisper's encoder for each 20 ms, in codebooks.
 
 The encoder's step is that of our front end, so frame t of one corresponds to frame t of the
-other. By predicting these vectors from its hidden layers, the network learns what matters in
-speech from a teacher that heard 680,000 hours of it. The teacher is used in training only; the
-resulting model contains nothing of it.
+other. By predicting these vectors (their indices in codebooks, see
+`streamer.training.data.codebooks`) from its hidden layers, the network learns what matters in
+speech from a teacher that heard 680,000 hours of it. The teacher hears the recordings as they
+are, the student also changed ones. It is used in training only; the resulting model contains
+nothing of it.
 
 The encoder's window is always 30 s, so clips are packed into it with a little silence between.
 """
@@ -19,7 +21,8 @@ import numpy.typing as npt
 
 from streamer.arrays import FloatArray
 from streamer.errors import StreamerError
-from streamer.training.data.cache import Cache, Entry
+from streamer.training.data.cache import TEACHER, Cache, Entry
+from streamer.training.data.codebooks import Codebooks, Indices
 
 RATE_HZ = 16000
 #: Samples in a step of the encoder and of our front end.
@@ -31,6 +34,8 @@ WINDOW_STEPS = 1500
 #: Steps of silence between two clips in a window, so that they do not affect each other.
 GAP_STEPS = 15
 _N_FFT, _HOP, _N_MELS = 400, 160, 80
+#: Windows that codebooks are made from, spread evenly over the data: half an hour.
+_CODEBOOK_WINDOWS = 60
 #: Root mean square of each clip: the clips of a window share its dynamic range.
 _LEVEL = 0.06
 
@@ -151,16 +156,28 @@ def _window_samples(cache: Cache, pieces: list[Piece]) -> FloatArray:
     return cast(FloatArray, np.clip(window, -1.0, 1.0))
 
 
+def create_codebooks(cache: Cache, teacher: WhisperTeacher) -> Codebooks:
+    """Return codebooks for the teacher's vectors, made from a part of a cache."""
+    windows = pack(cache.entries)
+    heard: list[FloatArray] = []
+    for pieces in windows[:: max(1, len(windows) // _CODEBOOK_WINDOWS)]:
+        vectors = teacher.encode(_window_samples(cache, pieces))
+        heard += [vectors[at : at + n] for _, _, at, n in pieces]
+    return Codebooks.fit(np.concatenate(heard))
+
+
 def write_targets(
     cache: Cache,
     teacher: WhisperTeacher,
+    codebooks: Codebooks,
     progress: Callable[[Iterable[list[Piece]], int], Iterable[list[Piece]]] = lambda i, n: i,
 ) -> None:
-    """Write ``teacher.f16`` of a cache: the teacher's vector for each frame of each clip.
+    """Write `TEACHER` of a cache: the indices of the teacher's vector for each frame.
 
     Args:
         cache: the cache; its front end must have a step of 320 samples at 16 kHz.
         teacher: the encoder.
+        codebooks: its codebooks.
         progress: wraps the iteration to show its progress.
 
     Raises:
@@ -173,16 +190,12 @@ def write_targets(
             "train without --teacher",
         )
     windows = pack(cache.entries)
-    part = cache.where / "teacher.part"
-    targets: Any = None
+    targets: Indices = np.zeros((len(cache.features), codebooks.n_codebooks), np.uint8)
     for pieces in progress(windows, len(windows)):
-        vectors = teacher.encode(_window_samples(cache, pieces)).astype(np.float16)
-        if targets is None:
-            shape = (len(cache.features), vectors.shape[1])
-            targets = np.memmap(part, np.float16, "w+", shape=shape)
+        indices = codebooks.encode(teacher.encode(_window_samples(cache, pieces)))
         for entry, start, at, n in pieces:
             first = entry.first_frame + start
-            targets[first : first + n] = vectors[at : at + n]
-    if targets is not None:
-        targets.flush()
-        part.rename(cache.where / "teacher.f16")
+            targets[first : first + n] = indices[at : at + n]
+    part = cache.where / f"{TEACHER}.part"
+    part.write_bytes(targets.tobytes())
+    part.rename(cache.where / TEACHER)

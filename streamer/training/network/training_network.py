@@ -2,7 +2,7 @@
 
 Three things exist only in training: batch normalisation after the dense layers, which
 `streamer.training.network.folding` folds into their weights; the lower phoneme head and the
-heads for the teacher's vectors; and dropout. The exported network is a plain DeepSpeech
+heads for the teacher's codebooks; and dropout. The exported network is a plain DeepSpeech
 network: dense, dense, dense, LSTM, dense, dense, softmax.
 """
 
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from streamer.arrays import FloatArray
+from streamer.training.data.codebooks import N_ENTRIES
 from streamer.training.data.distillation import STRIDE
 from streamer.training.network import kernels
 
@@ -34,7 +35,7 @@ class NetworkShape:
         n_hidden: units in each hidden layer.
         n_labels: letters and the blank, which is last.
         n_phonemes: phonemes and their blank, which is last; 0 for no phoneme heads.
-        n_teacher: width of the teacher's vectors; 0 for no distillation heads.
+        n_teacher: codebooks of the teacher's vectors; 0 for no distillation heads.
     """
 
     n_input: int = 26
@@ -55,8 +56,8 @@ class Outputs(NamedTuple):
     Attributes:
         letters: logits, float32 (frames, n_labels).
         phonemes: logits of the heads below and above the LSTM, or an empty list.
-        teacher: predictions of the teacher's vectors, (frames / STRIDE, n_teacher) for each
-            head, see `distillation.STRIDE`.
+        teacher: logits of the indices in the teacher's codebooks,
+            (frames / STRIDE, n_teacher, N_ENTRIES) for each head, see `distillation.STRIDE`.
     """
 
     letters: Tensor
@@ -94,7 +95,7 @@ class TrainingNetwork(nn.Module):
             [nn.Linear(n, shape.n_phonemes) for _ in range(2)] if shape.n_phonemes else []
         )
         self.teacher_heads = nn.ModuleList(
-            [nn.Linear(n, shape.n_teacher) for _ in range(2)] if shape.n_teacher else []
+            [nn.Linear(n, shape.n_teacher * N_ENTRIES) for _ in range(2)] if shape.n_teacher else []
         )
         self._initialise()
 
@@ -149,7 +150,10 @@ class TrainingNetwork(nn.Module):
         teacher: list[Tensor] = []
         if self.training:
             heads = zip(self.teacher_heads, (third, recurrent))
-            teacher = [head(layer[::STRIDE]) for head, layer in heads]
+            teacher = [
+                head(layer[::STRIDE]).view(-1, self.shape.n_teacher, N_ENTRIES)
+                for head, layer in heads
+            ]
         return Outputs(letters, phonemes, teacher)
 
     def _windows(self, vectors: Tensor, n_frames: Tensor) -> Tensor:

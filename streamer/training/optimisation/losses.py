@@ -120,18 +120,19 @@ def disagreement(logits: Tensor) -> Tensor:
     return (there + back) / 2
 
 
-def distillation(predicted: list[Tensor], target: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
-    """Return the mean smooth L1 distance to the teacher's normalised vectors, a scalar.
+def distillation(predicted: list[Tensor], target: Tensor) -> Tensor:
+    """Return the mean cross-entropy of the indices in the teacher's codebooks, a scalar.
 
     Args:
-        predicted: float32 (frames, width), one per head.
-        target: float32 (frames, width); rows of zeros have no target.
-        mean: float32 (width,) of the teacher's vectors.
-        scale: float32 (width,), 1 / their standard deviation.
+        predicted: logits (frames, n_codebooks, n_entries), one per head.
+        target: int64 (frames, n_codebooks); -1 has no target.
     """
-    known = target.abs().amax(dim=1) > 0
-    normalised = ((target - mean) * scale)[known].clamp(-5.0, 5.0)
-    if not len(normalised):
-        return target.sum() * 0.0
-    parts = [nn.functional.smooth_l1_loss(head[known].float(), normalised) for head in predicted]
-    return torch.stack(parts).mean() * 2.0
+    known = target[:, 0] >= 0
+    indices = target[known].flatten()
+    if not len(indices):
+        return torch.stack([head.sum() * 0.0 for head in predicted]).sum()
+    parts = [
+        nn.functional.cross_entropy(head[known].flatten(0, 1).float(), indices)
+        for head in predicted
+    ]
+    return torch.stack(parts).mean()

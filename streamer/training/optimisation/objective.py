@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,8 +13,6 @@ from streamer.training.settings import TrainingSettings
 
 #: Share of the upper head in the phonemes' loss: with CTC, and with CTC-CRF.
 _UPPER_SHARE_CTC, _UPPER_SHARE_CRF = 0.5, 0.8
-#: Rows of each cache that the teacher's statistics are taken from, about.
-_STATISTICS_ROWS = 20_000
 
 
 class Objective:
@@ -40,31 +37,11 @@ class Objective:
         self._settings = settings
         self._device = device
         self._fast = fast
-        self._teacher_mean, self._teacher_scale = self._teacher_statistics(data)
         self._trigram: Tensor | None = None
         if settings.crf_weight and shape.n_phonemes:
             sentences = [example.phonemes for example in data.examples if example.phonemes]
             table = phoneme_trigram(sentences, shape.n_phonemes - 1)
             self._trigram = torch.from_numpy(table).to(device)
-
-    def _teacher_statistics(self, data: DataSet) -> tuple[Tensor, Tensor]:
-        """Return mean and 1 / deviation of the teacher's vectors, float32 (n_teacher,) each."""
-        width = data.n_teacher
-        total, square, count = np.zeros(width), np.zeros(width), 0
-        for cache in data.caches:
-            if cache.teacher is None or not width:
-                continue
-            rows = cache.teacher[:: max(1, len(cache.teacher) // _STATISTICS_ROWS)]
-            rows = rows.astype(np.float64)
-            rows = rows[np.abs(rows).max(axis=1) > 0]
-            total, square = total + rows.sum(axis=0), square + (rows**2).sum(axis=0)
-            count += len(rows)
-        mean = total / max(1, count)
-        deviation = np.sqrt(np.maximum(square / max(1, count) - mean**2, 1e-4))
-        return (
-            torch.tensor(mean, dtype=torch.float32, device=self._device),
-            torch.tensor(1 / deviation, dtype=torch.float32, device=self._device),
-        )
 
     def __call__(self, outputs: Outputs, batch: Batch) -> list[Tensor]:
         """Return the losses of letters, phonemes, distillation and agreement; 0 for none."""
@@ -76,9 +53,7 @@ class Objective:
         if outputs.phonemes:
             parts[1] = self._phoneme_loss(outputs.phonemes, batch)
         if outputs.teacher and batch.teacher is not None:
-            parts[2] = losses.distillation(
-                outputs.teacher, batch.teacher, self._teacher_mean, self._teacher_scale
-            )
+            parts[2] = losses.distillation(outputs.teacher, batch.teacher)
         if self._settings.consistency_weight:
             parts[3] = self._disagreement(outputs, batch)
         return parts

@@ -242,10 +242,8 @@ class Trainer:
         self.network.train()
         self.network.dropout = settings.dropout * strength
         parts = self._objective(self._forward(batch), batch)
-        # The teacher guides the beginning; at the end only the transcript counts.
-        distillation_weight = settings.distillation_weight * (1 - self.done_share())
         weights = (
-            settings.letter_weight, settings.phoneme_weight, distillation_weight,
+            settings.letter_weight, settings.phoneme_weight, settings.distillation_weight,
             settings.consistency_weight,
         )  # fmt: skip
         loss = sum((w * part for w, part in zip(weights, parts)), torch.zeros(()))

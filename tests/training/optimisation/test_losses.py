@@ -30,15 +30,23 @@ def test_ctc_is_possible_with_just_the_frames_needed(labels: list[int]) -> None:
 
 
 def test_frames_without_a_teacher_teach_nothing() -> None:
-    guess = torch.randn(6, 4, requires_grad=True)
-    wanted = torch.randn(6, 4)
-    wanted[3:] = 0
-    mean, scale = torch.zeros(4), torch.ones(4)
-    losses.distillation([guess], wanted, mean, scale).backward()
+    guess = torch.randn(6, 2, 4, requires_grad=True)
+    wanted = torch.randint(0, 4, (6, 2))
+    wanted[3:] = -1
+    losses.distillation([guess], wanted).backward()
     assert guess.grad is not None
     assert guess.grad[:3].abs().min() > 0
     assert guess.grad[3:].abs().max() == 0
-    assert float(losses.distillation([guess], torch.zeros(6, 4), mean, scale).detach()) == 0
+    assert float(losses.distillation([guess], torch.full((6, 2), -1)).detach()) == 0
+
+
+def test_the_teachers_loss_is_zero_for_the_right_indices_only() -> None:
+    wanted = torch.randint(0, 4, (5, 2))
+    right = 100.0 * torch.nn.functional.one_hot(wanted, 4)
+    assert float(losses.distillation([right], wanted)) < 1e-6
+    assert float(losses.distillation([right], (wanted + 1) % 4)) > 50
+    evenly = torch.zeros(5, 2, 4)
+    assert float(losses.distillation([evenly, evenly], wanted)) == pytest.approx(math.log(4))
 
 
 def _sentences(n_labels: int) -> list[list[int]]:

@@ -115,6 +115,9 @@ def train(
         help="Folder of a Whisper model for CTranslate2; its encoder's vectors are learned too.",
         rich_help_panel=_NETWORK,
     ),
+    distillation_weight: float = _setting(
+        "distillation_weight", "Weight of what --teacher teaches."
+    ),
     workers: int = _recipe(
         "workers",
         "Processes that train together, each on its share of a batch: faster than threads "
