@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Callable
 
 from streamer.audio.devices import input_devices
+from streamer.audio.sound_server import (
+    Ask,
+    ServerSource,
+    ask_server,
+    default_name,
+    list_sources,
+)
 from streamer.audio.sources.microphone import MicrophoneSource
 from streamer.errors import DeviceError
-
-#: A sound system that takes longer does not answer, in seconds.
-_TOOL_LIMIT_S = 5.0
 
 _ELSEWHERE = {
     "darwin": (
@@ -28,22 +28,6 @@ _ELSEWHERE = {
         'switch on "Stereo Mix" in the sound settings, and use --device "Stereo Mix"',
     ),
 }
-
-#: Runs a tool and returns what it prints.
-Asker = Callable[[Sequence[str]], str]
-
-
-@dataclass(frozen=True)
-class Monitor:
-    """What an output plays, as an input.
-
-    Attributes:
-        name: for the sound system.
-        description: for people.
-    """
-
-    name: str
-    description: str
 
 
 class LoopbackSource(MicrophoneSource):
@@ -62,7 +46,7 @@ class LoopbackSource(MicrophoneSource):
 
     def __init__(
         self,
-        monitor: Monitor,
+        monitor: ServerSource,
         reconnect_timeout_s: float | None = None,
         keep_warm_s: float = 0.0,
         begin_paused: bool = False,
@@ -96,28 +80,27 @@ class LoopbackSource(MicrophoneSource):
 
 
 def find_monitor(
-    wanted: str | None = None, platform: str = sys.platform, ask: Asker | None = None
-) -> Monitor:
+    wanted: str | None = None, platform: str = sys.platform, ask: Ask = ask_server
+) -> ServerSource:
     """Return the monitor of the default output, or of the one that is named.
 
     Args:
         wanted: part of its name or description, in any case; None for the default output.
         platform: as in `sys.platform`.
-        ask: runs a tool; None for `ask_tool`.
+        ask: asks the sound server.
 
     Raises:
         DeviceError: there is none, or several match.
     """
     if platform in _ELSEWHERE:
         raise DeviceError(*_ELSEWHERE[platform])
-    ask = ask or ask_tool
-    monitors = _parse(ask(["pactl", "list", "sources"]))
+    monitors = [s for s in list_sources(ask) if s.name.endswith(".monitor")]
     if not monitors:
         raise DeviceError(
             "PulseAudio and PipeWire offer no monitor", "check: pactl list short sources"
         )
     if wanted is None:
-        default = _default_sink(ask(["pactl", "info"]))
+        default = default_name("Sink", ask)
         return next((m for m in monitors if m.name == f"{default}.monitor"), monitors[0])
     text = wanted.strip().lower()
     found = [m for m in monitors if text in f"{m.name} {m.description}".lower()]
@@ -126,47 +109,3 @@ def find_monitor(
     names = ", ".join(monitor.name for monitor in found or monitors)
     what = "several outputs match" if found else "no output is called"
     raise DeviceError(f'{what} "{wanted}"', f"available: {names}")
-
-
-def ask_tool(arguments: Sequence[str]) -> str:
-    """Run a tool and return what it prints.
-
-    Raises:
-        DeviceError: it is missing, fails or hangs.
-    """
-    try:
-        done = subprocess.run(
-            list(arguments),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "LC_ALL": "C"},
-            timeout=_TOOL_LIMIT_S,
-            check=True,
-        )
-    except FileNotFoundError:
-        raise DeviceError(
-            f"--loopback needs {arguments[0]}", "install it: sudo apt install pulseaudio-utils"
-        ) from None
-    except (OSError, subprocess.SubprocessError):
-        raise DeviceError(
-            f"{arguments[0]} does not reach PulseAudio or PipeWire", "check that one is running"
-        ) from None
-    return done.stdout.decode("utf-8", "replace")
-
-
-def _parse(listed: str) -> list[Monitor]:
-    """Return the monitors in what ``pactl list sources`` prints."""
-    monitors, name = [], ""
-    for line in listed.splitlines():
-        key, _, value = line.strip().partition(": ")
-        if key == "Name":
-            name = value
-        elif key == "Description" and name.endswith(".monitor"):
-            monitors.append(Monitor(name, " ".join(value.split())))
-    return monitors
-
-
-def _default_sink(info: str) -> str:
-    lines = (line.partition(": ") for line in info.splitlines())
-    return next((value.strip() for key, _, value in lines if key == "Default Sink"), "")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from streamer.audio.sound_server import ask_server, shown_name
+from streamer.errors import DeviceError
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux only")
 
@@ -23,7 +27,7 @@ Source #1
 """
 
 
-def answers(*arguments: str) -> str:
+def answers(arguments: Sequence[str]) -> str:
     return {"info": INFO, "list": SOURCES}[arguments[0]]
 
 
@@ -38,9 +42,26 @@ def test_a_name_that_says_something_stays() -> None:
 
 @pytest.mark.parametrize("info", ["", "Default Source: another\n"])
 def test_without_an_answer_the_name_stays(info: str) -> None:
-    assert shown_name("default", lambda what, *_: info if what == "info" else SOURCES) == "default"
+    def other(arguments: Sequence[str]) -> str:
+        return info if arguments[0] == "info" else SOURCES
+
+    assert shown_name("default", other) == "default"
 
 
-def test_without_pactl_nothing_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pactl_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    assert ask_server("info") == ""
+    with pytest.raises(DeviceError, match="pulseaudio-utils"):
+        ask_server(["info"])
+    assert shown_name("default") == "default"
+
+
+@pytest.mark.parametrize("script", ["exit 1", "exec sleep 60"])
+def test_a_server_that_fails_or_hangs_is_not_reached(
+    script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pactl = tmp_path / "pactl"
+    pactl.write_text(f"#!/bin/sh\n{script}\n")
+    pactl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(DeviceError, match="does not reach"):
+        ask_server(["info"], 0.2)
