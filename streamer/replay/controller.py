@@ -45,6 +45,7 @@ class Controller:
         self._words = words
         self._cursor = 0
         self._follows = True  # the cursor goes with the sound
+        self._laid_out: tuple[int, list[list[int]]] = 0, []  # columns, and the rows for them
         self.ended = False
 
     def press(self, key: str, columns: int) -> None:
@@ -73,7 +74,12 @@ class Controller:
         moment = Moment(
             time_s, player.seconds, player.playing, word_at(self._words, time_s), self._cursor
         )
-        return draw(self._words, layout(self._words, columns), moment, lines)
+        return draw(self._words, self._rows(columns), moment, lines)
+
+    def _rows(self, columns: int) -> list[list[int]]:
+        if self._laid_out[0] != columns:
+            self._laid_out = columns, layout(self._words, columns)
+        return self._laid_out[1]
 
     def _catch_up(self) -> None:
         if self._follows and self._player.playing:
@@ -91,7 +97,7 @@ class Controller:
         self._cursor = max(0, min(number, len(self._words) - 1))
 
     def _move_row(self, step: int, columns: int) -> None:
-        rows = [row for row in layout(self._words, columns) if row]
+        rows = [row for row in self._rows(columns) if row]
         here = next(k for k, row in enumerate(rows) if self._cursor in row)
         there = rows[max(0, min(here + step, len(rows) - 1))]
         column = self._cursor - rows[here][0]

@@ -135,6 +135,13 @@ def test_arrows_move_between_rows() -> None:
     assert player.played[-1][0] == pytest.approx(2.92)
 
 
+def test_a_window_of_another_width_is_laid_out_anew() -> None:
+    keys = Controller(Recorder(), WORDS)
+    for columns in (80, 14, 80):
+        assert keys.screen(columns, 9) == Controller(Recorder(), WORDS).screen(columns, 9)
+    assert keys.screen(80, 9) != keys.screen(14, 9)
+
+
 def test_words_are_wrapped_and_paragraphs_stand_apart() -> None:
     words = [*WORDS, TimedWord("New", 9.0, 9.5, breaks=True)]
     assert layout(words, 12) == [[0, 1], [2], [3], [4], [], [5]]
