@@ -95,12 +95,13 @@ class Theme:
     glyphs: Glyphs = UNICODE
 
 
-#: 256 colours by background: grey, accent, warning, loss. The greys have a contrast of
-#: at least 4.5 : 1 against black or white; the neutral ones are readable on both.
-_COLOURS: Mapping[str, tuple[int, int, int, int]] = {
-    "dark": (245, 79, 221, 203),
-    "light": (243, 29, 130, 160),
-    "neutral": (244, 36, 172, 167),
+#: 256 colours by background: tail, quiet, accent, warning, loss. Against black or white the tail,
+#: which is read all the time, has a contrast of at least 6 : 1, the others of 4.5 : 1; the
+#: neutral ones are readable on both.
+_COLOURS: Mapping[str, tuple[int, int, int, int, int]] = {
+    "dark": (248, 245, 79, 221, 203),
+    "light": (241, 243, 29, 130, 160),
+    "neutral": (244, 244, 36, 172, 167),
 }
 
 #: Terminals of 256 colours whatever their name says: no xterm has had fewer for many years.
@@ -120,15 +121,16 @@ def make_theme(background: str, depth: int, glyphs: Glyphs = UNICODE) -> Theme:
         glyphs: characters drawn besides the words.
     """
     if depth >= 256:
-        grey, accent, warning, loss = (f"38;5;{code}" for code in _COLOURS[background])
-    elif depth >= 16:
-        grey, accent, warning, loss = "2", "36" if background == "light" else "32", "33", "31"
+        tail, quiet, accent, warning, loss = (f"38;5;{code}" for code in _COLOURS[background])
     else:
-        grey, accent, warning, loss = "2", "1", "1", "1"
+        tail = quiet = "2"
+        accent, warning, loss = "1", "1", "1"
+        if depth >= 16:
+            accent, warning, loss = "36" if background == "light" else "32", "33", "31"
     return Theme(
         text="",
-        tail=grey,
-        quiet=grey,
+        tail=tail,
+        quiet=quiet,
         accent=accent,
         strong="1",
         warning=warning,

@@ -55,12 +55,12 @@ class Codebooks:
             n_codebooks: a divisor of the width.
             seed: random seed of the first centres.
         """
-        mean = vectors.mean(axis=0)
+        mean: FloatArray = vectors.mean(axis=0, dtype=np.float32)
         variances, components = np.linalg.eigh(np.cov((vectors - mean).T.astype(np.float64)))
         order = np.concatenate(_dealt(variances, n_codebooks))
-        rotation = components[:, order].astype(np.float32)
+        rotation: FloatArray = components[:, order].astype(np.float32)
         rng = np.random.default_rng(seed)
-        parts = np.split((vectors - mean) @ rotation, n_codebooks, axis=1)
+        parts = _split(np.matmul(vectors - mean, rotation), n_codebooks)
         return cls(mean, rotation, np.stack([_k_means(part, rng) for part in parts]))
 
     @property
@@ -74,7 +74,7 @@ class Codebooks:
         Args:
             vectors: float32 (n, width).
         """
-        parts = np.split((vectors - self.mean) @ self.rotation, self.n_codebooks, axis=1)
+        parts = _split(np.matmul(vectors - self.mean, self.rotation), self.n_codebooks)
         nearest = [_nearest(part, centres) for part, centres in zip(parts, self.centres)]
         return np.stack(nearest, axis=1).astype(np.uint8)
 
@@ -125,9 +125,14 @@ def _dealt(variances: npt.NDArray[np.float64], n_codebooks: int) -> list[list[in
     return books
 
 
+def _split(turned: FloatArray, n_codebooks: int) -> list[FloatArray]:
+    """Return the components of each codebook, float32 (n, width / n_codebooks)."""
+    return np.split(turned, n_codebooks, axis=1)
+
+
 def _k_means(points: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Return the centres of k-means, float32 (N_ENTRIES, width)."""
-    centres = points[rng.choice(len(points), N_ENTRIES, replace=False)].copy()
+    centres: FloatArray = points[rng.choice(len(points), N_ENTRIES, replace=False)]
     for _ in range(_K_MEANS_ROUNDS):
         nearest = _nearest(points, centres)
         counts = np.bincount(nearest, minlength=N_ENTRIES)
