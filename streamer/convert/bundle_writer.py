@@ -40,6 +40,7 @@ def convert_to_bundle(
     precision: str | None = None,
     author: str = "",
     lengths: bool = False,
+    flexible: bool = False,
     progress: Callable[[str], None] = lambda what: None,
 ) -> Bundle:
     """Convert a network and write a bundle with it.
@@ -61,6 +62,7 @@ def convert_to_bundle(
         precision: see `write_networks`.
         author: who made the model.
         lengths: see `write_networks`.
+        flexible: see `write_networks`; networks of other formats have ``steps``.
         progress: called with a line about each step.
 
     Returns:
@@ -74,7 +76,7 @@ def convert_to_bundle(
     source = Path(network)
     again = is_bundle(source)
     chosen = list(formats) if formats else ["mlprogram"] if again else default_formats()
-    check_networks(chosen, shapes, precision)
+    check_networks(chosen, shapes, precision, lengths, flexible)
     if again:
         if scorer is not None or alphabet is not None:
             raise ConversionError(
@@ -91,6 +93,7 @@ def convert_to_bundle(
             shapes=shapes,
             precision=precision,
             lengths=lengths,
+            flexible=flexible,
             progress=progress,
         )
     steps = DEFAULT_STEPS if steps is None else steps
@@ -101,7 +104,7 @@ def convert_to_bundle(
     name = name or _model_name(source)
     with staged_folder(folder) as staged:
         networks = write_networks(
-            weights, staged, name, steps, chosen, shapes, precision, progress, lengths
+            weights, staged, name, steps, chosen, shapes, precision, progress, lengths, flexible
         )
         write_alphabet(staged / ALPHABET_FILE, labels)
         finish_bundle(bundle_for(weights, staged, name, networks, steps), source, scorer, licence)

@@ -12,13 +12,14 @@ from streamer.acoustic.weights import Weights
 from streamer.convert.options import (
     COREML_FORMATS,
     DEFAULT_COREML_PRECISION,
-    DEFAULT_SHAPES,
     FORMATS,
     PRECISIONS,
     SHAPES,
     check_choice,
+    check_flexible,
     coreml_file_name,
     coreml_kind,
+    default_shape,
 )
 from streamer.errors import ConversionError
 
@@ -30,7 +31,11 @@ def default_formats() -> list[str]:
 
 
 def check_networks(
-    formats: Sequence[str], shapes: Sequence[str] = (), precision: str | None = None
+    formats: Sequence[str],
+    shapes: Sequence[str] = (),
+    precision: str | None = None,
+    lengths: bool = False,
+    flexible: bool = False,
 ) -> None:
     """Check what is to be written, before anything is read.
 
@@ -38,9 +43,12 @@ def check_networks(
         formats: names of formats.
         shapes: names of shapes.
         precision: name of a precision.
+        lengths: see `write_networks`.
+        flexible: see `write_networks`.
 
     Raises:
-        ConversionError: a name is unknown, or shapes are given and no format is Core ML's.
+        ConversionError: a name is unknown, two options exclude each other, or one is for Core ML
+            and no format is Core ML's.
     """
     for form in formats:
         check_choice("format", form, FORMATS)
@@ -48,9 +56,11 @@ def check_networks(
         check_choice("shape", shape, SHAPES)
     if precision is not None:
         check_choice("precision", precision, PRECISIONS)
-    if shapes and not set(formats) & set(COREML_FORMATS):
+    check_flexible(flexible, shapes, lengths)
+    if (shapes or flexible) and not set(formats) & set(COREML_FORMATS):
+        option = f"--shape {shapes[0]}" if shapes else "--steps any"
         raise ConversionError(
-            f"--shape {shapes[0]} needs a Core ML network",
+            f"{option} needs a Core ML network",
             "add --format mlprogram, or install coremltools",
         )
 
@@ -65,6 +75,7 @@ def write_networks(
     precision: str | None,
     progress: Callable[[str], None],
     lengths: bool = False,
+    flexible: bool = False,
 ) -> dict[str, Path]:
     """Write a network in several formats.
 
@@ -80,6 +91,7 @@ def write_networks(
             for Core ML. ONNX is written in int8 for ``int8``, otherwise in float32.
         progress: called with a line before each file.
         lengths: whether Core ML networks have the input ``input_lengths``; ONNX networks do.
+        flexible: whether windows of Core ML networks can have any number of steps.
 
     Returns:
         The files by kind, as in `Bundle.networks`.
@@ -100,7 +112,7 @@ def write_networks(
         else:
             from streamer.convert.coreml.writer import write_coreml
 
-            for shape in dict.fromkeys(shapes or [DEFAULT_SHAPES[form]]):
+            for shape in dict.fromkeys(shapes or [default_shape(form, flexible)]):
                 networks[coreml_kind(form, shape)] = write_coreml(
                     weights,
                     folder / coreml_file_name(name, form, shape),
@@ -109,6 +121,7 @@ def write_networks(
                     precision=precision or DEFAULT_COREML_PRECISION,
                     format=form,
                     lengths=lengths,
+                    flexible=flexible,
                 )
     return networks
 

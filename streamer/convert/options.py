@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
 from streamer.errors import ConversionError
@@ -32,6 +32,12 @@ DEFAULT_SHAPES: Mapping[str, str] = MappingProxyType(
 PRECISIONS = ("fp32", "fp16", "int8", "palette6", "palette4")
 #: Core ML's own default; the Neural Engine does not run float32 programs.
 DEFAULT_COREML_PRECISION = "fp16"
+
+#: The only shape whose windows can have any number of steps.
+FLEXIBLE_SHAPE = "lstm"
+#: Most steps of a flexible ML program in one call: three hours of audio. This format must have a
+#: bound; a neural network need not, and takes any number.
+MAX_FLEXIBLE_STEPS = 3 * 3600 * 50
 
 #: A window of 64 steps is 1.28 s, more delay than streaming allows.
 MAX_STEPS = 64
@@ -86,4 +92,29 @@ def check_steps(steps: int) -> None:
     if not 1 <= steps <= MAX_STEPS:
         raise ConversionError(
             f"a window cannot have {steps} steps", f"choose a number from 1 to {MAX_STEPS}"
+        )
+
+
+def default_shape(model_format: str, flexible: bool) -> str:
+    """Return the shape of a Core ML network that is written by default."""
+    return FLEXIBLE_SHAPE if flexible else DEFAULT_SHAPES[model_format]
+
+
+def check_flexible(flexible: bool, shapes: Sequence[str], lengths: bool) -> None:
+    """Check that networks whose windows can have any number of steps can be written.
+
+    Raises:
+        ConversionError: another shape than `FLEXIBLE_SHAPE` is wanted, or ``input_lengths``.
+    """
+    if not flexible:
+        return
+    for shape in shapes:
+        if shape != FLEXIBLE_SHAPE:
+            raise ConversionError(
+                f"windows of any number of steps cannot be {shape}",
+                f"use --shape {FLEXIBLE_SHAPE}, or leave out --shape",
+            )
+    if lengths:
+        raise ConversionError(
+            "windows of any number of steps need no --lengths", "leave it out, or give a number"
         )

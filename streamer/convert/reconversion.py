@@ -60,6 +60,7 @@ def convert_bundle_again(
     shapes: Sequence[str],
     precision: str | None,
     lengths: bool,
+    flexible: bool = False,
     progress: Callable[[str], None],
 ) -> Bundle:
     """Write networks of a bundle in other formats or shapes, into its folder or another one.
@@ -77,6 +78,7 @@ def convert_bundle_again(
         shapes: see `write_networks`.
         precision: see `write_networks`.
         lengths: see `write_networks`.
+        flexible: see `write_networks`.
         progress: called with a line about each step.
 
     Raises:
@@ -103,10 +105,9 @@ def convert_bundle_again(
             copy_bundle(source, staged)
         written: dict[str, Path] = {}
         for form, stored in forms:
+            options = (shapes, stored, progress, lengths, flexible)
             written.update(
-                write_networks(
-                    weights, staged, bundle.name, n_steps, [form], shapes, stored, progress, lengths
-                )
+                write_networks(weights, staged, bundle.name, n_steps, [form], *options)
             )
         if in_place:
             _link_missing(bundle, staged)

@@ -22,6 +22,7 @@ from streamer.features import DeepSpeechFrontEnd, Framer
 from streamer.models.backends import load_acoustic_model
 from tests.conftest import SHARED, needs_shared
 from tests.support.models.bundles import LABELS, random_weights
+from tests.support.models.coreml_models import speech_like
 from tests.support.models.graphs import graph_bytes, memory_mapped
 from tests.support.models.lite import lite_bytes
 
@@ -255,4 +256,41 @@ def test_a_shape_that_cannot_be_is_refused_before_anything_is_written(
         assert isinstance(result.exception, ConversionError)
     result = run(graph, "-o", tmp_path / "out", "--via", "tensorflow", "--shape", "lstm")
     assert isinstance(result.exception, UsageError)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("form", "axis"), [("mlprogram", "1..540000"), ("neuralnetwork", "None")])
+def test_a_core_ml_network_takes_any_number_of_steps_if_asked(
+    graph: Path, tmp_path: Path, form: str, axis: str
+) -> None:
+    pytest.importorskip("coremltools")
+    from streamer.convert.check.checker import check_model
+    from streamer.convert.inspection.inspect_model import inspect_model
+    from streamer.convert.inspection.inspection import inspection_rows
+
+    out = tmp_path / "out"
+    formats = ["--format", "onnx", "--format", form]
+    assert run(graph, "-o", out, "--name", "m", "--steps", "any", *formats).exit_code == 0
+    bundle = load_bundle(out)
+    assert bundle.n_steps == 16 and load_acoustic_model(bundle, "onnx").n_steps == 16
+    kind, path = bundle.choose_network("coreml")
+    assert kind == ("coreml-lstm" if form == "mlprogram" else "coreml-neuralnetwork")
+    rows = inspection_rows(inspect_model(path))
+    shapes = [value for heading, name, value in rows if (heading, name) == ("inputs", "input_node")]
+    assert [shape.partition(" ")[2] for shape in shapes] == [f"(1, {axis}, 19, 26)"]
+    report = check_model(path, read_network(graph), speech_like(3.0))
+    assert report.passed and "one call" in {each.stream for each in report.differences}
+
+
+def test_any_number_of_steps_is_for_one_shape_of_core_ml(graph: Path, tmp_path: Path) -> None:
+    for arguments in (
+        ["--format", "mlprogram", "--shape", "unrolled"],
+        ["--format", "mlprogram", "--lengths"],
+        ["--format", "onnx"],
+    ):
+        result = run(graph, "-o", tmp_path / "out", "--steps", "any", *arguments)
+        assert isinstance(result.exception, ConversionError)
+    for arguments in (["--steps", "any", "--via", "tensorflow"], ["--steps", "many"]):
+        result = run(graph, "-o", tmp_path / "out", *arguments)
+        assert isinstance(result.exception, UsageError)
     assert not (tmp_path / "out").exists()

@@ -100,7 +100,7 @@ class _Layers:
 
 def build_program(
     weights: Weights,
-    n_steps: int,
+    n_steps: Any,
     shape: str,
     lengths: bool,
     dtype: str,
@@ -110,7 +110,8 @@ def build_program(
 
     Args:
         weights: the network.
-        n_steps: steps in a window, 1 to `options.MAX_STEPS`.
+        n_steps: steps in a window, 1 to `options.MAX_STEPS`; or a symbol, for a window of any
+            number of steps, of an ``lstm`` without ``lengths``.
         shape: one of `options.SHAPES`.
         lengths: whether the model has the input ``input_lengths``.
         dtype: type of the computation, of ``input_node`` and of ``logits``, ``fp32`` or ``fp16``.
@@ -185,14 +186,15 @@ def deployment_target(ct: Any, shape: str, precision: str) -> Any:
 
 
 def _lstm_body(
-    mb: Any, layers: _Layers, n_steps: int, window: Any, length: Any, c: Any, h: Any
+    mb: Any, layers: _Layers, n_steps: Any, window: Any, length: Any, c: Any, h: Any
 ) -> tuple[Any, Any, Any]:
     def dense(x: Any, name: str, clip: bool = True) -> Any:
         matrix, bias = layers.dense[name]
         x = mb.linear(x=x, weight=matrix, bias=bias, name=name)
         return mb.clip(x=x, alpha=layers.number(0), beta=layers.number(layers.clip)) if clip else x
 
-    x = mb.reshape(x=window, shape=(n_steps, layers.width * layers.n_input))
+    steps = n_steps if isinstance(n_steps, int) else -1
+    x = mb.reshape(x=window, shape=(steps, layers.width * layers.n_input))
     for name in ("layer_1", "layer_2", "layer_3"):
         x = dense(x, name)
     x = mb.expand_dims(x=x, axes=[1])

@@ -20,19 +20,15 @@ from streamer.acoustic.contract import (
     PREVIOUS_C,
     PREVIOUS_H,
 )
-from streamer.convert.coreml.writer import save_model
 from streamer.convert.imports import (
     coremltools_silenced,
     import_coremltools,
     import_tensorflow,
 )
+from streamer.convert.coreml.writer import flexible_steps, save_model
 from streamer.convert.options import COREML_FORMATS, check_choice, check_steps
 from streamer.convert.readers.graph import Graph, read_graph
 from streamer.errors import ConversionError
-
-#: Most steps of a flexible ML program in one call: three hours of audio. This format must have a
-#: bound; a neural network need not, and takes any number.
-MAX_FLEXIBLE_STEPS = 3 * 3600 * 50
 
 #: Precisions that ``coremltools.convert`` itself offers.
 _PRECISIONS = ("fp32", "fp16")
@@ -83,8 +79,7 @@ def convert_graph(
     axis = _time_axis(shapes, steps)
     definition = _load_definition(Path(network))
     ct = import_coremltools()
-    most = MAX_FLEXIBLE_STEPS if format == "mlprogram" else -1
-    time = ct.RangeDim(1, most, DEFAULT_STEPS) if axis is None else axis
+    time = flexible_steps(ct, format) if axis is None else axis
     _, _, width, n_input = shapes[INPUT_NODE]
     # Without these types a flexible program would silently accept one or two steps only.
     inputs = [ct.TensorType(INPUT_NODE, shape=(1, time, width, n_input))]

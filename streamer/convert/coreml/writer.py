@@ -13,6 +13,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from streamer.acoustic.contract import (
     DEFAULT_STEPS,
     INPUT_LENGTHS,
@@ -29,11 +31,13 @@ from streamer.convert.imports import coremltools_silenced, import_coremltools
 from streamer.convert.options import (
     COREML_FORMATS,
     COREML_SUFFIXES,
-    DEFAULT_SHAPES,
+    MAX_FLEXIBLE_STEPS,
     PRECISIONS,
     SHAPES,
     check_choice,
+    check_flexible,
     check_steps,
+    default_shape,
 )
 from streamer.errors import ConversionError
 
@@ -80,6 +84,7 @@ def write_coreml(
     precision: str = "fp32",
     format: str = "mlprogram",
     lengths: bool = False,
+    flexible: bool = False,
 ) -> Path:
     """Write a network as a Core ML model; ``path`` is replaced at the end.
 
@@ -96,6 +101,8 @@ def write_coreml(
         lengths: whether the model has the input ``input_lengths``, so that the states after
             a short window are valid. Nothing needs them: a stream ends with its short window. An
             integer that is cast and spread over a mask may split the graph between processors.
+        flexible: whether a window can have any number of steps, up to `MAX_FLEXIBLE_STEPS` in an
+            ML program; ``steps`` is not used then, and the shape must be ``lstm``.
 
     Returns:
         ``path``.
@@ -105,23 +112,27 @@ def write_coreml(
     """
     place = Path(path)
     check_choice("Core ML format", format, COREML_FORMATS)
-    shape = DEFAULT_SHAPES[format] if shape is None else shape
+    shape = default_shape(format, flexible) if shape is None else shape
     _check_arguments(place, steps, shape, precision, format)
+    check_flexible(flexible, [shape], lengths)
     ct = import_coremltools()
     with coremltools_silenced():
         # The older format is quantised afterwards, and Core ML chooses the type it computes in.
         old = format == "neuralnetwork"
         compute = "fp32" if precision == "fp32" or old else "fp16"
         target = ct.target.iOS13 if old else deployment_target(ct, shape, precision)
-        program = build_program(weights, steps, shape, lengths, compute, target)
+        time = flexible_steps(ct, format) if flexible else None
+        axis = steps if time is None else time.symbol
+        program = build_program(weights, axis, shape, lengths, compute, target)
+        inputs = None if time is None else [_flexible_window(ct, weights, time, compute)]
         if old:
-            model = _as_neural_network(ct, program, precision)
+            model = _as_neural_network(ct, program, precision, inputs)
         else:
-            model = _as_ml_program(ct, program, target, precision, weights.n_hidden)
+            model = _as_ml_program(ct, program, target, precision, weights.n_hidden, inputs)
     about = {
         "streamer.shape": shape,
         "streamer.precision": precision,
-        "streamer.steps": str(steps),
+        "streamer.steps": "flexible" if flexible else str(steps),
         **_metadata(weights),
     }
     description = weights.description
@@ -135,6 +146,17 @@ def write_coreml(
         summary=str(description.get("description", "")) or "Streaming speech recognition network",
     )
     return place
+
+
+def flexible_steps(ct: Any, model_format: str) -> Any:
+    """Return a time axis of any length as coremltools has it."""
+    most = MAX_FLEXIBLE_STEPS if model_format == "mlprogram" else -1
+    return ct.RangeDim(1, most, DEFAULT_STEPS)
+
+
+def _flexible_window(ct: Any, weights: Weights, time: Any, compute: str) -> Any:
+    shape = (1, time, 2 * weights.n_context + 1, weights.n_input)
+    return ct.TensorType(INPUT_NODE, shape, np.float16 if compute == "fp16" else np.float32)
 
 
 def save_model(
@@ -217,10 +239,13 @@ def _metadata(weights: Weights) -> dict[str, str]:
     return about
 
 
-def _as_ml_program(ct: Any, program: Any, target: Any, precision: str, n_hidden: int) -> Any:
+def _as_ml_program(
+    ct: Any, program: Any, target: Any, precision: str, n_hidden: int, inputs: Any
+) -> Any:
     # The program has its final type already: no pass may change it.
     model = ct.convert(
         program,
+        inputs=inputs,
         convert_to="mlprogram",
         compute_precision=ct.precision.FLOAT32,
         minimum_deployment_target=target,
@@ -249,8 +274,8 @@ def _as_ml_program(ct: Any, program: Any, target: Any, precision: str, n_hidden:
     )
 
 
-def _as_neural_network(ct: Any, program: Any, precision: str) -> Any:
-    model = ct.convert(program, convert_to="neuralnetwork", skip_model_load=True)
+def _as_neural_network(ct: Any, program: Any, precision: str, inputs: Any) -> Any:
+    model = ct.convert(program, inputs=inputs, convert_to="neuralnetwork", skip_model_load=True)
     if precision == "fp32":
         return model
     from coremltools.models.neural_network import quantization_utils

@@ -19,11 +19,13 @@ def convert(
     ),
     output: Path = typer.Option(..., "--output", "-o", help="Folder of the bundle."),
     name: str = typer.Option("", "--name", help="Name of the model; the file's name by default."),
-    steps: Optional[int] = typer.Option(
+    steps: Optional[str] = typer.Option(
         None,
         "--steps",
-        help="Steps in a window, 1 to 64; fewer steps mean less delay. Default: 16, or the "
-        "bundle's or, with --via tensorflow, the graph's own number.",
+        metavar="1..64|any",
+        help="Steps in a window; fewer steps mean less delay. any: Core ML networks take windows "
+        "of any length, hours too, in the shape lstm. Default: 16, or the bundle's or, with --via "
+        "tensorflow, the graph's own number.",
     ),
     formats: Optional[list[str]] = typer.Option(
         None,
@@ -67,6 +69,8 @@ def convert(
     from streamer.convert.inspection.inspection import size_bytes
     from streamer.errors import UsageError
 
+    flexible = steps == "any"
+    n_steps = None if flexible or steps is None else _number(steps)
     if via not in (None, "tensorflow"):
         raise UsageError(f"unknown route --via {via}", "use --via tensorflow, or leave it out")
     if via == "tensorflow":
@@ -74,13 +78,17 @@ def convert(
             raise UsageError(
                 "--via tensorflow keeps the graph's own shape", "leave out --shape or --via"
             )
+        if flexible:
+            raise UsageError(
+                "--via tensorflow keeps a dynamic graph flexible by itself", "leave out --steps any"
+            )
         from streamer.convert.tensorflow_bundle import convert_to_bundle_with_tensorflow
 
         bundle = convert_to_bundle_with_tensorflow(
             network,
             output,
             name=name,
-            steps=steps,
+            steps=n_steps,
             formats=formats,
             precision=precision,
             alphabet=alphabet,
@@ -101,17 +109,27 @@ def convert(
             scorer=scorer,
             alphabet=alphabet,
             licence=licence,
-            steps=steps,
+            steps=n_steps,
             formats=formats,
             shapes=shape or (),
             precision=precision,
             author=author,
             lengths=lengths,
+            flexible=flexible,
             progress=lambda what: echo(what, err=True),
         )
     for kind, path in bundle.networks.items():
         echo(f"{kind}\t{path}\t{size_bytes(path) / 1e6:.1f} MB")
     echo(f"use it with: streamer --model {output}", err=True)
+
+
+def _number(steps: str) -> int:
+    from streamer.errors import UsageError
+
+    try:
+        return int(steps)
+    except ValueError:
+        raise UsageError(f"--steps {steps} is not a number", "use 1 to 64, or any") from None
 
 
 def register(app: typer.Typer) -> None:
