@@ -39,9 +39,7 @@ def compiled_model(path: Path, runtime: Runtime, cache: Path | None = None) -> P
         return path
     folder = cache or user_cache("compiled")
     if folder is None:
-        raise ModelError(
-            "there is no cache for compiled models", "set HOME to a folder of yours"
-        )
+        raise ModelError("there is no cache for compiled models", "set HOME to a folder of yours")
     compiled = folder / f"{content_key(path)}.mlmodelc"
     if compiled.is_dir():
         mark_used(compiled)

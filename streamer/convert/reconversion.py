@@ -106,9 +106,7 @@ def convert_bundle_again(
         written: dict[str, Path] = {}
         for form, stored in forms:
             options = (shapes, stored, progress, lengths, flexible)
-            written.update(
-                write_networks(weights, staged, bundle.name, n_steps, [form], *options)
-            )
+            written.update(write_networks(weights, staged, bundle.name, n_steps, [form], *options))
         if in_place:
             _link_missing(bundle, staged)
         new = _moved(dataclasses.replace(bundle, n_steps=n_steps, networks=kept), staged)

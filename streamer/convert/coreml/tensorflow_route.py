@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from streamer.acoustic.contract import (
-    DEFAULT_STEPS,
     INPUT_LENGTHS,
     INPUT_NAMES,
     INPUT_NODE,
@@ -20,12 +19,12 @@ from streamer.acoustic.contract import (
     PREVIOUS_C,
     PREVIOUS_H,
 )
+from streamer.convert.coreml.writer import flexible_steps, save_model
 from streamer.convert.imports import (
     coremltools_silenced,
     import_coremltools,
     import_tensorflow,
 )
-from streamer.convert.coreml.writer import flexible_steps, save_model
 from streamer.convert.options import COREML_FORMATS, check_choice, check_steps
 from streamer.convert.readers.graph import Graph, read_graph
 from streamer.errors import ConversionError
