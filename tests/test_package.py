@@ -130,3 +130,10 @@ def test_every_row_of_what_is_promised_names_tests_that_exist(
         assert named and len(named) == cells[-1].count("`") // 2, row
         for path, name in named:
             assert f"def {name}(" in (ROOT / path).read_text(encoding="utf-8"), name
+
+
+def test_every_command_of_what_must_hold_names_tests_that_exist() -> None:
+    rows = re.findall(r"^\| .+ \|$", (ROOT / "docs/figures.md").read_text(encoding="utf-8"), re.M)
+    named = [path for row in rows for path in re.findall(r"tests/[\w/]+(?:\.py)?", row)]
+    assert len(named) >= 15
+    assert [path for path in named if not (ROOT / path).exists()] == []
