@@ -85,6 +85,11 @@ DATA ?= ../shared/speech
 TEXT ?= ../shared/text
 # KOKORO and VOICES add synthetic speech: Kokoro's ONNX file with weights in 8 bits, the folder of its voices.
 KOKORO ?=
+# MORE are further manifests, NOISE is a folder of recorded noises, UNLIKE are manifests of other speech, which trains
+# nothing: the confidence of words is fitted to it too.
+MORE ?=
+NOISE ?=
+UNLIKE ?=
 # Where the bundle goes; OPTIONS go to the trainings: "--minutes 20 --recurrent-minutes 5" for a first look.
 BUNDLE ?= assets/english
 # TEXT_SOURCES is a folder of printed text, see docs/training.md: the text model is then made of it as well.
@@ -94,6 +99,7 @@ TEXT_OPTIONS ?=
 OPTIONS ?=
 english: $(VENV)/train.stamp $(if $(KOKORO),$(VENV)/synthesis.stamp)
 	$(PY) -m streamer.training.english --data $(DATA) --text $(TEXT) --output $(BUNDLE) \
+		$(addprefix --more ,$(MORE)) $(if $(NOISE),--noise $(NOISE)) $(addprefix --unlike ,$(UNLIKE)) \
 		$(if $(KOKORO),--kokoro $(KOKORO) --voices $(VOICES)) $(OPTIONS)
 	$(if $(TEXT_SOURCES),$(PY) -m streamer train-text $(TEXT_SOURCES) --output $(TEXT_MODEL) --work work/text \
 		--without-lines $(DATA)/dev.tsv $(TEXT_OPTIONS))

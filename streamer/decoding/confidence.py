@@ -1,7 +1,7 @@
 """Confidence of words: how likely each is to be right, from the evidence about it.
 
 A logistic regression (Platt, 1999) over the evidence of a word and of its neighbours, because
-errors come in groups. `benchmarks/confidence.py` fits it for a model, on speech that trained
+errors come in groups. `streamer.training.confidence` fits it for a model, on speech that trained
 nothing; its parameters are in the bundle.
 """
 

@@ -1,13 +1,13 @@
 """Fits the confidence of words to a model, and reports how honest it is.
 
-    python -m benchmarks.confidence dev.tsv [dev-accented.tsv] [--model FOLDER] [--per-speaker 4]
-        [--cache FOLDER]
+    python -m streamer.training.confidence dev.tsv [dev-accented.tsv] [--model FOLDER]
+        [--per-speaker 4] [--cache FOLDER] [--write]
 
 Hears the clips through the streaming path, as from a microphone, and keeps the evidence of every
 word of the finals (`streamer.decoding.evidence`). Half of the speakers of each manifest fit a
 logistic regression of whether a word is right; the other half shows the reliability curve, the
 area under the ROC curve and what a live view marks. Prints what belongs into ``model.json``, under
-``decoding``. The data must have trained nothing of the model.
+``decoding``, and with ``--write`` puts it there. The data must have trained nothing of the model.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ import json
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
-from benchmarks.transcripts import BLOCK_SAMPLES
 from streamer import Event, Final
 from streamer.arrays import Array, FloatArray
+from streamer.bundle import load_bundle, write_bundle
 from streamer.decoding.confidence import FEATURES, Calibration, features
 from streamer.decoding.evidence import Evidence
 from streamer.decoding.streaming import StreamingDecoder
@@ -35,6 +35,8 @@ from streamer.engine.settings import RecogniserSettings
 from streamer.training.data.manifests import Clip, read_data_set
 from streamer.training.evaluation.error_rates import matches
 
+#: Samples in a block, as a microphone delivers them: 20 ms.
+_BLOCK_SAMPLES = 320
 #: Strength of the penalty on the weights of standardised features.
 RIDGE = 3.0
 _STEPS = 50
@@ -92,8 +94,8 @@ def hear(clips: Sequence[Clip], model: str) -> list[Heard]:
         samples, _ = soundfile.read(str(clip.path), dtype="float32")
         recogniser.reset()
         events: list[Event] = []
-        for start in range(0, len(samples), BLOCK_SAMPLES):
-            events += recogniser.feed(samples[start : start + BLOCK_SAMPLES])
+        for start in range(0, len(samples), _BLOCK_SAMPLES):
+            events += recogniser.feed(samples[start : start + _BLOCK_SAMPLES])
         finals = [each for each in events + recogniser.finish() if isinstance(each, Final)]
         words = [word.word for final in finals for word in final.words]
         right = iter(matches(clip.transcript.split(), words))
@@ -185,14 +187,15 @@ def report(name: str, confidence: FloatArray, raw: FloatArray, right: Array, mar
             print(f"  {low / BINS:.1f}         {inside.sum():6}  {mean:.2f}   {share:.2f}")
 
 
-def main() -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Fit and report."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("manifests", type=Path, nargs="+")
     parser.add_argument("--model", default="english")
     parser.add_argument("--per-speaker", type=int, help="clips of each speaker; default all")
     parser.add_argument("--cache", type=Path, help="folder for the evidence, which is costly")
-    known = parser.parse_args()
+    parser.add_argument("--write", action="store_true", help="write the fit to the bundle")
+    known = parser.parse_args(words)
     fitting: list[list[Heard]] = []
     held_out: list[list[Heard]] = []
     for manifest in known.manifests:
@@ -213,6 +216,9 @@ def main() -> int:
         "doubtful": round(mark, 2),
     }
     print(json.dumps({"confidence": fields}, indent=2))
+    if known.write:
+        bundle = load_bundle(known.model)
+        write_bundle(replace(bundle, decoding={**bundle.decoding, "confidence": fields}))
     return 0
 
 

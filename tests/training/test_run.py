@@ -481,7 +481,7 @@ def test_the_english_recipe_goes_from_manifests_to_a_bundle(
     for folder in (data, text, work):
         folder.mkdir()
     header, *clips = manifest.read_text(encoding="utf-8").splitlines()
-    for name, some in (("train", clips[:16]), ("dev", clips[16:20])):
+    for name, some in (("train", clips[:16]), ("dev", clips[16:20]), ("more", clips[28:32])):
         lines = [header, *(f"{manifest.parent}/{line}" for line in some)]
         (data / f"{name}.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (text / "books.txt").write_text("a bab ab\n", encoding="utf-8")
@@ -490,7 +490,7 @@ def test_the_english_recipe_goes_from_manifests_to_a_bundle(
     def synthesise(texts: Any, folder: Path, model: Path, voices: Path, hours: float) -> Path:
         # Kokoro is not everywhere either: recordings stand in for what it says.
         read.extend(file.stem for file in texts)
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         lines = [header, *(f"{manifest.parent}/{line}" for line in clips[20:28])]
         (folder / "train.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
         return folder / "train.tsv"
@@ -502,13 +502,13 @@ def test_the_english_recipe_goes_from_manifests_to_a_bundle(
     options = ["--width", "16", "--minutes", "0", "--epochs", "1", "--batch", "12"]
     options += ["--first-batch", "12", "--workers", "1", "--processes", "1", "--no-tuning"]
     where = ["--data", str(data), "--text", str(text), "--output", str(tmp_path / "english")]
-    where += ["--recurrent-minutes", "0"]
+    where += ["--recurrent-minutes", "0", "--more", str(data / "more.tsv")]
     speech = ["--kokoro", "kokoro.onnx", "--voices", str(tmp_path)]
     assert english.main([*where, "--work", str(work), *speech, *options]) == 0
     assert read == ["books"] * 5
-    # 16 clips were recorded, 8 are synthetic: the second stage learns from both.
-    index = [work / "cache" / name / "clips.json" for name in ("train", "train-2")]
-    assert [len(json.loads(path.read_text("utf-8"))["clips"]) for path in index] == [16, 8]
+    # 20 clips were recorded, 8 are synthetic: the last two stages learn from all.
+    index = [work / "cache" / name / "clips.json" for name in ("train", "train-2", "train-3")]
+    assert [len(json.loads(path.read_text("utf-8"))["clips"]) for path in index] == [16, 4, 8]
     bundle = load_bundle(tmp_path / "english")
     assert {"onnx", "onnx-int8", "coreml-unrolled", "numpy"} <= set(bundle.networks)
     assert bundle.networks["numpy"] == bundle.networks["onnx"]  # no second file for it
@@ -517,8 +517,13 @@ def test_the_english_recipe_goes_from_manifests_to_a_bundle(
     recurrent = read_recurrent_model(bundle.recurrent_path)
     words = read_scorer(bundle.scorer_path).words(read_alphabet(bundle.alphabet_path))
     assert recurrent.numbers(words).tolist() == list(range(len(words)))
-    first, second = (read_checkpoint(work / n / "last.pt") for n in ("hearing", "sentences"))
-    assert first["settings"]["crf_weight"] == 0 < second["settings"]["crf_weight"]
+    stages = [work / name / "last.pt" for name in ("hearing", "sentences", "conditions")]
+    weights = [read_checkpoint(stage)["settings"]["crf_weight"] for stage in stages]
+    assert weights[0] == 0 < weights[1] == weights[2]
+    # The same command again has nothing left to train.
+    before = [stage.stat().st_mtime_ns for stage in stages]
+    assert english.main([*where, "--work", str(work), *speech, *options]) == 0
+    assert [stage.stat().st_mtime_ns for stage in stages] == before
 
 
 def test_weights_of_a_checkpoint_describe_themselves(trained: Path) -> None:

@@ -3,10 +3,13 @@
     python -m streamer.training.english --data SPEECH --text TEXT --output BUNDLE [OPTIONS]
 
 SPEECH is a folder with ``train.tsv`` and ``dev.tsv``, TEXT a folder with ``.txt`` and ``.txt.xz``
-files of one normalised sentence per line. ``--weigh NAME=WEIGHT`` repeats one of them. With
-``--kokoro`` and ``--voices``, synthetic speech is made of the texts and learned as well
-(`streamer.training.synthesis`). OPTIONS of ``streamer train`` change both trainings of the network.
-The same command resumes an interrupted run. KenLM's programs must be on the PATH.
+files of one normalised sentence per line. ``--weigh NAME=WEIGHT`` repeats one of them. ``--more``
+names further manifests for the last two trainings. With ``--kokoro`` and ``--voices``, synthetic
+speech is made of the texts and learned there as well (`streamer.training.synthesis`). OPTIONS of
+``streamer train`` change all trainings of the network. The decoder's weights are tuned and the
+confidence of words is fitted on half of the speakers of ``dev.tsv`` (the confidence also on
+``--unlike`` manifests of other speech). The same command resumes an interrupted run and skips what
+is done. KenLM's programs must be on the PATH.
 """
 
 from __future__ import annotations
@@ -23,8 +26,11 @@ from streamer.errors import StreamerError, UsageError
 from streamer.training.data.manifests import read_data_set
 from streamer.training.english.recipe import (
     ALPHABET,
+    CONDITIONS_STAGE,
+    CONFIDENCE_CLIPS,
     CRF_STAGE,
     CTC_STAGE,
+    MULTI_CONDITION,
     RECURRENT,
     RECURRENT_WEIGHTS,
     SCORER,
@@ -67,6 +73,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--text", type=Path, required=True, help="folder of texts")
     parser.add_argument("--output", type=Path, required=True, help="bundle to write")
     parser.add_argument("--work", type=Path, default=Path("work/english"), help="working folder")
+    parser.add_argument(
+        "--more", type=Path, action="append", default=[], metavar="MANIFEST",
+        help="more speech to learn from; can be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--unlike", type=Path, action="append", default=[], metavar="MANIFEST",
+        help="other speech, not learned from, for the confidence; can be repeated",
+    )  # fmt: skip
     parser.add_argument("--weigh", action="append", default=[], metavar="NAME=WEIGHT")
     parser.add_argument(
         "--recurrent-minutes", type=float, default=RECURRENT.minutes,
@@ -76,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--voices", type=Path, help="folder of its voices, NAME.bin")
     parser.add_argument("--hours", type=float, default=SYNTHETIC_HOURS, help="of synthetic speech")
     parser.add_argument("--no-tuning", action="store_true", help="keep the decoder's defaults")
-    group = parser.add_argument_group("options of streamer train, for both trainings")
+    group = parser.add_argument_group("options of streamer train, for all trainings")
     for flags, defaults in ((SETTING_FLAGS, TrainingSettings), (RECIPE_FLAGS, Recipe)):
         for field, flag in flags.items():
             type_ = _bounded(type(getattr(defaults, field)), flag)
@@ -133,9 +147,14 @@ def _run(options: argparse.Namespace) -> None:
     checkpoint = _train_network(options, synthetic)
     _export(options, checkpoint, scorer, recurrent)
     if not options.no_tuning:
-        from streamer.training import tune
+        from streamer.training import confidence, tune
 
-        tune.main([str(options.output), str(options.data / "dev.tsv"), "--write"])
+        dev = options.data / "dev.tsv"
+        tune.main([str(options.output), str(dev), "--write"])
+        confidence.main([
+            *map(str, [dev, *options.unlike]), "--model", str(options.output),
+            "--per-speaker", str(CONFIDENCE_CLIPS), "--write",
+        ])  # fmt: skip
 
 
 def _weights(entries: Sequence[str]) -> dict[str, int]:
@@ -172,7 +191,7 @@ def _train_recurrent(
 
 
 def _train_network(options: argparse.Namespace, synthetic: Sequence[Path]) -> Path:
-    """Train both stages; return the checkpoint of the second one."""
+    """Train the stages one after the other; return the checkpoint of the last one."""
     from streamer.features import create_front_end
     from streamer.training.recipe import run
 
@@ -189,12 +208,19 @@ def _train_network(options: argparse.Namespace, synthetic: Sequence[Path]) -> Pa
         front_end=create_front_end({"kind": options.front_end}).describe(),
         phonemes=options.phonemes, caches=options.work / "cache", **{"workers": WORKERS, **others},
     )  # fmt: skip
-    checkpoint = run(first, options.save_every * 60)
     second = replace(
-        first, train=[*first.train, *synthetic], folder=options.work / "sentences",
-        settings=replace(CRF_STAGE, **settings), start_from=checkpoint,
+        first, train=[*first.train, *options.more, *synthetic], folder=options.work / "sentences",
+        settings=replace(CRF_STAGE, **settings),
     )  # fmt: skip
-    return run(second, options.save_every * 60)
+    third = replace(
+        second, folder=options.work / "conditions", settings=replace(CONDITIONS_STAGE, **settings),
+        multi_condition=others.get("multi_condition", MULTI_CONDITION),
+    )  # fmt: skip
+    checkpoint: Path | None = None
+    for stage in (first, second, third):
+        checkpoint = run(replace(stage, start_from=checkpoint), options.save_every * 60)
+    assert checkpoint is not None
+    return checkpoint
 
 
 def _export(options: argparse.Namespace, checkpoint: Path, scorer: Path, recurrent: Path) -> None:

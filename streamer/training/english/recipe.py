@@ -31,3 +31,11 @@ CRF_STAGE = replace(
     CTC_STAGE, n_hidden=640, minutes=170, batch_s=200, first_batch_s=200, strength=0.6,
     ramp_steps=200, dropout=0.2, muon_lr=0.01, adam_lr=0.001, crf_weight=0.9, letter_weight=0.3,
 )  # fmt: skip
+#: Third stage: the same network hears each clip in another room, noise, band and codec each time.
+CONDITIONS_STAGE = replace(
+    CRF_STAGE, minutes=0, epochs=15, strength=0.5, ramp_steps=1000, dropout=0.1
+)
+#: Share of the clips of the third stage that are changed.
+MULTI_CONDITION = 0.75
+#: Clips of each speaker that the confidence of words is fitted to.
+CONFIDENCE_CLIPS = 4

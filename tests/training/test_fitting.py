@@ -1,0 +1,57 @@
+"""What is fitted to a trained model: the decoder's weights, the confidence of words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch")
+
+from streamer.bundle import load_bundle, write_bundle  # noqa: E402
+from streamer.decoding.confidence import Calibration  # noqa: E402
+from streamer.decoding.evidence import Evidence  # noqa: E402
+from streamer.training import confidence  # noqa: E402
+from streamer.training.data.manifests import Clip  # noqa: E402
+from streamer.training.tune import halves  # noqa: E402
+from tests.support.models.bundles import make_tiny_bundle  # noqa: E402
+
+
+def test_no_speaker_is_both_tuned_on_and_left_out() -> None:
+    clips = [Clip(Path(f"{n}.wav"), "words", f"s{n % 7}", "") for n in range(30)]
+    tuning, left_out = halves(clips)
+    assert sorted([*tuning, *left_out], key=clips.index) == clips
+    speakers = [{clip.speaker for clip in part} for part in (tuning, left_out)]
+    assert not speakers[0] & speakers[1]
+    assert [len(some) for some in speakers] == [4, 3]
+    assert halves(clips[:1]) == (clips[:1], [])
+
+
+def test_the_fitted_confidence_goes_into_the_bundle_and_tells_right_from_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = make_tiny_bundle(tmp_path / "mine")
+    write_bundle(bundle)
+    rng = np.random.default_rng(1)
+    right = (rng.random(800) < 0.7).astype(float)
+    # A right word has most of the candidates' probability.
+    share = np.clip(0.3 + 0.5 * right + 0.1 * rng.normal(size=800), 0.01, 1)
+    evidence = np.tile(np.array(Evidence(-0.1, 1, 0, 0, 0, -2, 5, 20, 0, 20), float), (800, 1))
+    evidence[:, Evidence._fields.index("share")] = share
+    heard = tmp_path / "heard"
+    heard.mkdir()
+    np.savez(
+        heard / "dev.npz", evidence=evidence, right=right, lengths=[20] * 40,
+        speakers=[f"s{n % 10}" for n in range(40)],
+    )  # fmt: skip
+    words = [str(tmp_path / "dev.tsv"), "--model", str(bundle.folder), "--cache", str(heard)]
+    assert confidence.main([*words, "--write"]) == 0
+    assert "area under ROC 0.9" in capsys.readouterr().out
+    written = load_bundle(bundle.folder).decoding
+    assert {k: v for k, v in written.items() if k != "confidence"} == dict(bundle.decoding)
+    fit = written["confidence"]
+    calibration = Calibration(tuple(fit["weights"].values()), fit["bias"], fit["doubtful"])
+    good, bad = (Evidence(*evidence[right == flag][0]) for flag in (1, 0))
+    likely = calibration.probabilities([good, bad])
+    assert likely[0] > 0.9 and likely[1] < fit["doubtful"]
