@@ -9,13 +9,13 @@ import pytest
 
 pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch")
 
-from streamer.bundle import load_bundle, write_bundle  # noqa: E402
-from streamer.decoding.confidence import Calibration  # noqa: E402
-from streamer.decoding.evidence import Evidence  # noqa: E402
-from streamer.training import confidence  # noqa: E402
-from streamer.training.data.manifests import Clip  # noqa: E402
-from streamer.training.tune import halves  # noqa: E402
-from tests.support.models.bundles import make_tiny_bundle  # noqa: E402
+from streamer.bundle import load_bundle, write_bundle
+from streamer.decoding.confidence import Calibration
+from streamer.decoding.evidence import Evidence
+from streamer.training import confidence
+from streamer.training.data.manifests import Clip
+from streamer.training.tune import halves
+from tests.support.models.bundles import make_tiny_bundle
 
 
 def test_no_speaker_is_both_tuned_on_and_left_out() -> None:
