@@ -23,7 +23,6 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from streamer import Event, Final
 from streamer.arrays import Array, FloatArray
 from streamer.bundle import load_bundle, write_bundle
 from streamer.decoding.confidence import FEATURES, Calibration, features
@@ -32,6 +31,7 @@ from streamer.decoding.streaming import StreamingDecoder
 from streamer.engine.model_loader import ModelChoice, load_model
 from streamer.engine.recogniser import Recogniser
 from streamer.engine.settings import RecogniserSettings
+from streamer.events import Event, Final
 from streamer.training.data.manifests import Clip, read_data_set
 from streamer.training.evaluation.error_rates import matches
 
