@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from streamer.acoustic.coreml_cache import compiled_model
+from streamer.acoustic.coreml_cache import compile_into, compiled_model
 from streamer.models.compute_units import Measurement, remember
 from streamer.output import OutputFile
 from streamer.private_files import (
@@ -115,7 +115,11 @@ class Compiler:
 def test_compiled_models_are_in_a_private_folder(tmp_path: Path) -> None:
     (tmp_path / "network.mlmodel").write_bytes(b"network")
     cache = tmp_path / "cache" / "compiled"
-    compiled_model(tmp_path / "network.mlmodel", Compiler(), cache)  # type: ignore[arg-type]
+
+    def first_load(model: Path, compiled: Path, compute_units: str) -> None:
+        compile_into(Compiler(), model, compiled)  # type: ignore[arg-type]
+
+    compiled_model(tmp_path / "network.mlmodel", "ALL", first_load, cache)
     assert mode(cache) == mode(cache.parent) == 0o700
 
 

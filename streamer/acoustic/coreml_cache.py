@@ -8,6 +8,7 @@ import platform
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Callable
 
 from streamer.acoustic.coreml_runtime import Runtime
 from streamer.errors import ModelError
@@ -17,19 +18,30 @@ from streamer.private_files import (
     mark_used,
     prune_cache,
     user_cache,
+    write_private_file,
 )
 
 #: Compiled models kept, and their size together; those not used for longest are removed.
 MAX_MODELS = 8
 MAX_BYTES = 1 << 30
+#: Files kept that say on which compute units a model was loaded; they are empty.
+MAX_LOADED = 64
+_LOADED = ".loaded"
 
 
-def compiled_model(path: Path, runtime: Runtime, cache: Path | None = None) -> Path:
-    """Return the compiled form of a model, compiling it the first time.
+#: Compiles a model into a ``.mlmodelc``, unless it is there, and loads it on compute units.
+FirstLoad = Callable[[Path, Path, str], None]
+
+
+def compiled_model(
+    path: Path, compute_units: str, first_load: FirstLoad, cache: Path | None = None
+) -> Path:
+    """Return the compiled form of a model, compiling and loading it the first time.
 
     Args:
         path: ``.mlpackage`` or ``.mlmodel``; a ``.mlmodelc`` is returned as it is.
-        runtime: compiles the model.
+        compute_units: processors that Core ML may use, in coremltools' spelling.
+        first_load: called once for each model and compute units.
         cache: folder for compiled models; the user's cache if None.
 
     Raises:
@@ -41,11 +53,15 @@ def compiled_model(path: Path, runtime: Runtime, cache: Path | None = None) -> P
     if folder is None:
         raise ModelError("there is no cache for compiled models", "set HOME to a folder of yours")
     compiled = folder / f"{content_key(path)}.mlmodelc"
-    if compiled.is_dir():
-        mark_used(compiled)
-    else:
-        _compile(path, compiled, runtime)
+    loaded = compiled.with_suffix(f".{compute_units}{_LOADED}")
+    if not compiled.is_dir() or not loaded.is_file():
+        make_private_folder(folder)
+        first_load(path, compiled, compute_units)
+        with contextlib.suppress(OSError):
+            write_private_file(loaded, b"")
         prune_cache(folder, compiled.suffix, MAX_MODELS, MAX_BYTES)
+        prune_cache(folder, _LOADED, MAX_LOADED)
+    mark_used(compiled)
     return compiled
 
 
@@ -66,9 +82,10 @@ def content_key(path: Path) -> str:
     return digest.hexdigest()[:32]
 
 
-def _compile(path: Path, compiled: Path, runtime: Runtime) -> None:
-    """Compile into a temporary folder and move the result into place, whole or not at all."""
-    make_private_folder(compiled.parent)
+def compile_into(runtime: Runtime, path: Path, compiled: Path) -> None:
+    """Compile a model, unless that is done, whole or not at all; the folder must exist."""
+    if compiled.is_dir():
+        return
     with tempfile.TemporaryDirectory(dir=compiled.parent, suffix=UNFINISHED) as folder:
         unfinished = runtime.compile_model(str(path), str(Path(folder) / "model.mlmodelc"))
         # Another process may have finished first; its result is the same.

@@ -27,7 +27,8 @@ from streamer.acoustic.contract import (
     state_names,
     zero_state,
 )
-from streamer.acoustic.coreml_cache import compiled_model
+from streamer.acoustic.coreml_cache import FirstLoad, compile_into, compiled_model
+from streamer.acoustic.coreml_first_load import load_in_child
 from streamer.acoustic.coreml_interface import (
     Interface,
     interface_of_compiled,
@@ -97,14 +98,16 @@ class CoreMLAcousticModel:
     if another one is passed to `infer` while it is still held: see `_KeptState`.
     c and h are float32 between windows.
 
-    The compiled model is kept in the user's cache. The constructor runs the
+    The compiled model is kept in the user's cache; a child process compiles and
+    loads it the first time, see `coreml_first_load`. The constructor runs the
     network once, so that the first words are not delayed.
 
     Args:
         path: ``.mlpackage``, ``.mlmodel`` or ``.mlmodelc``.
         compute_units: one of `COMPUTE_UNITS`.
         n_steps: steps in a window if the network's time axis is flexible.
-        runtime: replaces coremltools.
+        runtime: replaces coremltools; it compiles in this process.
+        first_load: replaces the child process that loads a model the first time.
         cache: folder for compiled models; the user's cache if None.
 
     Raises:
@@ -121,6 +124,7 @@ class CoreMLAcousticModel:
         n_steps: int | None = None,
         runtime: Runtime | None = None,
         cache: Path | None = None,
+        first_load: FirstLoad | None = None,
     ) -> None:
         if compute_units not in COMPUTE_UNITS:
             raise ModelError(
@@ -135,7 +139,9 @@ class CoreMLAcousticModel:
         with self._explained("is not a DeepSpeech network in Core ML's format"):
             self._read_geometry(self._read_interface(), n_steps)
         with self._explained("cannot be loaded by Core ML"):
-            self.compiled_path = compiled_model(self._path, self._runtime, cache)
+            if first_load is None:
+                first_load = load_in_child if runtime is None else self._compile_here
+            self.compiled_path = compiled_model(self._path, compute_units, first_load, cache)
             units = getattr(self._runtime.ComputeUnit, compute_units)
             self._model: CompiledModel = self._runtime.CompiledMLModel(
                 str(self.compiled_path), units
@@ -145,6 +151,9 @@ class CoreMLAcousticModel:
         self._ml_state = self._make_state() if self._state_names else None
         self.n_labels = 0
         self.warm_up()
+
+    def _compile_here(self, path: Path, compiled: Path, compute_units: str) -> None:
+        compile_into(self._runtime, path, compiled)
 
     def initial_state(self) -> State:
         """See `AcousticModel.initial_state`."""

@@ -287,7 +287,12 @@ def test_the_compiled_form_is_kept_by_content(made: Any, tmp_path: Path) -> None
         ct.ComputeUnit.CPU_AND_NE,
         ct.ComputeUnit.ALL,
     ]
-    assert [p.name for p in cache.iterdir()] == [f"{content_key(path)}.mlmodelc"]
+    assert sorted(p.name.partition(".")[2] for p in cache.iterdir()) == [
+        "ALL.loaded",
+        "CPU_AND_NE.loaded",
+        "mlmodelc",
+    ]
+    assert {p.name.partition(".")[0] for p in cache.iterdir()} == {content_key(path)}
     with next(moved.rglob("weight*.bin")).open("ab") as file:
         file.write(b"more")
     assert content_key(moved) != content_key(path)
