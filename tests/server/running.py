@@ -24,6 +24,9 @@ PACKAGES = (
     "python_multipart",
 )
 
+#: How long a server may take to end before it is killed; it waits 20 s for open streams itself.
+_END_S = 60.0
+
 
 @dataclass
 class Running:
@@ -66,7 +69,7 @@ class Running:
 
 @contextlib.contextmanager
 def running_server(*options: str) -> Iterator[Running]:
-    """Start ``streamer serve`` on a free port; kill it at the end if it still runs."""
+    """Start ``streamer serve`` on a free port; end it as a service manager does."""
     command = [sys.executable, "-m", "streamer", "serve", "--port", "0", *options]
     process = subprocess.Popen(
         command,
@@ -83,8 +86,12 @@ def running_server(*options: str) -> Iterator[Running]:
         assert server.port, server.messages
         yield server
     finally:
-        process.kill()
-        process.wait()
+        process.terminate()
+        try:
+            process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
         reader.join()
         assert process.stderr is not None
         process.stderr.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from streamer.errors import AudioError, ModelError, StreamerError
 from streamer.events import Final
 from streamer.server.workers.messages import Audio, Finish, Open
 from streamer.server.workers.pool import WorkerPool
+from streamer.server.workers.process import run_worker
 from streamer.server.workers.recognition import Recognition
 from streamer.server.workers.stream import BusyError, Stream
 from tests.server.speech import RATE_HZ, sample, sample_words, shared_model, variants, words_of
@@ -143,8 +145,10 @@ def test_a_model_that_cannot_be_loaded_is_reported() -> None:
 
 PARENT = """
 import asyncio
+import multiprocessing
 from streamer.engine.model_loader import ModelChoice
 from streamer.server.workers.pool import WorkerPool
+from streamer.server.workers.process import run_worker
 
 async def main():
     pool = WorkerPool(ModelChoice(), 1)
@@ -209,3 +213,18 @@ def test_all_events_are_made_before_a_stream_is_finished() -> None:
         done += progress.done
     assert done == 1 and not recognition.runnable
     assert " ".join(e.text for e in events if isinstance(e, Final)) == sample_words()
+
+
+@pytest.mark.parametrize("model", ["english", "no-such-model"])
+def test_a_worker_whose_server_has_gone_while_it_loads_ends_quietly(
+    model: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    worker = context.Process(target=run_worker, args=(theirs, ModelChoice(model=model)))
+    worker.start()
+    theirs.close()
+    ours.close()
+    worker.join()
+    assert worker.exitcode == 0
+    assert capfd.readouterr().err == ""

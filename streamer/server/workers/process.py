@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 import traceback
@@ -41,10 +42,14 @@ def run_worker(connection: Connection, choice: ModelChoice) -> None:
         loaded = load_model(choice)
         shared = SharedModel(loaded)
     except StreamerError as error:
-        connection.send(Failed(error))
+        with contextlib.suppress(OSError):  # the server has gone
+            connection.send(Failed(error))
         return
-    backend = loaded.stages.model.backend
-    connection.send(Ready(loaded.bundle.name, loaded.bundle.language, backend))
+    try:
+        backend = loaded.stages.model.backend
+        connection.send(Ready(loaded.bundle.name, loaded.bundle.language, backend))
+    except OSError:
+        return  # the server has gone
     inbox: SimpleQueue[Command | None] = SimpleQueue()
     threading.Thread(target=_receive, args=(connection, inbox), name="receive", daemon=True).start()
     with threadpool_limits(1):
