@@ -8,6 +8,7 @@ import signal
 import tempfile
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 import streamer  # noqa: F401 - switches the telemetry of ONNX Runtime off, before any test imports it
@@ -20,6 +21,9 @@ needs_shared = pytest.mark.skipif(
     not (SHARED / "reference").is_dir(), reason="needs ../shared, which is not here"
 )
 
+# No wall-clock limits: an example may be slow where the machine is busy.
+hypothesis.settings.register_profile("without-deadlines", deadline=None)
+hypothesis.settings.load_profile("without-deadlines")
 
 #: The cache of all tests and of the programs that they start, in place of the user's.
 CACHE = Path(tempfile.mkdtemp(prefix="streamer-tests-"))
