@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import re
 import signal
 import sys
 import threading
@@ -194,6 +195,7 @@ def _run(arguments: list[str]) -> int:
     from streamer.cli.support.home import expand_paths
     from streamer.cli.support.placeholders import name_values
     from streamer.cli.support.signals import discard_standard_output
+    from streamer.cli.support.values import check_values
 
     try:
         command = typer.main.get_command(build_app(sole_command(arguments)))
@@ -207,6 +209,7 @@ def _run(arguments: list[str]) -> int:
                 echo(line)
             return 0
         expand_paths(command)
+        check_values(command)
         arguments = command_first(command, arguments)
         defaults = defaults_for(command, arguments)
         if arguments[:1] and arguments[0] not in _GRACEFUL:
@@ -227,7 +230,9 @@ def _run(arguments: list[str]) -> int:
     except OSError as error:
         if is_out_of_memory(error):
             raise
-        say_error(f"{error.strerror or error} - check free space and permissions")
+        reason = (error.strerror or str(error)).lower()
+        where = "" if error.filename is None else f"{error.filename}: "
+        say_error(f"{where}{reason} - check free space and permissions")
         return 1
     except Exception as error:
         return _click_error(error)
@@ -306,6 +311,10 @@ def _click_error(error: Exception) -> int:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "streamer"
     what = " ".join(str(format_message()).split()).rstrip(".")
+    # Click names the variable of an option even where the command line set it.
+    what = re.sub(
+        r" \(env var: '(\w+)'\)", lambda found: found[0] if found[1] in os.environ else "", what
+    )
     say_error(f"{what[:1].lower()}{what[1:]} - see: {path} --help")
     return int(getattr(error, "exit_code", 1))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import unicodedata
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Callable
 
 from streamer.errors import UsageError
+from streamer.untrusted.user_files import read_user_text
 
 #: Default boost of a user's word, a natural logarithm: raises a word from one in a million
 #: to about one in seven thousand.
@@ -17,8 +19,7 @@ DEFAULT_WEIGHT = 5.0
 #: Larger weights drown the audio: at 30 a word appears wherever anything is said.
 MAX_WEIGHT = 20.0
 
-#: Larger files are not a user's words.
-MAX_CHARACTERS = 1 << 20
+_WORDS_FILE = "use a text file with one word per line"
 
 #: Apostrophes of word processors and keyboards, for the plain one of the alphabets.
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2019\u2018\u02bc\u02b9\u2032\uff07`\u00b4", "'"))
@@ -85,19 +86,12 @@ def read_user_words(path: str | Path, warn: Callable[[str], None] | None = None)
         UsageError: the file is missing, not text, or has such a line.
     """
     try:
-        with open(path, encoding="utf-8-sig") as file:  # perhaps a pipe: <(grep ...)
-            text = file.read(MAX_CHARACTERS + 1)
+        text = read_user_text(path)
     except OSError as error:
         raise UsageError(
-            f"the user words in {path} cannot be read ({error.strerror or error})",
-            "use a text file with one word per line",
+            f"the user words in {path} cannot be read ({error.strerror})",
+            "use fewer words" if error.errno == errno.EFBIG else _WORDS_FILE,
         ) from None
-    except UnicodeDecodeError:
-        raise UsageError(
-            f"{path} is not UTF-8 text", "use a text file with one word per line"
-        ) from None
-    if len(text) > MAX_CHARACTERS:
-        raise UsageError(f"{path} has more than {MAX_CHARACTERS:,} characters", "use fewer words")
     words = []
     for number, line in enumerate(text.splitlines(), 1):
         line = line.partition("#")[0].strip()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +12,7 @@ from typing import Any
 
 from streamer.errors import UsageError
 from streamer.text.commands import SpokenCommand
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from streamer.untrusted.user_files import parse_toml, read_user_text
 
 #: The user's table, in the folder of the config file.
 USER_TABLE = "commands.toml"
@@ -109,19 +105,22 @@ def load_commands(user_folder: Path | None = None) -> CommandTable:
         UsageError: the user's table is not valid; names file and line.
     """
     commands = _read(_PACKAGE_TABLE)
-    if user_folder is not None and (user_folder / USER_TABLE).exists():
-        commands.update(_read(user_folder / USER_TABLE))
+    if user_folder is not None:
+        with contextlib.suppress(FileNotFoundError):
+            commands.update(_read(user_folder / USER_TABLE))
     return CommandTable({spoken: command for spoken, command in commands.items() if command})
 
 
 def _read(path: Path) -> dict[str, Command | None]:
     """Read a table; a disabled command is None."""
     try:
-        text = path.read_text(encoding="utf-8")
-        sections = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {path} ({error})", "fix or remove it") from error
-    except tomllib.TOMLDecodeError as error:
+        text = read_user_text(path)
+        sections = parse_toml(text)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise UsageError(f"cannot read {path} ({error.strerror})", "fix or remove it") from error
+    except ValueError as error:
         raise UsageError(f"{path} is not valid TOML ({error})", "fix that line") from error
     commands: dict[str, Command | None] = {}
     for section, entries in sections.items():

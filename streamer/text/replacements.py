@@ -7,7 +7,6 @@ written, and what is learnt while a stream runs counts from its next utterance o
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,11 +14,7 @@ from streamer.alignment import align
 from streamer.errors import UsageError
 from streamer.private_files import make_private_folder, write_private_file
 from streamer.text.numbers.span import Place, Span
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from streamer.untrusted.user_files import parse_toml, read_user_text
 
 #: The table, in the folder of the config file.
 REPLACEMENTS_FILE = "replacements.toml"
@@ -151,13 +146,13 @@ def load_replacements(folder: Path | None) -> Replacements:
     if folder is None:
         return Replacements()
     path = folder / REPLACEMENTS_FILE
-    if not path.exists():
-        return Replacements(path=path)
     try:
-        return Replacements(tomllib.loads(path.read_text(encoding="utf-8")), path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {path} ({error})", "fix or remove it") from error
-    except tomllib.TOMLDecodeError as error:
+        return Replacements(parse_toml(read_user_text(path)), path)
+    except FileNotFoundError:
+        return Replacements(path=path)
+    except OSError as error:
+        raise UsageError(f"cannot read {path} ({error.strerror})", "fix or remove it") from error
+    except ValueError as error:
         raise UsageError(f"{path} is not valid TOML ({error})", "fix that line") from error
 
 

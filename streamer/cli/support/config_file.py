@@ -21,7 +21,6 @@ from __future__ import annotations
 import enum
 import os
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Optional
@@ -40,17 +39,11 @@ from streamer.cli.support.command_tree import (
 from streamer.cli.support.environment import CONFIG_VARIABLE
 from streamer.cli.support.home import expand
 from streamer.errors import UsageError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from streamer.untrusted.user_files import parse_toml, read_user_text
 
 #: Arguments that must work while the config file is broken, since they help to fix it.
 _ALWAYS = ("config", "--help", "--version", "--install-completion", "--show-completion")
 _TODO = "fix it with: streamer config --edit"
-#: With every option and its comment a config file has twenty kilobytes.
-_MAX_CHARACTERS = 1 << 20
 
 
 def config_path() -> Path:
@@ -101,20 +94,14 @@ def load_defaults(command: Any, path: Path) -> dict[str, Any]:
             no command accepts; names file and line.
     """
     try:
-        with path.open(encoding="utf-8-sig") as file:  # perhaps /dev/null
-            text = file.read(_MAX_CHARACTERS + 1)
+        text = read_user_text(path)  # perhaps /dev/null
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read the config file {path} ({error})", _TODO) from error
-    if len(text) > _MAX_CHARACTERS:
-        raise UsageError(
-            f"the config file {path} has more than {_MAX_CHARACTERS:,} characters", _TODO
-        )
+    except OSError as error:
+        raise UsageError(f"cannot read the config file {path} ({error.strerror})", _TODO) from error
     try:
-        entries = tomllib.loads(text)
-    # Thousands of brackets, and numbers of thousands of digits, raise the others.
-    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+        entries = parse_toml(text)
+    except ValueError as error:
         raise UsageError(f"the config file {path} is not valid TOML: {error}", _TODO) from error
     return _ConfigFile(path, text).defaults(command, entries)
 

@@ -31,11 +31,12 @@ def expand_paths(command: Any) -> None:
     """
     for _, each in walk(command):
         for param in options(each):
-            if _takes_path(param):
+            if takes_path(param):
                 param.process_value = _expanding(param.process_value)
 
 
-def _takes_path(param: Any) -> bool:
+def takes_path(param: Any) -> bool:
+    """Return whether an option takes the path of a file or folder."""
     # Older versions of Typer have Click's type, newer ones their own description of it.
     kind = repr(getattr(param, "type_descriptor", getattr(param, "type", "")))
     return "path" in kind.lower() or any(word in (param.metavar or "") for word in _PATHS)
