@@ -57,7 +57,8 @@ def parse_toml(text: str) -> dict[str, Any]:
         ValueError: it is not valid TOML; says what and where.
     """
     try:
-        return tomllib.loads(text)
+        table: dict[str, Any] = tomllib.loads(text)
+        return table
     except RecursionError as error:  # thousands of brackets
         raise ValueError("it is nested too deeply") from error
 
