@@ -80,26 +80,6 @@ class Replacements:
                 f"cannot write {self._path} ({error.strerror or error})", "check its folder"
             ) from error
 
-    def learn_from(self, words: Sequence[str], display: str, edited: str) -> dict[str, str]:
-        """Learn what somebody changed in the display of a final.
-
-        Args:
-            words: of the final, as spoken.
-            display: what was displayed.
-            edited: what should have been.
-
-        Returns:
-            What was learnt: written, by heard. Changes of marks and of the first letter alone are
-            no words, and long ones are another text: nothing is learnt from them.
-
-        Raises:
-            UsageError: the table cannot be written.
-        """
-        found = changes(words, display, edited)
-        for heard, written in found.items():
-            self.learn(heard, written)
-        return found
-
 
 def changes(words: Sequence[str], display: str, edited: str) -> dict[str, str]:
     """Return what was changed in a display: written, by the words that were heard.

@@ -415,3 +415,24 @@ def test_random_bytes_give_samples_or_a_plain_error(tmp_path: Path) -> None:
             except AudioError:
                 continue
             assert np.isfinite(heard.samples).all()
+
+
+@pytest.mark.parametrize(
+    ("error", "todo"),
+    [(ImportError("no module"), "pip install soundfile"), (OSError("no library"), "libsndfile1")],
+)
+def test_without_libsndfile_it_says_what_to_install(
+    error: Exception, todo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.flac"
+    soundfile.write(path, babble(0.1), 16000)
+
+    class Broken:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "soundfile":
+                raise error
+
+    monkeypatch.delitem(sys.modules, "soundfile")
+    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
+    with pytest.raises(AudioError, match=todo):
+        RecordingSource(path).open(16000)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType, SimpleNamespace
+
 import pytest
 
 from streamer.dictation import find_virtual_keyboard
@@ -121,3 +124,34 @@ def test_a_tool_that_hangs_is_not_reported_with_what_was_said(monkeypatch):
     with pytest.raises(OutputError, match=r"sh cannot type \(no end after 0.1 s\)") as caught:
         run_tool(["sh", "-c", "exec sleep 30", "a secret"], "a secret")
     assert "secret" not in str(caught.value)
+
+
+def test_with_pynput_it_types_on_macos_and_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+
+    class Controller:
+        def type(self, text: str) -> None:
+            sent.append(text)
+
+        def tap(self, key: str) -> None:
+            sent.append(key)
+
+    pynput = ModuleType("pynput")
+    keyboard = SimpleNamespace(Controller=Controller, Key=SimpleNamespace(backspace="<backspace>"))
+    monkeypatch.setattr(pynput, "keyboard", keyboard, raising=False)
+    monkeypatch.setitem(sys.modules, "pynput", pynput)
+    for platform in ("darwin", "win32"):
+        found = find_virtual_keyboard(platform)
+        assert found.name == "pynput"
+        found.type_text("hello")
+        found.backspace(2)
+    assert sent == ["hello", "<backspace>", "<backspace>"] * 2
+
+
+def test_without_pynput_macos_has_a_tool_and_windows_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "pynput", None)
+    assert isinstance(find_virtual_keyboard("darwin"), SystemEvents)
+    with pytest.raises(OutputError, match="pip install pynput"):
+        find_virtual_keyboard("win32")

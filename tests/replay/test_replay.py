@@ -6,6 +6,7 @@ import json
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,11 @@ import pytest
 import soundfile
 
 from streamer.cli.app import run
-from streamer.errors import AudioError
+from streamer.errors import AudioError, DeviceError
 from streamer.output.jsonl import as_json
+from streamer.replay import player
 from streamer.replay.controller import Controller
-from streamer.replay.player import Player
+from streamer.replay.player import Loudspeaker, Player
 from streamer.replay.screen import Moment, clock_time, draw, layout
 from streamer.replay.transcript import TimedWord
 from tests.support.events import final
@@ -205,3 +207,50 @@ def test_in_a_terminal_words_light_up_and_the_screen_is_given_back(
     screen.wait_for_end()
     assert not screen.cursor_hidden
     screen.close()
+
+
+class FakeStream:
+    """PortAudio's output; fails to open at a rate of 1 Hz."""
+
+    latency = 0.25
+
+    def __init__(self, samplerate: int, channels: int, dtype: str) -> None:
+        if samplerate == 1:
+            raise ValueError("Invalid\nsample rate")
+        assert dtype == "float32"
+        self.done: list[Any] = []
+        FakeStream.last = self
+
+    last: FakeStream
+
+    def start(self) -> None:
+        self.done.append("start")
+
+    def write(self, frames: Any) -> None:
+        self.done.append(len(frames))
+
+    def stop(self) -> None:
+        self.done.append("stop")
+
+    def close(self) -> None:
+        self.done.append("close")
+
+
+@pytest.fixture
+def loudspeaker(monkeypatch: pytest.MonkeyPatch) -> type[Loudspeaker]:
+    module = SimpleNamespace(OutputStream=FakeStream, PortAudioError=OSError)
+    monkeypatch.setattr(player.portaudio, "load", lambda: module)
+    return Loudspeaker
+
+
+def test_the_loudspeaker_plays_and_is_released(loudspeaker: type[Loudspeaker]) -> None:
+    output = loudspeaker(RATE_HZ, 1)
+    assert output.latency_s == 0.25
+    output.write(np.zeros((160, 1), np.float32))
+    output.close()
+    assert FakeStream.last.done == ["start", 160, "stop", "close"]
+
+
+def test_without_a_loudspeaker_it_says_what_to_do(loudspeaker: type[Loudspeaker]) -> None:
+    with pytest.raises(DeviceError, match=r"\(Invalid sample rate\) - .*--mute"):
+        loudspeaker(1, 1)

@@ -175,3 +175,25 @@ def test_nobody_reads_the_list_by_accident() -> None:
 
     plain = (bundled_folder() / ROUGH_FILE).read_text(encoding="utf-8").split()
     assert not set(plain) & load_text_model().rough.profanity
+
+
+def test_a_table_that_cannot_be_written_is_one_line_and_counts_until_the_end(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "file").touch()
+    table = Replacements(path=tmp_path / "file" / REPLACEMENTS_FILE)
+    with pytest.raises(UsageError, match=r"cannot write .* - check its folder"):
+        table.learn("sink", "sync")
+    assert table.table == {"sink": "sync"}
+
+
+def test_a_table_that_is_no_text_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / REPLACEMENTS_FILE).write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageError, match=r"cannot read .* - fix or remove it"):
+        load_replacements(tmp_path)
+
+
+def test_without_a_folder_the_table_is_in_memory() -> None:
+    table = load_replacements(None)
+    table.learn("sink", "sync")
+    assert table.table == {"sink": "sync"}
