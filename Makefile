@@ -54,7 +54,7 @@ test: $(VENV)/dev.stamp
 test-all: $(VENV)/dev.stamp $(VENV)/server.stamp $(VENV)/cluster.stamp
 	$(PY) -m pytest
 
-coverage: $(VENV)/dev.stamp $(VENV)/server.stamp
+coverage: $(VENV)/dev.stamp $(VENV)/server.stamp $(VENV)/cluster.stamp
 	$(PY) -m coverage erase
 	$(PY) -m coverage run -m pytest
 	$(PY) -m coverage combine --quiet
