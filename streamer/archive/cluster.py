@@ -9,15 +9,23 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import secrets
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
 from typing import Any
 
+from streamer.audio.native_stderr import native_messages_hidden
 from streamer.errors import StreamerError, UsageError
 
 _INSTALL = 'pip install "streamer-stt[cluster]"'
+
+_ADDRESS = re.compile(r"auto|(ray://)?[^:/\s]+:\d{1,5}|(ray://)?\[[0-9A-Fa-f:.]+\]:\d{1,5}")
+
+#: How long a cluster may take to accept a connection, in seconds. Ray would try for a minute.
+_CONNECT_S = 5.0
 
 
 def check_installed(address: str | None) -> None:
@@ -27,8 +35,10 @@ def check_installed(address: str | None) -> None:
         address: of the cluster; None for this machine.
 
     Raises:
-        UsageError: the Python is too old, or a package is missing.
+        UsageError: the Python is too old, a package is missing, or the address is none.
     """
+    if address is not None and not _ADDRESS.fullmatch(address):
+        raise UsageError(f"{address!r} is not a cluster's address", "give --ray HOST:PORT")
     if sys.version_info < (3, 10):
         raise UsageError("--on ray needs Python 3.10 or later", "use a newer Python")
     try:
@@ -77,6 +87,8 @@ def started(address: str | None, cpus: int | None = None) -> Iterator[Any]:
         StreamerError: there is no cluster at that address, or Ray cannot start.
     """
     ray = import_ray(address)
+    if address is not None:
+        _check_reachable(address)
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
         if address is None:
@@ -90,7 +102,8 @@ def started(address: str | None, cpus: int | None = None) -> Iterator[Any]:
         else:
             options["address"] = address
         try:
-            ray.init(**options)
+            with native_messages_hidden():  # a line for every attempt to connect
+                ray.init(**options)
         except Exception as error:  # ValueError, RuntimeError, ConnectionError, its own
             reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
             if address is None:
@@ -102,6 +115,24 @@ def started(address: str | None, cpus: int | None = None) -> Iterator[Any]:
             yield ray
         finally:
             ray.shutdown()
+
+
+def _check_reachable(address: str) -> None:
+    """Connect to a cluster's address once.
+
+    Raises:
+        StreamerError: nobody listens there.
+    """
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if not colon:
+        return  # "auto": Ray knows where that is
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_S).close()
+    except (OSError, OverflowError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise StreamerError(
+            f"there is no Ray cluster at {address} ({reason})", "check --ray"
+        ) from None
 
 
 def processors(ray: Any) -> int:

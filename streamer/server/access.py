@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
@@ -88,7 +88,8 @@ class Access:
         return response
 
     def _is_allowed(self, origin: str, host: str) -> bool:
-        return origin in self._service.settings.origins or urlsplit(origin).netloc == host
+        site = _split(origin).netloc
+        return origin in self._service.settings.origins or (site != "" and site == host)
 
 
 def token_of(scope: Scope) -> str | None:
@@ -125,5 +126,13 @@ async def refuse(response: Response, scope: Scope, receive: Receive, send: Send)
 
 
 def _is_own(host: str, listens_on: str) -> bool:
-    name = urlsplit(f"//{host}").hostname or ""
+    name = _split(f"//{host}").hostname or ""
     return is_loopback(name) or name == listens_on.strip("[]")
+
+
+def _split(address: str) -> SplitResult:
+    """Return the parts of an address; all are empty if it is not valid."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return SplitResult("", "", "", "", "")

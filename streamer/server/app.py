@@ -13,8 +13,10 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
+from starlette.websockets import WebSocket
 
 from streamer.server.access import Access, error_response
+from streamer.server.conversation import deny
 from streamer.server.protocols import openai_files, openai_realtime, own, readers, vosk
 from streamer.server.service import Service
 
@@ -45,9 +47,10 @@ def create_app(service: Service) -> ASGIApp:
             Route("/v1/streams", readers.list_streams),
             Route("/v1/streams/{name}/events", readers.read_stream),
             Route("/v1/models", openai_files.list_models),
-            Route("/v1/models/{name}", openai_files.show_model),
+            Route("/v1/models/{name:path}", openai_files.show_model),
             Route("/v1/audio/transcriptions", openai_files.transcribe_file, methods=["POST"]),
             WebSocketRoute("/v1/realtime", openai_realtime.serve_realtime),
+            WebSocketRoute("/{path:path}", _no_websocket),
         ],
         exception_handlers={HTTPException: _http_error, Exception: _failure},
     )
@@ -79,6 +82,12 @@ async def _http_error(request: Request, error: Exception) -> Response:
     response = error_response(error.status_code, str(error.detail))
     response.headers.update(error.headers or {})
     return response
+
+
+async def _no_websocket(websocket: WebSocket) -> None:
+    await deny(
+        websocket, 404, f"there is no WebSocket at {websocket.url.path} - see docs/server.md"
+    )
 
 
 async def _failure(request: Request, error: Exception) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
@@ -20,6 +21,8 @@ NORMAL, INVALID, POLICY, TOO_BIG, BROKEN, RESTART, BUSY = 1000, 1007, 1008, 1009
 SEND_S = 20.0
 #: Bytes of a reason that fit into a close frame.
 _REASON_BYTES = 123
+
+_log = logging.getLogger(__name__)
 
 
 class ProtocolError(StreamerError):
@@ -66,6 +69,8 @@ class Conversation:
                 raise WebSocketDisconnect(message.get("code", NORMAL))
             data = message.get("bytes")
             yield message["text"] if data is None else data
+            # Messages that have come already are returned without waiting: others have their turn.
+            await asyncio.sleep(0)
 
     async def send(self, message: dict[str, Any]) -> None:
         """Send JSON.
@@ -99,6 +104,23 @@ class Conversation:
                 task.cancel()
             await asyncio.gather(reader, writer, return_exceptions=True)
 
+    async def run_first(self, *coroutines: Coroutine[Any, Any, None]) -> None:
+        """Run all until one of them is done, and raise what it raises.
+
+        Raises:
+            StreamerError: see `hold`.
+            WebSocketDisconnect: the client has gone.
+        """
+        tasks = [asyncio.ensure_future(each) for each in coroutines]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
 
 @contextlib.asynccontextmanager
 async def hold(
@@ -123,6 +145,9 @@ async def hold(
         code, reason = BUSY, str(error)
     except StreamerError as error:
         code, reason = POLICY, str(error)
+    except Exception:  # a fault of ours
+        _log.exception("a connection has failed")
+        code, reason = BROKEN, "the server has failed - see its log"
     await close(websocket, code, reason)
 
 

@@ -17,6 +17,10 @@ MAX_WAITING_EVENTS = 256
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
+class NameTakenError(UsageError):
+    """There is a stream of that name."""
+
+
 class Hub:
     """The streams that others may read."""
 
@@ -37,14 +41,15 @@ class Hub:
         """Make a stream readable in this context.
 
         Raises:
-            UsageError: the name is not valid, or taken.
+            NameTakenError: there is one of that name.
+            UsageError: the name is not valid.
         """
         if not _NAME.fullmatch(name):
             raise UsageError(
                 f"a stream cannot be called {name!r}", "use letters, digits, - and _, at most 64"
             )
         if name in self._broadcasts:
-            raise UsageError(f"there is a stream {name} already", "choose another name")
+            raise NameTakenError(f"there is a stream {name} already", "choose another name")
         broadcast = self._broadcasts[name] = Broadcast()
         try:
             yield broadcast

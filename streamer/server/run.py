@@ -8,19 +8,21 @@ import logging
 import os
 import signal
 import socket
+import ssl
 from collections.abc import Iterator
 from typing import Callable
 
 import uvicorn
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from streamer.errors import StreamerError, UsageError
 from streamer.server.access import is_loopback
 from streamer.server.app import create_app
+from streamer.server.connections import FLUSH_S, WebSocketProtocol, http_protocol
 from streamer.server.microphone import serve_microphone
 from streamer.server.protocols.wyoming import WyomingServer
 from streamer.server.service import Service
 from streamer.server.settings import ServerSettings
+from streamer.server.workers.stream import BusyError
 
 #: How often a draining server looks whether its streams have ended, in seconds.
 _POLL_S = 0.05
@@ -28,8 +30,6 @@ _POLL_S = 0.05
 #: is no limit for the answer: it comes after all audio that was sent before it, which is read as
 #: fast as it is recognised. Who is gone is found by the limit of `--idle`.
 _PING_S = 20.0
-#: Time for responses to be sent after the streams have ended, in seconds.
-_FLUSH_S = 3
 #: Connections that wait to be accepted.
 _BACKLOG = 256
 
@@ -41,17 +41,6 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave signals alone."""
         yield
-
-
-class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """Uvicorn's WebSocket, whose connection ends even if the client does not read the rest."""
-
-    async def run_asgi(self) -> None:
-        """Run the application."""
-        try:
-            await super().run_asgi()
-        finally:
-            self.loop.call_later(_FLUSH_S, self.transport.abort)
 
 
 def serve(settings: ServerSettings, say: Callable[[str], None]) -> None:
@@ -76,6 +65,8 @@ async def _serve(settings: ServerSettings, say: Callable[[str], None]) -> None:
         await service.pool.start()
         server = _Server(config_of(settings, service))
         logging.getLogger("uvicorn.error").addFilter(_is_worth_a_line)
+        # It would write a line for every upload that is cut off or not well formed.
+        logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
         stopping = asyncio.Event()
         _on_signals(stopping)
         if settings.wyoming is not None:
@@ -114,6 +105,7 @@ def config_of(settings: ServerSettings, service: Service) -> uvicorn.Config:
     """Return the settings of HTTP and WebSockets."""
     return uvicorn.Config(
         create_app(service),
+        http=http_protocol(settings.limits.connections),
         ws=WebSocketProtocol,
         ws_max_size=settings.limits.message_bytes,
         ws_ping_interval=_PING_S,
@@ -123,7 +115,8 @@ def config_of(settings: ServerSettings, service: Service) -> uvicorn.Config:
         log_level="error",
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=_FLUSH_S,
+        proxy_headers=False,
+        timeout_graceful_shutdown=round(FLUSH_S),
         ssl_certfile=settings.certificate,
         ssl_keyfile=settings.key,
     )
@@ -182,6 +175,8 @@ async def _drain(service: Service, say: Callable[[str], None]) -> None:
         await asyncio.sleep(_POLL_S)
     if service.pool.streams:
         say(f"{len(service.pool.streams)} streams did not end in time")
+    for stream in service.pool.streams:
+        stream.abandon(BusyError("the server is stopping", "try again later"))
 
 
 async def _microphone(service: Service, say: Callable[[str], None]) -> None:
@@ -192,6 +187,25 @@ async def _microphone(service: Service, say: Callable[[str], None]) -> None:
         await serve_microphone(service, source)
     except StreamerError as error:
         say(f"warning: the microphone is not served any more: {error}")
+
+
+def check_certificate(settings: ServerSettings) -> None:
+    """Load the certificate once, before anything listens.
+
+    Raises:
+        UsageError: it or its key cannot be used, or a password would be asked for.
+    """
+    if settings.certificate is None:
+        return
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(settings.certificate, settings.key, password=lambda: "")
+    except (OSError, ValueError) as error:  # SSLError is one
+        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+        raise UsageError(
+            f"the certificate {settings.certificate} cannot be used ({reason})",
+            "give a certificate and its own key, both in PEM, the key without a password",
+        ) from None
 
 
 def warn_of_exposure(settings: ServerSettings) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,7 +14,7 @@ from streamer.server.hub import Hub
 from streamer.server.metrics import Metrics
 from streamer.server.settings import ServerSettings
 from streamer.server.workers.pool import WorkerPool
-from streamer.server.workers.stream import Stream
+from streamer.server.workers.stream import BusyError, Stream
 
 
 class Service:
@@ -34,7 +35,13 @@ class Service:
             self.metrics.progress,
             self.metrics.worker_restarts.inc,
         )
-        self.draining = False
+        self.stopping = asyncio.Event()
+        self._n_uploads = 0
+
+    @property
+    def draining(self) -> bool:
+        """Whether the server is about to end."""
+        return self.stopping.is_set()
 
     @property
     def language(self) -> str:
@@ -58,7 +65,7 @@ class Service:
 
     @contextlib.contextmanager
     def stream(
-        self, protocol: str, format: PcmFormat, settings: RecogniserSettings
+        self, protocol: str, format: PcmFormat, settings: RecogniserSettings, *, live: bool = True
     ) -> Iterator[Stream]:
         """Open a stream for this context.
 
@@ -66,8 +73,10 @@ class Service:
             protocol: for the figures.
             format: of its bytes.
             settings: of its recogniser.
+            live: see `WorkerPool.open`.
         """
-        stream = self.pool.open(format, settings, self.settings.limits.stream_s)
+        longest_s = self.settings.limits.stream_s
+        stream = self.pool.open(format, settings, longest_s, live=live)
         self.metrics.streams_total.labels(protocol).inc()
         self.metrics.streams.labels(protocol).inc()
         try:
@@ -79,9 +88,25 @@ class Service:
             stream.abandon()
             self.metrics.streams.labels(protocol).dec()
 
+    @contextlib.contextmanager
+    def upload(self) -> Iterator[None]:
+        """Take a recording in this context: as many take space on the disk as there are streams.
+
+        Raises:
+            BusyError: there are too many.
+        """
+        if self._n_uploads >= self.settings.limits.streams:
+            self.metrics.refused.labels(BusyError.__name__).inc()
+            raise BusyError(f"there are {self._n_uploads} uploads already", "try again later")
+        self._n_uploads += 1
+        try:
+            yield
+        finally:
+            self._n_uploads -= 1
+
     def drain(self) -> None:
-        """Take no more connections and streams; those that are open end with their finals."""
-        self.draining = True
+        """Take no more connections and streams; those that are live end with their finals."""
+        self.stopping.set()
         self.pool.drain()
 
 

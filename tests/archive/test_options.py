@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from typing import Any
 
@@ -16,7 +17,7 @@ from streamer.cli.support.archive_options import ArchiveOptions
 from streamer.cli.support.choices import Engine
 from streamer.cli.support.finals_options import FinalsOptions
 from streamer.cli.support.options import EngineOptions, ResultOptions
-from streamer.errors import UsageError
+from streamer.errors import StreamerError, UsageError
 from tests.support.models.bundles import make_tiny_bundle
 from tests.support.paths import DATA
 from tests.support.terminal.command_line import run
@@ -73,6 +74,30 @@ def variables(monkeypatch, address: str | None) -> dict[str, str]:
     with pytest.raises(ImportError):
         cluster.import_ray(address)
     return {name: os.environ[name] for name in SET if name in os.environ}
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="says that first")
+@pytest.mark.parametrize("address", ["", ":", "here", ":6379", "a:b", "ray://", "http://a:6379"])
+def test_what_is_no_address_of_a_cluster_is_said_before_ray_is_imported(address) -> None:
+    with pytest.raises(UsageError, match="is not a cluster's address - give --ray HOST:PORT"):
+        cluster.check_installed(address)
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_a_cluster_where_nobody_listens_is_one_line_at_once(monkeypatch, scheme) -> None:
+    class Ray:
+        def init(self, **options: Any) -> None:
+            raise AssertionError("it would try for a minute, with a line for every attempt")
+
+    with socket.socket() as taken:  # bound, but it does not listen
+        taken.bind(("127.0.0.1", 0))
+        address = f"{scheme}127.0.0.1:{taken.getsockname()[1]}"
+        monkeypatch.setattr(cluster, "import_ray", lambda address: Ray())
+        with pytest.raises(StreamerError) as error, cluster.started(address):
+            pass
+    assert str(error.value) == (
+        f"there is no Ray cluster at {address} (Connection refused) - check --ray"
+    )
 
 
 def test_usage_reports_are_off_before_ray_is_imported(monkeypatch) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from tests.server.running import PACKAGES, running_server
-from tests.server.speech import sample, sample_words
+from tests.server.speech import SAMPLE, sample, sample_display, sample_words
+from tests.support.paths import ROOT
 from tests.support.terminal.command_line import environment, error_of, run
 
 WITHOUT = """
@@ -47,6 +48,8 @@ def need_packages() -> None:
         (["--wyoming", "0.0.0.0:10300"], "Wyoming has no token"),
         (["--tls-key", "key.pem"], "--tls-key needs --tls-cert"),
         (["--tls-cert", "none.pem"], "there is no file none.pem"),
+        (["--tls-cert", str(ROOT / "README.md")], "README.md cannot be used ("),
+        (["--origin", "example.org"], "'example.org' is not an origin"),
         (["--token-file", "none"], "none cannot be read"),
         (["--model", "none"], "none"),
     ],
@@ -62,6 +65,19 @@ def test_a_short_token_is_refused(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("secret\n")
     result = run("serve", "--host", "0.0.0.0", "--token-file", tmp_path / "token")
     assert result.returncode == 2 and "shorter than 16 characters" in error_of(result)
+
+
+def test_a_key_with_a_password_is_refused_and_nobody_is_asked_for_it(tmp_path: Path) -> None:
+    need_packages()
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-passout", "pass:secret"]
+    names = ["-subj", "/CN=localhost", "-keyout", str(key), "-out", str(certificate)]
+    try:
+        subprocess.run([*command, *names], check=True, capture_output=True)
+    except FileNotFoundError:
+        pytest.skip("there is no openssl")
+    result = run("serve", "--port", "0", "--tls-cert", certificate, "--tls-key", key)
+    assert result.returncode == 2 and "the key without a password" in error_of(result)
 
 
 def test_a_port_that_is_taken_is_named_at_once() -> None:
@@ -95,4 +111,39 @@ def test_at_sigterm_streams_end_with_their_finals() -> None:
         assert server.process.wait(60) == 0
     finals = [event["text"] for event in events if event["type"] == "final"]
     assert " ".join(finals) == sample_words()
+    assert not [line for line in server.messages if "Traceback" in line or "rror" in line]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_at_sigterm_a_recording_is_not_cut_off_and_vosk_gets_its_last_words() -> None:
+    need_packages()
+    httpx = pytest.importorskip("httpx")
+    import websockets
+
+    with running_server("--workers", "1") as server:
+
+        async def work() -> tuple[str, dict[str, Any]]:
+            async with (
+                httpx.AsyncClient(timeout=60) as client,
+                websockets.connect(server.websocket_url) as vosk,
+            ):
+                await vosk.send('{"config": {"sample_rate": 16000}}')
+                await vosk.send(sample()[:48000].tobytes())
+                assert json.loads(await vosk.recv())["partial"]
+                upload = client.post(
+                    server.url + "/v1/audio/transcriptions", files={"file": SAMPLE.read_bytes()}
+                )
+                sending = asyncio.ensure_future(upload)
+                while (await client.get(server.url + "/health")).json()["streams"] < 2:
+                    assert not sending.done()
+                server.process.send_signal(signal.SIGTERM)
+                last = json.loads(await vosk.recv())
+                await vosk.wait_closed()
+                assert vosk.close_code == 1012
+                return (await sending).json()["text"], last
+
+        text, last = asyncio.run(asyncio.wait_for(work(), 60))
+        assert server.process.wait(60) == 0
+    assert text == sample_display()
+    assert last["text"].split()[:4] == sample_words().split()[:4]
     assert not [line for line in server.messages if "Traceback" in line or "rror" in line]

@@ -89,6 +89,7 @@ def test_floats_are_samples_too() -> None:
         ("encoding=mp3", 400),
         ("partials=maybe", 400),
         ("name=a%20b", 400),
+        ("name=already!", 400),
     ],
 )
 def test_what_cannot_be_is_refused_before_the_connection_is(query: str, status: int) -> None:

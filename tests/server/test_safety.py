@@ -177,6 +177,20 @@ def test_a_recording_that_is_too_long_is_refused(strict: Running, chunked: bool)
     assert httpx.post(url, content=content, headers=headers).status_code == 413
 
 
+def test_a_recording_that_stops_coming_is_not_waited_for(strict: Running) -> None:
+    async def work() -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", strict.port)
+        fields = ["Host: x", f"Authorization: Bearer {TOKEN}", "Content-Length: 9999"]
+        fields += ["Content-Type: multipart/form-data; boundary=x"]
+        request = ["POST /v1/audio/transcriptions HTTP/1.1", *fields, "", "--x"]
+        writer.write("\r\n".join(request).encode())
+        status = await reader.readline()
+        writer.close()
+        return status
+
+    assert b" 408 " in run(work())
+
+
 def test_the_figures_are_there() -> None:
     server = shared_server()
     with SAMPLE.open("rb") as file:
@@ -249,7 +263,7 @@ def test_the_connection_of_such_a_client_ends_with_its_stream() -> None:
 
     import uvicorn
 
-    from streamer.server.run import WebSocketProtocol
+    from streamer.server.connections import WebSocketProtocol
 
     async def talk(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "websocket.accept"})

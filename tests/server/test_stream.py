@@ -17,12 +17,18 @@ from streamer.server.workers.messages import (
     Audio,
     Command,
     Ended,
+    EndUtterance,
     Finish,
     Lost,
     Open,
     Progress,
 )
-from streamer.server.workers.stream import MAX_WAITING_EVENTS, Stream
+from streamer.server.workers.stream import (
+    MAX_COMMANDS,
+    MAX_WAITING_COMMANDS,
+    MAX_WAITING_EVENTS,
+    Stream,
+)
 
 SECOND = bytes(32000)
 
@@ -63,6 +69,18 @@ def run(claim: Coroutine[Any, Any, None]) -> None:
     asyncio.run(claim)
 
 
+def do_all(stream: Stream, worker: Worker) -> None:
+    """Report everything as done, and what is sent then, too."""
+    n_done = 0
+    while n_done < len(worker.commands) - 1:  # the first one opens the stream
+        stream.progress(Progress(7, [], True, 0.0, 0.0))
+        n_done += 1
+
+
+def audio(worker: Worker) -> list[Audio]:
+    return [each for each in worker.commands if isinstance(each, Audio)]
+
+
 def notice(number: int) -> Notice:
     return Notice(number, 0.0, "a", "b")
 
@@ -71,7 +89,7 @@ def test_a_stream_without_audio_never_reaches_the_worker() -> None:
     async def claim() -> None:
         worker = Worker()
         stream = make(worker)
-        stream.end_utterance()
+        await stream.end_utterance()
         stream.finish()
         assert [event async for event in stream] == []
         assert worker.commands == [] and worker.forgotten == [stream]
@@ -145,10 +163,96 @@ def test_a_sender_in_real_time_never_waits_but_loses_what_the_worker_is_too_late
         worker, clock = Worker(), Clock()
         stream = make(worker, clock)
         for _ in range(33):
-            await asyncio.wait_for(stream.feed(SECOND), 1)
+            await asyncio.wait_for(stream.feed(SECOND), 1)  # never: the worker does nothing
             clock.now += 1.0
-        assert worker.kinds() == [Open, *[Audio] * 31, Lost, Lost]
-        assert [each.samples for each in worker.commands if isinstance(each, Lost)] == [16000] * 2
+        do_all(stream, worker)
+        assert worker.kinds() == [Open, *[Audio] * 31, Lost]
+        assert worker.commands[-1] == Lost(7, 32000)
+
+    run(claim())
+
+
+def test_a_long_message_reaches_the_worker_in_pieces_as_it_has_room() -> None:
+    async def claim() -> None:
+        worker = Worker()
+        stream = make(worker)
+        feeding = asyncio.ensure_future(stream.feed(SECOND * 60))
+        for n_sent in (2, 3, 4):
+            await asyncio.sleep(0)
+            assert [len(each.data) for each in audio(worker)] == [32000] * n_sent
+            stream.progress(Progress(7, [], True, 1.0, 0.0))
+        feeding.cancel()
+
+    run(claim())
+
+
+def test_a_long_message_is_whole_even_if_the_stream_is_finished_meanwhile() -> None:
+    async def claim() -> None:
+        worker = Worker()
+        stream = make(worker)
+        feeding = asyncio.ensure_future(stream.feed(SECOND * 9))
+        await asyncio.sleep(0)
+        stream.finish()
+        for _ in range(9):
+            stream.progress(Progress(7, [], True, 1.0, 0.0))
+            await asyncio.sleep(0)
+        await feeding
+        assert worker.kinds() == [Open, *[Audio] * 9, Finish]
+        await stream.feed(SECOND)
+        assert worker.kinds()[-1] is Finish
+
+    run(claim())
+
+
+def test_single_samples_and_ends_of_utterances_cost_the_worker_little() -> None:
+    async def claim() -> None:
+        worker = Worker()
+        stream = make(worker)
+        for number in range(3200):
+            await stream.feed(number.to_bytes(2, "little"))
+        for _ in range(1000):
+            await stream.end_utterance()
+        do_all(stream, worker)
+        data = b"".join(each.data for each in audio(worker))
+        assert data == b"".join(number.to_bytes(2, "little") for number in range(3200))
+        assert len(audio(worker)) <= MAX_COMMANDS + 10
+        assert worker.kinds()[-2:] == [Audio, EndUtterance]
+
+    run(claim())
+
+
+def test_commands_that_cannot_be_joined_wait_in_the_end() -> None:
+    async def claim() -> None:
+        worker = Worker()
+        stream = make(worker)
+        for _ in range((MAX_COMMANDS + MAX_WAITING_COMMANDS) // 2):
+            await stream.feed(b"ab")
+            await stream.end_utterance()
+        waiting = [
+            asyncio.ensure_future(each) for each in (stream.feed(b"ab"), stream.end_utterance())
+        ]
+        await asyncio.sleep(0)
+        assert not any(each.done() for each in waiting)
+        stream.progress(Progress(7, [], True, 0.0, 0.0))
+        await asyncio.gather(*waiting)
+
+    run(claim())
+
+
+def test_what_is_lost_is_whole_frames_so_that_the_next_ones_are_right() -> None:
+    async def claim() -> None:
+        worker, clock = Worker(), Clock()
+        stream = make(worker, clock, longest_s=1000.0)
+        sent = bytearray()
+        for _ in range(20):
+            for data in (b"\x01\x02" * 15999 + b"\x01", b"\x02" + b"\x01\x02" * 15999):
+                await stream.feed(data)
+                clock.now += 1.0
+        do_all(stream, worker)
+        for each in audio(worker):
+            sent += each.data
+        assert any(isinstance(each, Lost) for each in worker.commands)
+        assert bytes(sent) == b"\x01\x02" * (len(sent) // 2)
 
     run(claim())
 
@@ -157,7 +261,7 @@ def test_catching_up_returns_what_came_of_everything_sent() -> None:
     async def claim() -> None:
         stream = make(Worker())
         await stream.feed(SECOND)
-        stream.end_utterance()
+        await stream.end_utterance()
         waiting = asyncio.ensure_future(stream.caught_up())
         stream.progress(Progress(7, [notice(0)], False, 0.5, 0.0))
         stream.progress(Progress(7, [], True, 0.5, 0.0))

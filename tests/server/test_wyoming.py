@@ -123,6 +123,46 @@ def test_a_language_that_the_model_does_not_know_is_an_error_and_nothing_else() 
     assert text == sample_display()
 
 
+def test_a_stream_that_fails_is_one_error_and_no_empty_transcript() -> None:
+    async def work() -> tuple[Event, Event | None]:
+        async with client() as connection:
+            await connection.write_event(AudioStart(RATE_HZ, 2, 1).event())
+            for rate_hz in (48000, RATE_HZ, 48000):
+                await connection.write_event(AudioChunk(rate_hz, 2, 1, bytes(960)).event())
+            await connection.write_event(AudioStop().event())
+            return await read(connection), await connection.read_event()
+
+    refusal, end = run(work())
+    assert Error.is_type(refusal.type) and "announced" in Error.from_event(refusal).text
+    assert end is None  # Home Assistant would wait for a transcript for ever
+
+
+def test_a_new_start_follows_a_stream_that_has_failed() -> None:
+    async def work() -> tuple[Event, str]:
+        async with client() as connection:
+            await connection.write_event(AudioChunk(1, 2, 1, bytes(960)).event())
+            refusal = await read(connection)
+            await speak(connection, sample().tobytes())
+            return refusal, transcript(await answer(connection)).text
+
+    refusal, text = run(work())
+    assert Error.is_type(refusal.type) and text == sample_display()
+
+
+def test_a_language_that_is_no_text_is_one_error() -> None:
+    async def work() -> tuple[Event, str]:
+        async with client() as connection:
+            await connection.write_event(Event("transcribe", {"language": 5}))
+            refusal = await read(connection)
+            await connection.write_event(AudioStart(RATE_HZ, 2, 1).event())
+            await connection.write_event(AudioChunk(RATE_HZ, 2, 1, bytes(960)).event())
+            await connection.write_event(AudioStop().event())
+            return refusal, transcript(await answer(connection)).text
+
+    refusal, text = run(work())
+    assert Error.is_type(refusal.type) and text == ""
+
+
 def test_unknown_and_invalid_events_do_not_end_the_connection() -> None:
     async def work() -> list[Event]:
         async with client() as connection:

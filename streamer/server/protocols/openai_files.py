@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
 import math
@@ -13,14 +14,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from starlette.datastructures import FormData, UploadFile
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from streamer.errors import StreamerError, UsageError
 from streamer.events import Event, Final, Stats, written_text
 from streamer.output.writers import create_writer
 from streamer.server.access import error_response
-from streamer.server.protocols.uploads import limited, recognise, temporary_folder
+from streamer.server.protocols.uploads import (
+    limited,
+    recognise,
+    temporary_folder,
+    unless_gone,
+)
 from streamer.server.service import NAMES, Service
 from streamer.server.workers.stream import BusyError
 
@@ -60,32 +66,37 @@ def _model(name: str) -> dict[str, Any]:
 async def transcribe_file(request: Request) -> Response:
     """Transcribe an uploaded recording."""
     service: Service = request.app.state.service
-    request = limited(request, service.settings.limits.upload_bytes)
-    folder = temporary_folder()
-    try:
-        async with request.form(
-            max_files=1, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES
-        ) as form:
-            wanted = _wanted(form, service)
-            path = await _save(wanted.file, Path(folder.name))
-        events = recognise(service, PROTOCOL, path, partials=False)
-        if wanted.streaming:
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(service.upload())
+            folder = Path(stack.enter_context(temporary_folder()))
+            wanted, path = await _receive(request, service, folder)
+            events = recognise(service, PROTOCOL, path, partials=False)
+            if not wanted.streaming:
+                return _whole(await unless_gone(request, _all(events)), wanted, service)
             # The first event, so that a file that cannot be read has a proper status.
-            first = await _next(events)
-            lines = _stream(_with_first(first, events), folder)
+            first = await unless_gone(request, _next(events))
+            lines = _stream(_with_first(first, events), stack.pop_all())
             return StreamingResponse(lines, media_type="text/event-stream")
-        response = _whole([event async for event in events], wanted, service)
-    except BusyError as error:
-        folder.cleanup()
-        return error_response(503, str(error), "server_error")
-    except StreamerError as error:
-        folder.cleanup()
-        return error_response(400, str(error))
-    except BaseException:
-        folder.cleanup()
-        raise
-    folder.cleanup()
-    return response
+        except ClientDisconnect:
+            return error_response(400, "the client has gone")  # nobody reads it
+        except BusyError as error:
+            return error_response(503, str(error), "server_error")
+        except StreamerError as error:
+            return error_response(400, str(error))
+        except OSError as error:
+            reason = error.strerror or error
+            return error_response(507, f"the recording cannot be kept ({reason})", "server_error")
+
+
+async def _receive(request: Request, service: Service, folder: Path) -> tuple[_Wanted, Path]:
+    """Read a request; returns what is wanted, and the recording in the folder."""
+    limits = service.settings.limits
+    async with limited(request, limits.upload_bytes, limits.idle_s).form(
+        max_files=1, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES
+    ) as form:
+        wanted = _wanted(form, service)
+        return wanted, await _save(wanted.file, folder)
 
 
 def _wanted(form: FormData, service: Service) -> _Wanted:
@@ -125,11 +136,15 @@ def _text(form: FormData, name: str, default: str) -> str:
 async def _save(file: UploadFile, folder: Path) -> Path:
     """Write an upload to a file of the same kind; its name is the client's and not trusted."""
     suffix = Path(file.filename or "").suffix.lower()
-    kind = suffix if suffix[1:].isalnum() and len(suffix) <= 6 else ""
+    kind = suffix if suffix.isascii() and suffix[1:].isalnum() and len(suffix) <= 6 else ""
     path = folder / f"recording{kind}"
     with path.open("wb") as target:
         await asyncio.to_thread(shutil.copyfileobj, file.file, target, 1 << 20)
     return path
+
+
+async def _all(events: AsyncIterator[Event]) -> list[Event]:
+    return [event async for event in events]
 
 
 async def _next(events: AsyncIterator[Event]) -> Event | None:
@@ -146,8 +161,13 @@ async def _with_first(first: Event | None, rest: AsyncIterator[Event]) -> AsyncI
         yield event
 
 
-async def _stream(events: AsyncIterator[Event], folder: Any) -> AsyncIterator[str]:
-    """Yield OpenAI's server-sent events: they have no ``event:`` line."""
+async def _stream(events: AsyncIterator[Event], upload: contextlib.ExitStack) -> AsyncIterator[str]:
+    """Yield OpenAI's server-sent events: they have no ``event:`` line.
+
+    Args:
+        events: of the recording.
+        upload: closed at the end.
+    """
     parts: list[str] = []
     seconds = 0.0
     try:
@@ -164,7 +184,7 @@ async def _stream(events: AsyncIterator[Event], folder: Any) -> AsyncIterator[st
         usage = {"type": "duration", "seconds": math.ceil(seconds)}
         yield _line({"type": "transcript.text.done", "text": "".join(parts), "usage": usage})
     finally:
-        folder.cleanup()
+        upload.close()
 
 
 def _line(content: Mapping[str, Any]) -> str:

@@ -117,7 +117,9 @@ class _Client:
             else:
                 raise UsageError(f"there is no event {kind!r}", "see docs/server.md")
         except UsageError as error:
-            await self._send("error", error=_error(error, event.get("event_id")))
+            given = event.get("event_id")
+            event_id = given if isinstance(given, str) and given.isprintable() else None
+            await self._send("error", error=_error(error, event_id))
 
     async def _append(self, event: Mapping[str, Any]) -> None:
         audio = event.get("audio")
@@ -133,7 +135,7 @@ class _Client:
         if stream is None or not stream.fed_s:
             raise UsageError("the audio buffer is empty", "append audio before a commit")
         self._items.commits += 1
-        stream.end_utterance()
+        await stream.end_utterance()
         # The answer comes in the order of the events: a mark after those of this utterance.
         stream.notify(_COMMITTED, "")
 

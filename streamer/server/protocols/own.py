@@ -17,7 +17,7 @@ from streamer.audio.pcm import PcmFormat
 from streamer.errors import StreamerError, UsageError
 from streamer.output.jsonl import as_json
 from streamer.server.conversation import Conversation, ProtocolError, deny, hold, parse_object
-from streamer.server.hub import Broadcast
+from streamer.server.hub import Broadcast, NameTakenError
 from streamer.server.service import Service
 from streamer.server.workers.pcm_input import check_format
 from streamer.server.workers.stream import Stream
@@ -42,8 +42,10 @@ async def listen(websocket: WebSocket) -> None:
             if options.name is not None:
                 broadcast = stack.enter_context(service.hub.publish(options.name))
             await _converse(websocket, service, options, broadcast)
+    except NameTakenError as error:
+        await deny(websocket, 409, str(error))
     except UsageError as error:  # before anything was accepted
-        await deny(websocket, 409 if "already" in error.what else 400, str(error))
+        await deny(websocket, 400, str(error))
 
 
 async def _converse(
@@ -64,7 +66,7 @@ async def _read(conversation: Conversation, stream: Stream) -> None:
             continue
         command = parse_object(message).get("type")
         if command == "end_utterance":
-            stream.end_utterance()
+            await stream.end_utterance()
         elif command == "finish":
             stream.finish()
         else:

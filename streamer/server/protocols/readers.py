@@ -35,6 +35,8 @@ async def read_stream(request: Request) -> Response:
     if broadcast is None:
         return error_response(404, f"there is no stream {name} - see /v1/streams")
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    if request.method == "HEAD":  # only the answer to GET goes on until the stream ends
+        return Response(headers=headers, media_type="text/event-stream")
     return StreamingResponse(_lines(broadcast), media_type="text/event-stream", headers=headers)
 
 

@@ -7,6 +7,7 @@ Every audio message gets exactly one reply, because clients wait for it before t
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 from collections.abc import Sequence
@@ -17,7 +18,13 @@ from starlette.websockets import WebSocket
 
 from streamer.errors import StreamerError
 from streamer.events import Event, Final, Partial
-from streamer.server.conversation import Conversation, ProtocolError, hold, parse_object
+from streamer.server.conversation import (
+    RESTART,
+    Conversation,
+    ProtocolError,
+    hold,
+    parse_object,
+)
 from streamer.server.service import Service
 from streamer.server.workers.pcm_input import check_format
 from streamer.server.workers.stream import Stream
@@ -72,25 +79,43 @@ class _Client:
         self._config = _Config()
         self._stream: Stream | None = None
         self._partial = ""
+        self._answering = asyncio.Lock()
 
     async def run(self) -> None:
         """Answer until the end."""
         with contextlib.ExitStack() as stack:
-            async for message in self._conversation.messages():
-                command = _command(message)
-                if command is None:
-                    assert isinstance(message, bytes)
-                    await self._audio(message, stack)
-                elif "config" in command:
-                    config = command["config"]
-                    if not isinstance(config, dict):
-                        raise ProtocolError("the config is not an object", "send an object")
-                    self._config.update(config)
-                elif "eof" in command:
-                    await self._end()
+            await self._conversation.run_first(self._read(stack), self._stop())
+
+    async def _read(self, stack: contextlib.ExitStack) -> None:
+        async for message in self._conversation.messages():
+            async with self._answering:
+                if not await self._answer(message, stack):
                     return
-                else:  # reset, or a command of a later version
-                    await self._reset()
+
+    async def _stop(self) -> None:
+        """Send the last words when the server stops; nobody asks for them then."""
+        await self._service.stopping.wait()
+        async with self._answering:
+            await self._end()
+        raise ProtocolError("the server is stopping", "connect again later", RESTART)
+
+    async def _answer(self, message: str | bytes, stack: contextlib.ExitStack) -> bool:
+        """Answer a message; returns whether the client may send more."""
+        command = _command(message)
+        if command is None:
+            assert isinstance(message, bytes)
+            await self._audio(message, stack)
+        elif "config" in command:
+            config = command["config"]
+            if not isinstance(config, dict):
+                raise ProtocolError("the config is not an object", "send an object")
+            self._config.update(config)
+        elif "eof" in command:
+            await self._end()
+            return False
+        else:  # reset, or a command of a later version
+            await self._reset()
+        return True
 
     async def _audio(self, data: bytes, stack: contextlib.ExitStack) -> None:
         if self._stream is None:
@@ -112,7 +137,7 @@ class _Client:
     async def _reset(self) -> None:
         events: Sequence[Event] = ()
         if self._stream is not None:
-            self._stream.end_utterance()
+            await self._stream.end_utterance()
             events = await self._stream.caught_up()
         self._partial = ""
         await self._conversation.send(self._result(_finals(events)))

@@ -2,7 +2,9 @@
 
 ``describe`` is answered with ``info``; ``transcribe``, ``audio-start``, ``audio-chunk`` and
 ``audio-stop`` with ``transcript-start``, ``transcript-chunk``, ``transcript`` and
-``transcript-stop``. Unknown events are ignored. There is no authentication in this protocol.
+``transcript-stop``. Unknown events are ignored. A stream that fails is told as an ``error``; the
+connection ends with its ``audio-stop``, after which Home Assistant waits for nothing but a
+``transcript``. There is no authentication in this protocol.
 """
 
 from __future__ import annotations
@@ -131,6 +133,7 @@ class _Client:
         self._language: str | None = None
         self._format: PcmFormat | None = None
         self._stream: Stream | None = None
+        self._failed = False  # what more comes of this audio is of no use
         self._stack = contextlib.ExitStack()
         self._writing: asyncio.Task[None] | None = None
 
@@ -148,6 +151,8 @@ class _Client:
                     await self._send(Error(str(error), type(error).__name__))
                 except (KeyError, TypeError, ValueError, AttributeError):
                     await self._send(Error(f"{message.type} is not valid", "invalid"))
+                if self._failed and AudioStop.is_type(message.type):
+                    return
         finally:
             await self._end_stream()
 
@@ -170,12 +175,18 @@ class _Client:
         elif AudioStart.is_type(kind):
             start = AudioStart.from_event(message)
             await self._end_stream()
+            self._failed = False
+            self._format = None
             self._format = _format(start.rate, start.width, start.channels)
         elif AudioStop.is_type(kind):
             await self._finish()
         elif Transcribe.is_type(kind):
             await self._end_stream()
-            self._language = Transcribe.from_event(message).language
+            self._failed = False
+            language = Transcribe.from_event(message).language
+            if not isinstance(language, (str, type(None))):
+                raise ValueError("a language is text")
+            self._language = language
             if not self._service.speaks(self._language):
                 raise UsageError(
                     f"the model does not know the language {self._language!r}",
@@ -187,10 +198,20 @@ class _Client:
             await self._send(Pong(Ping.from_event(message).text))
 
     async def _audio(self, chunk: AudioChunk) -> None:
-        if not self._service.speaks(self._language):
+        if self._failed or not self._service.speaks(self._language):
             return  # it has been told
+        try:
+            await self._feed(chunk)
+        except (StreamerError, TypeError):
+            self._failed = True
+            raise
+
+    async def _feed(self, chunk: AudioChunk) -> None:
+        format = _format(chunk.rate, chunk.width, chunk.channels)
+        if format != (self._format or format):
+            raise UsageError("the audio is not what audio-start announced", "begin again")
         if self._stream is None:
-            format = self._format or _format(chunk.rate, chunk.width, chunk.channels)
+            self._format = format
             settings = self._service.recogniser(partials=False)
             opened = self._service.stream(PROTOCOL, format, settings)
             self._stream = self._stack.enter_context(opened)
@@ -201,7 +222,7 @@ class _Client:
             await self._writing  # raises what ended it
 
     async def _finish(self) -> None:
-        if not self._service.speaks(self._language):
+        if self._failed or not self._service.speaks(self._language):
             return
         if self._stream is None:  # nothing was said
             await self._send(TranscriptStart(language=self._service.language))
@@ -210,8 +231,13 @@ class _Client:
             return
         self._stream.finish()
         assert self._writing is not None
-        await self._writing
+        try:
+            await self._writing
+        except StreamerError:
+            self._failed = True
+            raise
         await self._end_stream()
+        self._format = None
 
     async def _write(self, stream: Stream) -> None:
         """Send what is final; it is never taken back."""

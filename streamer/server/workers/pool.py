@@ -49,6 +49,7 @@ class WorkerPool:
         self._on_restart = on_restart
         self._workers = [_Worker(self) for _ in range(n_workers)]
         self._streams: dict[int, Stream] = {}
+        self._live: set[int] = set()
         self._max_streams = max_streams
         self._n_opened = 0
         self._draining = self._closing = False
@@ -81,7 +82,12 @@ class WorkerPool:
         return [w.process.pid for w in self._workers if w.process is not None and w.process.pid]
 
     def open(
-        self, format: PcmFormat, settings: RecogniserSettings, longest_s: float = float("inf")
+        self,
+        format: PcmFormat,
+        settings: RecogniserSettings,
+        longest_s: float = float("inf"),
+        *,
+        live: bool = True,
     ) -> Stream:
         """Open a stream.
 
@@ -89,10 +95,13 @@ class WorkerPool:
             format: of its bytes.
             settings: of its recogniser.
             longest_s: audio after which it is ended, in seconds.
+            live: whether its words so far are worth having; those of half a recording are not.
         """
         self._n_opened += 1
         stream = Stream(self._n_opened, self, format, settings, longest_s)
         self._streams[stream.number] = stream
+        if live:
+            self._live.add(stream.number)
         return stream
 
     def admit(self, stream: Stream) -> _Worker:
@@ -111,14 +120,16 @@ class WorkerPool:
     def forget(self, stream: Stream) -> None:
         """Remove a stream that has ended."""
         self._streams.pop(stream.number, None)
+        self._live.discard(stream.number)
         for worker in self._workers:
             worker.streams.pop(stream.number, None)
 
     def drain(self) -> None:
-        """Take no more streams, and end all after what they have been fed."""
+        """Take no more streams, and end those that are live after what they have been fed."""
         self._draining = True
         for stream in self.streams:
-            stream.finish()
+            if stream.number in self._live:
+                stream.finish()
 
     async def close(self) -> None:
         """End the workers; what they have not recognised is lost."""

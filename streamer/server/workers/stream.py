@@ -1,4 +1,9 @@
-"""A stream as the server sees it: bytes in, events out, bounded in both directions."""
+"""A stream as the server sees it: bytes in, events out, bounded in both directions.
+
+What a client sends goes to the worker as commands, a few at a time. The others wait here, where
+small ones become one: a client that sends single samples costs the worker little more than one
+that sends the same audio in pieces of the usual length.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,8 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator
-from typing import Callable, Protocol
+from dataclasses import dataclass
+from typing import Callable, Protocol, Union
 
 from streamer.audio.pcm import PcmFormat
 from streamer.endpointing.settings import RATE_HZ
@@ -32,10 +38,35 @@ MAX_AHEAD_S = 2.0
 #: The same for a sender in real time, who cannot wait: what is further ahead is lost, as at a
 #: terminal. Waiting would also keep its pings from being answered. In seconds.
 MAX_BEHIND_S = 30.0
+#: Audio in one command, so that no worker decodes an hour at once, in seconds.
+MAX_COMMAND_S = 1.0
+#: Waiting pieces that are shorter than this together become one, in seconds.
+MIN_COMMAND_S = 0.02
+#: Commands on their way to the worker: it never waits for the next one.
+MAX_COMMANDS = 4
+#: Commands that wait for those, more than `MAX_BEHIND_S` of audio can be. Then the sender waits, in
+#: real time or not.
+MAX_WAITING_COMMANDS = 2000
 #: Events that wait for a slow reader: a minute of them. Then the stream is given up.
 MAX_WAITING_EVENTS = 512
 #: Audio that comes this much faster than it was spoken is not in real time, in seconds.
 REAL_TIME_SLACK_S = 1.0
+
+
+@dataclass
+class _Piece:
+    """Audio that waits to be sent.
+
+    Attributes:
+        data: the bytes.
+        arrived: see `Audio`.
+    """
+
+    data: bytearray
+    arrived: float | None
+
+
+_Queued = Union[_Piece, Lost, Notify, EndUtterance, Finish]
 
 
 class BusyError(StreamerError):
@@ -101,13 +132,17 @@ class Stream:
         self._longest_s = longest_s
         self._clock = clock
         self._finished = self._ended = False
+        self._feeding = self._finishing = False
         self._began: float | None = None
-        self._ahead: deque[int] = deque()  # bytes of each command that is not done yet
-        self._ahead_bytes = 0
+        self._waiting: deque[_Queued] = deque()
+        self._sent: deque[int] = deque()  # bytes of each command that is not done yet
+        self._ahead_bytes = 0  # of both
         self._caught_up = asyncio.Event()
         self._caught_up.set()
-        self._room = asyncio.Event()
+        self._room = asyncio.Event()  # for the bytes of a sender that is ahead
         self._room.set()
+        self._space = asyncio.Event()  # for another command of anybody
+        self._space.set()
         self._events: deque[Event] = deque()
         self._news = asyncio.Event()
 
@@ -126,6 +161,7 @@ class Stream:
         seconds = len(data) / self._bytes_per_s
         if self._is_ahead(seconds):
             await self._room.wait()
+        await self._space.wait()
         if self._finished or self._ended or not data:
             return
         now = self._clock()
@@ -134,24 +170,43 @@ class Stream:
                 f"the stream is longer than {self._longest_s:g} s", "begin another stream"
             )
         if self._began is None:
-            self._began = now - seconds
-        is_ahead = self._is_ahead(seconds)
-        self.fed_s += seconds
-        if not is_ahead and self._ahead_bytes > MAX_BEHIND_S * self._bytes_per_s:
-            self.lose(round(seconds * RATE_HZ))
-            return
-        self._command(Audio(self.number, data, None if is_ahead else now), len(data))
+            self._began = now - min(seconds, MAX_BEHIND_S)
+        # Nobody has spoken for minutes between two messages.
+        arrived = None if self._is_ahead(seconds) or seconds > MAX_BEHIND_S else now
+        step = max(1, round(MAX_COMMAND_S * self._bytes_per_s))
+        self._feeding = True
+        try:
+            for begin in range(0, len(data), step):
+                if arrived is None and begin:
+                    await self._room.wait()
+                self._feed(data[begin : begin + step], arrived)
+        finally:
+            self._feeding = False
+        if self._finishing:
+            self.finish()
+
+    def _feed(self, data: bytes, arrived: float | None) -> None:
+        """Queue bytes, or lose their whole frames, if the worker is too far behind."""
+        self.fed_s += len(data) / self._bytes_per_s
+        if arrived is not None and self._ahead_bytes > MAX_BEHIND_S * self._bytes_per_s:
+            n_frames = len(data) // self.format.frame_bytes
+            self.lose(round(n_frames / self.format.rate_hz * RATE_HZ))
+            data = data[n_frames * self.format.frame_bytes :]
+        if data:
+            self._command(_Piece(bytearray(data), arrived))
 
     def lose(self, samples: int) -> None:
         """Report samples that are missing before the next bytes, at 16 kHz."""
-        self._command(Lost(self.number, samples))
+        if samples:
+            self._command(Lost(self.number, samples))
 
     def notify(self, what: str, todo: str) -> None:
         """Tell the readers something."""
         self._command(Notify(self.number, what, todo))
 
-    def end_utterance(self) -> None:
+    async def end_utterance(self) -> None:
         """End the utterance after the bytes fed so far."""
+        await self._space.wait()
         if self._worker is not None:
             self._command(EndUtterance(self.number))
 
@@ -159,12 +214,16 @@ class Stream:
         """End the stream after the bytes fed so far; may be called twice."""
         if self._finished or self._ended:
             return
-        self._finished = True
-        self._room.set()
+        if self._feeding:  # the rest of a long message comes first
+            self._finishing = True
+            return
         if self._worker is not None:
-            self._worker.send(Finish(self.number))
+            self._command(Finish(self.number))
         else:
             self._end(None)
+        self._finished = True
+        self._room.set()
+        self._space.set()
 
     def abandon(self, error: StreamerError | None = None) -> None:
         """Give the stream up, with its events; may be called twice."""
@@ -172,6 +231,7 @@ class Stream:
             return
         if self._worker is not None:
             self._worker.send(Abandon(self.number))
+        self._waiting.clear()
         self._events.clear()
         self._end(error)
 
@@ -213,10 +273,13 @@ class Stream:
         if self._ended:
             return
         if report.done:
-            self._ahead_bytes -= self._ahead.popleft()
+            self._ahead_bytes -= self._sent.popleft()
+            self._send_waiting()
             if self._ahead_bytes < self._most_ahead_bytes:
                 self._room.set()
-            if not self._ahead:
+            if len(self._waiting) < MAX_WAITING_COMMANDS:
+                self._space.set()
+            if not self._sent:
                 self._caught_up.set()
         self._events.extend(report.events)
         if len(self._events) > MAX_WAITING_EVENTS:
@@ -243,22 +306,56 @@ class Stream:
             return False
         return self.fed_s + seconds - (self._clock() - self._began) > REAL_TIME_SLACK_S
 
-    def _command(self, command: Command, data_bytes: int = 0) -> None:
+    def _command(self, command: _Queued) -> None:
         if self._finished or self._ended:
             return
         if self._worker is None:
             self._worker = self._pool.admit(self)
             self._worker.send(Open(self.number, self.format, self.settings))
-        self._ahead.append(data_bytes)
-        self._ahead_bytes += data_bytes
+        if isinstance(command, _Piece):
+            self._ahead_bytes += len(command.data)
         self._caught_up.clear()
+        if not self._joined(command):
+            self._waiting.append(command)
+        self._send_waiting()
         if self._ahead_bytes >= self._most_ahead_bytes:
             self._room.clear()
-        self._worker.send(command)
+        if len(self._waiting) >= MAX_WAITING_COMMANDS:
+            self._space.clear()
+
+    def _joined(self, command: _Queued) -> bool:
+        """Make a command part of the last one that waits, if they are of a kind."""
+        if not self._waiting:
+            return False
+        last = self._waiting[-1]
+        if isinstance(command, _Piece):
+            if not isinstance(last, _Piece):
+                return False
+            if len(last.data) >= MIN_COMMAND_S * self._bytes_per_s:
+                return False
+            last.data += command.data
+            last.arrived = command.arrived
+            return True
+        if isinstance(command, Lost) and isinstance(last, Lost):
+            self._waiting[-1] = Lost(self.number, last.samples + command.samples)
+            return True
+        return isinstance(command, EndUtterance) and isinstance(last, EndUtterance)
+
+    def _send_waiting(self) -> None:
+        assert self._worker is not None
+        while self._waiting and len(self._sent) < MAX_COMMANDS:
+            command = self._waiting.popleft()
+            if isinstance(command, _Piece):
+                self._sent.append(len(command.data))
+                self._worker.send(Audio(self.number, bytes(command.data), command.arrived))
+            else:
+                self._sent.append(0)
+                self._worker.send(command)
 
     def _end(self, error: StreamerError | None) -> None:
         self._ended = True
         self.error = error
-        for event in (self._room, self._caught_up, self._news):
+        self._waiting.clear()
+        for event in (self._room, self._space, self._caught_up, self._news):
             event.set()
         self._pool.forget(self)

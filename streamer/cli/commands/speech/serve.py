@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Optional
@@ -124,8 +125,8 @@ def serve(
     _check_installed()
     from streamer import __version__
     from streamer.engine.settings import RecogniserSettings
+    from streamer.server.run import check_certificate, warn_of_exposure
     from streamer.server.run import serve as run_server
-    from streamer.server.run import warn_of_exposure
     from streamer.text.options import writing_options
 
     if tls_key is not None and tls_cert is None:
@@ -139,7 +140,7 @@ def serve(
         port=port,
         wyoming=None if wyoming is None else _address(wyoming, allow_open_wyoming),
         token=None if token_file is None else _token(token_file),
-        origins=tuple(each.rstrip("/") for each in origin or ()),
+        origins=tuple(map(_origin, origin or ())),
         certificate=tls_cert,
         key=tls_key,
         workers=workers or os.cpu_count() or 1,
@@ -157,6 +158,7 @@ def serve(
             idle_s=idle,
         ),
     )
+    check_certificate(settings)
     for remark in warn_of_exposure(settings):
         warn(remark)
     run_server(settings, say)
@@ -176,6 +178,18 @@ def _check_installed() -> None:
         raise UsageError(
             f"streamer serve needs the package {error.name}", 'pip install "streamer-stt[server]"'
         ) from None
+
+
+def _origin(text: str) -> str:
+    """Return an origin as browsers send it.
+
+    Raises:
+        UsageError: it is none.
+    """
+    text = text.rstrip("/").lower()
+    if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#\s]+", text):
+        raise UsageError(f"{text!r} is not an origin", "give one as in https://example.org")
+    return text
 
 
 def _token(path: Path) -> str:
