@@ -19,6 +19,7 @@ import pytest
 from streamer.cli.app import run as run_here
 from streamer.cli.commands.machine.doctor import coreml_unavailable
 from streamer.cli.support.options import DecoderKind, Format
+from streamer.cli.support.unsaved import HEADING
 from streamer.decoding import KINDS
 from streamer.output import FORMATS
 from tests.support.models.bundles import make_tiny_bundle
@@ -412,13 +413,17 @@ def test_a_closed_pipe_ends_it_quietly(tiny: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_behind_standard_output_is_one_line_of_error(tiny: Path, sounds: Path) -> None:
+def test_a_full_disk_behind_standard_output_is_one_error_above_the_words(
+    tiny: Path, sounds: Path
+) -> None:
     with open("/dev/full", "wb") as full:
         result = subprocess.run(
             command("transcribe", "--one-shot", "--model", tiny, sounds / "half.wav"),
             stdout=full, stderr=subprocess.PIPE, env=environment(), timeout=LIMIT_S, check=False,
         )  # fmt: skip
-    error_of(result)
+    error, heading, *words = result.stderr.decode().splitlines()
+    assert error.startswith("error: cannot write standard output (no space left on device) - ")
+    assert heading == HEADING and any(words)
     assert result.returncode == 1
 
 
