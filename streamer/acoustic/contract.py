@@ -32,6 +32,11 @@ OUTPUT_NAMES = (LOGITS, NEW_C, NEW_H)
 DEFAULT_STEPS = 16
 
 
+def function_of_steps(n_steps: int) -> str:
+    """Return the name of the function for windows of so many steps in a package of several."""
+    return f"steps_{n_steps}"
+
+
 class AcousticModel(Protocol):
     """A network of the DeepSpeech family.
 

@@ -39,19 +39,29 @@ class Interface:
     states: Mapping[str, TensorSpec] = field(default_factory=dict)
 
 
-def interface_of_spec(spec: Any) -> Interface:
+def function_names(spec: Any) -> tuple[str, ...]:
+    """Return the functions of a package of several; empty for other models."""
+    return tuple(each.name for each in getattr(spec.description, "functions", ()))
+
+
+def interface_of_spec(spec: Any, function: str = "") -> Interface:
     """Read the interface from a model's protobuf description.
 
     Args:
         spec: the result of ``coremltools.utils.load_spec``.
+        function: the function, of a package of several; its default one if empty.
 
     Raises:
         ValueError: an input is not an array.
     """
+    ports = spec.description
+    if function_names(spec):
+        wanted = function or ports.defaultFunctionName
+        ports = next(each for each in ports.functions if each.name == wanted)
     tensors = {
-        part: {feature.name: _tensor_spec(feature) for feature in getattr(spec.description, part)}
+        part: {feature.name: _tensor_spec(feature) for feature in getattr(ports, part)}
         for part in ("input", "output", "state")
-        if hasattr(spec.description, part)
+        if hasattr(ports, part)
     }
     return Interface(tensors["input"], tensors["output"], tensors.get("state", {}))
 

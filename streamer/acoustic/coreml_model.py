@@ -23,6 +23,7 @@ from streamer.acoustic.contract import (
     check_call,
     check_names,
     finite,
+    function_of_steps,
     invalid_state,
     state_names,
     zero_state,
@@ -31,6 +32,7 @@ from streamer.acoustic.coreml_cache import FirstLoad, compile_into, compiled_mod
 from streamer.acoustic.coreml_first_load import load_in_child
 from streamer.acoustic.coreml_interface import (
     Interface,
+    function_names,
     interface_of_compiled,
     interface_of_spec,
 )
@@ -105,7 +107,8 @@ class CoreMLAcousticModel:
     Args:
         path: ``.mlpackage``, ``.mlmodel`` or ``.mlmodelc``.
         compute_units: one of `COMPUTE_UNITS`.
-        n_steps: steps in a window if the network's time axis is flexible.
+        n_steps: steps in a window if the network's time axis is flexible, or if it has
+            a function for each of several numbers of steps.
         runtime: replaces coremltools; it compiles in this process.
         first_load: replaces the child process that loads a model the first time.
         cache: folder for compiled models; the user's cache if None.
@@ -137,14 +140,14 @@ class CoreMLAcousticModel:
         if not self._path.exists():
             raise ModelError(f"no such file: {path}", "check the path in model.json")
         with self._explained("is not a DeepSpeech network in Core ML's format"):
-            self._read_geometry(self._read_interface(), n_steps)
+            self._read_geometry(self._read_interface(n_steps), n_steps)
         with self._explained("cannot be loaded by Core ML"):
             if first_load is None:
                 first_load = load_in_child if runtime is None else self._compile_here
             self.compiled_path = compiled_model(self._path, compute_units, first_load, cache)
             units = getattr(self._runtime.ComputeUnit, compute_units)
             self._model: CompiledModel = self._runtime.CompiledMLModel(
-                str(self.compiled_path), units
+                str(self.compiled_path), units, **self._function
             )
         # The state returned last: c and h inside Core ML have its values.
         self._current: Callable[[], _KeptState | None] = lambda: None
@@ -231,10 +234,17 @@ class CoreMLAcousticModel:
             )
         return ml_state
 
-    def _read_interface(self) -> Interface:
+    def _read_interface(self, n_steps: int | None) -> Interface:
+        #: Arguments that choose the function of a package of several.
+        self._function: dict[str, str] = {}
         if self._path.suffix == ".mlmodelc":
             return interface_of_compiled(self._path)
-        return interface_of_spec(self._runtime.load_spec(str(self._path)))
+        spec = self._runtime.load_spec(str(self._path))
+        name = function_of_steps(n_steps or DEFAULT_STEPS)
+        if name not in function_names(spec):
+            return interface_of_spec(spec)
+        self._function = {"function_name": name}
+        return interface_of_spec(spec, name)
 
     def _read_geometry(self, interface: Interface, n_steps: int | None) -> None:
         inputs, states = interface.inputs, interface.states

@@ -40,7 +40,9 @@ class Runtime(Protocol):
         """Compile an ``.mlmodel`` or ``.mlpackage`` to a ``.mlmodelc``."""
         ...
 
-    def CompiledMLModel(self, path: str, compute_units: Any) -> CompiledModel:  # noqa: N802
+    def CompiledMLModel(  # noqa: N802
+        self, path: str, compute_units: Any, function_name: str | None = None
+    ) -> CompiledModel:
         """Load a ``.mlmodelc``."""
         ...
 

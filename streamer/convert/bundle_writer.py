@@ -41,6 +41,7 @@ def convert_to_bundle(
     author: str = "",
     lengths: bool = False,
     flexible: bool = False,
+    more_steps: Sequence[int] = (),
     progress: Callable[[str], None] = lambda what: None,
 ) -> Bundle:
     """Convert a network and write a bundle with it.
@@ -63,6 +64,7 @@ def convert_to_bundle(
         author: who made the model.
         lengths: see `write_networks`.
         flexible: see `write_networks`; networks of other formats have ``steps``.
+        more_steps: see `write_networks`; ``steps`` is the largest number.
         progress: called with a line about each step.
 
     Returns:
@@ -94,17 +96,29 @@ def convert_to_bundle(
             precision=precision,
             lengths=lengths,
             flexible=flexible,
+            more_steps=more_steps,
             progress=progress,
         )
     steps = DEFAULT_STEPS if steps is None else steps
-    check_steps(steps)
+    for number in (steps, *more_steps):
+        check_steps(number)
     progress(f"reading {source}")
     weights = _described(read_network(source), licence=licence, author=author)
     labels = network_alphabet(weights, alphabet, source)
     name = name or _model_name(source)
     with staged_folder(folder) as staged:
         networks = write_networks(
-            weights, staged, name, steps, chosen, shapes, precision, progress, lengths, flexible
+            weights,
+            staged,
+            name,
+            steps,
+            chosen,
+            shapes,
+            precision,
+            progress,
+            lengths,
+            flexible,
+            more_steps,
         )
         write_alphabet(staged / ALPHABET_FILE, labels)
         finish_bundle(bundle_for(weights, staged, name, networks, steps), source, scorer, licence)

@@ -76,6 +76,7 @@ def write_networks(
     progress: Callable[[str], None],
     lengths: bool = False,
     flexible: bool = False,
+    more_steps: Sequence[int] = (),
 ) -> dict[str, Path]:
     """Write a network in several formats.
 
@@ -92,6 +93,7 @@ def write_networks(
         progress: called with a line before each file.
         lengths: whether Core ML networks have the input ``input_lengths``; ONNX networks do.
         flexible: whether windows of Core ML networks can have any number of steps.
+        more_steps: further numbers of steps, for each of which ML programs get a function.
 
     Returns:
         The files by kind, as in `Bundle.networks`.
@@ -113,9 +115,22 @@ def write_networks(
             from streamer.convert.coreml.writer import write_coreml
 
             for shape in dict.fromkeys(shapes or [default_shape(form, flexible)]):
+                place = folder / coreml_file_name(name, form, shape)
+                if more_steps and form == "mlprogram":
+                    from streamer.convert.coreml.multifunction import write_multifunction
+
+                    networks[coreml_kind(form, shape)] = write_multifunction(
+                        weights,
+                        place,
+                        [steps, *more_steps],
+                        shape,
+                        precision or DEFAULT_COREML_PRECISION,
+                        lengths,
+                    )
+                    continue
                 networks[coreml_kind(form, shape)] = write_coreml(
                     weights,
-                    folder / coreml_file_name(name, form, shape),
+                    place,
                     steps=steps,
                     shape=shape,
                     precision=precision or DEFAULT_COREML_PRECISION,

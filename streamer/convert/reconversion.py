@@ -61,6 +61,7 @@ def convert_bundle_again(
     precision: str | None,
     lengths: bool,
     flexible: bool = False,
+    more_steps: Sequence[int] = (),
     progress: Callable[[str], None],
 ) -> Bundle:
     """Write networks of a bundle in other formats or shapes, into its folder or another one.
@@ -79,6 +80,7 @@ def convert_bundle_again(
         precision: see `write_networks`.
         lengths: see `write_networks`.
         flexible: see `write_networks`.
+        more_steps: see `write_networks`.
         progress: called with a line about each step.
 
     Raises:
@@ -89,7 +91,8 @@ def convert_bundle_again(
     check_sums(bundle, bundle.files())
     bundle = dataclasses.replace(bundle, **changes)  # type: ignore[arg-type]
     n_steps = bundle.n_steps if steps is None else steps
-    check_steps(n_steps)
+    for number in (n_steps, *more_steps):
+        check_steps(number)
     progress(f"reading {source}")
     weights = read_bundle_weights(bundle)
     forms = [(form, precision) for form in formats]
@@ -105,7 +108,7 @@ def convert_bundle_again(
             copy_bundle(source, staged)
         written: dict[str, Path] = {}
         for form, stored in forms:
-            options = (shapes, stored, progress, lengths, flexible)
+            options = (shapes, stored, progress, lengths, flexible, more_steps)
             written.update(write_networks(weights, staged, bundle.name, n_steps, [form], *options))
         if in_place:
             _link_missing(bundle, staged)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from streamer.acoustic.contract import function_of_steps
 from streamer.acoustic.coreml_cache import content_key
 from streamer.bundle import Bundle
 from streamer.errors import ModelError
@@ -30,6 +31,8 @@ def network_of_steps(
 ) -> Path:
     """Return a Core ML network of a bundle with another number of steps.
 
+    One that has a function for this number is returned as it is.
+
     Args:
         bundle: the bundle, which has the weights in float32, too.
         kind: kind of the network; one that does not name its shape gives an unrolled one.
@@ -50,11 +53,14 @@ def network_of_steps(
         raise ModelError(
             f"there is no cache for a network of {n_steps} steps", "set HOME to a folder of yours"
         )
+    file = open_model(path)
+    if function_of_steps(n_steps) in file.functions:
+        return path
     made = cache / f"{content_key(path)}-{n_steps}.mlpackage"
     if made.is_dir():
         mark_used(made)
         return made
-    metadata = open_model(path).metadata
+    metadata = file.metadata
     precision = metadata.get("streamer.precision", "")
     shape = kind.partition("-")[2]
     make_private_folder(cache)

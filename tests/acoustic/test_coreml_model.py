@@ -51,9 +51,9 @@ class State:
 class Compiled:
     """coremltools' CompiledMLModel."""
 
-    def __init__(self, runtime: Runtime, path: Path) -> None:
+    def __init__(self, runtime: Runtime, path: Path, function: str) -> None:
         self._runtime = runtime
-        self._file = open_model(next(path.glob("source.*")))
+        self._file = open_model(next(path.glob("source.*")), function)
         self._evaluator = create_evaluator(self._file)
         self._outputs: dict[str, Any] | None = None
 
@@ -86,6 +86,7 @@ class Runtime:
     def __init__(self) -> None:
         self.compiled: list[str] = []
         self.loaded: list[tuple[str, Any]] = []
+        self.functions: list[str] = []
         self.calls: list[list[str]] = []
 
     def load_spec(self, model_path: str) -> Any:
@@ -101,10 +102,14 @@ class Runtime:
         (shutil.copytree if Path(model).is_dir() else shutil.copyfile)(model, source)
         return destination_path
 
-    def CompiledMLModel(self, path: str, compute_units: Any) -> Any:
+    def CompiledMLModel(
+        self, path: str, compute_units: Any, function_name: str | None = None
+    ) -> Any:
         assert isinstance(path, str) and isinstance(compute_units, ct.ComputeUnit)
         self.loaded.append((path, compute_units))
-        return Compiled(self, Path(path))
+        if function_name is not None:
+            self.functions.append(function_name)
+        return Compiled(self, Path(path), function_name or "")
 
 
 def windows(count: int, steps: int) -> Any:

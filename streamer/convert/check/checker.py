@@ -109,19 +109,22 @@ class Report:
         return all(difference.passed for difference in self.differences)
 
 
-def check_model(path: str | Path, reference: Weights, samples: FloatArray) -> Report:
+def check_model(
+    path: str | Path, reference: Weights, samples: FloatArray, function: str = ""
+) -> Report:
     """Compare a Core ML model with its reference network.
 
     Args:
         path: a ``.mlpackage`` or ``.mlmodel``.
         reference: the network.
         samples: audio at the network's sample rate, float32 (n,), full scale 1.
+        function: the function to check, of a package of several; its default one if empty.
 
     Raises:
         ConversionError: the model is damaged, its geometry differs from the reference, or
             it has an unknown operation and cannot be checked.
     """
-    file = open_model(path)
+    file = open_model(path, function)
     contract = _Contract(file, reference)
     evaluator = create_evaluator(file)
     windows = _windows(reference, contract.steps, samples)

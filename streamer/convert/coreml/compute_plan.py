@@ -92,7 +92,10 @@ def _layers(plan: Any) -> Iterator[tuple[str, Any]]:
     """Yield the type and the planned device usage of each layer."""
     structure = plan.model_structure
     if structure.program is not None:
-        for operation in structure.program.functions["main"].block.operations:
+        functions = structure.program.functions
+        # Of a package of several functions, any one tells where such layers run.
+        function = functions.get("main") or next(iter(functions.values()))
+        for operation in function.block.operations:
             kind = operation.operator_name.rpartition(".")[2]  # "ios16.linear"
             yield kind, plan.get_compute_device_usage_for_mlprogram_operation(operation)
     elif structure.neuralnetwork is not None:

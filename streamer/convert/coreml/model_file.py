@@ -47,6 +47,8 @@ class ModelFile:
         outputs: outputs of the model.
         states: states that the model keeps.
         metadata: author, licence, version and user-defined entries.
+        function: the function of an ML program that inputs, outputs and states belong to.
+        functions: all functions of a package of several; empty for others.
     """
 
     path: Path
@@ -57,6 +59,8 @@ class ModelFile:
     outputs: tuple[Feature, ...]
     states: tuple[Feature, ...]
     metadata: dict[str, str]
+    function: str = "main"
+    functions: tuple[str, ...] = ()
 
 
 def invalid_model_error(path: str | Path, why: str) -> ConversionError:
@@ -64,8 +68,12 @@ def invalid_model_error(path: str | Path, why: str) -> ConversionError:
     return ConversionError(f"{path} is not a usable Core ML model: {why}", "convert it again")
 
 
-def open_model(path: str | Path) -> ModelFile:
+def open_model(path: str | Path, function: str = "") -> ModelFile:
     """Read a ``.mlpackage`` or ``.mlmodel``.
+
+    Args:
+        path: the model.
+        function: the function to describe, of a package of several; its default one if empty.
 
     Raises:
         ConversionError: it is missing, damaged, or neither an ML program nor a neural
@@ -103,15 +111,24 @@ def open_model(path: str | Path) -> ModelFile:
         "description": description.metadata.shortDescription,
         **dict(description.metadata.userDefined),
     }
+    ports = description
+    functions = {each.name: each for each in description.functions}
+    if functions:
+        function = function or description.defaultFunctionName
+        if function not in functions:
+            raise invalid_model_error(path, f"it has no function {function or 'by default'}")
+        ports = functions[function]
     return ModelFile(
         path=path,
         kind=kinds[kind],
         spec=spec,
         root=file.parent,
-        inputs=tuple(_feature(f) for f in description.input),
-        outputs=tuple(_feature(f) for f in description.output),
-        states=tuple(_feature(f) for f in description.state),
+        inputs=tuple(_feature(f) for f in ports.input),
+        outputs=tuple(_feature(f) for f in ports.output),
+        states=tuple(_feature(f) for f in ports.state),
         metadata={key: value for key, value in about.items() if value},
+        function=function if functions else "main",
+        functions=tuple(functions),
     )
 
 

@@ -34,6 +34,8 @@ def inspect_coreml(path: Path) -> Inspection:
         kinds = [str(layer.WhichOneof("layer")) for layer in layers(model.spec.neuralNetwork)]
     counts = Counter(kind for kind in kinds if kind != "const")
     about = {key: short_text(value) for key, value in model.metadata.items()}
+    if model.functions:
+        about["functions"] = ", ".join(model.functions)
     about["precision"] = stored_precision(model)
     about["specification"] = str(model.spec.specificationVersion)
     return Inspection(

@@ -31,28 +31,32 @@ def check(
     """Evaluate a Core ML model in NumPy, on any system, and compare it with its reference.
 
     Its tensors are compared one by one (an error of 1 is all that their precision explains), its
-    operations in float64 on other weights, and its outputs on a recording. The exit code is 1 if
-    something differs by more than is allowed.
+    operations in float64 on other weights, and its outputs on a recording; of a package of several
+    functions, each is. The exit code is 1 if something differs by more than is allowed.
     """
     from streamer.convert.check.check_inputs import find_recording, read_reference, read_samples
     from streamer.convert.check.checker import check_model
+    from streamer.convert.coreml import open_model
 
     source, weights = read_reference(model, reference)
     recording = find_recording() if audio is None else audio
     samples = read_samples(recording, int(weights.description["sample_rate_hz"]), seconds)
-    report = check_model(model, weights, samples)
-    echo(f"model      {model} ({report.kind}, {report.precision}, {report.steps} steps)")
-    echo(f"reference  {source}, in float64")
-    echo(f"audio      {recording}, {report.windows} windows")
-    echo(f"front end  {_front_end(weights.description.get('front_end'))}")
-    echo(f"{'stream':<10} {'output':<16} {'max error':>10} {'allowed':>10}")
-    for found in report.differences:
-        verdict = "ok" if found.passed else "WRONG"
-        echo(
-            f"{found.stream:<10} {found.output:<16} {found.error:>10.2e} "
-            f"{found.tolerance:>10.2e}  {verdict}"
-        )
-    if not report.passed:
+    passed = True
+    for function in open_model(model).functions or ("",):
+        report = check_model(model, weights, samples, function)
+        passed = passed and report.passed
+        echo(f"model      {model} ({report.kind}, {report.precision}, {report.steps} steps)")
+        echo(f"reference  {source}, in float64")
+        echo(f"audio      {recording}, {report.windows} windows")
+        echo(f"front end  {_front_end(weights.description.get('front_end'))}")
+        echo(f"{'stream':<10} {'output':<16} {'max error':>10} {'allowed':>10}")
+        for found in report.differences:
+            verdict = "ok" if found.passed else "WRONG"
+            echo(
+                f"{found.stream:<10} {found.output:<16} {found.error:>10.2e} "
+                f"{found.tolerance:>10.2e}  {verdict}"
+            )
+    if not passed:
         echo(f"{model} does not match {source}", err=True)
         raise typer.Exit(1)
     echo("the model matches its reference")

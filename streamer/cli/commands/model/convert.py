@@ -23,8 +23,9 @@ def convert(
         None,
         "--steps",
         metavar="1..64|any",
-        help="Steps in a window; fewer steps mean less delay. any: Core ML networks take windows "
-        "of any length, hours too, in the shape lstm. Default: 16, or the bundle's or, with --via "
+        help="Steps in a window; fewer steps mean less delay. 4,8,16: ML programs have a function "
+        "for each, with shared weights (macOS 15). any: Core ML networks take windows of any "
+        "length, hours too, in the shape lstm. Default: 16, or the bundle's or, with --via "
         "tensorflow, the graph's own number.",
     ),
     formats: Optional[list[str]] = typer.Option(
@@ -70,7 +71,8 @@ def convert(
     from streamer.errors import UsageError
 
     flexible = steps == "any"
-    n_steps = None if flexible or steps is None else _number(steps)
+    numbers = [] if flexible or steps is None else _numbers(steps)
+    n_steps = max(numbers) if numbers else None
     if via not in (None, "tensorflow"):
         raise UsageError(f"unknown route --via {via}", "use --via tensorflow, or leave it out")
     if via == "tensorflow":
@@ -78,6 +80,8 @@ def convert(
             raise UsageError(
                 "--via tensorflow keeps the graph's own shape", "leave out --shape or --via"
             )
+        if len(numbers) > 1:
+            raise UsageError("--via tensorflow writes one number of steps", "give one to --steps")
         if flexible:
             raise UsageError(
                 "--via tensorflow keeps a dynamic graph flexible by itself", "leave out --steps any"
@@ -116,6 +120,7 @@ def convert(
             author=author,
             lengths=lengths,
             flexible=flexible,
+            more_steps=sorted(set(numbers) - {n_steps}) if n_steps else (),
             progress=lambda what: echo(what, err=True),
         )
     for kind, path in bundle.networks.items():
@@ -123,13 +128,15 @@ def convert(
     echo(f"use it with: streamer --model {output}", err=True)
 
 
-def _number(steps: str) -> int:
+def _numbers(steps: str) -> list[int]:
     from streamer.errors import UsageError
 
     try:
-        return int(steps)
+        return [int(number) for number in steps.split(",")]
     except ValueError:
-        raise UsageError(f"--steps {steps} is not a number", "use 1 to 64, or any") from None
+        raise UsageError(
+            f"--steps {steps} is not a number", "use 1 to 64, several like 4,8,16, or any"
+        ) from None
 
 
 def register(app: typer.Typer) -> None:

@@ -70,7 +70,7 @@ class MilProgram:
         self._model = model
         self._blobs: dict[str, BlobFile] = {}
         functions = model.spec.mlProgram.functions
-        name = model.spec.description.defaultFunctionName or "main"
+        name = model.function
         if (
             name not in functions
             or functions[name].opset not in functions[name].block_specializations
