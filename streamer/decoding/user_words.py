@@ -19,6 +19,9 @@ DEFAULT_WEIGHT = 5.0
 #: Larger weights drown the audio: at 30 a word appears wherever anything is said.
 MAX_WEIGHT = 20.0
 
+#: Each word costs about half a millisecond at the start, and more where there are many.
+MAX_WORDS = 10_000
+
 _WORDS_FILE = "use a text file with one word per line"
 
 #: Apostrophes of word processors and keyboards, for the plain one of the alphabets.
@@ -83,7 +86,8 @@ def read_user_words(path: str | Path, warn: Callable[[str], None] | None = None)
             `parse_user_word` rejects it; None to raise instead.
 
     Raises:
-        UsageError: the file is missing, not text, or has such a line.
+        UsageError: the file is missing, not text, has such a line, or more than
+            `MAX_WORDS` words.
     """
     try:
         text = read_user_text(path)
@@ -92,11 +96,16 @@ def read_user_words(path: str | Path, warn: Callable[[str], None] | None = None)
             f"the user words in {path} cannot be read ({error.strerror})",
             "use fewer words" if error.errno == errno.EFBIG else _WORDS_FILE,
         ) from None
-    words = []
+    words: list[UserWord] = []
     for number, line in enumerate(text.splitlines(), 1):
         line = line.partition("#")[0].strip()
         if not line:
             continue
+        if len(words) == MAX_WORDS:
+            raise UsageError(
+                f"{path} has more than {MAX_WORDS:,} words",
+                "use fewer, or build a language model of them: streamer scorer build",
+            )
         try:
             words.append(parse_user_word(line, warn))
         except UsageError as error:

@@ -10,6 +10,7 @@ from typing import Any, Callable, Protocol
 from streamer.arrays import FloatArray
 from streamer.audio import portaudio
 from streamer.errors import AudioError, DeviceError
+from streamer.untrusted.regular_files import require_regular
 
 #: Length of a block: short enough for a key to take effect at once, in seconds.
 _BLOCK_S = 0.03
@@ -95,10 +96,14 @@ class Player:
         import soundfile
 
         try:
+            require_regular(path)
             self._file: Any = soundfile.SoundFile(str(path))
         except (OSError, soundfile.SoundFileError) as error:
+            reason = (
+                (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
+            )
             raise AudioError(
-                f"{path} cannot be played ({' '.join(str(error).split())})",
+                f"{path} cannot be played ({' '.join(reason.split())})",
                 "give a FLAC or WAV file, as --save-audio makes",
             ) from None
         self._rate_hz: int = self._file.samplerate

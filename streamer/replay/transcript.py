@@ -10,6 +10,10 @@ from typing import Any
 
 from streamer.alignment import align
 from streamer.errors import UsageError
+from streamer.untrusted.regular_files import read_regular
+
+#: A day of speech with partial words has a tenth of it.
+_MAX_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -36,13 +40,13 @@ def read_transcript(path: Path) -> list[TimedWord]:
         UsageError: it cannot be read, or has no words with times.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_regular(path, _MAX_BYTES).decode("utf-8").splitlines()
         words = timed_words(json.loads(line) for line in lines if line.strip())
     except OSError as error:
         raise UsageError(
-            f"{path} cannot be read ({error.strerror or error})", "check the name"
+            f"{path} cannot be read ({(error.strerror or str(error)).lower()})", "check the name"
         ) from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         words = []
     if not words:
         raise UsageError(

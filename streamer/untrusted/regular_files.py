@@ -27,7 +27,7 @@ def open_regular(path: str | Path) -> BinaryIO:
     for name in ("O_BINARY", "O_CLOEXEC", "O_NONBLOCK", "O_NOCTTY"):
         flags |= getattr(os, name, 0)
     # Opening a device may already do something: look before, and again at what was opened.
-    _require_regular(os.stat(path), path)
+    require_regular(path)
     descriptor = os.open(path, flags)
     try:
         _require_regular(os.fstat(descriptor), path)
@@ -35,6 +35,15 @@ def open_regular(path: str | Path) -> BinaryIO:
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def require_regular(path: str | Path) -> None:
+    """Check a file before a library opens it by name, which would wait for a pipe.
+
+    Raises:
+        OSError: it does not exist, or is a pipe, a device, a socket or a folder.
+    """
+    _require_regular(os.stat(path), path)
 
 
 def _require_regular(status: os.stat_result, path: str | Path) -> None:

@@ -10,6 +10,7 @@ from streamer.decoding import (
     UserWord,
     parse_user_word,
     read_user_words,
+    user_words,
 )
 from streamer.errors import UsageError
 
@@ -64,3 +65,15 @@ def test_a_weight_that_drowns_the_rest_is_capped_with_a_warning(weight: str, use
     assert len(warnings) == 1 and "'noise'" in warnings[0]
     assert parse_user_word("noise=20", warnings.append).weight == 20.0
     assert len(warnings) == 1
+
+
+def test_more_words_than_can_be_planted_at_the_start_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(user_words, "MAX_WORDS", 3)
+    path = tmp_path / "names.txt"
+    path.write_text("# names\na\nb\n\nc\n")
+    assert len(read_user_words(path)) == 3
+    path.write_text("a\nb\nc\nd\n")
+    with pytest.raises(UsageError, match="has more than 3 words"):
+        read_user_words(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 from pathlib import Path
@@ -81,6 +82,15 @@ def test_what_cannot_be_played_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "talk.flac").write_text("no sound")
     with pytest.raises(AudioError, match="cannot be played"):
         Player(tmp_path / "talk.flac", Output)
+    with pytest.raises(AudioError, match=r"cannot be played \([Nn]o such file or directory\)"):
+        Player(tmp_path / "missing.flac", Output)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(AudioError, match="not a regular file"):
+        Player(tmp_path / "pipe", Output)
 
 
 class Recorder:

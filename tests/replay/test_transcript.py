@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,14 @@ def test_the_word_at_a_time_is_the_last_that_has_begun() -> None:
 
 def test_a_file_without_words_says_how_to_make_one(tmp_path: Path) -> None:
     path = tmp_path / "talk.jsonl"
-    for content in ("", "no json", json.dumps(as_json(stats())), '{"type": "final"}', "[1]"):
+    for content in (
+        "",
+        "no json",
+        json.dumps(as_json(stats())),
+        '{"type": "final"}',
+        "[1]",
+        "[" * 100_000,
+    ):
         path.write_text(content)
         with pytest.raises(UsageError, match="no words with times"):
             read_transcript(path)
@@ -49,3 +57,11 @@ def test_a_file_without_words_says_how_to_make_one(tmp_path: Path) -> None:
         read_transcript(tmp_path / "missing.jsonl")
     path.write_text("\n".join(json.dumps(as_json(event)) for event in EVENTS))
     assert read_transcript(path) == WORDS
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_and_a_device_are_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(UsageError, match="not a regular file"):
+            read_transcript(path)

@@ -23,6 +23,7 @@ from streamer.arrays import FloatArray
 from streamer.errors import AudioError, StreamerError
 from streamer.features import Framer, create_front_end
 from streamer.training.data.manifests import Clip
+from streamer.untrusted.regular_files import require_regular
 
 #: The teacher's indices for each frame, see `streamer.training.data.codebooks`.
 TEACHER = "teacher.u8"
@@ -62,9 +63,13 @@ def read_audio(path: Path, rate_hz: int) -> FloatArray:
         AudioError: it cannot be read.
     """
     try:
+        require_regular(path)  # libsndfile would wait for a pipe
         samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, OSError, RuntimeError) as error:
-        raise AudioError(f"{path}: {error}", "check or remove that line of the manifest") from error
+        reason = getattr(error, "strerror", None) or error
+        raise AudioError(
+            f"{path}: {reason}", "check or remove that line of the manifest"
+        ) from error
     mono = samples.mean(axis=1)
     if rate != rate_hz:
         mono = soxr.resample(mono, rate, rate_hz)

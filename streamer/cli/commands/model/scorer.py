@@ -11,6 +11,9 @@ import typer
 from streamer.cli.support.messages import echo
 from streamer.training.language.settings import RecurrentSettings, ScorerSettings
 
+#: Of a file of words: ten million words.
+_MAX_CHARACTERS = 100_000_000
+
 
 def build(
     texts: list[str] = typer.Argument(
@@ -69,7 +72,7 @@ def build(
     )
     alphabet = read_alphabet(load_bundle(model).alphabet_path)
     weighted = weighted_texts(texts)
-    extra = [] if words is None else words.read_text(encoding="utf-8").split()
+    extra = [] if words is None else _read_words(words)
     with tempfile.TemporaryDirectory() as folder:
         if raw:
             for number, (path, weight) in enumerate(weighted):
@@ -80,6 +83,19 @@ def build(
         n_words = build_scorer(weighted, output, alphabet, settings, extra)
     size = output.stat().st_size / 1e6
     echo(f"{output}: {n_words} words, {size:.1f} MB", err=True)
+
+
+def _read_words(path: Path) -> list[str]:
+    from streamer.errors import UsageError
+    from streamer.untrusted.user_files import read_user_text
+
+    try:
+        return read_user_text(path, _MAX_CHARACTERS).split()
+    except OSError as error:
+        raise UsageError(
+            f"--words {path} cannot be read ({error.strerror})",
+            "use a text file with one word per line",
+        ) from error
 
 
 def recurrent(
