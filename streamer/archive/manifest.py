@@ -105,13 +105,16 @@ class Manifest:
         if self._clock() >= self._due:
             self.write()
 
-    def write(self) -> None:
+    def write(self, *, always: bool = False) -> None:
         """Write what has been added since.
+
+        Args:
+            always: even if that is nothing, to know whether the folder can be written.
 
         Raises:
             OutputError: the manifest cannot be written.
         """
-        if not self._unwritten:
+        if not self._unwritten and not always:
             return
         begin = self._clock()
         lines = [json.dumps(asdict(entry)) + "\n" for _, entry in sorted(self._entries.items())]

@@ -104,6 +104,8 @@ class Archive:
             StreamerError: nothing can be done: there is no such model, or the results cannot
                 be written.
         """
+        # Before anything is transcribed: it could not be kept.
+        self._manifest.write(always=True)
         pool = Pool(ray, self._settings, n_workers, stopping, self._kept_piece, worker)
         try:
             for done in pool.run(self.jobs):

@@ -12,7 +12,9 @@ pytest.importorskip("fsspec", reason="needs the extra cluster")
 import fsspec
 
 from streamer.archive.manifest import MANIFEST, Entry, Manifest
+from streamer.archive.run import Archive
 from streamer.archive.storage import Folder, Recording, find_recordings, local_file, output_names
+from streamer.archive.work import Settings
 from streamer.errors import OutputError, StreamerError, UsageError
 
 
@@ -191,3 +193,17 @@ def test_a_folder_that_cannot_be_read_is_one_line(tmp_path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(StreamerError):
         Folder(str(tmp_path / "file")).write("x.txt", b"")
+
+
+def test_a_folder_that_cannot_be_written_is_known_before_anything_is_transcribed(
+    tmp_path, monkeypatch
+) -> None:
+    (tmp_path / "a.wav").write_bytes(b"sound")
+    archive = Archive(find_recordings(str(tmp_path)), Settings({}, str(tmp_path / "out")))
+    monkeypatch.setattr(os, "replace", refused)
+    with pytest.raises(OutputError, match="not accessible"):
+        next(archive.run(None, 1))  # no Ray: no worker may be started
+
+
+def refused(*arguments: object) -> None:
+    raise PermissionError(13, "Permission denied")
