@@ -213,7 +213,7 @@ class PythonSpeechFeaturesFrontEnd:
         self.n_fft = n_fft
         self.low_hz = low_hz
         self.high_hz = sample_rate_hz / 2 if high_hz is None else high_hz
-        self.pre_emphasis = pre_emphasis
+        self.pre_emphasis = float(pre_emphasis)
         self.lifter = lifter
         self.append_energy = append_energy
         self.window = window

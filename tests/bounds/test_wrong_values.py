@@ -177,3 +177,11 @@ def test_a_scorer_without_hashes_of_its_words_is_one_line(tiny: Path, tmp_path: 
     path.write_bytes(data)
     with pytest.raises(ModelError, match="damaged"):
         read_scorer(path)
+
+
+def test_a_front_end_without_a_number_for_its_pre_emphasis_is_refused() -> None:
+    from streamer.errors import ModelError
+    from streamer.features import create_front_end
+
+    with pytest.raises(ModelError, match="front end python_speech_features"):
+        create_front_end({"kind": "python_speech_features", "pre_emphasis": None})
