@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -30,7 +31,9 @@ def load_acoustic_model(
     Args:
         bundle: the bundle.
         backend: see `Bundle.choose_network`. Of several networks for Core ML, the one that
-            ``streamer bench --compute-units`` measured as the fastest here is preferred.
+            ``streamer bench --compute-units`` measured as the fastest here is preferred. ``auto``
+            prints a warning and goes on with ONNX where Core ML fails, unless ``compute_units``
+            are given, which only Core ML has.
         compute_units: for Core ML: ``CPU_ONLY``, ``CPU_AND_GPU``, ``CPU_AND_NE`` or ``ALL``;
             None for the fastest ones measured here, or `DEFAULT_COMPUTE_UNITS`.
         latency: one of `LATENCIES`. The probabilities are the same.
@@ -40,12 +43,24 @@ def load_acoustic_model(
         ModelError: there is no such network, it cannot be loaded, or its shapes differ from
             ``model.json``, as may be its SHA-256.
     """
-    kind, path = _measured_network(bundle, backend) or bundle.choose_network(backend)
-    check_sums(bundle, [path])
     n_steps = _steps(bundle, latency)
+    kind, path = _measured_network(bundle, backend) or bundle.choose_network(backend)
     units = compute_units or _remembered_units(kind, path) or DEFAULT_COMPUTE_UNITS
+    try:
+        return _load_checked(bundle, kind, path, n_steps, units)
+    except ModelError as error:
+        if backend != "auto" or compute_units is not None or not _is_core_ml(kind):
+            raise
+        if not any(kind.startswith("onnx") for kind in bundle.networks):
+            raise
+        print(f"warning: {error.what}; ONNX Runtime runs the model instead", file=sys.stderr)
+    return _load_checked(bundle, *bundle.choose_network("onnx"), n_steps, units)
+
+
+def _load_checked(bundle: Bundle, kind: str, path: Path, n_steps: int, units: str) -> AcousticModel:
+    check_sums(bundle, [path])
     expected = bundle.n_steps
-    if kind.split("-")[0] == "coreml" and n_steps != bundle.n_steps:
+    if _is_core_ml(kind) and n_steps != bundle.n_steps:
         from streamer.models.own_networks import network_of_steps
 
         path, expected = network_of_steps(bundle, kind, path, n_steps), n_steps
@@ -61,6 +76,10 @@ def load_acoustic_model(
 
         return ShortWindows(model, n_steps)
     return model
+
+
+def _is_core_ml(kind: str) -> bool:
+    return kind.split("-")[0] == "coreml"
 
 
 def _steps(bundle: Bundle, latency: str) -> int:
@@ -80,20 +99,18 @@ def _measured_network(bundle: Bundle, backend: str) -> tuple[str, Path] | None:
     if backend in bundle.networks and backend != "coreml":
         return None  # named exactly
     kind, _ = bundle.choose_network(backend)
-    if kind.split("-")[0] != "coreml":
+    if not _is_core_ml(kind):
         return None
     from streamer.models.compute_units import recall_fastest
 
-    choices = {
-        path: kind for kind, path in bundle.networks.items() if kind.split("-")[0] == "coreml"
-    }
+    choices = {path: kind for kind, path in bundle.networks.items() if _is_core_ml(kind)}
     path = recall_fastest(list(choices))
     return None if path is None else (choices[path], path)
 
 
 def _remembered_units(kind: str, path: Path) -> str | None:
     """Return the fastest compute units found by ``streamer bench --compute-units``."""
-    if kind.split("-")[0] != "coreml":
+    if not _is_core_ml(kind):
         return None
     from streamer.models.compute_units import recall
 

@@ -228,6 +228,46 @@ def test_the_network_that_was_measured_as_the_fastest_is_the_one_that_runs(
     assert loaded[-1][0] == "onnx"
 
 
+def test_where_core_ml_fails_onnx_runs_and_one_warning_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import dataclasses
+
+    from streamer.models import backends
+    from tests.support.models.bundles import make_tiny_bundle
+
+    bundle = make_tiny_bundle(tmp_path / "tiny", n_hidden=8)
+    package = bundle.folder / "tiny.mlpackage"
+    package.mkdir()
+    bundle = dataclasses.replace(bundle, networks={**bundle.networks, "coreml-unrolled": package})
+    monkeypatch.setattr("sys.platform", "darwin")
+    monkeypatch.setattr(units, "_file", lambda folder: tmp_path / "units.json")
+    monkeypatch.setattr(backends, "check_sums", lambda bundle, paths: None)
+    loaded: list[str] = []
+
+    def load(kind: str, path: Path, n_steps: int, compute_units: str) -> Any:
+        loaded.append(kind)
+        if kind == "coreml-unrolled":
+            raise ModelError(f"{path.name} cannot be loaded by Core ML (error -14)", "convert it")
+        return bundle
+
+    monkeypatch.setattr(backends, "_load_network", load)
+    backends.load_acoustic_model(bundle)
+    assert loaded == ["coreml-unrolled", "onnx"]
+    assert capsys.readouterr().err == (
+        "warning: tiny.mlpackage cannot be loaded by Core ML (error -14); "
+        "ONNX Runtime runs the model instead\n"
+    )
+    # Whoever asks for Core ML gets it, or the error.
+    for asked in ({"backend": "coreml"}, {"backend": "coreml-unrolled"}, {"compute_units": "ALL"}):
+        with pytest.raises(ModelError, match="error -14"):
+            backends.load_acoustic_model(bundle, **asked)
+    no_onnx = {k: path for k, path in bundle.networks.items() if not k.startswith("onnx")}
+    with pytest.raises(ModelError, match="error -14"):
+        backends.load_acoustic_model(dataclasses.replace(bundle, networks=no_onnx))
+    assert capsys.readouterr().err == ""
+
+
 def test_a_bench_of_unknown_units_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     from streamer.cli.app import run
 

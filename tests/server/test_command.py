@@ -51,6 +51,7 @@ def need_packages() -> None:
         (["--tls-cert", str(ROOT / "README.md")], "README.md cannot be used ("),
         (["--origin", "example.org"], "'example.org' is not an origin"),
         (["--token-file", "none"], "none cannot be read"),
+        (["--token-file", "/dev/zero"], "/dev/zero cannot be read"),
         (["--model", "none"], "none"),
     ],
 )

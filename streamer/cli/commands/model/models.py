@@ -40,6 +40,7 @@ def list_models(
     from rich.table import Table
     from rich.text import Text
 
+    from streamer.bundle import load_bundle
     from streamer.models import KNOWN, RECOMMENDED, ModelStore
 
     store = ModelStore()
@@ -47,7 +48,9 @@ def list_models(
     table = Table(box=None, pad_edge=False)
     for heading in ("name", "installed", "licence", "about"):
         table.add_column(heading, overflow="fold")
-    table.add_row("english", "bundled", "see its README", "streamer's own model")
+    table.add_row(
+        "english", "bundled", printable(load_bundle("english").licence), "streamer's own model"
+    )
     for name, model in installed.items():
         about = KNOWN[name].about if name in KNOWN else str(model.folder)
         row = (name, f"{model.size / 1e6:.0f} MB", model.licence, about)

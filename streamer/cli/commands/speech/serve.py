@@ -15,9 +15,11 @@ from streamer.cli.support.option_groups import with_options
 from streamer.cli.support.options import EngineOptions, WritingSwitches
 from streamer.errors import StreamerError, UsageError
 from streamer.server import settings as defaults
+from streamer.untrusted.user_files import read_user_text
 
 _NETWORK = "Network"
 _LIMITS = "Limits"
+_MAX_TOKEN_CHARACTERS = 4096
 
 
 @with_options
@@ -199,10 +201,9 @@ def _token(path: Path) -> str:
         StreamerError: the file cannot be read, or its token is too short.
     """
     try:
-        token = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise StreamerError(f"{path} cannot be read: {reason}", "check the file") from None
+        token = read_user_text(path, _MAX_TOKEN_CHARACTERS).strip()
+    except OSError as error:
+        raise StreamerError(f"{path} cannot be read: {error.strerror}", "check the file") from None
     if len(token) < defaults.MIN_TOKEN:
         raise UsageError(
             f"the token in {path} is shorter than {defaults.MIN_TOKEN} characters",
