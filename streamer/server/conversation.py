@@ -13,6 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from streamer.errors import StreamerError
 from streamer.server.access import error_response
+from streamer.server.pace import Pace
 from streamer.server.workers.stream import BusyError
 
 #: Close codes of RFC 6455 and the IANA registry.
@@ -58,6 +59,7 @@ class Conversation:
             ProtocolError: none came for too long.
             WebSocketDisconnect: the client has gone.
         """
+        pace = Pace()
         while True:
             try:
                 message = await asyncio.wait_for(self._websocket.receive(), self._idle_s)
@@ -69,8 +71,7 @@ class Conversation:
                 raise WebSocketDisconnect(message.get("code", NORMAL))
             data = message.get("bytes")
             yield message["text"] if data is None else data
-            # Messages that have come already are returned without waiting: others have their turn.
-            await asyncio.sleep(0)
+            await pace.next()
 
     async def send(self, message: dict[str, Any]) -> None:
         """Send JSON.

@@ -31,6 +31,7 @@ from streamer.audio.pcm import PcmFormat
 from streamer.errors import StreamerError, UsageError
 from streamer.events import written_text
 from streamer.server.conversation import SEND_S
+from streamer.server.pace import Pace
 from streamer.server.service import Service
 from streamer.server.workers.pcm_input import check_format
 from streamer.server.workers.stream import Stream
@@ -130,6 +131,7 @@ class _Client:
         self._service = service
         self._reader = reader
         self._writer = writer
+        self._pace = Pace()
         self._language: str | None = None
         self._format: PcmFormat | None = None
         self._stream: Stream | None = None
@@ -161,6 +163,7 @@ class _Client:
         idle_s = self._service.settings.limits.idle_s
         try:
             message = await asyncio.wait_for(async_read_event(self._reader), idle_s)
+            await self._pace.next()
         except (KeyError, TypeError, AttributeError, RecursionError):
             message = None
         if message is not None and isinstance(message.data, dict):
