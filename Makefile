@@ -32,12 +32,12 @@ HASHED := $(filter yes,$(LOCKED))
 # in requirements/build.txt, because pip looks at no hashes of what it builds with in isolation.
 from = $(if $(HASHED),--require-hashes --no-build-isolation --requirement requirements/$(1).txt,--editable ".$(2)")
 
-# Installs $(1) and says so, $(2) in words. What pip warns of is shown only where it fails.
+# Installs $(1) and says so, $(2) in words. Of what pip prints only large downloads are shown, and its warnings where it fails.
 define install
 	@echo "==> installing $(2)"
 	@rm -f $(VENV)/pip.failed
 	@{ $(PY) -m pip install --disable-pip-version-check $(1) 2>$(VENV)/pip.log || touch $(VENV)/pip.failed; } \
-		| grep --line-buffered -v "^Ignoring " || true
+		| grep --line-buffered -E "Downloading .* MB\)|^Building" || true
 	@[ ! -e $(VENV)/pip.failed ] || { cat $(VENV)/pip.log >&2; \
 		$(if $(HASHED),echo "error: the tested versions cannot be installed - try: make LOCKED=no" >&2;) exit 1; }
 endef
@@ -109,7 +109,7 @@ $(PY):
 
 $(VENV)/run.stamp: pyproject.toml requirements/build.txt requirements/run.txt | $(PY)
 	$(call install,--quiet $(if $(HASHED),--require-hashes --requirement requirements/build.txt,--upgrade pip),pip)
-	$(call install,$(call from,run),the libraries that streamer needs (about 150 MB, once))
+	$(call install,$(call from,run),the libraries that streamer needs (about 150 MB, once: a minute or two))
 	$(call install,--quiet --no-deps $(if $(HASHED),--no-build-isolation) --editable .,streamer)
 	@touch $@
 
