@@ -6,13 +6,14 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Callable
+from typing import Callable, TextIO, cast
 
 from streamer.errors import OutputError, UsageError
 from streamer.events import Close, Final
 from streamer.output.edit import Edit
+from streamer.output.streams import ReaderStalledError, open_named_pipe
 from streamer.output.writers import SUFFIXES, Item, create_writer
 
 #: Suffixes of the recordings to look for in a folder.
@@ -49,10 +50,13 @@ class OutputFile:
         format: one of `streamer.output.FORMATS`.
         inputs: the recordings, which must not be overwritten.
         partials, timestamps, flowing, marks, warn: see `create_writer`.
+        ending: whether the program shall end; the reader of a named pipe is not waited for
+            then. None to wait as long as it takes.
 
     Raises:
         UsageError: the file is one of the inputs.
         OutputError: the file cannot be opened for writing.
+        ReaderStalledError: nobody reads a named pipe, and the program shall end.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class OutputFile:
         flowing: bool = False,
         marks: bool = True,
         warn: Callable[[str], None] | None = None,
+        ending: Callable[[], bool] | None = None,
     ) -> None:
         self.path = path
         if any(_same_file(path, given) for given in inputs):
@@ -73,11 +78,13 @@ class OutputFile:
                 f"{path} is the recording itself", "name another file for the transcript"
             )
         try:
-            self._stream = path.open("w", encoding="utf-8", newline="\n")
+            self._stream = _opened(path, ending)
+        except ReaderStalledError:
+            raise
         except OSError as error:
             raise _cannot_write(path, error) from error
         self._on_disk = stat.S_ISREG(os.fstat(self._stream.fileno()).st_mode)
-        try:
+        with self._explained():
             self._writer = create_writer(
                 format,
                 self._stream,
@@ -88,9 +95,6 @@ class OutputFile:
                 appending=True,
                 warn=warn,
             )
-        except OSError as error:
-            self._abandon()
-            raise _cannot_write(path, error) from error
 
     def write(self, item: Item) -> None:
         """Write an event; a final is on the disk when this returns.
@@ -98,14 +102,12 @@ class OutputFile:
         Raises:
             OutputError: the file cannot be written, for example because the disk
                 is full or the reader of a named pipe has closed it.
+            ReaderStalledError: the reader of a named pipe takes nothing, and the program shall end.
         """
-        try:
+        with self._explained():
             self._writer.write(item)
             if isinstance(item, (Final, Close, Edit)):
                 self._synchronise()
-        except OSError as error:
-            self._abandon()
-            raise _cannot_write(self.path, error) from error
 
     @property
     def finals_waiting(self) -> int:
@@ -116,24 +118,29 @@ class OutputFile:
         """Begin one of several recordings; see `Writer.begin_file`.
 
         Raises:
-            OutputError: the file cannot be written.
+            OutputError, ReaderStalledError: see `write`.
         """
-        try:
+        with self._explained():
             self._writer.begin_file(name)
-        except OSError as error:
-            self._abandon()
-            raise _cannot_write(self.path, error) from error
 
     def close(self) -> None:
         """Finish and close the file. May be called twice."""
         if self._stream.closed:
             return
-        try:
+        with self._explained():
             self._writer.close()
             self._synchronise()
             self._stream.close()
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Give the file up at a failure, and name it."""
+        try:
+            yield
         except OSError as error:
             self._abandon()
+            if isinstance(error, ReaderStalledError):
+                raise
             raise _cannot_write(self.path, error) from error
 
     def _synchronise(self) -> None:
@@ -149,6 +156,12 @@ class OutputFile:
             return
         with contextlib.suppress(OSError):  # the same write fails again
             self._stream.close()
+
+
+def _opened(path: Path, ending: Callable[[], bool] | None) -> TextIO:
+    if ending is not None and os.name == "posix" and path.is_fifo():
+        return cast(TextIO, open_named_pipe(path, ending))
+    return path.open("w", encoding="utf-8", newline="\n")
 
 
 def expand_inputs(

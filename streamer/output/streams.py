@@ -1,13 +1,15 @@
-"""Standard output and error, and what a stream allows."""
+"""Standard output and error, named pipes, and what a stream allows."""
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import select
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Callable, TextIO
 
 #: A reader that takes nothing for this long after the end was requested is given up.
@@ -17,11 +19,11 @@ _POLL_SECONDS = 0.1
 
 
 class ReaderStalledError(BrokenPipeError):
-    """The reader of standard output takes nothing, and the program shall end."""
+    """The reader of an output takes nothing, and the program shall end."""
 
 
-class StandardOutput(io.TextIOBase):
-    """Standard output whose writes do not outlast a request to end.
+class InterruptibleOutput(io.TextIOBase):
+    """An output whose writes do not outlast a request to end.
 
     A plain write blocks while the reader of a full pipe reads nothing, and goes
     on blocking after a signal. This one waits until there is room. It has no
@@ -31,6 +33,7 @@ class StandardOutput(io.TextIOBase):
         descriptor: to write to.
         ending: whether the program shall end.
         clock: monotonic, in seconds.
+        owned: whether `close` closes the descriptor.
     """
 
     encoding = "utf-8"
@@ -40,7 +43,9 @@ class StandardOutput(io.TextIOBase):
         descriptor: int,
         ending: Callable[[], bool],
         clock: Callable[[], float] = time.monotonic,
+        owned: bool = False,
     ) -> None:
+        self._owned = owned
         self._descriptor = descriptor
         self._ending = ending
         self._clock = clock
@@ -60,6 +65,13 @@ class StandardOutput(io.TextIOBase):
             # If there is any room in a pipe, there is room for this much.
             data = data[os.write(self._descriptor, data[: select.PIPE_BUF]) :]
         return len(text)
+
+    def close(self) -> None:
+        """Close the descriptor, if it is owned. May be called twice."""
+        if self._owned and not self.closed:
+            self._owned = False
+            os.close(self._descriptor)
+        super().close()
 
     def fileno(self) -> int:
         """Return the descriptor."""
@@ -82,6 +94,31 @@ class StandardOutput(io.TextIOBase):
                 raise ReaderStalledError
 
 
+def open_named_pipe(path: Path, ending: Callable[[], bool]) -> InterruptibleOutput:
+    """Open a named pipe as soon as somebody reads it.
+
+    Args:
+        path: the pipe.
+        ending: whether the program shall end; it is not waited for a reader then.
+
+    Raises:
+        ReaderStalledError: nobody reads it, and the program shall end.
+        OSError: it cannot be opened.
+    """
+    while True:
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+        else:
+            os.set_blocking(descriptor, True)
+            return InterruptibleOutput(descriptor, ending, owned=True)
+        if ending():
+            raise ReaderStalledError
+        time.sleep(_POLL_SECONDS)
+
+
 def standard_output(ending: Callable[[], bool] | None = None) -> TextIO:
     """Return standard output, set to UTF-8 and plain newlines whatever the locale.
 
@@ -90,7 +127,7 @@ def standard_output(ending: Callable[[], bool] | None = None) -> TextIO:
 
     Args:
         ending: whether the program shall end; a write that blocks is given up
-            then (`StandardOutput`). None for one that blocks as long as it must.
+            then (`InterruptibleOutput`). None for one that blocks as long as it must.
     """
     stream = sys.stdout
     if ending is not None and os.name == "posix":
@@ -100,7 +137,7 @@ def standard_output(ending: Callable[[], bool] | None = None) -> TextIO:
             pass  # an object in memory
         else:
             stream.flush()
-            return StandardOutput(descriptor, ending)  # type: ignore[return-value]
+            return InterruptibleOutput(descriptor, ending)  # type: ignore[return-value]
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")

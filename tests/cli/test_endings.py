@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import soundfile
 
-from streamer.output.streams import ReaderStalledError, StandardOutput
+from streamer.output.streams import InterruptibleOutput, ReaderStalledError
 from tests.support.audio.recordings import babble
 from tests.support.models.bundles import make_tiny_bundle
 from tests.support.terminal.command_line import LIMIT_S, environment, run, start
@@ -147,7 +147,7 @@ def test_standard_output_waits_for_a_slow_reader_and_gives_up_a_stalled_one_only
     reader, writer = os.pipe()
     ending = False
     now = iter(range(1000))
-    stream = StandardOutput(writer, lambda: ending, clock=lambda: float(next(now)))
+    stream = InterruptibleOutput(writer, lambda: ending, clock=lambda: float(next(now)))
     text = "word é " * 30_000  # more than a pipe holds
     received = bytearray()
 

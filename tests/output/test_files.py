@@ -15,6 +15,7 @@ import pytest
 from streamer.errors import OutputError, UsageError
 from streamer.output import OutputFile, expand_inputs, output_paths
 from streamer.output import files as files_module
+from streamer.output.streams import ReaderStalledError
 from tests.support.events import final, partial
 
 
@@ -96,6 +97,31 @@ def test_a_named_pipe_is_a_file_too(tmp_path):
         output.write(final("one"))
         output.close()
         assert reader.communicate()[0] == b"one\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_the_reader_of_a_named_pipe_is_waited_for_until_the_program_shall_end(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    asked = []
+
+    def ending() -> bool:
+        asked.append(None)
+        return len(asked) > 2
+
+    with pytest.raises(ReaderStalledError):
+        OutputFile(pipe, "text", ending=ending)
+    assert len(asked) == 3
+    # A reader that takes nothing.
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    output = OutputFile(pipe, "text", ending=lambda: True)
+    output.write(final("one"))
+    assert os.read(reader, 100).startswith(b"one")
+    with pytest.raises(ReaderStalledError):
+        for _ in range(100):
+            output.write(final("two " * 1000))
+    output.close()
+    os.close(reader)
 
 
 def test_a_folder_is_replaced_by_the_recordings_below_it(tmp_path):

@@ -133,10 +133,11 @@ class Outputs:
         inputs: the recordings, which must not be overwritten.
         shown: whether something else shows the finals, so that no text is lost with a
             file that cannot be written.
+        ending: whether the program shall end; the reader of a named pipe is not waited for then.
 
     Attributes:
-        stalled: whether standard output was given up, because its reader took
-            nothing when the program should end.
+        stalled: whether standard output or a named pipe was given up, because its reader
+            took nothing when the program should end.
         failed: whether the file or standard output was given up; the error has been printed.
         no_outputs_left: whether the program shall end, because standard output failed, or the
             last output did.
@@ -144,6 +145,7 @@ class Outputs:
     Raises:
         UsageError, OutputError: an output is not available or not allowed; nothing
             has been started then.
+        ReaderStalledError: nobody reads a named pipe, and the program shall end.
     """
 
     def __init__(
@@ -153,6 +155,7 @@ class Outputs:
         warn: Callable[[str], None],
         inputs: Sequence[Path] = (),
         shown: bool = False,
+        ending: Optional[Callable[[], bool]] = None,
     ) -> None:
         options.check()
         self._edits_written = options.dictation
@@ -177,6 +180,7 @@ class Outputs:
                         flowing=options.dictation,
                         marks=marks,
                         warn=warn,
+                        ending=ending,
                     )
                 )
             if stream is not None:

@@ -123,7 +123,9 @@ class LiveSession:
         if self._routing.writer_prints:
             stream = data_stream(lambda: shutdown.requested, self._results)
         shown = not self._routing.writer_prints
-        outputs = Outputs(self._results.output_options(), stream, warn, inputs, shown)
+        outputs = Outputs(
+            self._results.output_options(), stream, warn, inputs, shown, lambda: shutdown.requested
+        )
 
         def opened_source(source: Source) -> None:
             self._open(source, opened)

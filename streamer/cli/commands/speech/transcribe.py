@@ -227,6 +227,7 @@ class _Batch:
         from streamer.cli.support.progress_bar import ProgressBar
         from streamer.cli.support.session import data_stream
         from streamer.cli.support.signals import GracefulShutdown, discard_standard_output
+        from streamer.output.streams import ReaderStalledError
 
         targets = self._targets()
         unfinished = False
@@ -244,6 +245,8 @@ class _Batch:
                             self._transcribe(name, target, common, progress)
                         # A pipe may go on for ever; to end it is no fault.
                         unfinished |= shutdown.requested and name != STANDARD_INPUT
+            except ReaderStalledError:  # nobody has read the named pipe so far
+                unfinished = True
             except BrokenPipeError:
                 discard_standard_output()
             finally:
@@ -279,6 +282,7 @@ class _Batch:
             stream,  # type: ignore[arg-type]
             warn,
             _paths(self._files),
+            ending=lambda: self._stopping(),
         )
 
     def _transcribe(
