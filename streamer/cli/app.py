@@ -311,10 +311,14 @@ def _click_error(error: Exception) -> int:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "streamer"
     what = " ".join(str(format_message()).split()).rstrip(".")
-    # Click names the variable of an option even where the command line set it.
-    what = re.sub(
-        r" \(env var: '(\w+)'\)", lambda found: found[0] if found[1] in os.environ else "", what
-    )
+    # Newer versions of Click name the variable of an option even where the command line set it,
+    # older ones never do.
+    what = re.sub(r" \(env var: '\w+'\)", "", what)
+    param = getattr(error, "param", None)
+    if param is not None and context is not None:
+        source = context.get_parameter_source(param.name)
+        if getattr(source, "name", "") == "ENVIRONMENT":
+            what = what.replace(": ", f" (env var: '{param.envvar}'): ", 1)
     say_error(f"{what[:1].lower()}{what[1:]} - see: {path} --help")
     return int(getattr(error, "exit_code", 1))
 

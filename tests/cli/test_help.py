@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
@@ -52,7 +51,14 @@ def test_the_help_is_an_answer_on_standard_output(
 ) -> None:
     assert run([argument]) == 0
     out, err = capsys.readouterr()
-    assert re.search(r"--device (NAME\|NUMBER|VALUE)", out) and err == ""
+    assert "--device NAME|NUMBER" in out and err == ""
+
+
+def test_every_option_of_every_command_is_explained() -> None:
+    for path, each in walk(typer.main.get_command(build_app())):
+        for param in each.params:
+            if param.param_type_name == "option" and not param.hidden:
+                assert param.help, (path, param.name)
 
 
 def test_every_value_in_the_help_of_a_command_has_a_placeholder_in_capitals() -> None:
@@ -77,9 +83,12 @@ def test_the_help_of_every_command_fits_a_terminal(monkeypatch: pytest.MonkeyPat
 def test_a_group_without_a_command_shows_its_help(
     group: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run([group]) == 2
+    code = run([group])
     out, err = capsys.readouterr()
-    assert out == "" and err.startswith(f"Usage: streamer {group}") and "\nCommands:\n" in err
+    # Click 8.1, the last one for Python 3.9, takes it for a question, later ones for an error.
+    assert (code, bool(out), bool(err)) in [(0, True, False), (2, False, True)]
+    shown = out or err
+    assert shown.startswith(f"Usage: streamer {group}") and "\nCommands:\n" in shown
 
 
 def named() -> Any:

@@ -194,7 +194,7 @@ def test_the_status_row_stands_still_and_the_tail_is_grey(
     assert screen.lines()[status - 1] == ""
     tail, accent = screen.style_of("tail"), screen.style_of("● listening")
     assert screen.style_of("and now").fg == screen.style_of("what was").fg == "default"
-    colours = {"dark": ("8a8a8a", "5fd7af"), "light": ("767676", "00875f")}
+    colours = {"dark": ("a8a8a8", "5fd7af"), "light": ("626262", "00875f")}
     assert (tail.fg, accent.fg) == colours.get(theme, ("default", "default"))
     if theme == "none":
         assert b"\x1b[2mthis tail" in screen.raw and b"\x1b[1m\xe2\x97\x8f" in screen.raw
@@ -210,7 +210,7 @@ def test_the_status_row_stands_still_and_the_tail_is_grey(
 
 
 @pytest.mark.parametrize(
-    ("answer", "grey"), [("1e1e/1e1e/1e1e", "8a8a8a"), ("ffff/ffff/ffff", "767676")]
+    ("answer", "grey"), [("1e1e/1e1e/1e1e", "a8a8a8"), ("ffff/ffff/ffff", "626262")]
 )
 def test_the_colours_are_those_for_the_background_that_the_terminal_answers(
     driver: Driver, open_screen: Callable[..., Screen], answer: str, grey: str

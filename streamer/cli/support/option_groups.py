@@ -12,7 +12,7 @@ import dataclasses
 import functools
 import inspect
 from dataclasses import dataclass
-from typing import Any, Callable, get_type_hints
+from typing import Annotated, Any, Callable, Union, get_args, get_origin, get_type_hints
 
 
 @dataclass(frozen=True)
@@ -20,16 +20,28 @@ class OptionGroup:
     """Base of what `with_options` replaces by its fields."""
 
 
+def _declared(hint: Any) -> Any:
+    """Return a hint as it was written.
+
+    Before Python 3.11, `get_type_hints` wraps the hint of a parameter whose default is None in
+    Optional, and Typer does not see an option in there.
+    """
+    if get_origin(hint) is Union:
+        return next((each for each in get_args(hint) if get_origin(each) is Annotated), hint)
+    return hint
+
+
 def with_options(function: Callable[..., None]) -> Callable[..., None]:
     """Replace parameters that are groups of options by the options themselves.
 
-    Typer reads options from a function's signature; this generates one.
+    Typer reads options from a function's signature; this generates one. Commands without groups
+    need it too if an option in ``Annotated`` has None as its default, see `_declared`.
     """
     hints = get_type_hints(function, include_extras=True)
     parameters: list[inspect.Parameter] = []
     groups = {}
     for parameter in inspect.signature(function).parameters.values():
-        hint = hints[parameter.name]
+        hint = _declared(hints[parameter.name])
         if not (isinstance(hint, type) and issubclass(hint, OptionGroup)):
             parameters.append(parameter.replace(annotation=hint))
             continue
@@ -41,7 +53,7 @@ def with_options(function: Callable[..., None]) -> Callable[..., None]:
                     field.name,
                     inspect.Parameter.KEYWORD_ONLY,
                     default=field.default,
-                    annotation=annotations[field.name],
+                    annotation=_declared(annotations[field.name]),
                 )
             )
 

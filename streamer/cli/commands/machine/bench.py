@@ -16,6 +16,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from streamer.cli.support.messages import echo
+from streamer.cli.support.option_groups import with_options
 from streamer.errors import StreamerError
 
 #: The recording is repeated to this length, in seconds, so that start-up does not count.
@@ -50,6 +51,7 @@ print(json.dumps({
 """
 
 
+@with_options
 def bench(
     model: Annotated[
         str,

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from streamer.cli.support.messages import echo
+from streamer.cli.support.option_groups import with_options
 from streamer.errors import StreamerError
 
 
@@ -34,6 +35,7 @@ def toggle() -> None:
     _send("toggle")
 
 
+@with_options
 def status(
     follow: Annotated[
         bool, typer.Option("--follow", help="Print a line at every change, without end.")

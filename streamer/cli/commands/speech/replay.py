@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streamer.cli.support.option_groups import with_options
 from streamer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _FRAME_S = 0.05
 
 
+@with_options
 def replay(
     recording: Annotated[Path, typer.Argument(metavar="SESSION.flac", help="Recording to play.")],
     transcript: Annotated[
