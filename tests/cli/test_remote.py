@@ -141,7 +141,8 @@ def test_push_to_talk_loses_neither_the_first_nor_the_last_word(
             client.send("stop")
             line = program.stdout.readline()
             program.send_signal(signal.SIGTERM)
-    assert re.fullmatch(r"but as sure as he found .* princess he found some fault in her\n", line)
+    # Words in the middle depend on where in the sound the windows begin.
+    assert re.fullmatch(r"but as sure as he .* princess he \w+ some fault in her\n", line)
 
 
 @needs_pulse
