@@ -188,13 +188,6 @@ async def _flood(port: int) -> None:
             await socket.send(noise)
 
 
-async def _crumbs(port: int) -> None:
-    """Send single samples as fast as the server takes them."""
-    async with websockets.connect(f"ws://127.0.0.1:{port}/v1/listen", compression=None) as socket:
-        while True:
-            await socket.send(b"\x01\x00")
-
-
 async def _garbage(port: int) -> None:
     """Send nonsense, again and again."""
     dice = random.Random(0)
@@ -252,7 +245,7 @@ def load(manifest: Path, streams: Sequence[int], seconds: float, misbehaving: bo
         for n in streams:
             data = recordings(manifest, n, seconds)
             used = running.processor_s()
-            bad = [each(running.port) for each in (_flood, _crumbs, _garbage, _deaf, _vanish)]
+            bad = [each(running.port) for each in (_flood, _garbage, _deaf, _vanish)]
             if not misbehaving:
                 for each in bad:
                     each.close()
