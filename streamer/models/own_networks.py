@@ -53,13 +53,13 @@ def network_of_steps(
         raise ModelError(
             f"there is no cache for a network of {n_steps} steps", "set HOME to a folder of yours"
         )
-    file = open_model(path)
-    if function_of_steps(n_steps) in file.functions:
-        return path
     made = cache / f"{content_key(path)}-{n_steps}.mlpackage"
     if made.is_dir():
         mark_used(made)
         return made
+    file = open_model(path)
+    if function_of_steps(n_steps) in file.functions:
+        return path
     metadata = file.metadata
     precision = metadata.get("streamer.precision", "")
     shape = kind.partition("-")[2]
