@@ -17,6 +17,11 @@ def _one_line(text: str) -> str:
     return line if len(line) <= _MAX_CHARACTERS else line[:_MAX_CHARACTERS] + " ..."
 
 
+def system_reason(error: OSError) -> str:
+    """Return why a call of the system failed, as it stands in the middle of a message."""
+    return (error.strerror or str(error)).lower()
+
+
 class StreamerError(Exception):
     """An error that a user can fix.
 

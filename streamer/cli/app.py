@@ -22,7 +22,7 @@ from streamer.cli.support.memory import (
     is_out_of_memory,
 )
 from streamer.cli.support.messages import echo, say_error
-from streamer.errors import StreamerError
+from streamer.errors import StreamerError, system_reason
 
 if TYPE_CHECKING:
     import typer
@@ -230,9 +230,8 @@ def _run(arguments: list[str]) -> int:
     except OSError as error:
         if is_out_of_memory(error):
             raise
-        reason = (error.strerror or str(error)).lower()
         where = "" if error.filename is None else f"{error.filename}: "
-        say_error(f"{where}{reason} - check free space and permissions")
+        say_error(f"{where}{system_reason(error)} - check free space and permissions")
         return 1
     except Exception as error:
         return _click_error(error)

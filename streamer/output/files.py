@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Callable, TextIO, cast
 
-from streamer.errors import OutputError, UsageError
+from streamer.errors import OutputError, UsageError, system_reason
 from streamer.events import Close, Final
 from streamer.output.edit import Edit
 from streamer.output.streams import ReaderStalledError, open_named_pipe
@@ -209,7 +209,7 @@ def _search(folder: Path) -> tuple[list[Path], list[Path], list[tuple[str, str]]
     unread: list[tuple[str, str]] = []
 
     def note(error: OSError) -> None:
-        unread.append((str(error.filename), _reason(error)))
+        unread.append((str(error.filename), system_reason(error)))
 
     for parent, _, names in os.walk(folder, onerror=note):
         for name in names:
@@ -235,7 +235,8 @@ def output_paths(folder: Path, inputs: Sequence[Path], format: str) -> list[Path
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
-            f"cannot create the folder {folder} ({_reason(error)})", "name another --output-dir"
+            f"cannot create the folder {folder} ({system_reason(error)})",
+            "name another --output-dir",
         ) from error
     taken: set[str] = set()
     paths = []
@@ -259,9 +260,5 @@ def _same_file(one: Path, other: Path) -> bool:
 
 def _cannot_write(path: Path, error: OSError) -> OutputError:
     return OutputError(
-        f"cannot write {path} ({_reason(error)})", _CURES.get(error.errno or 0, _ANY_CURE)
+        f"cannot write {path} ({system_reason(error)})", _CURES.get(error.errno or 0, _ANY_CURE)
     )
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()

@@ -9,7 +9,7 @@ from typing import Any, Callable, Protocol
 
 from streamer.arrays import FloatArray
 from streamer.audio import portaudio
-from streamer.errors import AudioError, DeviceError
+from streamer.errors import AudioError, DeviceError, system_reason
 from streamer.untrusted.regular_files import require_regular
 
 #: Length of a block: short enough for a key to take effect at once, in seconds.
@@ -99,9 +99,7 @@ class Player:
             require_regular(path)
             self._file: Any = soundfile.SoundFile(str(path))
         except (OSError, soundfile.SoundFileError) as error:
-            reason = (
-                (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
-            )
+            reason = system_reason(error) if isinstance(error, OSError) else str(error)
             raise AudioError(
                 f"{path} cannot be played ({' '.join(reason.split())})",
                 "give a FLAC or WAV file, as --save-audio makes",

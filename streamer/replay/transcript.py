@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from streamer.alignment import align
-from streamer.errors import UsageError
+from streamer.errors import UsageError, system_reason
 from streamer.untrusted.regular_files import read_regular
 
 #: A day of speech with partial words has a tenth of it.
@@ -44,7 +44,7 @@ def read_transcript(path: Path) -> list[TimedWord]:
         words = timed_words(json.loads(line) for line in lines if line.strip())
     except OSError as error:
         raise UsageError(
-            f"{path} cannot be read ({(error.strerror or str(error)).lower()})", "check the name"
+            f"{path} cannot be read ({system_reason(error)})", "check the name"
         ) from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         words = []

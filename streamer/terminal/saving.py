@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Callable
 
-from streamer.errors import OutputError
+from streamer.errors import OutputError, system_reason
 from streamer.private_files import private_opener
 from streamer.terminal.times import format_time
 from streamer.terminal.view_state import ViewState
@@ -40,7 +40,7 @@ def save_transcript(
         except FileExistsError:
             number += 1
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            reason = system_reason(error)
             raise OutputError(
                 f"cannot write {path} ({reason})",
                 "start streamer in a folder that you can write to",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Callable, Optional, TextIO, Union
 from streamer.cli.support.config_file import config_folder
 from streamer.cli.support.messages import say, say_error
 from streamer.cli.support.unsaved import Unsaved
-from streamer.errors import OutputError, UsageError
+from streamer.errors import OutputError, UsageError, system_reason
 from streamer.events import Event
 from streamer.output import (
     FORMATS,
@@ -287,9 +287,8 @@ class Outputs:
         self.no_outputs_left |= not self._sinks and not self._shown
         if isinstance(error, OSError):
             self.no_outputs_left = True
-            reason = (error.strerror or str(error)).lower()
             error = OutputError(
-                f"cannot write standard output ({reason})",
+                f"cannot write standard output ({system_reason(error)})",
                 "free some space, or write to another place",
             )
         say_error(str(error))
