@@ -1,4 +1,4 @@
-"""The cache of compiled Core ML models: compiling for the Neural Engine can take minutes."""
+"""Caches of Core ML models: compiling for the Neural Engine can take minutes."""
 
 from __future__ import annotations
 
@@ -49,9 +49,7 @@ def compiled_model(
     """
     if path.suffix == ".mlmodelc":
         return path
-    folder = cache or user_cache("compiled")
-    if folder is None:
-        raise ModelError("there is no cache for compiled models", "set HOME to a folder of yours")
+    folder = cache or cache_folder("compiled", "compiled models")
     compiled = folder / f"{content_key(path)}.mlmodelc"
     loaded = compiled.with_suffix(f".{compute_units}{_LOADED}")
     if not compiled.is_dir() or not loaded.is_file():
@@ -63,6 +61,22 @@ def compiled_model(
         prune_cache(folder, _LOADED, MAX_LOADED)
     mark_used(compiled)
     return compiled
+
+
+def cache_folder(name: str, what: str) -> Path:
+    """Return a folder or file in the user's cache.
+
+    Args:
+        name: of the folder or file.
+        what: what is kept there, for the error.
+
+    Raises:
+        ModelError: the user has no home, and so no cache.
+    """
+    folder = user_cache(name)
+    if folder is None:
+        raise ModelError(f"there is no cache for {what}", "set HOME to a folder of yours")
+    return folder
 
 
 def content_key(path: Path) -> str:

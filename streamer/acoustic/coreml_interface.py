@@ -39,6 +39,29 @@ class Interface:
     states: Mapping[str, TensorSpec] = field(default_factory=dict)
 
 
+def ports_of_function(spec: Any, function: str = "") -> tuple[str, Any]:
+    """Choose the function of a package of several whose inputs and outputs count.
+
+    Args:
+        spec: the protobuf message ``Model``.
+        function: its name; the package's default one if empty.
+
+    Returns:
+        The function's name and its description: ``input``, ``output`` and ``state``. Of a model
+        that is not such a package, ``main`` and the description of the model.
+
+    Raises:
+        ValueError: there is no such function.
+    """
+    names = function_names(spec)
+    if not names:
+        return "main", spec.description
+    name = function or spec.description.defaultFunctionName
+    if name not in names:
+        raise ValueError(f"it has no function {name or 'by default'}")
+    return name, spec.description.functions[names.index(name)]
+
+
 def function_names(spec: Any) -> tuple[str, ...]:
     """Return the functions of a package of several; empty for other models."""
     return tuple(each.name for each in getattr(spec.description, "functions", ()))
@@ -52,12 +75,9 @@ def interface_of_spec(spec: Any, function: str = "") -> Interface:
         function: the function, of a package of several; its default one if empty.
 
     Raises:
-        ValueError: an input is not an array.
+        ValueError: an input is not an array, or there is no such function.
     """
-    ports = spec.description
-    if function_names(spec):
-        wanted = function or ports.defaultFunctionName
-        ports = next(each for each in ports.functions if each.name == wanted)
+    _, ports = ports_of_function(spec, function)
     tensors = {
         part: {feature.name: _tensor_spec(feature) for feature in getattr(ports, part)}
         for part in ("input", "output", "state")

@@ -37,11 +37,11 @@ from streamer.acoustic.coreml_interface import (
     interface_of_spec,
 )
 from streamer.acoustic.coreml_runtime import (
-    COMPUTE_UNITS,
     DEFAULT_COMPUTE_UNITS,
     CompiledModel,
     CoreMLTools,
     Runtime,
+    check_compute_units,
 )
 from streamer.arrays import Array, FloatArray
 from streamer.errors import ModelError
@@ -106,7 +106,7 @@ class CoreMLAcousticModel:
 
     Args:
         path: ``.mlpackage``, ``.mlmodel`` or ``.mlmodelc``.
-        compute_units: one of `COMPUTE_UNITS`.
+        compute_units: one of `coreml_runtime.COMPUTE_UNITS`.
         n_steps: steps in a window if the network's time axis is flexible, or if it has
             a function for each of several numbers of steps.
         runtime: replaces coremltools; it compiles in this process.
@@ -114,6 +114,7 @@ class CoreMLAcousticModel:
         cache: folder for compiled models; the user's cache if None.
 
     Raises:
+        UsageError: there are no such compute units.
         ModelError: this is not macOS, the file is missing or damaged, is
             another kind of network, or Core ML cannot run it.
     """
@@ -129,11 +130,7 @@ class CoreMLAcousticModel:
         cache: Path | None = None,
         first_load: FirstLoad | None = None,
     ) -> None:
-        if compute_units not in COMPUTE_UNITS:
-            raise ModelError(
-                f"unknown compute units {compute_units!r}",
-                f"choose one of {', '.join(COMPUTE_UNITS)}",
-            )
+        check_compute_units(compute_units)
         self._path = Path(path)
         self.compute_unit = compute_units
         self._runtime: Runtime = CoreMLTools() if runtime is None else runtime

@@ -7,12 +7,22 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from streamer.arrays import Array
-from streamer.errors import ModelError
+from streamer.errors import ModelError, UsageError
 
 #: Processors that Core ML may use, in coremltools' spelling.
 COMPUTE_UNITS = ("CPU_ONLY", "CPU_AND_GPU", "CPU_AND_NE", "ALL")
 #: Waking the GPU takes longer than running these networks.
 DEFAULT_COMPUTE_UNITS = "CPU_AND_NE"
+
+
+def check_compute_units(name: str) -> None:
+    """Check the name of compute units, on every system.
+
+    Raises:
+        UsageError: there are no such ones.
+    """
+    if name not in COMPUTE_UNITS:
+        raise UsageError(f"unknown compute units {name}", f"use one of {', '.join(COMPUTE_UNITS)}")
 
 
 class CompiledModel(Protocol):

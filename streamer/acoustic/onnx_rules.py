@@ -83,6 +83,20 @@ def _check_shapes(file: OnnxFile) -> None:
             total += element_count(shape)
         if total > _MAX_ELEMENTS:
             raise DamagedError("its results are too large")
+    _check_descriptions(file, shapes)
+
+
+def _check_descriptions(file: OnnxFile, shapes: dict[str, Shape]) -> None:
+    """Compare what the file says of its results: ONNX Runtime 1.19 crashes where it is wrong."""
+    for value in file.outputs:
+        if value.name not in shapes:
+            raise DamagedError(f"its output {value.name[:60]} is never computed")
+    for value in [*file.inputs, *file.results, *file.outputs]:
+        found = shapes.get(value.name)
+        if found is not None and value.has_shape and len(value.shape) != len(found):
+            raise DamagedError(
+                f"{value.name[:60]} is said to have {len(value.shape)} axes and has {len(found)}"
+            )
 
 
 def _bounded(what: str, shape: Shape) -> Shape:

@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -45,7 +46,7 @@ def main() -> int:
     parser.add_argument("--cases", type=int, default=0, help="end a target after so many inputs")
     parser.add_argument("--findings", type=Path, default=Path("fuzz-findings"))
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
-    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--here", type=Path, metavar="FOLDER", help=argparse.SUPPRESS)
     options = parser.parse_args()
     unknown = sorted(set(options.targets) - set(TARGETS))
     if unknown:
@@ -53,41 +54,56 @@ def main() -> int:
     found = 0
     for name in options.targets or TARGETS:
         if options.here:
-            return fuzz(name, options.seconds, options.cases, options.findings, options.seed)
-        arguments = [name, "--here", "--seconds", str(options.seconds), "--cases",
+            return fuzz(
+                name, options.seconds, options.cases, options.findings, options.seed, options.here
+            )
+        found |= _fuzz_apart(name, options) != 0
+    return int(found)
+
+
+def _fuzz_apart(name: str, options: argparse.Namespace) -> int:
+    """Fuzz one target in a process of its own; return its exit code."""
+    # In memory where there is such a place: writing the inputs takes most of the time.
+    shared = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=shared) as work:
+        arguments = [name, "--here", work, "--seconds", str(options.seconds), "--cases",
                      str(options.cases), "--findings", str(options.findings), "--seed",
                      str(options.seed)]  # fmt: skip
         command = [sys.executable, "-m", "tests.fuzz", *arguments]
         code = subprocess.run(command, cwd=ROOT, check=False).returncode
         if code not in (0, 1):
-            print(f"{name}: ended with code {code}; the input is in {options.findings}", flush=True)
-        found |= code != 0
-    return int(found)
+            where = "before its first input"
+            inputs = [path for path in Path(work).iterdir() if path.is_file()]
+            if inputs:
+                # The process died of the input that it wrote last.
+                last = max(inputs, key=lambda path: path.stat().st_mtime_ns)
+                kept = options.findings / name / f"crash-{last.name}"
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(last, kept)
+                where = f"at {kept}"
+            print(f"{name}: ended with code {code} {where}", flush=True)
+    return code
 
 
-def fuzz(name: str, seconds: float, cases: int, findings: Path, start: int) -> int:
-    """Fuzz one target in this process; return the exit code."""
+def fuzz(name: str, seconds: float, cases: int, findings: Path, start: int, folder: Path) -> int:
+    """Fuzz one target in this process, with its inputs in a folder; return the exit code."""
     # Tools such as ffmpeg are not ours to fuzz.
     os.environ["PATH"] = ""
     keeper = Findings(findings / name)
-    # In memory where there is such a place: writing the inputs takes most of the time.
-    shared = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=shared) as work:
-        folder = Path(work)
-        (folder / "target").mkdir()
-        os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
-        target = TARGETS[name](folder / "target")
-        _limit_memory()
-        dice, names = random.Random(start), sorted(target.seeds)
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and not 0 < cases <= keeper.cases:
-            # A hang ends with a traceback.
-            faulthandler.dump_traceback_later(120, exit=True, file=sys.__stderr__)
-            for _ in range(ROUND):
-                chosen = dice.choice(names)
-                other = target.seeds[dice.choice(names)]
-                raw = damaged(target.seeds[chosen], other, dice)
-                keeper.attack(target, folder / chosen, raw)
+    (folder / "target").mkdir()
+    os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
+    target = TARGETS[name](folder / "target")
+    _limit_memory()
+    dice, names = random.Random(start), sorted(target.seeds)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and not 0 < cases <= keeper.cases:
+        # A hang ends with a traceback.
+        faulthandler.dump_traceback_later(120, exit=True, file=sys.__stderr__)
+        for _ in range(ROUND):
+            chosen = dice.choice(names)
+            other = target.seeds[dice.choice(names)]
+            raw = damaged(target.seeds[chosen], other, dice)
+            keeper.attack(target, folder / chosen, raw)
     faulthandler.cancel_dump_traceback_later()
     print(json.dumps({"target": name, **keeper.summary(), "seed": start}), flush=True)
     return int(bool(keeper.smallest))

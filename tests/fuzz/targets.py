@@ -197,6 +197,24 @@ def lexicon(folder: Path) -> Target:
     return Target("lexicon", run, seeds)
 
 
+def leaves(folder: Path) -> Target:
+    """Leaves of phonemes."""
+    from streamer.decoding.lexicon.leaves import read_leaves, write_leaves
+    from tests.support.leaves import random_leaves, untied
+
+    seeds = {}
+    tables = (untied(39), random_leaves(np.random.default_rng(0), 39, 20))
+    for name, table in zip(("untied.txt", "tied.txt"), tables):
+        write_leaves(table, folder / name)
+        seeds[name] = (folder / name).read_bytes()
+
+    def run(data: bytes, path: Path) -> None:
+        found = read_leaves(_written(data, path))
+        assert found.of([0, 38]) == [int(found.table[39, 0]), int(found.table[0, 38])]
+
+    return Target("leaves", run, seeds)
+
+
 def alphabet(folder: Path) -> Target:
     """Alphabets, and greedy search with them."""
     from streamer.decoding import create_decoder, read_alphabet
@@ -293,6 +311,6 @@ def records(folder: Path) -> Target:
 #: All targets by name; each is made in an empty folder.
 TARGETS: dict[str, Callable[[Path], Target]] = {
     make.__name__: make
-    for make in (audio, standard_input, bundle, networks, onnx, scorer, lexicon, alphabet, config,
-                 words, records)
+    for make in (audio, standard_input, bundle, networks, onnx, scorer, lexicon, leaves, alphabet,
+                 config, words, records)
 }  # fmt: skip

@@ -67,7 +67,7 @@ def test_a_finding_is_kept_and_reported(
     monkeypatch.setitem(TARGETS, "words", lambda folder: Target("words", run, {"a": b"abcdef"}))
     monkeypatch.setenv("PATH", os.environ["PATH"])
     monkeypatch.setenv("XDG_CACHE_HOME", os.environ["XDG_CACHE_HOME"])
-    assert program.fuzz("words", 60, 200, tmp_path / "findings", 1) == 1
+    assert program.fuzz("words", 60, 200, tmp_path / "findings", 1, tmp_path) == 1
     assert "IndexError" in capsys.readouterr().out
     kept = [path for path in (tmp_path / "findings" / "words").iterdir() if path.suffix != ".txt"]
     assert [len(path.read_bytes()) for path in kept] == [4]
