@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable
 
+from torch import Tensor
+
 from streamer.acoustic.weights import Weights
 from streamer.bundle import Bundle, read_bundle, write_bundle
 from streamer.convert.bundle_writer import ALPHABET_FILE, bundle_for
@@ -14,6 +16,7 @@ from streamer.convert.networks import write_networks
 from streamer.convert.staging import staged_folder
 from streamer.decoding.alphabet import Alphabet, write_alphabet
 from streamer.decoding.language.recurrent_model import read_recurrent_model
+from streamer.decoding.lexicon.leaves import Leaves, write_leaves
 from streamer.decoding.lexicon.lexicon import Lexicon, write_lexicon
 from streamer.decoding.scorer.package import read_scorer
 from streamer.training.language.pronunciations import Pronunciations
@@ -21,6 +24,8 @@ from streamer.training.network.checkpoint import averaged_state, read_checkpoint
 from streamer.training.network.folding import folded_layers
 from streamer.training.network.training_network import RELU_CLIP, NetworkShape, TrainingNetwork
 
+#: The file of the leaves in a bundle.
+LEAVES_FILE = "leaves.txt"
 #: Default forms and precisions.
 FORMS: Sequence[Sequence[str]] = (
     ("onnx", "fp32"),
@@ -49,7 +54,7 @@ def checkpoint_weights(checkpoint: Mapping[str, Any], about: Mapping[str, Any]) 
     description = {
         "n_input": shape.n_input,
         "n_context": shape.n_context,
-        "n_phonemes": shape.n_phonemes,
+        "n_phonemes": shape.n_upper,
         "relu_clip": RELU_CLIP,
         "forget_bias": 0.0,
         "sample_rate_hz": int(checkpoint["front_end"]["sample_rate_hz"]),
@@ -59,6 +64,14 @@ def checkpoint_weights(checkpoint: Mapping[str, Any], about: Mapping[str, Any]) 
         **about,
     }
     return Weights(folded_layers(network), description)
+
+
+def checkpoint_leaves(checkpoint: Mapping[str, Any]) -> Leaves | None:
+    """Return the leaves of a checkpoint's phonemes, or None."""
+    if not NetworkShape(**checkpoint["shape"]).n_leaves:
+        return None
+    table: Tensor = checkpoint["average"]["phoneme_leaves"]
+    return Leaves(table.numpy())
 
 
 def export(
@@ -132,6 +145,9 @@ def export(
                 kept = place / "pronunciations.part"
             write_lexicon(_lexicon_of(words, kept), place / f"{name}.lexicon.gz")
             (place / "pronunciations.part").unlink(missing_ok=True)
+        leaves = checkpoint_leaves(checkpoint)
+        if leaves is not None:
+            write_leaves(leaves, place / LEAVES_FILE)
         if recurrent is not None:
             read_recurrent_model(recurrent)
             (place / f"{name}.recurrent.safetensors").write_bytes(recurrent.read_bytes())
@@ -139,6 +155,7 @@ def export(
             bundle_for(weights, place, name, networks, steps),
             scorer_path=place / f"{name}.scorer" if scorer is not None else None,
             lexicon_path=place / f"{name}.lexicon.gz" if with_lexicon else None,
+            leaves_path=place / LEAVES_FILE if leaves is not None else None,
             recurrent_path=(
                 place / f"{name}.recurrent.safetensors" if recurrent is not None else None
             ),

@@ -21,7 +21,7 @@ from streamer.training.log import Log
 from streamer.training.network import kernels
 from streamer.training.network.initial_weights import load_weights, read_initial_weights
 from streamer.training.network.training_network import TrainingNetwork
-from streamer.training.optimisation.workers import configure_threads
+from streamer.training.optimisation.workers import computing_threads
 from streamer.training.settings import Recipe
 
 #: The lexicon, in the folder of caches.
@@ -80,7 +80,7 @@ def _multi_condition(recipe: Recipe, train: Sequence[Cache]) -> MultiCondition |
     rate_hz = int(recipe.front_end["sample_rate_hz"])
     speech = [cache.audio for cache in train]
     change = WaveformAugmentation(rate_hz, noise_folder=recipe.noise, speech=speech)
-    return MultiCondition(recipe.front_end, change, recipe.multi_condition)
+    return MultiCondition(recipe.front_end, change, recipe.multi_condition, recipe.no_speech)
 
 
 def _numbered(name: str, number: int) -> str:
@@ -128,12 +128,11 @@ def _select_pronunciations(
         network = TrainingNetwork(initial.shape, fast=not kernels.why_not())
         load_weights(network, initial)
         data.normalisation = create_normalisation(initial.front_end.get("normalisation"))
-        configure_threads(recipe.processes)  # the other workers begin later
-        selected = select_pronunciations(
-            network, data, pronunciations,
-            follow=lambda items, count: log.follow("pronunciations", items, count),
-        )  # fmt: skip
-        configure_threads(recipe.processes // recipe.workers)
+        with computing_threads(recipe.processes):  # the other workers begin later
+            selected = select_pronunciations(
+                network, data, pronunciations,
+                follow=lambda items, count: log.follow("pronunciations", items, count),
+            )  # fmt: skip
         data.normalisation = None
         recipe.folder.mkdir(parents=True, exist_ok=True)
         with gzip.open(kept, "wt", encoding="ascii") as file:

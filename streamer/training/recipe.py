@@ -13,8 +13,8 @@ from streamer.training.optimisation.trainer import CHECKPOINT, Trainer
 from streamer.training.optimisation.workers import (
     ALONE,
     Workers,
-    configure_threads,
-    join_workers,
+    computing_threads,
+    joined_workers,
 )
 from streamer.training.preparation import prepare
 from streamer.training.settings import Recipe
@@ -24,7 +24,7 @@ SAVE_EVERY_S = 300.0
 
 
 def run(recipe: Recipe, save_every_s: float = SAVE_EVERY_S) -> Path:
-    """Run the recipe as a command does: with a log in its folder, and threads for this process.
+    """Run the recipe as a command does: with a log in its folder, and its own threads.
 
     Returns:
         The checkpoint.
@@ -32,8 +32,8 @@ def run(recipe: Recipe, save_every_s: float = SAVE_EVERY_S) -> Path:
     Raises:
         StreamerError: see `train`.
     """
-    configure_threads(recipe.processes // recipe.workers)
-    with open_log(recipe.folder / "training.log") as log:
+    threads = computing_threads(recipe.processes // recipe.workers)
+    with threads, open_log(recipe.folder / "training.log") as log:
         checkpoint = train(recipe, log, save_every_s)
         log.say(f"checkpoint: {checkpoint}")
     return checkpoint
@@ -89,21 +89,20 @@ def _worker_processes(recipe: Recipe) -> Iterator[Workers]:
         ]
         for other in others:
             other.start()
-        try:
-            yield join_workers(0, recipe.workers, meeting_point)
-            for other in others:
-                other.join()
-        finally:
-            for other in others:
-                other.terminate()
-            if torch.distributed.is_initialized():
-                torch.distributed.destroy_process_group()
+        with joined_workers(0, recipe.workers, meeting_point) as workers:
+            try:
+                yield workers
+                for other in others:
+                    other.join()
+            finally:
+                for other in others:
+                    other.terminate()
 
 
 def _work(recipe: Recipe, rank: int, meeting_point: str) -> None:
     """Train as one of several workers, without log and checkpoints."""
-    configure_threads(recipe.processes // recipe.workers)
     log = SilentLog()
-    data, _ = prepare(recipe, log)
-    workers = join_workers(rank, recipe.workers, meeting_point)
-    _train(recipe, data, None, log, float("inf"), workers)
+    with computing_threads(recipe.processes // recipe.workers):
+        data, _ = prepare(recipe, log)
+        with joined_workers(rank, recipe.workers, meeting_point) as workers:
+            _train(recipe, data, None, log, float("inf"), workers)

@@ -70,6 +70,9 @@ class TrainingSettings:
         strength: full strength of the augmentation, 0 to 1.
         letter_weight: weight of the letters' loss.
         phoneme_weight: weight of the phonemes' loss.
+        n_leaves: about how many labels the upper phoneme head has: phonemes by the one before
+            them, see `language.leaves`; 0 for the phonemes themselves. A network to start from
+            keeps the leaves that it has.
         crf_weight: share of the CTC-CRF denominator in the loss of the upper phoneme head, see
             `losses.log_denominator`: 0 is CTC, 1 is CTC-CRF.
         consistency_weight: weight of the agreement of two views of each clip, see
@@ -100,6 +103,7 @@ class TrainingSettings:
     strength: float = 1.0
     letter_weight: float = 1.0
     phoneme_weight: float = 1.0
+    n_leaves: int = 0
     crf_weight: float = 0.0
     consistency_weight: float = 0.0
     consistency_masks: float = 2.5
@@ -143,6 +147,8 @@ class Recipe:
         audio_root: folder that relative paths in manifests start from; the manifest's own if None.
         augmented_copies: additional copies of the speech with changed waveforms.
         multi_condition: share of clips whose waveform is changed anew each time.
+        no_speech: share of clips in whose place there is noise alone, babble included, and
+            nothing to recognise; needs ``multi_condition``.
         noise: folder of recorded noises for both, or None.
         phonemes: whether phonemes are learned beside letters.
         teacher: Whisper model in CTranslate2's format to distil from, or None.
@@ -161,6 +167,7 @@ class Recipe:
     audio_root: Path | None = None
     augmented_copies: int = 0
     multi_condition: float = 0.0
+    no_speech: float = 0.0
     noise: Path | None = None
     phonemes: bool = True
     teacher: Path | None = None
@@ -201,6 +208,7 @@ SETTING_FLAGS: Mapping[str, Flag] = {
     "dropout": Flag("--dropout", 0.0, 0.9),
     "crf_weight": Flag("--sentences", 0.0, 1.0),
     "letter_weight": Flag("--letter-weight", 0.0),
+    "n_leaves": Flag("--leaves", 0),
     "consistency_weight": Flag("--consistency", 0.0),
     "distillation_weight": Flag("--distillation", 0.0),
     "seed": Flag("--seed"),
@@ -214,4 +222,5 @@ RECIPE_FLAGS: Mapping[str, Flag] = {
     "workers": Flag("--workers", 1),
     "augmented_copies": Flag("--copies", 0),
     "multi_condition": Flag("--multi-condition", 0.0, 1.0),
+    "no_speech": Flag("--no-speech", 0.0, 0.9),
 }

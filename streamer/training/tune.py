@@ -1,11 +1,12 @@
 """Tuning of the decoder on a data set: the weights with the lowest word error rate.
 
-    python -m streamer.training.tune assets/english ../shared/speech/dev.tsv
+    python -m streamer.training.tune assets/english ../shared/speech/dev.tsv --changed 2
 
-The acoustic model runs once, streaming. Then one weight after the other is set to the best of
-its neighbours until none is better (coordinate descent). Every second speaker is left out: at the
-end, the word error rate is printed for both halves, and for several beam widths with the decoding
-time.
+With ``--changed 2`` each clip is heard three times: as it is, and twice as training changes clips,
+in a room, with noise, through a telephone (``--noise`` adds recorded noises). The acoustic model
+runs once, streaming. Then one weight after the other is set to the best of its neighbours until
+none is better (coordinate descent). Every second speaker is left out: at the end, the word error
+rate is printed for both halves, and for several beam widths with the decoding time.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from streamer.bundle import Bundle, load_bundle, write_bundle
 from streamer.decoding import DecodingSettings
 from streamer.decoding.settings import BEAM
 from streamer.training.data.manifests import Clip, read_data_set
-from streamer.training.evaluation.decoding import Outcome, Utterance, decode, posteriors
+from streamer.training.data.waveform import WaveformAugmentation
+from streamer.training.evaluation.decoding import Change, Outcome, Utterance, decode, posteriors
 
 #: Values of each weight, in ascending order.
 GRID: dict[str, Sequence[float]] = {
@@ -68,6 +70,11 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("model", help="bundle")
     parser.add_argument("data", nargs="+", type=Path, help="manifests")
     parser.add_argument("--most", type=int, default=400, help="maximum clips of each manifest")
+    parser.add_argument(
+        "--changed", type=int, default=0, metavar="TIMES",
+        help="hear each clip so many times more, changed as in training",
+    )  # fmt: skip
+    parser.add_argument("--noise", type=Path, help="folder of noises for --changed")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument(
         "--beam", type=int, help="beam width of the tuning; the bundle's by default"
@@ -80,7 +87,18 @@ def main(words: Sequence[str] | None = None) -> None:
         found = read_data_set(manifest)
         random.Random(0).shuffle(found)
         clips += found[: arguments.most]
-    tuning, held_out = (posteriors(bundle, part) for part in halves(clips))
+    augment: Change | None = None
+    if arguments.changed:
+        rate_hz = bundle.front_end().sample_rate_hz
+        augment = WaveformAugmentation(rate_hz, noise_folder=arguments.noise)
+    tuning, held_out = (
+        [
+            utterance
+            for time in range(arguments.changed + 1)
+            for utterance in posteriors(bundle, part, change=augment if time else None, seed=time)
+        ]
+        for part in halves(clips)
+    )
     grid = dict(GRID)
     if bundle.lexicon_path is not None:
         del grid["silence_score"]  # between phonemes there is no silence

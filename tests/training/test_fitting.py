@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch")
 
@@ -14,6 +15,8 @@ from streamer.decoding.confidence import Calibration
 from streamer.decoding.evidence import Evidence
 from streamer.training import confidence
 from streamer.training.data.manifests import Clip
+from streamer.training.data.waveform import WaveformAugmentation
+from streamer.training.evaluation.decoding import posteriors
 from streamer.training.tune import halves
 from tests.support.models.bundles import make_tiny_bundle
 
@@ -26,6 +29,22 @@ def test_no_speaker_is_both_tuned_on_and_left_out() -> None:
     assert not speakers[0] & speakers[1]
     assert [len(some) for some in speakers] == [4, 3]
     assert halves(clips[:1]) == (clips[:1], [])
+
+
+def test_a_changed_clip_is_changed_alike_each_time(tmp_path: Path) -> None:
+    bundle = make_tiny_bundle(tmp_path / "mine")
+    speech = (0.1 * np.sin(np.arange(16000) / 7)).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", speech, 16000)
+    clips = [Clip(tmp_path / "a.wav", "words", "s", "")] * 2
+    change = WaveformAugmentation(16000)
+    (plain, _), (one, two), (again, _), (other, _) = (
+        [np.concatenate(each.windows) for each in posteriors(bundle, clips, change=how, seed=seed)]
+        for how, seed in ((None, 0), (change, 1), (change, 1), (change, 2))
+    )
+    np.testing.assert_array_equal(one, again)
+    assert not np.array_equal(one, plain)
+    assert not np.array_equal(one, two)
+    assert not np.array_equal(one, other)
 
 
 def test_the_fitted_confidence_goes_into_the_bundle_and_tells_right_from_wrong(

@@ -19,6 +19,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip insta
 
 from streamer.decoding import read_alphabet, read_scorer  # noqa: E402
 from streamer.decoding.language.recurrent_model import read_recurrent_model  # noqa: E402
+from streamer.decoding.lexicon.leaves import read_leaves  # noqa: E402
 from streamer.decoding.lexicon.lexicon import read_lexicon  # noqa: E402
 from streamer.engine.model_loader import ModelChoice, load_decoder  # noqa: E402
 from streamer.errors import StreamerError  # noqa: E402
@@ -31,6 +32,10 @@ from streamer.training.log import Log  # noqa: E402
 from streamer.training.network.checkpoint import (  # noqa: E402
     read_checkpoint,
     write_slim_checkpoint,
+)
+from streamer.training.network.initial_weights import (  # noqa: E402
+    load_weights,
+    read_initial_weights,
 )
 from streamer.training.network.training_network import NetworkShape, TrainingNetwork  # noqa: E402
 from streamer.training.optimisation.trainer import Trainer as RecipeTrainer  # noqa: E402
@@ -189,6 +194,60 @@ def test_a_network_that_learned_phonemes_hears_them_in_its_bundle(
     assert set(decoder.finish().text.split()) <= set(lexicon.words)
 
 
+def test_leaves_are_learned_kept_and_exported(
+    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from streamer.training.language import pronunciations
+
+    spoken = {w: [tuple({"a": 2, "b": 6}[letter] for letter in w)] for w in [*WORDS, "a", "b"]}
+    monkeypatch.setattr(pronunciations, "dictionary", lambda: spoken)
+    caches = tmp_path / "cache"
+    plain = _recipe(manifest, tmp_path / "plain", caches=caches, settings={"epochs": 1})
+    first = train(dataclasses.replace(plain, phonemes=True), Kept())
+    settings = {"n_leaves": 45, "epochs": 2, "crf_weight": 0.9}
+    recipe = _recipe(manifest, tmp_path / "run", caches=caches, settings=settings)
+    recipe = dataclasses.replace(recipe, phonemes=True, start_from=first)
+    log = Kept()
+    checkpoint = train(recipe, log)
+    saved = read_checkpoint(checkpoint)
+    n_leaves = saved["shape"]["n_leaves"]
+    # Behind "a", "b" and the beginning, "a" and "b" are told apart.
+    assert 39 + 4 <= n_leaves <= 45
+    assert any(f"{n_leaves} leaves" in line for line in log.lines)
+    assert 0 < saved["progress"]["history"][-1]["per"] < 1.5
+    # A network to start from keeps its leaves, and its pronunciations are selected with them.
+    next_ = dataclasses.replace(
+        _recipe(manifest, tmp_path / "next", caches=caches, settings={"epochs": 1}),
+        phonemes=True, start_from=checkpoint,
+    )  # fmt: skip
+    again = read_checkpoint(train(next_, Kept()))
+    assert again["shape"]["n_leaves"] == n_leaves
+    table = again["average"]["phoneme_leaves"]
+    assert torch.equal(table, saved["average"]["phoneme_leaves"])
+    bundle = export(
+        checkpoint, tmp_path / "tiny", name="tiny", forms=[("safetensors", "fp32")],
+        scorer=TINY_SCORER, lexicon=caches / "pronunciations.gz",
+    )  # fmt: skip
+    assert (bundle.n_labels, bundle.n_phonemes) == (29 + n_leaves + 1, n_leaves + 1)
+    assert bundle.leaves_path is not None
+    np.testing.assert_array_equal(read_leaves(bundle.leaves_path).table, table.numpy())
+    initial = read_initial_weights(bundle.folder)
+    assert (initial.shape.n_phonemes, initial.shape.n_leaves) == (40, n_leaves)
+    network = TrainingNetwork(initial.shape)
+    load_weights(network, initial)
+    weight = saved["average"]["phoneme_heads.1.weight"]
+    torch.testing.assert_close(network.phoneme_heads[1].weight.detach(), weight)
+    decoder = load_decoder(bundle, ModelChoice())
+    model = load_acoustic_model(bundle, "numpy")
+    framer = Framer(bundle.front_end(), bundle.n_steps, bundle.n_context)
+    samples, state = read_audio(read_data_set(manifest)[0].path, RATE_HZ), model.initial_state()
+    for window in framer.feed(samples) + framer.finish():
+        probabilities, state = model.infer(window.features, window.n, state)
+        decoder.feed(probabilities)
+    assert decoder.name == "beam"
+    decoder.finish()
+
+
 def test_core_ml_is_exported_where_coremltools_is_there(trained: Path, tmp_path: Path) -> None:
     pytest.importorskip("coremltools", reason="coremltools is not installed")
     bundle = export(trained, tmp_path / "tiny", name="tiny", forms=[("mlprogram", "fp16")])
@@ -270,15 +329,15 @@ def test_workers_train_the_recipe_together(manifest: Path, tmp_path: Path) -> No
 
 
 def _work(rank: int, recipe: Recipe, meeting: str, result: Path) -> None:
-    from streamer.training.optimisation.workers import join_workers
+    from streamer.training.optimisation.workers import joined_workers
 
     torch.set_num_threads(1)
     data, _ = prepare(recipe, Kept())
-    trainer = RecipeTrainer(
-        recipe.settings, data, None, recipe.folder / str(rank), Kept().say,
-        workers=join_workers(rank, 2, meeting),
-    )  # fmt: skip
-    trainer.run()
+    with joined_workers(rank, 2, meeting) as workers:
+        trainer = RecipeTrainer(
+            recipe.settings, data, None, recipe.folder / str(rank), Kept().say, workers=workers
+        )
+        trainer.run()
     weights = {name: value for name, value in trainer.network.named_parameters()}
     torch.save({"step": trainer.progress.step, "weights": weights}, result)
 
@@ -520,10 +579,27 @@ def test_the_english_recipe_goes_from_manifests_to_a_bundle(
     stages = [work / name / "last.pt" for name in ("hearing", "sentences", "conditions")]
     weights = [read_checkpoint(stage)["settings"]["crf_weight"] for stage in stages]
     assert weights[0] == 0 < weights[1] == weights[2]
+    # The last stage but one goes two ways (the third has no teacher), the last one goes on from
+    # their mean; the mean of both is exported.
+    ways = [work / name / "last.pt" for name in ("one-view", "two-views")]
+    assert not (work / "teacher").exists()
+    _assert_mean(work / "mean.pt", ways)
+    _assert_mean(work / "english.pt", [work / "mean.pt", work / "no-speech" / "last.pt"])
     # The same command again has nothing left to train.
+    stages += [*ways, work / "no-speech" / "last.pt"]
     before = [stage.stat().st_mtime_ns for stage in stages]
     assert english.main([*where, "--work", str(work), *speech, *options]) == 0
     assert [stage.stat().st_mtime_ns for stage in stages] == before
+
+
+def _assert_mean(mean: Path, of: list[Path]) -> None:
+    found = read_checkpoint(mean)["average"]
+    states = [read_checkpoint(path)["average"] for path in of]
+    for name, value in found.items():
+        if value.is_floating_point():
+            expected = torch.stack([state[name] for state in states]).mean(dim=0)
+            assert torch.allclose(value, expected, atol=1e-6), name
+    assert any(not torch.equal(states[0][name], states[1][name]) for name in found)
 
 
 def test_weights_of_a_checkpoint_describe_themselves(trained: Path) -> None:

@@ -8,9 +8,10 @@ import pytest
 import typer
 
 from streamer.cli import english
+from streamer.cli.app import run
 from streamer.cli.commands.model import train
-from streamer.training.english.__main__ import _parser
-from streamer.training.english.recipe import CRF_STAGE, CTC_STAGE
+from streamer.training.english.__main__ import _parser, _train_network
+from streamer.training.english.recipe import CRF_STAGE, CTC_STAGE, LAST_NO_SPEECH
 from streamer.training.settings import RECIPE_FLAGS, SETTING_FLAGS, Recipe, TrainingSettings
 
 REQUIRED = ["--data", "speech", "--text", "text", "--output", "bundle"]
@@ -57,3 +58,32 @@ def test_the_old_name_of_the_english_recipe_still_works_with_a_warning(
     warning, error = capsys.readouterr().err.splitlines()
     assert "use python -m streamer.training.english" in warning
     assert error.startswith("error: ") and "no .txt" in error
+
+
+def test_noise_alone_is_a_share_of_the_clips_that_are_changed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch")
+    arguments = ["train", str(tmp_path), "--output", str(tmp_path / "x"), "--no-speech", "0.05"]
+    assert run(arguments) == 2
+    assert "add --multi-condition 0.75" in capsys.readouterr().err
+
+
+def test_only_the_last_stage_of_the_english_recipe_has_noise_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    ran: list[Recipe] = []
+
+    def stage(recipe: Recipe, save_every_s: float) -> Path:
+        ran.append(recipe)
+        return tmp_path / "last.pt"
+
+    monkeypatch.setattr("streamer.training.recipe.run", stage)
+    monkeypatch.setattr("streamer.training.average.average_checkpoints", lambda ways, mean: None)
+    options = [*REQUIRED, "--work", str(tmp_path)]
+    for given, share in (([], LAST_NO_SPEECH), (["--no-speech", "0.5"], 0.5)):
+        ran.clear()
+        _train_network(_parser().parse_args([*options, *given]), [])
+        assert [recipe.no_speech for recipe in ran] == [0, 0, 0, 0, 0, share]
+        assert all(recipe.multi_condition for recipe in ran if recipe.no_speech)

@@ -12,6 +12,7 @@ from streamer.bundle import Bundle, read_bundle, write_bundle
 from streamer.convert.networks import default_formats, write_networks
 from streamer.convert.staging import link_or_copy, staged_folder
 from streamer.decoding import DecodingSettings
+from streamer.decoding.lexicon.leaves import read_leaves
 from streamer.errors import StreamerError
 from streamer.training.adaptation.adapted_network import AdaptedNetwork
 from streamer.training.adaptation.fitting import FitSettings, fit, probabilities
@@ -27,7 +28,7 @@ FOLDS = 5
 #: Fewer recordings say nothing about what is gained.
 LEAST_SENTENCES = 8
 #: Files that the new bundle has in common with the old one.
-_SHARED_FILES = ("alphabet_path", "scorer_path", "lexicon_path", "recurrent_path")
+_SHARED_FILES = ("alphabet_path", "scorer_path", "lexicon_path", "recurrent_path", "leaves_path")
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,11 @@ class Adaptation:
         with_phonemes = bundle.lexicon_path is not None and bundle.scorer_path is not None
         self._decoder = bundle_decoder(bundle, DecodingSettings.from_mapping(bundle.decoding))
         self._trigram = phoneme_trigram_of(bundle) if with_phonemes else None
+        self._leaves = None if bundle.leaves_path is None else read_leaves(bundle.leaves_path)
 
     def fit(self, sentences: Sequence[SpokenSentence]) -> AdaptedNetwork:
         """Return the network fitted to some of the sentences."""
-        return fit(self._weights, sentences, self.settings, self._trigram, self._fast)
+        return fit(self._weights, sentences, self.settings, self._trigram, self._fast, self._leaves)
 
     def cross_validate(self, progress: Callable[[str], None] = lambda line: None) -> Gain:
         """Return what is gained on sentences that were not learned from; takes minutes."""

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from streamer.acoustic.weights import Weights
 from streamer.arrays import FloatArray
+from streamer.decoding.lexicon.leaves import Leaves
 from streamer.training.adaptation.adapted_network import AdaptedNetwork
 from streamer.training.adaptation.material import SpokenSentence
 from streamer.training.optimisation import losses
@@ -41,6 +42,7 @@ def fit(
     settings: FitSettings,
     trigram: Tensor | None,
     fast: bool,
+    leaves: Leaves | None = None,
 ) -> AdaptedNetwork:
     """Fit a change.
 
@@ -50,13 +52,14 @@ def fit(
         settings: how.
         trigram: language model of phonemes for the denominator, see `losses.log_denominator`.
         fast: whether to use `streamer.training.network.kernels`.
+        leaves: leaves of the phonemes, if the network has these instead.
     """
     clips = [sentence.vectors for sentence in sentences]
     deviation = torch.cat(clips).std(dim=0).clamp(min=1e-3).numpy()
     network = AdaptedNetwork(weights, deviation, fast)
-    targets = [_Targets(sentences, "letters", None)]
+    targets = [_Targets(sentences, "letters")]
     if len(weights.groups) > 1:
-        targets.append(_Targets(sentences, "phonemes", trigram))
+        targets.append(_Targets(sentences, "phonemes", trigram, leaves))
     with torch.no_grad():
         unchanged = [logits.float().log_softmax(dim=1) for logits in network(clips)]
     optimiser = torch.optim.Adam(
@@ -76,19 +79,29 @@ class _Targets:
     """Labels of all recordings for one of the network's outputs."""
 
     def __init__(
-        self, sentences: Sequence[SpokenSentence], kind: str, trigram: Tensor | None
+        self,
+        sentences: Sequence[SpokenSentence],
+        kind: str,
+        trigram: Tensor | None = None,
+        leaves: Leaves | None = None,
     ) -> None:
         labels = [getattr(sentence, kind) for sentence in sentences]
         self._labels = torch.tensor([label for each in labels for label in each], dtype=torch.long)
         self._counts = torch.tensor([len(each) for each in labels])
         self._n_frames = torch.tensor([len(sentence.vectors) for sentence in sentences])
         self._trigram = trigram
+        self._leaves = None if leaves is None else torch.from_numpy(leaves.table)
 
     def loss(self, logits: Tensor, settings: FitSettings, before: Tensor, fast: bool) -> Tensor:
         """Return the loss per label."""
-        each = losses.ctc(logits, self._n_frames, self._labels, self._counts, fast)
+        labels = self._labels
+        if self._leaves is not None:
+            labels = losses.leaf_labels(labels, self._counts, self._leaves)
+        each = losses.ctc(logits, self._n_frames, labels, self._counts, fast)
         if self._trigram is not None and settings.crf_weight:
-            all_sentences = losses.log_denominator(logits, self._n_frames, self._trigram, fast)
+            all_sentences = losses.log_denominator(
+                logits, self._n_frames, self._trigram, fast, self._leaves
+            )
             prior = losses.log_prior(self._labels, self._counts, self._trigram)
             each = each + settings.crf_weight * (all_sentences - prior)
         now = logits.float().log_softmax(dim=1)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from streamer.acoustic.weights import Weights
 from streamer.bundle import Bundle
+from streamer.decoding.lexicon.leaves import read_leaves
 from streamer.decoding.lexicon.lexicon import read_lexicon
 from streamer.errors import StreamerError
 from streamer.training.adaptation.adapted_network import AdaptedNetwork
@@ -69,6 +70,7 @@ def _with_phonemes(
 ) -> list[SpokenSentence]:
     assert bundle.lexicon_path is not None
     lexicon = read_lexicon(bundle.lexicon_path)
+    leaves = None if bundle.leaves_path is None else read_leaves(bundle.leaves_path)
     network = AdaptedNetwork(weights, np.ones(weights.n_input, np.float32))
     result: list[SpokenSentence] = []
     for sentence in sentences:
@@ -80,7 +82,7 @@ def _with_phonemes(
         if all(variants):
             with torch.no_grad():
                 _, logits = network([sentence.vectors])
-            phonemes = most_likely_pronunciations(logits, variants, fast=False)
+            phonemes = most_likely_pronunciations(logits, variants, False, leaves)
         if frames_needed(phonemes) > len(sentence.vectors):
             phonemes = ()
         result.append(

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from streamer.bundle import Bundle
 from streamer.decoding.alphabet import read_alphabet
+from streamer.decoding.lexicon.letter_to_sound import PHONEMES
 from streamer.decoding.lexicon.lexicon import read_lexicon
 from streamer.decoding.scorer.package import read_scorer
 from streamer.training.optimisation.denominator_lm import smoothed_trigram
@@ -31,8 +32,7 @@ def phoneme_trigram_of(bundle: Bundle) -> Tensor:
     words = read_scorer(bundle.scorer_path).words(read_alphabet(bundle.alphabet_path))
     unigrams = read_scorer(bundle.scorer_path).n_grams(words).unigrams
     lexicon = read_lexicon(bundle.lexicon_path)
-    edge = bundle.n_phonemes - 1
-    counts = _Counts(edge)
+    counts = _Counts(len(PHONEMES))
     for number in np.argsort(-unigrams)[:_WORDS].tolist():
         variants = lexicon.pronunciations(words[number])
         if variants:

@@ -53,6 +53,7 @@ class Batch(NamedTuple):
         n_letters: int64 (batch,).
         phonemes: int64, likewise.
         n_phonemes: int64 (batch,); 0 if they are not known.
+        no_speech: bool (batch,): clips in whose place there is noise alone, without labels.
         teacher: indices of the teacher's vectors, int64 (frames / STRIDE, n_codebooks), see
             `distillation.STRIDE`; -1 for clips without, None without a teacher.
     """
@@ -63,6 +64,7 @@ class Batch(NamedTuple):
     n_letters: Tensor
     phonemes: Tensor
     n_phonemes: Tensor
+    no_speech: Tensor
     teacher: Tensor | None
 
     def to(self, device: torch.device) -> Batch:
@@ -163,15 +165,17 @@ class DataSet:
         rows = np.concatenate([self.caches[e.cache].vectors(e.entry) for e in chosen])
         return rows.mean(axis=0), np.maximum(rows.std(axis=0), 1e-3)
 
-    def order(self, batch_s: float, epoch: int, seed: int) -> list[list[Example]]:
+    def order(
+        self, batch_s: float, epoch: int, seed: int, short_first: bool = True
+    ) -> list[list[Example]]:
         """Return the batches of an epoch, each of clips of similar length.
-
-        The first epoch goes from short to long clips; later ones are shuffled.
 
         Args:
             batch_s: approximate seconds of speech in a batch.
             epoch: 0 is the first.
             seed: random seed of the order.
+            short_first: whether the first epoch goes from short to long clips; all others are
+                shuffled.
         """
         rng = np.random.default_rng([seed, epoch])
         jitter = rng.uniform(0.9, 1.1, len(self.examples))
@@ -184,7 +188,7 @@ class DataSet:
                 batches.append([])
                 longest = int(lengths[index])
             batches[-1].append(self.examples[index])
-        if epoch:
+        if epoch or not short_first:
             rng.shuffle(batches)  # type: ignore[arg-type]
         return batches
 
@@ -211,9 +215,18 @@ class DataSet:
                 more in the same order.
         """
         rng = np.random.default_rng(list(seed))
-        seen = [self._example(e, augmentation, strength, conditions, rng, views) for e in examples]
+        seen, heard, no_speech = [], [], []
+        for example in examples:
+            noise = self._noise(example, conditions, rng)
+            no_speech.append(noise is not None)
+            if noise is None:
+                seen.append(self._example(example, augmentation, strength, conditions, rng, views))
+                heard.append(example)
+            else:
+                seen.append(([noise] * views, np.full(len(noise), -1)))
+                heard.append(replace(example, letters=(), phonemes=()))
         made = [(vectors[view], position) for view in range(views) for vectors, position in seen]
-        examples = list(examples) * views
+        examples = heard * views
         if self.normalisation is not None:
             warm_share = WARM_SHARE if augmentation is not None else 0.0
             made = [
@@ -244,6 +257,7 @@ class DataSet:
             torch.tensor([len(e.letters) for e in examples]),
             torch.tensor([label for labels in phonemes for label in labels], dtype=torch.long),
             torch.tensor([len(labels) for labels in phonemes]),
+            torch.tensor(no_speech * views),
             teacher,
         )
 
@@ -254,6 +268,15 @@ class DataSet:
         if warm:
             self.normalisation.normalise_all(vectors)
         return self.normalisation.normalise_all(vectors)
+
+    def _noise(self, example: Example, conditions: float, rng: np.random.Generator) -> Any:
+        """Return coefficients of noise as long as a clip, to be heard in its place, or None."""
+        change = self.multi_condition
+        share = 0.0 if change is None else change.no_speech_share * conditions
+        if change is None or not share or rng.random() >= share:
+            return None
+        n_samples = len(self.caches[example.cache].samples(example.entry))
+        return change.without_speech(n_samples, conditions, rng)
 
     def _example(
         self,
@@ -285,7 +308,7 @@ class DataSet:
     def _targets(self, example: Example, position: Any) -> Any:
         """Return the indices of the teacher's vectors at positions in a clip; -1 for none."""
         teacher = self.caches[example.cache].teacher
-        if teacher is None:
+        if teacher is None or position.min(initial=0) < 0:
             return np.full((len(position), self.n_teacher), -1)
         first = example.entry.first_frame
         nearest = np.rint(position).astype(np.int64)

@@ -26,14 +26,20 @@ class MultiCondition:
         front_end: the ``front_end`` entry of ``model.json``.
         augmentation: changes the samples.
         share: of the clips that are changed at full strength; the others stay clean.
+        no_speech_share: of the clips in whose place there is noise alone, at full strength.
     """
 
     def __init__(
-        self, front_end: Mapping[str, Any], augmentation: WaveformAugmentation, share: float
+        self,
+        front_end: Mapping[str, Any],
+        augmentation: WaveformAugmentation,
+        share: float,
+        no_speech_share: float = 0.0,
     ) -> None:
         self._front_end = BatchedFrontEnd(front_end)
         self._augmentation = augmentation
         self.share = share
+        self.no_speech_share = no_speech_share
 
     def chosen(self, strength: float, random: np.random.Generator) -> bool:
         """Draw whether a clip is changed."""
@@ -53,9 +59,24 @@ class MultiCondition:
         Returns:
             float32 (m, n_coefficients), and float32 (m,) positions in 0 .. n_frames - 1.
         """
-        changed = self._augmentation(samples, random, strength)
-        # Recordings have 16 bits: what is softer than a step is gone.
-        pcm = np.rint(changed * np.float32(32767)) / np.float32(32768)
-        vectors = self._front_end(pcm.astype(np.float32))
+        vectors = self._coefficients(self._augmentation(samples, random, strength))
         position = np.linspace(0, n_frames - 1, len(vectors), dtype=np.float32)
         return vectors, position
+
+    def without_speech(
+        self, n_samples: int, strength: float, random: np.random.Generator
+    ) -> FloatArray:
+        """Return coefficients of noise alone, babble included, float32 (m, n_coefficients).
+
+        Args:
+            n_samples: its length.
+            strength: 0 to 1.
+            random: where the dice come from.
+        """
+        noise = self._augmentation.draw_noise(n_samples, random)
+        return self._coefficients(self._augmentation(noise, random, strength))
+
+    def _coefficients(self, samples: FloatArray) -> FloatArray:
+        # Recordings have 16 bits: what is softer than a step is gone.
+        pcm = np.rint(samples * np.float32(32767)) / np.float32(32768)
+        return self._front_end(pcm.astype(np.float32))

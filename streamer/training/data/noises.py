@@ -18,7 +18,7 @@ _SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 #: Voices in a babble, least and most.
 _VOICES = (3, 9)
 #: Share of coloured noise that is white: what microphones and amplifiers make.
-_WHITE_SHARE = 0.3
+_WHITE_SHARE = 0.5
 
 
 def read_noises(folder: Path, rate_hz: int) -> list[Any]:

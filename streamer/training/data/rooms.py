@@ -157,8 +157,8 @@ def diffuse_response(
 class Rooms:
     """Impulse responses, made once from a seed (some milliseconds each).
 
-    Every fifth is a `diffuse_response`, T60 0.1 to 0.8 s, direct sound 12 dB below the tail to
-    12 dB above: halls and corners that no box is like.
+    Two of five are a `diffuse_response` each, T60 0.1 to 0.8 s, direct sound 12 dB below the tail
+    to 12 dB above: halls and corners that no box is like.
 
     Args:
         rate_hz: samples a second.
@@ -170,7 +170,7 @@ class Rooms:
         random = np.random.default_rng([seed, count])
         self.responses: list[FloatArray] = []
         for number in range(count):
-            if number % 5 == 4:
+            if number % 5 >= 3:
                 t60_s, direct_db = random.uniform(0.1, 0.8), random.uniform(-12.0, 12.0)
                 self.responses.append(diffuse_response(t60_s, direct_db, rate_hz, random))
             else:

@@ -130,10 +130,13 @@ class WaveformAugmentation:
             return samples
         low, high = self.settings.noise_snr_db
         snr_db = random.uniform(high + strength * (low - high), high)
+        return add_noise(samples, self.draw_noise(len(samples), random), float(snr_db))
+
+    def draw_noise(self, n: int, random: np.random.Generator) -> FloatArray:
+        """Return noise of some kind, float32 (n,): see `Noises.draw`."""
         folder = self._noise_folder
         recordings = _recordings(folder, self.rate_hz) if folder else ()
-        noises = Noises(self.rate_hz, recordings, self._speech)
-        return add_noise(samples, noises.draw(len(samples), random), float(snr_db))
+        return Noises(self.rate_hz, recordings, self._speech).draw(n, random)
 
     def _through_line(self, samples: FloatArray, random: np.random.Generator) -> FloatArray:
         chance, rate_hz = self.settings, self.rate_hz

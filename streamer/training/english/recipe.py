@@ -37,5 +37,20 @@ CONDITIONS_STAGE = replace(
 )
 #: Share of the clips of the third stage that are changed.
 MULTI_CONDITION = 0.75
+#: Last stages: from there, an epoch in each of several ways, and the mean of their weights; from
+#: that, an epoch with noise alone among the clips, and the mean of both.
+LAST_EPOCH = replace(
+    CONDITIONS_STAGE, epochs=1, ramp_steps=1, clean_until=100.0, muon_lr=0.005, adam_lr=0.0005,
+    distillation_weight=0.0,
+)  # fmt: skip
+#: Share of the clips of the last stages that are changed.
+LAST_MULTI_CONDITION = 0.85
+#: Share of the very last one's clips in whose place there is noise or babble alone.
+LAST_NO_SPEECH = 0.05
+#: What differs in these ways: nothing, two views agree, a teacher is followed.
+CONSISTENCY_WEIGHT = 0.2
+DISTILLATION_WEIGHT = 0.2
+#: How often the tuning of the decoder hears each clip changed, beside once as it is.
+TUNING_CHANGES = 2
 #: Clips of each speaker that the confidence of words is fitted to.
 CONFIDENCE_CLIPS = 4

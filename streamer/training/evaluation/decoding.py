@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Callable
 
 import numpy as np
 import soundfile
@@ -16,6 +17,9 @@ from streamer.features import Framer
 from streamer.models.backends import load_acoustic_model
 from streamer.training.data.manifests import Clip
 from streamer.training.evaluation.error_rates import edit_distance
+
+#: Changes the samples of a clip, float32 (n,).
+Change = Callable[[FloatArray, np.random.Generator], FloatArray]
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,21 @@ class Outcome:
         return self.errors / max(self.words, 1)
 
 
-def posteriors(bundle: Bundle, clips: Sequence[Clip], backend: str = "auto") -> list[Utterance]:
+def posteriors(
+    bundle: Bundle,
+    clips: Sequence[Clip],
+    backend: str = "auto",
+    change: Change | None = None,
+    seed: int = 0,
+) -> list[Utterance]:
     """Run the acoustic model over clips, in windows with carried state.
+
+    Args:
+        bundle: with the model.
+        clips: what it hears.
+        backend: what runs it.
+        change: changes the samples of each clip, float32 (n,), beforehand.
+        seed: of the change, with the clip's number: two calls with the same hear the same.
 
     Raises:
         ValueError: a clip has another sample rate or several channels.
@@ -57,10 +74,12 @@ def posteriors(bundle: Bundle, clips: Sequence[Clip], backend: str = "auto") -> 
     model = load_acoustic_model(bundle, backend)
     framer = Framer(bundle.front_end(), model.n_steps, model.n_context)
     utterances = []
-    for clip in clips:
+    for number, clip in enumerate(clips):
         samples, rate = soundfile.read(clip.path, dtype="float32")
         if rate != framer.front_end.sample_rate_hz or samples.ndim != 1:
             raise ValueError(f"{clip.path}: not mono at {framer.front_end.sample_rate_hz} Hz")
+        if change is not None:
+            samples = change(samples, np.random.default_rng([seed, number]))
         framer.reset()
         state = model.initial_state()
         windows = []
@@ -76,7 +95,7 @@ def bundle_decoder(bundle: Bundle, settings: DecodingSettings) -> Decoder:
     return create_decoder(
         "beam", read_alphabet(bundle.alphabet_path), bundle.scorer_path, settings,
         lexicon_path=bundle.lexicon_path, n_phonemes=bundle.n_phonemes,
-        recurrent_path=bundle.recurrent_path,
+        recurrent_path=bundle.recurrent_path, leaves_path=bundle.leaves_path,
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from typing import Any, Callable, NamedTuple
 
 import torch
 
+from streamer.decoding.lexicon.leaves import Leaves
 from streamer.training.data.batches import LETTERS, Batch, DataSet, evaluation_batches
 from streamer.training.evaluation.error_rates import (
     Errors,
@@ -32,13 +33,19 @@ class Evaluation(NamedTuple):
 
 
 @torch.no_grad()
-def evaluate(data: DataSet, batch_s: float, forward: Callable[[Batch], Outputs]) -> Evaluation:
+def evaluate(
+    data: DataSet,
+    batch_s: float,
+    forward: Callable[[Batch], Outputs],
+    leaves: Leaves | None = None,
+) -> Evaluation:
     """Decode a data set greedily.
 
     Args:
         data: the clips.
         batch_s: seconds of speech in a batch.
         forward: runs the network, in evaluation mode.
+        leaves: those of the upper phoneme head, if it has leaves.
     """
     letters: list[Errors] = []
     phonemes: list[Errors] = []
@@ -51,10 +58,10 @@ def evaluate(data: DataSet, batch_s: float, forward: Callable[[Batch], Outputs])
             letters.append(errors(example.entry.transcript, hypothesis))
             texts.append((example.entry.transcript, hypothesis))
         for example, scores in zip(examples, _upper_phonemes(outputs, n_frames)):
-            reference, found = (
-                " ".join(map(str, labels))
-                for labels in (example.phonemes, greedy_labels(scores.numpy()))
-            )
+            best = greedy_labels(scores.numpy())
+            if leaves is not None:
+                best = leaves.phonemes[best].tolist()
+            reference, found = (" ".join(map(str, labels)) for labels in (example.phonemes, best))
             phonemes += [errors(reference, found)] if reference else []
     return Evaluation(total(letters), total(phonemes), texts)
 

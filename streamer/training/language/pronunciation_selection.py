@@ -13,6 +13,7 @@ from typing import Any, Callable
 import torch
 from torch import Tensor
 
+from streamer.decoding.lexicon.leaves import Leaves
 from streamer.decoding.lexicon.letter_to_sound import Pronunciation
 from streamer.training.data.batches import DataSet, frames_needed
 from streamer.training.language.pronunciations import Pronunciations
@@ -48,6 +49,7 @@ def select_pronunciations(
     place = {id(example): i for i, example in enumerate(data.examples)}
     result = [example.phonemes for example in data.examples]
     known: dict[str, list[Pronunciation]] = {}
+    leaves = network.leaves
     network.eval()
     batches = list(data.order(batch_s, 0, 0))
     for examples in follow(batches, len(batches)):
@@ -61,20 +63,24 @@ def select_pronunciations(
                     for word in example.entry.transcript.split()
                 ]
                 result[place[id(example)]] = most_likely_pronunciations(
-                    clip_logits, variants, network.fast
+                    clip_logits, variants, network.fast, leaves
                 )
     return result
 
 
 def most_likely_pronunciations(
-    logits: Tensor, variants: list[list[Pronunciation]], fast: bool
+    logits: Tensor,
+    variants: list[list[Pronunciation]],
+    fast: bool,
+    leaves: Leaves | None = None,
 ) -> tuple[int, ...]:
     """Return the phonemes of a sentence by the most likely variant of each word.
 
     Args:
-        logits: of the phonemes, float32 (frames, labels), blank last.
+        logits: of the phonemes or their leaves, float32 (frames, labels), blank last.
         variants: of each word, the dictionary's first one first.
         fast: whether to use `streamer.training.network.kernels`.
+        leaves: leaves of the phonemes, if the network has these instead.
     """
     chosen = [of_word[0] for of_word in variants]
     tried: list[tuple[int, Pronunciation]] = [
@@ -86,10 +92,11 @@ def most_likely_pronunciations(
     fits = [i for i, s in enumerate(sentences) if frames_needed(s) <= len(logits)]
     if not tried or 0 not in fits:
         return sentences[0]
+    labels = [sentences[i] if leaves is None else leaves.of(sentences[i]) for i in fits]
     costs = losses.ctc(
         logits.float().repeat(len(fits), 1),
         torch.full((len(fits),), len(logits)),
-        torch.tensor([label for i in fits for label in sentences[i]], dtype=torch.long),
+        torch.tensor([label for sentence in labels for label in sentence], dtype=torch.long),
         torch.tensor([len(sentences[i]) for i in fits]),
         fast,
     ).tolist()

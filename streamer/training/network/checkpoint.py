@@ -14,7 +14,7 @@ from streamer.errors import StreamerError
 #: Version of the checkpoint's layout.
 FORMAT = 2
 #: Entries of a slim checkpoint, beside the averaged weights.
-_SLIM_ENTRIES = ("format", "shape", "front_end", "letters", "settings", "progress", "hours")
+SLIM_ENTRIES = ("format", "shape", "front_end", "letters", "settings", "progress", "hours")
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def write_slim_checkpoint(checkpoint_path: Path, path: Path) -> None:
         StreamerError: the checkpoint cannot be read or the file cannot be written.
     """
     checkpoint = read_checkpoint(checkpoint_path)
-    kept = {key: checkpoint[key] for key in _SLIM_ENTRIES}
+    kept = {key: checkpoint[key] for key in SLIM_ENTRIES}
     kept["average"] = {
         name: value.half() if value.is_floating_point() else value
         for name, value in checkpoint["average"].items()

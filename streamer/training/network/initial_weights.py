@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -14,6 +16,7 @@ from streamer.acoustic.weights import Weights
 from streamer.arrays import FloatArray
 from streamer.bundle import Bundle, load_bundle
 from streamer.convert.readers import read_network
+from streamer.decoding.lexicon.leaves import Leaves, read_leaves
 from streamer.errors import StreamerError
 from streamer.training.network.checkpoint import averaged_state, read_checkpoint
 from streamer.training.network.folding import folded_shape, unfolded_state
@@ -59,9 +62,12 @@ def read_initial_weights(source: str | Path) -> InitialWeights:
         return InitialWeights(shape, averaged_state(checkpoint), checkpoint["front_end"])
     bundle = load_bundle(source)
     weights = read_bundle_weights(bundle)
-    return InitialWeights(
-        folded_shape(weights), unfolded_state(weights), dict(bundle.front_end_description), True
-    )
+    shape, state = folded_shape(weights), unfolded_state(weights)
+    if bundle.leaves_path is not None:
+        leaves = read_leaves(bundle.leaves_path)
+        shape = replace(shape, n_phonemes=len(leaves.first) + 1, n_leaves=len(leaves))
+        state["phoneme_leaves"] = torch.from_numpy(leaves.table)
+    return InitialWeights(shape, state, dict(bundle.front_end_description), True)
 
 
 def read_bundle_weights(bundle: Bundle) -> Weights:
@@ -72,6 +78,29 @@ def read_bundle_weights(bundle: Bundle) -> Weights:
     """
     _, network = bundle.choose_network("numpy" if "numpy" in bundle.networks else "onnx")
     return read_network(network)
+
+
+def with_leaves(
+    initial: InitialWeights, leaves: Leaves, shares: npt.NDArray[np.float64]
+) -> InitialWeights:
+    """Return weights of a network whose upper phoneme head has leaves instead of phonemes.
+
+    Each leaf begins as its phoneme with a share of its probability, so the probabilities of the
+    other labels, and that of all leaves of a phoneme together, are what they were.
+
+    Args:
+        initial: weights without leaves; a missing phoneme head stays missing.
+        leaves: the leaves.
+        shares: share of each leaf in its phoneme, float64 (n_leaves,).
+    """
+    state = {**initial.state, "phoneme_leaves": torch.from_numpy(leaves.table)}
+    weight, bias = (state.pop(f"phoneme_heads.1.{part}", None) for part in ("weight", "bias"))
+    if weight is not None and bias is not None:
+        rows = torch.from_numpy(np.append(leaves.phonemes, len(leaves.first)))
+        split = torch.from_numpy(np.log(np.append(shares, 1.0))).to(bias.dtype)
+        state["phoneme_heads.1.weight"] = weight[rows]
+        state["phoneme_heads.1.bias"] = bias[rows] + split
+    return replace(initial, shape=replace(initial.shape, n_leaves=len(leaves)), state=state)
 
 
 def load_weights(network: TrainingNetwork, initial: InitialWeights) -> None:
@@ -119,6 +148,9 @@ def widened(
     result = {}
     for name, value in state.items():
         new = value
+        if not value.is_floating_point():
+            result[name] = value
+            continue
         if name.startswith("lstm."):
             new = value.view(4, old, *value.shape[1:])[:, unit].flatten(0, 1)
         elif value.dim() and value.shape[0] == old and name.startswith(("layer_", "norms.")):

@@ -587,19 +587,45 @@ std::vector<Tensor> ctc(const Tensor& logits, const Tensor& n_frames, const Tens
   return {losses, grad};
 }
 
-// All sentences that clips could be, see losses.log_denominator. logits: float32 (frames, n), the blank last;
-// n_frames: int64 (clips,); trigram: float32 (n, n, n). Returns the logarithm of their sum for each clip,
+// All sentences that clips could be, see losses.log_denominator. logits: float32 (frames, width), the blank
+// last; n_frames: int64 (clips,); trigram: float32 (n, n, n). Returns the logarithm of their sum for each clip,
 // float32, and its gradient with respect to the logits.
 // kVectors: how many vectors of 16 hold a row of labels.
-template <int64_t kVectors>
-std::vector<Tensor> all_sentences_in(const Tensor& logits, const Tensor& n_frames, const Tensor& trigram) {
+// kLeaves: whether a label has a column for each one before it: leaves, int64 (n, n - 1). Else width is n.
+template <int64_t kVectors, bool kLeaves>
+std::vector<Tensor> all_sentences_in(const Tensor& logits, const Tensor& n_frames, const Tensor& trigram,
+                                     const Tensor& leaves) {
   check(logits, at::kFloat, "logits");
   check(trigram, at::kFloat, "trigram");
-  const int64_t clips = n_frames.size(0), n = logits.size(1), edge = n - 1;
+  const int64_t clips = n_frames.size(0), width = logits.size(1), n = trigram.size(0), edge = n - 1;
   constexpr int64_t row = 16 * kVectors;
   const std::vector<int64_t> frame0 = starts(n_frames);
-  TORCH_CHECK(frame0[clips] == logits.size(0) && trigram.size(0) == n && trigram.size(1) == n &&
-                  trigram.size(2) == n, "sizes do not fit");
+  TORCH_CHECK(frame0[clips] == logits.size(0) && trigram.size(1) == n && trigram.size(2) == n &&
+                  (kLeaves || width == n), "sizes do not fit");
+  // The column of each label by the one before it, [before][label]; what is none has the blank's, which is
+  // zero among the labels. free: whether a label may follow itself without a blank, [before][label].
+  Buffer<int32_t> columns(n * row);
+  std::vector<uint8_t> free(n * row, 0);
+  if constexpr (kLeaves) {
+    check(leaves, at::kLong, "leaves");
+    TORCH_CHECK(leaves.size(0) == n && leaves.size(1) == edge, "sizes do not fit");
+    const int64_t* leaf = leaves.data_ptr<int64_t>();
+    for (int64_t i = 0; i < n; ++i)
+      for (int64_t j = 0; j < row; ++j) {
+        columns[i * row + j] = j < edge ? leaf[i * edge + j] : width - 1;
+        TORCH_CHECK(columns[i * row + j] >= 0 && columns[i * row + j] < width, "a leaf is out of range");
+        if (j < edge) free[i * row + j] = leaf[i * edge + j] != leaf[j * edge + j];
+      }
+  }
+  const int32_t* column = columns;
+  // The probabilities of a frame: a row of them, and how 16 of [before][label] are read from it.
+  const int64_t stride = kLeaves ? width : row;
+  const auto heard = [column](const float* labels, int64_t j, int64_t k) {
+    if constexpr (kLeaves)
+      return _mm512_i32gather_ps(_mm512_load_si512(column + j * row + k), labels, 4);
+    else
+      return _mm512_load_ps(labels + k);
+  };
   Tensor sums = at::zeros({clips}, at::kFloat), grad = at::empty_like(logits);
   // The table as [last][before last][next], rows padded with zeros; the end of the sentence apart, for it is no label.
   Buffer<float> table(n * n * row), ending(n * row);
@@ -615,23 +641,23 @@ std::vector<Tensor> all_sentences_in(const Tensor& logits, const Tensor& n_frame
   int64_t longest = 0;
   for (int64_t clip = 0; clip < clips; ++clip) longest = std::max(longest, frame0[clip + 1] - frame0[clip]);
   at::parallel_for(0, clips, 1, [&](int64_t first, int64_t last) {
-    Buffer<float> p(longest * row), spoken((longest + 1) * size), paused((longest + 1) * size);
+    Buffer<float> p(longest * stride), spoken((longest + 1) * size), paused((longest + 1) * size);
     Buffer<float> either(size), into(size), old_spoken(size), old_paused(size), arriving(size);
-    std::vector<float> blank(longest);
+    std::vector<float> blank(longest), of_columns(width);
     // [before last][last]: paths that end with that label, and with a blank behind it.
     paused[edge * row + edge] = 1.0f;
     for (int64_t clip = first; clip < last; ++clip) {
       const int64_t time = frame0[clip + 1] - frame0[clip];
-      const float* x = in + frame0[clip] * n;
-      float* g = out + frame0[clip] * n;
+      const float* x = in + frame0[clip] * width;
+      float* g = out + frame0[clip] * width;
       // The probabilities of the labels, zero where the edge and the padding are; the blank's apart.
       for (int64_t t = 0; t < time; ++t) {
-        softmax(x + t * n, n, p + t * row);
-        blank[t] = std::exchange(p[t * row + edge], 0.0f);
+        softmax(x + t * width, width, p + t * stride);
+        blank[t] = std::exchange(p[t * stride + width - 1], 0.0f);
       }
       double log_sum = 0;
       for (int64_t t = 0; t < time; ++t) {
-        const float *s0 = spoken + t * size, *b0 = paused + t * size, *labels = p + t * row;
+        const float *s0 = spoken + t * size, *b0 = paused + t * size, *labels = p + t * stride;
         float *s1 = spoken + (t + 1) * size, *b1 = paused + (t + 1) * size;
         const __m512 pause = _mm512_set1_ps(blank[t]);
         __m512 sum = _mm512_setzero_ps();
@@ -646,17 +672,20 @@ std::vector<Tensor> all_sentences_in(const Tensor& logits, const Tensor& n_frame
           }
           for (int64_t v = 0; v < kVectors; ++v) _mm512_store_ps(into + j * row + 16 * v, next[v]);
         }
-        // Without a blank between them two equal labels are one.
+        // Without a blank between them two equal columns are one.
         for (int64_t j = 0; j < edge; ++j) {
           float again = 0;
-          for (int64_t i = 0; i < n; ++i) again += b0[i * row + j] * follow[(j * n + i) * row + j];
+          for (int64_t i = 0; i < n; ++i) {
+            const int64_t at = i * row + j;
+            again += (kLeaves && free[at] ? either[at] : b0[at]) * follow[(j * n + i) * row + j];
+          }
           into[j * row + j] = again;
         }
         for (int64_t j = 0; j < n; ++j)
           for (int64_t k = 0; k < row; k += 16) {
             const int64_t at = j * row + k;
             const __m512 s = _mm512_mul_ps(_mm512_add_ps(_mm512_load_ps(s0 + at), _mm512_load_ps(into + at)),
-                                           _mm512_load_ps(labels + k));
+                                           heard(labels, j, k));
             const __m512 b = _mm512_mul_ps(_mm512_load_ps(either + at), pause);
             _mm512_store_ps(s1 + at, s);
             _mm512_store_ps(b1 + at, b);
@@ -678,8 +707,9 @@ std::vector<Tensor> all_sentences_in(const Tensor& logits, const Tensor& n_frame
       std::memcpy(static_cast<float*>(old_spoken), end, size * 4);
       std::memcpy(static_cast<float*>(old_paused), end, size * 4);
       for (int64_t t = time - 1; t >= 0; --t) {
-        const float *s1 = spoken + (t + 1) * size, *b1 = paused + (t + 1) * size, *labels = p + t * row;
-        alignas(64) float gamma[row] = {};
+        const float *s1 = spoken + (t + 1) * size, *b1 = paused + (t + 1) * size, *labels = p + t * stride;
+        alignas(64) float gamma[row] = {}, both[row];
+        if constexpr (kLeaves) std::fill(of_columns.begin(), of_columns.end(), 0.0f);
         __m512 in_blank = _mm512_setzero_ps();
         for (int64_t j = 0; j < n; ++j)
           for (int64_t k = 0; k < row; k += 16) {
@@ -687,15 +717,20 @@ std::vector<Tensor> all_sentences_in(const Tensor& logits, const Tensor& n_frame
             const __m512 s = _mm512_mul_ps(_mm512_load_ps(s1 + at), _mm512_load_ps(old_spoken + at));
             _mm512_store_ps(gamma + k, _mm512_add_ps(_mm512_load_ps(gamma + k), s));
             in_blank = _mm512_fmadd_ps(_mm512_load_ps(b1 + at), _mm512_load_ps(old_paused + at), in_blank);
-            _mm512_store_ps(arriving + at, _mm512_mul_ps(_mm512_load_ps(old_spoken + at), _mm512_load_ps(labels + k)));
+            _mm512_store_ps(arriving + at, _mm512_mul_ps(_mm512_load_ps(old_spoken + at), heard(labels, j, k)));
+            if constexpr (kLeaves) {
+              _mm512_store_ps(both, s);
+              for (int64_t lane = 0; lane < 16; ++lane) of_columns[column[at + lane]] += both[lane];
+            }
           }
+        const float* found = kLeaves ? of_columns.data() : gamma;
         const float blanks = _mm512_reduce_add_ps(in_blank);
         float total = blanks;
         for (int64_t k = 0; k < edge; ++k) total += gamma[k];
         const float factor = total > 0 ? 1.0f / total : 0.0f;
-        for (int64_t k = 0; k < edge; ++k)
-          g[t * n + k] = factor > 0 ? gamma[k] * factor - labels[k] : 0.0f;
-        g[t * n + edge] = factor > 0 ? blanks * factor - blank[t] : 0.0f;
+        for (int64_t k = 0; k < width - 1; ++k)
+          g[t * width + k] = factor > 0 ? found[k] * factor - labels[k] : 0.0f;
+        g[t * width + width - 1] = factor > 0 ? blanks * factor - blank[t] : 0.0f;
         double sum = 0;
         for (int64_t j = 0; j < n; ++j) {
           __m512 q[kVectors];
@@ -708,7 +743,8 @@ std::vector<Tensor> all_sentences_in(const Tensor& logits, const Tensor& n_frame
             const float any = _mm512_reduce_add_ps(onward);
             const int64_t at = i * row + j;
             const float pause = blank[t] * old_paused[at];
-            const float repeated = j < edge ? next[j] * arriving[j * row + j] : 0.0f;
+            const bool apart = j < edge && !(kLeaves && free[at]);
+            const float repeated = apart ? next[j] * arriving[j * row + j] : 0.0f;
             old_paused[at] = pause + any;
             old_spoken[at] = pause + std::max(any - repeated, 0.0f) + arriving[at];
             sum += old_paused[at] + old_spoken[at];
@@ -725,14 +761,25 @@ std::vector<Tensor> all_sentences_in(const Tensor& logits, const Tensor& n_frame
   return {sums, grad};
 }
 
-std::vector<Tensor> all_sentences(const Tensor& logits, const Tensor& n_frames, const Tensor& trigram) {
-  switch ((logits.size(1) + 15) / 16) {
-    case 1: return all_sentences_in<1>(logits, n_frames, trigram);
-    case 2: return all_sentences_in<2>(logits, n_frames, trigram);
-    case 3: return all_sentences_in<3>(logits, n_frames, trigram);
-    case 4: return all_sentences_in<4>(logits, n_frames, trigram);
+template <bool kLeaves>
+std::vector<Tensor> sentences_in(const Tensor& logits, const Tensor& n_frames, const Tensor& trigram,
+                                 const Tensor& leaves) {
+  switch ((trigram.size(0) + 15) / 16) {
+    case 1: return all_sentences_in<1, kLeaves>(logits, n_frames, trigram, leaves);
+    case 2: return all_sentences_in<2, kLeaves>(logits, n_frames, trigram, leaves);
+    case 3: return all_sentences_in<3, kLeaves>(logits, n_frames, trigram, leaves);
+    case 4: return all_sentences_in<4, kLeaves>(logits, n_frames, trigram, leaves);
     default: TORCH_CHECK(false, "more than 64 labels");
   }
+}
+
+std::vector<Tensor> all_sentences(const Tensor& logits, const Tensor& n_frames, const Tensor& trigram) {
+  return sentences_in<false>(logits, n_frames, trigram, trigram);
+}
+
+std::vector<Tensor> all_leaves(const Tensor& logits, const Tensor& n_frames, const Tensor& trigram,
+                               const Tensor& leaves) {
+  return sentences_in<true>(logits, n_frames, trigram, leaves);
 }
 
 PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
@@ -743,5 +790,6 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
   m.def("norm_backward", &norm_backward, pybind11::call_guard<pybind11::gil_scoped_release>());
   m.def("drop", &drop, pybind11::call_guard<pybind11::gil_scoped_release>());
   m.def("all_sentences", &all_sentences, pybind11::call_guard<pybind11::gil_scoped_release>());
+  m.def("all_leaves", &all_leaves, pybind11::call_guard<pybind11::gil_scoped_release>());
   m.def("ctc", &ctc, pybind11::call_guard<pybind11::gil_scoped_release>());
 }

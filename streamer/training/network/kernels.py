@@ -218,12 +218,18 @@ def ctc(logits: Tensor, n_frames: Tensor, labels: Tensor, n_labels: Tensor) -> T
     return cast(Tensor, _ClipLoss.apply("ctc", logits, n_frames, labels, n_labels))  # type: ignore[no-untyped-call]
 
 
-def log_denominator(logits: Tensor, n_frames: Tensor, trigram: Tensor) -> Tensor:
+def log_denominator(
+    logits: Tensor, n_frames: Tensor, trigram: Tensor, leaves: Tensor | None = None
+) -> Tensor:
     """Return `streamer.training.optimisation.losses.log_denominator`, float32 (clips,).
 
     Args:
         logits: (frames, labels), blank last, the clips one after the other.
         n_frames: int64 (clips,).
         trigram: float32 (labels,) * 3.
+        leaves: int64 (labels, labels - 1), the column of each label behind each other one; None
+            if each label has one column.
     """
-    return cast(Tensor, _ClipLoss.apply("all_sentences", logits, n_frames, trigram))  # type: ignore[no-untyped-call]
+    others = (trigram,) if leaves is None else (trigram, leaves)
+    kernel = "all_sentences" if leaves is None else "all_leaves"
+    return cast(Tensor, _ClipLoss.apply(kernel, logits, n_frames, *others))  # type: ignore[no-untyped-call]

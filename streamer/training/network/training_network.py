@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from streamer.arrays import FloatArray
+from streamer.decoding.lexicon.leaves import Leaves
 from streamer.training.data.codebooks import N_ENTRIES
 from streamer.training.data.distillation import STRIDE
 from streamer.training.network import kernels
@@ -36,6 +37,8 @@ class NetworkShape:
         n_labels: letters and the blank, which is last.
         n_phonemes: phonemes and their blank, which is last; 0 for no phoneme heads.
         n_teacher: codebooks of the teacher's vectors; 0 for no distillation heads.
+        n_leaves: leaves of the upper phoneme head, see `streamer.decoding.lexicon.leaves`,
+            without the blank; 0 if it has phonemes.
     """
 
     n_input: int = 26
@@ -44,6 +47,12 @@ class NetworkShape:
     n_labels: int = 29
     n_phonemes: int = 0
     n_teacher: int = 0
+    n_leaves: int = 0
+
+    @property
+    def n_upper(self) -> int:
+        """Outputs of the upper phoneme head."""
+        return self.n_leaves + 1 if self.n_leaves else self.n_phonemes
 
     def as_dict(self) -> dict[str, int]:
         """Return the fields by name."""
@@ -55,7 +64,8 @@ class Outputs(NamedTuple):
 
     Attributes:
         letters: logits, float32 (frames, n_labels).
-        phonemes: logits of the heads below and above the LSTM, or an empty list.
+        phonemes: logits of the heads below and above the LSTM, or an empty list. The upper
+            one's labels are leaves if the network has them.
         teacher: logits of the indices in the teacher's codebooks,
             (frames / STRIDE, n_teacher, N_ENTRIES) for each head, see `distillation.STRIDE`.
     """
@@ -92,8 +102,13 @@ class TrainingNetwork(nn.Module):
         self.lstm = nn.LSTM(n, n)
         self.layer_6 = nn.Linear(n, shape.n_labels)
         self.phoneme_heads = nn.ModuleList(
-            [nn.Linear(n, shape.n_phonemes) for _ in range(2)] if shape.n_phonemes else []
+            [nn.Linear(n, size) for size in (shape.n_phonemes, shape.n_upper)]
+            if shape.n_phonemes
+            else []
         )
+        if shape.n_leaves:
+            size = (shape.n_phonemes, shape.n_phonemes - 1)
+            self.register_buffer("phoneme_leaves", torch.zeros(size, dtype=torch.long))
         self.teacher_heads = nn.ModuleList(
             [nn.Linear(n, shape.n_teacher * N_ENTRIES) for _ in range(2)] if shape.n_teacher else []
         )
@@ -111,6 +126,17 @@ class TrainingNetwork(nn.Module):
         nn.init.zeros_(self.lstm.bias_hh_l0)
         # PyTorch's gates are i, f, g, o. The forget gate is open at first.
         self.lstm.bias_ih_l0.data[n : 2 * n] = 1.0
+
+    @property
+    def leaves(self) -> Leaves | None:
+        """Leaves of the upper phoneme head, or None."""
+        if not self.shape.n_leaves:
+            return None
+        return Leaves(cast(Tensor, self.phoneme_leaves).cpu().numpy())
+
+    def set_leaves(self, leaves: Leaves) -> None:
+        """Set the leaves of the upper phoneme head."""
+        cast(Tensor, self.phoneme_leaves).copy_(torch.from_numpy(leaves.table))
 
     def set_normalisation(self, mean: FloatArray, deviation: FloatArray) -> None:
         """Set the normalisation of coefficients to mean 0 and deviation 1, float32 (n_input,)."""

@@ -18,6 +18,18 @@ def per_label(losses: Tensor, n_labels: Tensor) -> Tensor:
     return (losses * (n_labels > 0)).sum() / n_labels.sum().clamp(min=1)
 
 
+def no_speech(logits: Tensor, n_frames: Tensor, clips: Tensor) -> Tensor:
+    """Return the loss of clips without speech, all blanks, summed over their frames, a scalar.
+
+    Args:
+        logits: float32 (frames, labels), blank last, the clips one after the other.
+        n_frames: int64 (batch,).
+        clips: bool (batch,): which they are.
+    """
+    of_noise = logits[clips.repeat_interleave(n_frames)]
+    return -nn.functional.log_softmax(of_noise.float(), dim=-1)[:, -1].sum()
+
+
 def ctc(
     logits: Tensor, n_frames: Tensor, labels: Tensor, n_labels: Tensor, fast: bool = False
 ) -> Tensor:
@@ -40,6 +52,20 @@ def ctc(
     )
 
 
+def leaf_labels(labels: Tensor, n_labels: Tensor, leaves: Tensor) -> Tensor:
+    """Return the leaves of label sequences, int64, all one after the other.
+
+    Args:
+        labels: int64, all targets one after the other.
+        n_labels: int64 (batch,).
+        leaves: int64 (labels + 1, labels), see `streamer.decoding.lexicon.leaves.Leaves`.
+    """
+    left = torch.empty_like(labels)
+    left[1:] = labels[:-1]
+    left[(n_labels.cumsum(0) - n_labels)[n_labels > 0]] = len(leaves) - 1
+    return leaves[left, labels]
+
+
 def log_prior(labels: Tensor, n_labels: Tensor, trigram: Tensor) -> Tensor:
     """Return the log probability of each label sequence under the trigram, float32 (batch,).
 
@@ -57,7 +83,11 @@ def log_prior(labels: Tensor, n_labels: Tensor, trigram: Tensor) -> Tensor:
 
 
 def log_denominator(
-    logits: Tensor, n_frames: Tensor, trigram: Tensor, fast: bool = False
+    logits: Tensor,
+    n_frames: Tensor,
+    trigram: Tensor,
+    fast: bool = False,
+    leaves: Tensor | None = None,
 ) -> Tensor:
     """Return the logarithm of the CTC-CRF denominator, float32 (batch,).
 
@@ -71,27 +101,34 @@ def log_denominator(
         n_frames: int64 (batch,).
         trigram: float32 (labels,) * 3, see `streamer.training.optimisation.denominator_lm.trigram`.
         fast: whether to use `streamer.training.network.kernels`.
+        leaves: int64 (labels, labels - 1), the column of each label behind each other one, see
+            `streamer.decoding.lexicon.leaves.Leaves`; None if each label has one column.
     """
     if fast:
-        return kernels.log_denominator(logits, n_frames, trigram)
+        return kernels.log_denominator(logits, n_frames, trigram, leaves)
     probabilities = nn.functional.softmax(logits.float(), dim=-1)
     padded = nn.utils.rnn.pad_sequence(list(probabilities.split(n_frames.tolist())))
-    edge = logits.shape[1] - 1
+    edge = len(trigram) - 1
+    if leaves is None:
+        leaves = torch.arange(edge, device=logits.device).expand(edge + 1, edge)
     # [clip, label before the last, last label]: paths that end with that label, and with a blank
     # after it.
     in_label = logits.new_zeros((len(n_frames), edge + 1, edge + 1), dtype=torch.float32)
     in_blank = in_label.clone()
     in_blank[:, edge, edge] = 1.0
     result = in_label.new_zeros(len(n_frames))
-    # A label repeats only after a blank.
-    repeats = torch.eye(edge + 1, device=logits.device)
+    # The same column repeats only after a blank.
+    others = 1 - torch.eye(edge + 1, device=logits.device)
     again = torch.diagonal(trigram, dim1=1, dim2=2)
+    same = torch.ones_like(again)
+    same[:, :edge] = (leaves == torch.diagonal(leaves)).float()
     for t, row in enumerate(padded):
         either = in_label + in_blank
-        into = torch.einsum("bij,ijk->bjk", either, trigram) * (1 - repeats)
-        into = into + torch.diag_embed(torch.einsum("bij,ij->bj", in_blank, again))
-        labels = torch.cat([row[:, None, :edge], torch.zeros_like(row[:, None, edge:])], dim=2)
-        new_label, new_blank = labels * (in_label + into), row[:, None, edge:] * either
+        into = torch.einsum("bij,ijk->bjk", either, trigram) * others
+        repeated = torch.einsum("bij,ij->bj", in_blank + in_label * (1 - same), again)
+        into = into + torch.diag_embed(repeated)
+        labels = nn.functional.pad(row[:, leaves], (0, 1))
+        new_label, new_blank = labels * (in_label + into), row[:, None, -1:] * either
         total = (new_label + new_blank).sum(dim=(1, 2))
         within_clip = t < n_frames
         scale = torch.where(within_clip, total, torch.ones_like(total))

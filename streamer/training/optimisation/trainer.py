@@ -24,7 +24,6 @@ from streamer.training.network.initial_weights import (
     InitialWeights,
     load_weights,
     match_statistics,
-    read_initial_weights,
 )
 from streamer.training.network.number_formats import matmul_dtype
 from streamer.training.network.training_network import NetworkShape, Outputs, TrainingNetwork
@@ -32,6 +31,7 @@ from streamer.training.optimisation.averaging import WeightAverage
 from streamer.training.optimisation.objective import Objective
 from streamer.training.optimisation.optimiser import Optimisers
 from streamer.training.optimisation.progress import TrainingProgress, plot
+from streamer.training.optimisation.starting_point import starting_point
 from streamer.training.optimisation.workers import ALONE, Workers
 from streamer.training.settings import TrainingSettings
 
@@ -82,6 +82,9 @@ class Trainer:
         self._say = say if workers.rank == 0 else lambda line: None
         self._clock = clock
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        initial, leaves = starting_point(settings, train, start_from)
+        # What a trained network hears last, at the lowest rate, should not be long readings only.
+        self._short_first = initial is None
         torch.manual_seed(settings.seed)
         shape = NetworkShape(
             n_input=int(train.front_end["n_coefficients"]),
@@ -90,16 +93,19 @@ class Trainer:
             n_labels=len(LETTERS) + 1,
             n_phonemes=train.n_phonemes if settings.phoneme_weight else 0,
             n_teacher=train.n_teacher if settings.distillation_weight else 0,
+            n_leaves=0 if leaves is None else len(leaves),
         )
         reason = self._why_not_fast()
         self._autocast = settings.bf16 and matmul_dtype(self.device.type) is torch.bfloat16
         self.network = TrainingNetwork(shape, fast=not reason).to(self.device)
-        initial = None if start_from is None else read_initial_weights(start_from)
+        if leaves is not None:
+            self.network.set_leaves(leaves)
+            self._say(f"phonemes: {len(leaves)} leaves")
         mean, deviation = self._set_normalisation(initial)
         self.network.set_normalisation(mean, deviation)
         self.progress = TrainingProgress()
         self._augmentation = FeatureAugmentation(train.front_end, settings.masking)
-        self._objective = Objective(settings, train, shape, self.device, self.network.fast)
+        self._objective = Objective(settings, train, self.network, self.device)
         if initial is not None:
             self._start_from(initial, mean, deviation)
             if settings.normalise:  # what the network had in its place is in the normalisation
@@ -193,7 +199,8 @@ class Trainer:
         batch_s = min(settings.batch_s, settings.first_batch_s * (1 + progress.epoch))
         key = (progress.epoch, batch_s)
         if getattr(self, "_ordered", None) is None or self._ordered[0] != key:
-            order = self.train.order(batch_s / settings.n_views, progress.epoch, settings.seed)
+            length_s = batch_s / settings.n_views
+            order = self.train.order(length_s, progress.epoch, settings.seed, self._short_first)
             self._ordered: Any = (key, order)
         return self._ordered[1]  # type: ignore[no-any-return]
 
@@ -288,10 +295,8 @@ class Trainer:
         enough = progress.step > _LOSS_STEPS and progress.loss < settings.clean_until
         if progress.clean_step < 0 and enough:
             progress.clean_step = progress.step
-            self._say(
-                f"step {progress.step}: the loss is below {settings.clean_until}, "
-                "augmentation begins"
-            )
+            below = f"the loss is below {settings.clean_until}"
+            self._say(f"step {progress.step}: {below}, augmentation begins")
 
     def _forward(self, batch: Batch) -> Outputs:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._autocast):
@@ -345,8 +350,9 @@ class Trainer:
         self.network.load_state_dict(self.average.state)
         self.network.eval()
         found: Evaluation = evaluate(
-            data, self.settings.batch_s, lambda batch: self._forward(batch.to(self.device))
-        )
+            data, self.settings.batch_s, lambda batch: self._forward(batch.to(self.device)),
+            self.network.leaves,
+        )  # fmt: skip
         self.network.load_state_dict(kept)
         return found
 
@@ -381,7 +387,7 @@ class Trainer:
             raise StreamerError(
                 f"{path}: a slim checkpoint, which cannot be resumed", "start from it: --from"
             )
-        if checkpoint["shape"] != self.network.shape.as_dict():
+        if NetworkShape(**checkpoint["shape"]) != self.network.shape:
             raise StreamerError(
                 f"{path}: was trained with another shape of network",
                 "resume with the same options, or train into another folder",

@@ -6,17 +6,31 @@ of times a step; processes wait once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 
-def configure_threads(count: int) -> None:
-    """Set the threads of this process, and flush denormal gradients, which are 100 times slower."""
+@contextmanager
+def computing_threads(count: int) -> Iterator[None]:
+    """Compute in so many threads, and flush denormal gradients, which are 100 times slower.
+
+    Both are settings of the process, so they are put back: what the caller computes afterwards
+    may need denormal numbers.
+    """
+    threads = torch.get_num_threads()
+    flushed = sys.float_info.min / 2 == 0.0
     torch.set_num_threads(max(1, count))
     torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(flushed)
+        torch.set_num_threads(threads)
 
 
 @dataclass(frozen=True)
@@ -45,16 +59,25 @@ class Workers:
 ALONE = Workers()
 
 
-def join_workers(rank: int, count: int, meeting_point: str) -> Workers:
-    """Join the process group; blocks until all processes have joined.
+@contextmanager
+def joined_workers(rank: int, count: int, meeting_point: str) -> Iterator[Workers]:
+    """Join the process group, which blocks until all processes have joined, and leave it again.
+
+    A process that ends while it is in the group is sometimes aborted: Gloo's threads still run
+    when their objects are destroyed.
 
     Args:
         rank: number of this process, from 0.
         count: number of processes.
         meeting_point: path of a file that does not exist yet, the same for all.
     """
-    if count > 1:
-        torch.distributed.init_process_group(
-            "gloo", init_method=f"file://{meeting_point}", rank=rank, world_size=count
-        )
-    return Workers(rank, count)
+    if count == 1:
+        yield ALONE
+        return
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{meeting_point}", rank=rank, world_size=count
+    )
+    try:
+        yield Workers(rank, count)
+    finally:
+        torch.distributed.destroy_process_group()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,16 +9,25 @@ import soundfile
 
 pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch")
 
-from streamer.bundle import Bundle, read_bundle
+import torch
+
+from streamer.bundle import Bundle, read_bundle, write_bundle
 from streamer.cli.app import run
+from streamer.convert.writers.safetensors import write_safetensors
+from streamer.decoding.lexicon.leaves import read_leaves, write_leaves
+from streamer.decoding.lexicon.letter_to_sound import PHONEMES, LetterToSound
+from streamer.decoding.lexicon.lexicon import Lexicon, write_lexicon
 from streamer.errors import StreamerError
 from streamer.models.backends import load_acoustic_model
 from streamer.training.adaptation import adapt as module
 from streamer.training.adaptation.adapt import Adaptation, Gain
 from streamer.training.adaptation.fitting import FitSettings
 from streamer.training.data.manifests import read_data_set
+from streamer.training.optimisation import losses
 from tests.support.audio.recordings import babble
-from tests.support.models.bundles import make_tiny_bundle
+from tests.support.leaves import random_leaves
+from tests.support.models.bundles import make_tiny_bundle, random_weights
+from tests.support.posteriors import letters_as_sounds
 
 
 @pytest.fixture
@@ -82,6 +92,48 @@ def test_an_adapted_bundle_has_its_own_networks_and_the_same_language_model(
         for state in [load_acoustic_model(each, "onnx").initial_state()]
     ]
     assert np.abs(outputs[0] - outputs[1]).max() > 1e-3
+
+
+def _with_leaves(folder: Path) -> Bundle:
+    """Return a tiny bundle whose phonemes are leaves."""
+    bundle = make_tiny_bundle(folder)
+    leaves = random_leaves(np.random.default_rng(0), len(PHONEMES), 4)
+    write_leaves(leaves, folder / "leaves.txt")
+    words = {word: [letters_as_sounds(word)] for word in ("to", "be", "or", "not")}
+    write_lexicon(Lexicon(words, lambda: LetterToSound({})), folder / "tiny.lexicon.gz")
+    n_phonemes = len(leaves) + 1
+    weights = random_weights(n_labels=29 + n_phonemes, description={"n_phonemes": n_phonemes})
+    write_safetensors(weights, folder / "tiny.safetensors")
+    return write_bundle(
+        replace(
+            bundle, n_labels=weights.n_labels, n_phonemes=n_phonemes,
+            networks={"numpy": folder / "tiny.safetensors"},
+            lexicon_path=folder / "tiny.lexicon.gz", leaves_path=folder / "leaves.txt",
+        )
+    )  # fmt: skip
+
+
+def test_a_model_with_leaves_learns_those_of_the_sentences_and_keeps_its_table(
+    manifest: Path, tmp_path: Path
+) -> None:
+    bundle = _with_leaves(tmp_path / "leaves")
+    assert bundle.leaves_path is not None
+    clips = read_data_set(manifest)
+    adaptation = Adaptation(bundle, clips, FitSettings(steps=8, caution=0.0))
+    said = adaptation.sentences[-1]
+    assert len(said.phonemes) == len("tobeornot")
+    labels = torch.tensor(read_leaves(bundle.leaves_path).of(said.phonemes))
+    n_frames, n_labels = torch.tensor([len(said.vectors)]), torch.tensor([len(labels)])
+    costs = []
+    for steps in (0, 8):
+        adaptation.settings = replace(adaptation.settings, steps=steps)
+        _, logits = adaptation.fit(adaptation.sentences)([said.vectors])
+        costs.append(float(losses.ctc(logits.detach(), n_frames, labels, n_labels)))
+    assert costs[1] < 0.9 * costs[0]
+    written = adaptation.write(tmp_path / "mine", "mine", Gain())
+    assert written.leaves_path is not None
+    assert written.leaves_path.read_bytes() == bundle.leaves_path.read_bytes()
+    assert (written.n_labels, written.n_phonemes) == (bundle.n_labels, bundle.n_phonemes)
 
 
 def test_too_few_recordings_are_refused(bundle: Bundle, tmp_path: Path) -> None:

@@ -133,6 +133,26 @@ def test_a_clip_that_would_become_too_short_stays_as_it_was(data: DataSet) -> No
     np.testing.assert_array_equal(batch.vectors[0, 9:-9], plain)
 
 
+def test_noise_in_the_place_of_a_clip_has_nothing_to_recognise(
+    manifest: Path, caches: Path
+) -> None:
+    recipe = _recipe(manifest, caches, caches, multi_condition=0.5, no_speech=0.4)
+    data = prepare(recipe, Quiet())[0]
+    clips = data.examples * 30
+    batch = data.batch(clips, seed=(1, 0), conditions=1.0, views=2)
+    assert float(batch.no_speech.float().mean()) == pytest.approx(0.4, abs=0.05)
+    half = len(clips)
+    assert torch.equal(batch.no_speech[:half], batch.no_speech[half:])
+    assert torch.equal(batch.n_letters == 0, batch.no_speech)
+    assert int(batch.n_letters.sum()) == len(batch.letters)
+    noise = next(n for n in range(half) if batch.no_speech[n])
+    plain = data.caches[0].vectors(clips[noise].entry)
+    assert int(batch.n_frames[noise]) == pytest.approx(len(plain), rel=0.3)  # at another speed
+    assert batch.vectors[noise].abs().max() > 1
+    # At the beginning, while the clips are still clean, there is none.
+    assert not data.batch(clips, seed=(1, 0)).no_speech.any()
+
+
 def test_changed_sound_gets_no_second_tempo_noise_or_tail() -> None:
     augmentation = FeatureAugmentation(FRONT_END, AugmentationSettings())
     light = augmentation.light

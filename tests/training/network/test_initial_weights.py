@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +28,13 @@ from streamer.training.network.initial_weights import (  # noqa: E402
     load_weights,
     match_statistics,
     read_initial_weights,
+    with_leaves,
 )
 from streamer.training.network.training_network import (  # noqa: E402
     NetworkShape,
     TrainingNetwork,
 )
+from tests.support.leaves import random_leaves  # noqa: E402
 from tests.support.paths import ROOT  # noqa: E402
 
 SHAPE = NetworkShape(n_hidden=24, n_labels=7, n_phonemes=5)
@@ -103,6 +106,43 @@ def test_matched_statistics_make_training_mode_the_same_network() -> None:
     assert float((unmatched - wanted).abs().max()) > 0.05
 
 
+def test_leaves_of_a_phoneme_begin_with_its_probability_and_others_keep_theirs() -> None:
+    trained = _trained().eval()
+    random = np.random.default_rng(7)
+    leaves = random_leaves(random, 4, 3)
+    shares = random.dirichlet(np.ones(len(leaves)))
+    shares /= np.bincount(leaves.phonemes, shares)[leaves.phonemes]
+    initial = with_leaves(InitialWeights(SHAPE, trained.state_dict(), {}), leaves, shares)
+    network = TrainingNetwork(initial.shape).eval()
+    load_weights(network, initial)
+    found_leaves = network.leaves
+    assert found_leaves is not None
+    np.testing.assert_array_equal(found_leaves.table, leaves.table)
+    vectors, n_frames = _vectors(), torch.full((6,), 40)
+    with torch.no_grad():
+        wanted, found = (each(vectors, n_frames) for each in (trained, network))
+    torch.testing.assert_close(found.letters, wanted.letters)
+    torch.testing.assert_close(found.phonemes[0], wanted.phonemes[0])
+    probabilities = found.phonemes[1].softmax(-1)
+    of_labels = torch.from_numpy(np.append(leaves.phonemes, 4))
+    summed = torch.zeros_like(wanted.phonemes[1]).index_add(1, of_labels, probabilities)
+    torch.testing.assert_close(summed, wanted.phonemes[1].softmax(-1), atol=1e-6, rtol=1e-5)
+    first = leaves.first[0]
+    ratio = probabilities[:, first] / summed[:, 0]
+    torch.testing.assert_close(ratio, torch.full_like(ratio, shares[first]), atol=1e-5, rtol=1e-4)
+
+
+def test_a_wider_network_has_the_same_leaves() -> None:
+    leaves = random_leaves(np.random.default_rng(2), 4, 3)
+    start = InitialWeights(SHAPE, _trained().state_dict(), {})
+    initial = with_leaves(start, leaves, np.ones(len(leaves)))
+    wide = TrainingNetwork(replace(initial.shape, n_hidden=32))
+    load_weights(wide, initial)
+    found = wide.leaves
+    assert found is not None
+    np.testing.assert_array_equal(found.table, leaves.table)
+
+
 def test_the_bundled_model_starts_with_its_own_probabilities() -> None:
     bundle = load_bundle("english")
     initial = read_initial_weights("english")
@@ -121,7 +161,7 @@ def test_the_bundled_model_starts_with_its_own_probabilities() -> None:
         outputs = network(vectors, n_frames)
     heads = [outputs.letters, outputs.phonemes[1]]
     found = np.concatenate([head.softmax(-1).numpy() for head in heads], axis=1)
-    model = load_acoustic_model(bundle)
+    model = load_acoustic_model(bundle, "onnx")
     framer = Framer(bundle.front_end(), bundle.n_steps, bundle.n_context)
     state, wanted = model.initial_state(), []
     for window in framer.feed(samples[: 16000 * 4]) + framer.finish():

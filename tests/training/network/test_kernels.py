@@ -15,6 +15,7 @@ from streamer.training.network import kernels  # noqa: E402
 from streamer.training.network.training_network import NetworkShape, TrainingNetwork  # noqa: E402
 from streamer.training.optimisation import losses  # noqa: E402
 from streamer.training.optimisation.denominator_lm import phoneme_trigram  # noqa: E402
+from tests.support.leaves import random_leaves  # noqa: E402
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -155,6 +156,30 @@ def test_all_sentences_are_those_of_the_plain_loop(n_frames: list[int], n_labels
     counts = torch.tensor(n_frames)
     logits = (3 * torch.randn(sum(n_frames), n_labels)).requires_grad_()
     results = [losses.log_denominator(logits, counts, table, fast) for fast in (False, True)]
+    slopes = [torch.autograd.grad(result.sum(), logits)[0] for result in results]
+    torch.testing.assert_close(results[1], results[0], atol=1e-3, rtol=1e-5)
+    torch.testing.assert_close(slopes[1], slopes[0], atol=1e-5, rtol=1e-4)
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    st.lists(st.integers(1, 30), min_size=1, max_size=5),
+    st.sampled_from([2, 17, 40, 49]),
+    st.integers(1, 20),
+)
+def test_all_sentences_of_leaves_are_those_of_the_plain_loop(
+    n_frames: list[int], n_labels: int, most: int
+) -> None:
+    random = np.random.default_rng(len(n_frames))
+    said = [random.integers(0, n_labels - 1, 9).tolist() for _ in range(20)]
+    table = torch.from_numpy(phoneme_trigram(said, n_labels - 1))
+    leaves = random_leaves(random, n_labels - 1, most)
+    of_labels = torch.from_numpy(leaves.table)
+    counts = torch.tensor(n_frames)
+    logits = (3 * torch.randn(sum(n_frames), len(leaves) + 1)).requires_grad_()
+    results = [
+        losses.log_denominator(logits, counts, table, fast, of_labels) for fast in (False, True)
+    ]
     slopes = [torch.autograd.grad(result.sum(), logits)[0] for result in results]
     torch.testing.assert_close(results[1], results[0], atol=1e-3, rtol=1e-5)
     torch.testing.assert_close(slopes[1], slopes[0], atol=1e-5, rtol=1e-4)
