@@ -137,7 +137,7 @@ def _moonshine(model: str) -> Hear:
 
 #: What each engine needs to be installed, and how it is made from the name of our model.
 ENGINES: dict[str, tuple[Sequence[str], Callable[[str], Hear]]] = {
-    **{name: WER_ENGINES[name] for name in ("streamer", "streamer-int8", "whisper-tiny.en")},
+    **{name: WER_ENGINES[name] for name in ("streamer", "streamer-float32", "whisper-tiny.en")},
     "moonshine-tiny": (("moonshine_voice",), _moonshine),
     "pocketsphinx": WER_ENGINES["pocketsphinx"],
 }

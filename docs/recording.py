@@ -51,7 +51,7 @@ TITLE = "streamer"
 #: What is pressed, in seconds after the sample began to play.
 KEYS = ((5.0, "?"), (7.5, "?"), (7.7, "i"), (10.2, "i"), (17.0, "q"))
 #: The pictures: the screen at these times, in seconds after the sample began.
-PICTURES = {"live": 4.8, "help": 7.3, "figures": 10.0}
+PICTURES = {"live": 4.2, "help": 7.3, "figures": 10.0}
 #: Ground and text of the pictures; the program is told the ground when it asks for it.
 GROUND, TEXT = (22, 24, 29), (216, 216, 216)
 THEME = TerminalTheme(
@@ -344,6 +344,9 @@ def draw_char(
     if style.dim:
         ink = tuple((a + b) // 2 for a, b in zip(ink, GROUND))
     x, y = at
+    if style.bgcolor is not None:
+        ground = tuple(style.bgcolor.get_truecolor(THEME))
+        pen.rectangle((x, y + 3, x + size[0] - 1, y + size[1] - 4), fill=ground)
     if style.reverse:
         pen.rectangle((x, y, x + size[0] - 1, y + size[1] - 1), fill=ink)
         ink = GROUND

@@ -33,3 +33,10 @@ def test_cleared_values_do_not_count() -> None:
     recent.clear()
     recent.append(1.0)
     assert recent.percentile(95) == 1.0
+
+
+def test_of_more_values_than_there_is_room_for_the_oldest_go() -> None:
+    recent = RecentValues(2)
+    for value in (9.0, 1.0, 5.0):
+        recent.append(value)
+    assert (recent.percentile(0), recent.percentile(100)) == (1.0, 5.0)

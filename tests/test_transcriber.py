@@ -489,3 +489,9 @@ def test_a_stream_left_behind_in_the_same_thread_ends_when_the_next_begins(
     first = next(events)
     assert list(left) == []
     assert timeless([first, *events]) == alone
+
+
+@pytest.mark.parametrize("seconds", [-1.0, float("nan")])
+def test_a_time_that_is_none_is_refused_at_once(seconds: float) -> None:
+    with pytest.raises(UsageError, match="reconnect_timeout_s cannot be"):
+        Transcriber(reconnect_timeout_s=seconds)

@@ -57,12 +57,13 @@ class Worker:
         try:
             with local_file(job.recording.url) as file:
                 source = RecordingSource(file)
-                if is_long(source, self._settings.piece_s):
-                    return Outcome(too_long=True)
                 try:
+                    if is_long(source, self._settings.piece_s):
+                        return Outcome(too_long=True)
                     for event in self._transcriber.run(source):
                         events.append(event)
                 finally:
+                    source.close()
                     remark = _addressed(source.remark, job, file)
         except Exception as error:
             problem = problem_of(error, job, file)
@@ -171,15 +172,15 @@ def problem_of(error: Exception, job: Job, file: Path | None = None) -> Problem:
 
 
 def is_long(source: RecordingSource, piece_s: float) -> bool:
-    """Whether a recording may be cut: it is longer than a piece, or nobody knows its length."""
+    """Whether a recording may be cut: it is longer than a piece, or nobody knows its length.
+
+    It stays open, so that it need not be opened again to be transcribed.
+    """
     try:
         source.open(RATE_HZ)
     except AudioError:
         return False  # raised again when it is transcribed
-    try:
-        return source.seconds is None or source.seconds > piece_s
-    finally:
-        source.close()
+    return source.seconds is None or source.seconds > piece_s
 
 
 def _addressed(text: str, job: Job, file: Path | None) -> str:

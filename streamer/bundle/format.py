@@ -32,14 +32,15 @@ _KEYS: Mapping[str, str] = MappingProxyType(
         "scorer_path": "scorer",
         "lexicon_path": "lexicon",
         "recurrent_path": "recurrent",
+        "leaves_path": "leaves",
         "sums": "sha256",
     }
 )
 #: Fields that are left out of ``model.json`` when they are empty.
 _OPTIONAL = frozenset(
     {
-        "author", "scorer_path", "n_phonemes", "lexicon_path", "recurrent_path", "decoding",
-        "training", "measured", "sums", "preferred",
+        "author", "scorer_path", "n_phonemes", "lexicon_path", "leaves_path", "recurrent_path",
+        "decoding", "training", "measured", "sums", "preferred",
     }
 )  # fmt: skip
 
@@ -82,11 +83,13 @@ class Bundle:
     scorer_path: Path | None = None
     """The language model package, if there is one."""
     n_phonemes: int = 0
-    """How many of the outputs are phonemes and their blank; 0 for none."""
+    """How many of the outputs are phonemes, or their leaves, and their blank; 0 for none."""
     lexicon_path: Path | None = None
     """Pronunciations, for a network with phoneme outputs; without it, its letters are used."""
     recurrent_path: Path | None = None
     """A recurrent language model, used beside the scorer."""
+    leaves_path: Path | None = None
+    """The leaf of each phoneme behind each other one, if the network's outputs are leaves."""
     decoding: Mapping[str, Any] = field(default_factory=dict)
     """Defaults of the decoder."""
     training: Mapping[str, Any] = field(default_factory=dict)
@@ -102,7 +105,7 @@ class Bundle:
 
     def files(self) -> list[Path]:
         """Return all its files; a Core ML package is a folder."""
-        others = (self.scorer_path, self.lexicon_path, self.recurrent_path)
+        others = (self.scorer_path, self.lexicon_path, self.recurrent_path, self.leaves_path)
         named = [self.alphabet_path, *self.networks.values(), *others]
         return list(dict.fromkeys(path for path in named if path is not None))
 
@@ -221,6 +224,7 @@ def _checked(description: Description) -> Bundle:
         n_phonemes=description.n_phonemes(),
         lexicon_path=description.optional_file("lexicon"),
         recurrent_path=description.optional_file("recurrent"),
+        leaves_path=description.leaves(),
         decoding=description.decoding(),
         training=description.mapping("training"),
         author=description.text("author", ""),

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from streamer.decoding.lexicon.leaves import read_leaves
 from streamer.decoding.settings import DecodingSettings
 from streamer.errors import ModelError
 from streamer.untrusted.regular_files import read_regular, walk_files
@@ -171,6 +172,18 @@ class Description:
         if "n_phonemes" not in self._contents:
             return 0
         return self.number("n_phonemes", low=2, high=self.number("n_labels", low=4) - 2)
+
+    def leaves(self) -> Path | None:
+        """Return the path of the leaves, which fit the network; None if it has none."""
+        path = self.optional_file("leaves")
+        if path is not None:
+            try:
+                n_leaves = len(read_leaves(path))
+            except ModelError as error:
+                raise self.error(f"leaves: {error.what}") from error
+            if n_leaves + 1 != self.n_phonemes():
+                raise self.error(f"leaves: {n_leaves} of them, n_phonemes is {self.n_phonemes()}")
+        return path
 
     def networks(self) -> Mapping[str, Path]:
         """Return the network files by kind; there is at least one."""

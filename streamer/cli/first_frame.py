@@ -71,7 +71,8 @@ def frame(columns: int) -> str:
     """
     if columns < 40:
         return ""
-    rows = ["", "  loading the model", "", "  ⠋ loading    0:00  ▕······▏"]
+    meter = "·" * (8 if columns >= 60 else 4)
+    rows = ["", "  loading the model", "", f"  ⠋ loading    0:00  mic▕{meter}▏"]
     return "\n".join(f"\x1b[2m{row}\x1b[0m" if row else "" for row in rows) + "\x1b[3A\r"
 
 

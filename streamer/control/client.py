@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import select
 import socket
 import sys
 import time
@@ -45,6 +46,21 @@ def follow(path: Path | None = None, sleep: Any = time.sleep) -> Iterator[dict[s
             running = False
             yield None
         sleep(_LOOK_S)
+
+
+def sleep_while_read(seconds: float) -> None:
+    """Sleep, but no longer than somebody reads standard output.
+
+    Raises:
+        BrokenPipeError: its reader is gone.
+    """
+    if sys.platform == "win32":
+        time.sleep(seconds)
+        return
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)  # errors and hang-ups only
+    if poll.poll(seconds * 1000):
+        raise BrokenPipeError
 
 
 def _lines(command: str, path: Path | None, timeout_s: float | None) -> Iterator[bytes]:

@@ -103,7 +103,7 @@ def convert_to_bundle(
     for number in (steps, *more_steps):
         check_steps(number)
     progress(f"reading {source}")
-    weights = _described(read_network(source), licence=licence, author=author)
+    weights = described(read_network(source), licence=licence, author=author)
     labels = network_alphabet(weights, alphabet, source)
     name = name or _model_name(source)
     with staged_folder(folder) as staged:
@@ -125,7 +125,7 @@ def convert_to_bundle(
     return read_bundle(Path(folder))
 
 
-def _described(weights: Weights, **about: str) -> Weights:
+def described(weights: Weights, **about: str) -> Weights:
     """Return weights whose description has these entries, too, as far as they are not empty."""
     given = {key: value for key, value in about.items() if value}
     return dataclasses.replace(weights, description={**weights.description, **given})

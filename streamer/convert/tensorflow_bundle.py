@@ -11,6 +11,7 @@ from streamer.bundle import Bundle, read_bundle
 from streamer.convert.bundle_writer import (
     ALPHABET_FILE,
     bundle_for,
+    described,
     finish_bundle,
     network_alphabet,
 )
@@ -38,6 +39,7 @@ def convert_to_bundle_with_tensorflow(
     alphabet: Path | None = None,
     scorer: Path | None = None,
     licence: str = "",
+    author: str = "",
     outputs: Sequence[str] = (),
     progress: Callable[[str], None] = lambda what: None,
 ) -> Bundle:
@@ -53,6 +55,7 @@ def convert_to_bundle_with_tensorflow(
         alphabet: ``alphabet.txt``; the graph's own if None.
         scorer: language model package, copied into the bundle.
         licence: licence of the model.
+        author: who made the model.
         outputs: see `convert_graph`; the names that DeepSpeech gives if empty.
         progress: called with a line about each step.
 
@@ -64,7 +67,7 @@ def convert_to_bundle_with_tensorflow(
     """
     source = Path(network)
     name = name or source.stem.lower()
-    weights = read_network(source)
+    weights = described(read_network(source), licence=licence, author=author)
     labels = network_alphabet(weights, alphabet, source)
     chosen = formats or ("mlprogram",)
     for form in chosen:
@@ -80,6 +83,7 @@ def convert_to_bundle_with_tensorflow(
                 form,
                 precision or DEFAULT_COREML_PRECISION,
                 outputs or OUTPUT_NAMES,
+                weights.description,
             )
         write_alphabet(staged / ALPHABET_FILE, labels)
         n_steps = steps or int(weights.description.get("n_steps") or 0)

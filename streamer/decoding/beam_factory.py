@@ -9,6 +9,7 @@ from typing import NamedTuple
 from streamer.decoding.alphabet import Alphabet
 from streamer.decoding.compiled.cache import CacheEntry
 from streamer.decoding.language.recurrent_model import RecurrentModel, read_recurrent_model
+from streamer.decoding.lexicon.leaves import read_leaves
 from streamer.decoding.lexicon.lexicon import read_lexicon
 from streamer.decoding.scorer.package import Scorer, read_scorer
 from streamer.decoding.search.base_vocabulary import (
@@ -32,11 +33,13 @@ class BeamFiles(NamedTuple):
         scorer: a DeepSpeech ``.scorer`` package.
         lexicon: pronunciations, if words are made of phonemes.
         recurrent: a recurrent language model, if there is one.
+        leaves: leaves of the phonemes, if the network has these instead.
     """
 
     scorer: Path
     lexicon: Path | None
     recurrent: Path | None
+    leaves: Path | None = None
 
 
 def create_beam_search(
@@ -52,22 +55,23 @@ def create_beam_search(
 
     Args:
         alphabet: the labels of the acoustic model.
-        files: scorer, lexicon and recurrent model.
+        files: scorer, lexicon, recurrent model and leaves.
         settings: beam, pruning and weights.
         user_words: words to add or to make likelier.
-        n_phonemes: number of phoneme outputs, their blank included.
+        n_phonemes: number of phoneme outputs, or of leaves, their blank included.
         cache: folder of what was built from the files; the user's cache if None.
         excluded: words that are not recognised unless they are among the user's.
 
     Raises:
         DecoderError: the alphabet does not fit the scorer's words or the user's.
-        ModelError: lexicon or recurrent model cannot be used.
+        ModelError: lexicon, recurrent model or leaves cannot be used.
         ScorerError: the scorer cannot be used.
     """
     units: WordUnits = LetterUnits(alphabet)
     lexicon = files.lexicon
     if lexicon is not None:
-        units = PhonemeUnits(alphabet, lambda: read_lexicon(lexicon), n_phonemes)
+        leaves = None if files.leaves is None else read_leaves(files.leaves)
+        units = PhonemeUnits(alphabet, lambda: read_lexicon(lexicon), n_phonemes, leaves)
     recurrent = None
     if files.recurrent is not None and settings.recurrent_share > 0:
         recurrent = read_recurrent_model(files.recurrent)

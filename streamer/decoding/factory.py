@@ -39,6 +39,7 @@ def create_decoder(
     recurrent_path: str | Path | None = None,
     cache: Path | None = None,
     excluded: Collection[str] = (),
+    leaves_path: str | Path | None = None,
 ) -> Decoder:
     """Create a decoder.
 
@@ -53,10 +54,11 @@ def create_decoder(
         user_words: words to add or to make likelier; not supported by "greedy".
         lexicon_path: pronunciations, for a network whose last outputs are phonemes;
             "beam" then uses the phonemes, the others always use the letters.
-        n_phonemes: number of phoneme outputs, their blank included.
+        n_phonemes: number of phoneme outputs, or of leaves, their blank included.
         recurrent_path: a recurrent language model for "beam", mixed with the scorer's.
         cache: folder of what was built from scorer and lexicon; the user's cache if None.
         excluded: words that "beam" does not recognise unless they are among the user's.
+        leaves_path: leaves of the phonemes, for a network that has these instead.
 
     Raises:
         UsageError: unknown kind.
@@ -88,6 +90,7 @@ def create_decoder(
             Path(scorer_path),
             Path(lexicon_path) if lexicon_path is not None and n_phonemes else None,
             Path(recurrent_path) if recurrent_path is not None else None,
+            Path(leaves_path) if leaves_path is not None else None,
         )
         search = create_beam_search(
             alphabet, files, settings, user_words, n_phonemes, cache, excluded

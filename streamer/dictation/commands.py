@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import enum
 import re
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,7 @@ from typing import Any
 
 from streamer.errors import UsageError
 from streamer.text.commands import SpokenCommand
-from streamer.untrusted.user_files import parse_toml, read_user_text
+from streamer.text.user_tables import read_user_table
 
 #: The user's table, in the folder of the config file.
 USER_TABLE = "commands.toml"
@@ -106,24 +105,18 @@ def load_commands(user_folder: Path | None = None) -> CommandTable:
     """
     commands = _read(_PACKAGE_TABLE)
     if user_folder is not None:
-        with contextlib.suppress(FileNotFoundError):
-            commands.update(_read(user_folder / USER_TABLE))
+        commands.update(_read(user_folder / USER_TABLE))
     return CommandTable({spoken: command for spoken, command in commands.items() if command})
 
 
 def _read(path: Path) -> dict[str, Command | None]:
-    """Read a table; a disabled command is None."""
-    try:
-        text = read_user_text(path)
-        sections = parse_toml(text)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise UsageError(f"cannot read {path} ({error.strerror})", "fix or remove it") from error
-    except ValueError as error:
-        raise UsageError(f"{path} is not valid TOML ({error})", "fix that line") from error
+    """Read a table, which may be missing; a disabled command is None."""
     commands: dict[str, Command | None] = {}
-    for section, entries in sections.items():
+    table = read_user_table(path)
+    if table is None:
+        return commands
+    text = table.text
+    for section, entries in table.entries.items():
         if section not in {kind.value for kind in Kind} or not isinstance(entries, dict):
             raise _bad(path, text, section, f"[{section}] is not a section of commands")
         for spoken, value in entries.items():

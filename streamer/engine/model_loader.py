@@ -113,5 +113,5 @@ def load_decoder(bundle: Bundle, choice: ModelChoice) -> Decoder:
     return create_decoder(
         choice.decoder, alphabet, bundle.scorer_path, settings, words,
         bundle.lexicon_path, bundle.n_phonemes, bundle.recurrent_path,
-        excluded=find_slurs(bundle.language),
+        excluded=find_slurs(bundle.language), leaves_path=bundle.leaves_path,
     )  # fmt: skip

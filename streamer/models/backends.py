@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from streamer.acoustic.contract import AcousticModel
-from streamer.acoustic.coreml_runtime import DEFAULT_COMPUTE_UNITS
+from streamer.acoustic.coreml_runtime import DEFAULT_COMPUTE_UNITS, check_compute_units
 from streamer.bundle.format import Bundle
 from streamer.bundle.sums import check_sums
 from streamer.bundle.validation import DESCRIPTION_FILE, FIX_BUNDLE
@@ -39,11 +39,13 @@ def load_acoustic_model(
         latency: one of `LATENCIES`. The probabilities are the same.
 
     Raises:
-        UsageError: there is no such latency.
+        UsageError: there is no such latency, or there are no such compute units.
         ModelError: there is no such network, it cannot be loaded, or its shapes differ from
             ``model.json``, as may be its SHA-256.
     """
     n_steps = _steps(bundle, latency)
+    if compute_units is not None:
+        check_compute_units(compute_units)
     kind, path = _measured_network(bundle, backend) or bundle.choose_network(backend)
     units = compute_units or _remembered_units(kind, path) or DEFAULT_COMPUTE_UNITS
     try:

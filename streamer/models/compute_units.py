@@ -17,9 +17,9 @@ from typing import Callable
 import numpy as np
 
 from streamer.acoustic.contract import AcousticModel
-from streamer.acoustic.coreml_cache import content_key
+from streamer.acoustic.coreml_cache import cache_folder, content_key
 from streamer.acoustic.coreml_model import CoreMLAcousticModel
-from streamer.acoustic.coreml_runtime import COMPUTE_UNITS
+from streamer.acoustic.coreml_runtime import COMPUTE_UNITS, check_compute_units
 from streamer.errors import ModelError
 from streamer.private_files import make_private_folder, user_cache, write_private_file
 
@@ -73,15 +73,12 @@ def measure(
         One measurement for each of the compute units, in order.
 
     Raises:
-        ModelError: a name is unknown, this is not macOS, Core ML cannot run the model, or
+        UsageError: a name is unknown.
+        ModelError: this is not macOS, Core ML cannot run the model, or
             the probabilities are not finite.
     """
-    unknown = [name for name in compute_units if name not in COMPUTE_UNITS]
-    if unknown:
-        raise ModelError(
-            f"unknown compute units {unknown[0]!r}",
-            f"choose from {', '.join(COMPUTE_UNITS)}",
-        )
+    for name in compute_units:
+        check_compute_units(name)
     if windows < 1:
         raise ModelError("the number of windows is 0", "measure at least one window")
     load = _load if loader is None else loader
@@ -157,9 +154,7 @@ def remember(path: str | Path, found: Measurement, folder: Path | None = None) -
     Raises:
         ModelError: it cannot be written.
     """
-    file = _file(folder)
-    if file is None:
-        raise ModelError("there is no cache for measurements", "set HOME to a folder of yours")
+    file = _file(folder) or cache_folder(_FILE, "measurements")
     known = _read(file)
     known[_key(Path(path))] = {**asdict(found)}
     try:

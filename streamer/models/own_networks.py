@@ -10,15 +10,13 @@ import tempfile
 from pathlib import Path
 
 from streamer.acoustic.contract import function_of_steps
-from streamer.acoustic.coreml_cache import content_key
+from streamer.acoustic.coreml_cache import cache_folder, content_key
 from streamer.bundle import Bundle
-from streamer.errors import ModelError
 from streamer.private_files import (
     UNFINISHED,
     make_private_folder,
     mark_used,
     prune_cache,
-    user_cache,
 )
 
 #: Networks kept, and their size together; those not used for longest are removed.
@@ -48,11 +46,7 @@ def network_of_steps(
     from streamer.convert.options import DEFAULT_COREML_PRECISION, PRECISIONS, SHAPES
     from streamer.convert.reconversion import read_bundle_weights
 
-    cache = cache or user_cache("networks")
-    if cache is None:
-        raise ModelError(
-            f"there is no cache for a network of {n_steps} steps", "set HOME to a folder of yours"
-        )
+    cache = cache or cache_folder("networks", f"a network of {n_steps} steps")
     made = cache / f"{content_key(path)}-{n_steps}.mlpackage"
     if made.is_dir():
         mark_used(made)

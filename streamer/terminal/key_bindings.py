@@ -11,7 +11,7 @@ from streamer.terminal.region import LiveRegion
 from streamer.terminal.saving import count_lines
 from streamer.terminal.search import Search
 from streamer.terminal.tty.osc52 import copy_sequence
-from streamer.terminal.view_model import ViewModel
+from streamer.terminal.view_model import LEGEND, ViewModel
 from streamer.terminal.view_state import (
     Undone,
     begin_edit,
@@ -80,6 +80,7 @@ class KeyHandler:
             "c": self._copy,
             "s": self._save,
             "t": self._toggle_timestamps,
+            "m": self._toggle_marks,
             "i": lambda: self._toggle_panel("figures"),
             "?": lambda: self._toggle_panel("help"),
             "/": lambda: model.change(search=Search(), panel=None),
@@ -209,6 +210,11 @@ class KeyHandler:
         on = not self._model.state.timestamps
         self._model.change(timestamps=on)
         self._model.say(f"times {'on' if on else 'off'}")
+
+    def _toggle_marks(self) -> None:
+        on = not self._model.state.marks
+        self._model.change(marks=on)
+        self._model.say(LEGEND if on else "nothing is underlined")
 
     def _toggle_panel(self, name: str) -> None:
         shown = self._model.state.panel

@@ -13,6 +13,7 @@ import atexit
 import sys
 import threading
 import time
+from dataclasses import replace
 from typing import Callable, TextIO
 
 from streamer.events import Event
@@ -242,10 +243,12 @@ class LiveView:
         # The state is taken before the terminal. The other way round could deadlock: the
         # handler of Ctrl-Z waits for the terminal in a thread that may hold the state.
         state = self._model.take()
+        if self._restorer is not None:  # before they are on the screen: nothing shown is lost
+            self._restorer.keep(self._region.final_words(state))
         if self._region.draw(state):
             self._model.drawn()
-        if self._restorer is not None:
-            self._restorer.keep(self._region.final_words(state))
+        if self._restorer is not None:  # without those that are in the scrollback now
+            self._restorer.keep(self._region.final_words(replace(state, pending=())))
 
     def _read_keys(self) -> None:
         assert self._keyboard is not None

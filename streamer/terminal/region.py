@@ -132,7 +132,7 @@ class LiveRegion:
         return True
 
     def final_words(self, state: ViewState) -> str:
-        """Return the final words that are in the region rather than in the scrollback."""
+        """Return the final words that are not in the scrollback, pending ones included."""
         return self._setter.final_words(state)
 
     def make_room(self) -> None:

@@ -17,6 +17,9 @@ from streamer.terminal.view_state import Farewell, Note, ViewInfo, ViewState, un
 MESSAGE_S = 3.0
 #: How long a warning stays at least, however soon there is sound again, in seconds.
 NOTICE_S = 5.0
+#: What the mark of words means, said with the first one, and for how long in seconds.
+LEGEND = "underlined: may be wrong"
+LEGEND_S = 6.0
 #: Pictures of the spinner in a second.
 SPINNER_PER_S = 8
 
@@ -44,6 +47,7 @@ class ViewModel:
         self._message_until = 0.0
         self._notice_since = -NOTICE_S
         self._spinner = 0
+        self._explained = False
         self._dirty = True
 
     @property
@@ -79,6 +83,10 @@ class ViewModel:
                 state = replace(state, pending=pending)
             if isinstance(event, (Partial, Final)):
                 self._latencies.received(event.latency_ms, now)
+                if state.message is None and not self._explained and _is_marked(event, state):
+                    self._explained = True
+                    self._message_until = now + LEGEND_S
+                    state = replace(state, message=LEGEND)
             if isinstance(event, Stats):
                 state = replace(
                     state,
@@ -190,3 +198,10 @@ class ViewModel:
 
     def _message_expired(self) -> bool:
         return self._state.message is not None and self._clock() >= self._message_until
+
+
+def _is_marked(event: Partial | Final, state: ViewState) -> bool:
+    """Whether a word of low confidence is stable as displayed, and so marked."""
+    stable = event.display_stable if isinstance(event, Partial) else event.display
+    n_stable = len(stable.split())
+    return any(word.confidence < state.doubtful for word in event.words[:n_stable])

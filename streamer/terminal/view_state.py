@@ -106,6 +106,7 @@ class ViewState:
         screen_p95_ms: 95th percentile of the same.
         paused: whether the microphone is released.
         timestamps: whether times are shown.
+        marks: whether words of low confidence are marked.
         panel: "help", "figures" or None.
         edit: the final that is being edited.
         search: what is looked for, while the search is open.
@@ -134,6 +135,7 @@ class ViewState:
     screen_p95_ms: float | None = None
     paused: bool = False
     timestamps: bool = False
+    marks: bool = True
     panel: str | None = None
     edit: Edit | None = None
     search: Search | None = None
@@ -147,6 +149,11 @@ class ViewState:
         """The length of the stream so far, in seconds."""
         heard = self.stats.time if self.stats is not None else 0.0
         return max(heard, self.partial.end) if self.partial is not None else heard
+
+    @property
+    def doubtful(self) -> float:
+        """Words of a lower confidence are marked; 0 where none are."""
+        return self.info.doubtful if self.marks else 0.0
 
 
 def update(state: ViewState, event: Event) -> ViewState:

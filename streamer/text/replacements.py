@@ -14,7 +14,7 @@ from streamer.alignment import align
 from streamer.errors import UsageError
 from streamer.private_files import make_private_folder, write_private_file
 from streamer.text.numbers.span import Place, Span
-from streamer.untrusted.user_files import parse_toml, read_user_text
+from streamer.text.user_tables import read_user_table
 
 #: The table, in the folder of the config file.
 REPLACEMENTS_FILE = "replacements.toml"
@@ -126,14 +126,8 @@ def load_replacements(folder: Path | None) -> Replacements:
     if folder is None:
         return Replacements()
     path = folder / REPLACEMENTS_FILE
-    try:
-        return Replacements(parse_toml(read_user_text(path)), path)
-    except FileNotFoundError:
-        return Replacements(path=path)
-    except OSError as error:
-        raise UsageError(f"cannot read {path} ({error.strerror})", "fix or remove it") from error
-    except ValueError as error:
-        raise UsageError(f"{path} is not valid TOML ({error})", "fix that line") from error
+    table = read_user_table(path)
+    return Replacements(table.entries if table else None, path)
 
 
 def _checked(heard: str, written: object) -> tuple[tuple[str, ...], str]:

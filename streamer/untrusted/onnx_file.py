@@ -47,14 +47,19 @@ class OnnxTensor:
 
 @dataclass(frozen=True)
 class OnnxValue:
-    """An input or output: name, ONNX's number of its data type, and its axes.
+    """An input, output or intermediate result that a file describes.
 
-    An axis of any length has a name, or -1.
+    Attributes:
+        name: its name.
+        kind: ONNX's number of its data type.
+        shape: its axes; one of any length has a name, or -1.
+        has_shape: whether the file says how many axes it has.
     """
 
     name: str
     kind: int
     shape: tuple[int | str, ...]
+    has_shape: bool
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,7 @@ class OnnxFile:
         constants: by name.
         inputs: also constants that may be replaced.
         outputs: outputs of the graph.
+        results: intermediate results whose types the file gives.
         metadata: entries of the file's metadata.
         opsets: versions by domain.
         has_functions: whether it defines operations of its own, or how to be trained.
@@ -97,6 +103,7 @@ class OnnxFile:
     constants: dict[str, OnnxTensor] = field(default_factory=dict)
     inputs: list[OnnxValue] = field(default_factory=list)
     outputs: list[OnnxValue] = field(default_factory=list)
+    results: list[OnnxValue] = field(default_factory=list)
     metadata: dict[str, str] = field(default_factory=dict)
     opsets: dict[str, int] = field(default_factory=dict)
     has_functions: bool = False
@@ -145,6 +152,8 @@ def _read_graph(data: memoryview, file: OnnxFile, limit: FieldLimit) -> None:
             file.inputs.append(_read_value(as_bytes(value), limit))
         elif number == 12:
             file.outputs.append(_read_value(as_bytes(value), limit))
+        elif number == 13:
+            file.results.append(_read_value(as_bytes(value), limit))
         elif number == 15:
             file.has_sparse = True
 
@@ -225,6 +234,7 @@ def _read_tensor(data: memoryview, limit: FieldLimit) -> tuple[str, OnnxTensor]:
 def _read_value(data: memoryview, limit: FieldLimit) -> OnnxValue:
     name, kind = "", 0
     shape: list[int | str] = []
+    has_shape = False
     for number, _, value in fields(data, limit):
         if number == 1:
             name = as_text(value)
@@ -236,9 +246,10 @@ def _read_value(data: memoryview, limit: FieldLimit) -> OnnxValue:
                             kind = as_int(part_value)
                         elif part == 2:
                             shape += _axes(as_bytes(part_value), limit)
+                            has_shape = True
     if len(shape) > _MAX_RANK:
         raise DamagedError(f"{name} has an impossible shape")
-    return OnnxValue(name, kind, tuple(shape))
+    return OnnxValue(name, kind, tuple(shape), has_shape)
 
 
 def _axes(data: memoryview, limit: FieldLimit) -> list[int | str]:

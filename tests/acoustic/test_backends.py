@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.acoustic import Weights
+from streamer.acoustic.contract import check_names, state_names
 from streamer.acoustic.numpy_model import NumpyAcousticModel
 from streamer.acoustic.onnx_model import OnnxAcousticModel
 from streamer.convert.readers.onnx import read_onnx
@@ -290,3 +291,38 @@ def test_weights_that_do_not_fit_together_are_model_errors() -> None:
         with pytest.raises(ModelError):
             broken(changes, **entries)
     assert broken({}).n_hidden == 8
+
+
+def test_the_names_of_a_network_are_those_of_the_family() -> None:
+    inputs = ["input_node", "previous_state_c", "previous_state_h"]
+    outputs = ["logits", "new_state_c", "new_state_h"]
+    check_names(inputs, outputs)
+    check_names(inputs[:1], outputs[:1], stateful=True)
+    for name in inputs[1:]:
+        with pytest.raises(ValueError, match=f"no input {name}"):
+            check_names([each for each in inputs if each != name], outputs)
+    for name in outputs:
+        with pytest.raises(ValueError, match=f"no output {name}"):
+            check_names(inputs, [each for each in outputs if each != name])
+
+
+def test_of_two_states_one_is_c_and_one_is_h() -> None:
+    assert state_names(["state_h", "state_c"]) == ("state_c", "state_h")
+    for names in ([], ["state_c"], ["a_c", "b_c"], ["a", "b"], ["state_c", "state_h", "x"]):
+        with pytest.raises(ValueError, match="not one for c and one for h"):
+            state_names(names)
+
+
+def test_a_layer_of_another_rank_is_refused() -> None:
+    weights = random_weights(8)
+    for name, layer in weights.layers.items():
+        with pytest.raises(ModelError, match=f"{name} has shape"):
+            Weights({**weights.layers, name: layer[None]}, weights.description)
+
+
+def test_threads_are_as_many_as_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "a.onnx"
+    onnx_writer.write_onnx(random_weights(8), path, 16)
+    for threads in (1, 2):
+        session = OnnxAcousticModel(path, threads=threads)._session
+        assert session.get_session_options().intra_op_num_threads == threads

@@ -20,7 +20,7 @@ import pytest
 from streamer.acoustic.coreml_cache import content_key
 from streamer.acoustic.coreml_model import CoreMLAcousticModel
 from streamer.acoustic.numpy_model import NumpyAcousticModel
-from streamer.errors import ModelError
+from streamer.errors import ModelError, UsageError
 from tests.support.models.bundles import random_weights
 
 ct = pytest.importorskip("coremltools", reason="needs coremltools to write models")
@@ -381,8 +381,8 @@ def test_elsewhere_it_says_so(made: Any) -> None:
         CoreMLAcousticModel(made())
 
 
-def test_compute_units_that_do_not_exist_are_a_model_error(made: Any) -> None:
-    with pytest.raises(ModelError, match="CPU_AND_NE"):
+def test_compute_units_that_do_not_exist_are_a_usage_error(made: Any) -> None:
+    with pytest.raises(UsageError, match="CPU_AND_NE"):
         CoreMLAcousticModel(made(), "TPU", runtime=Runtime())
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import builtins
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from streamer.audio import portaudio
-from streamer.audio.devices import Device, find_device
+from streamer.audio.devices import Device, _how_to_get_one, find_again, find_device
 from streamer.errors import DeviceError
 
 
@@ -91,3 +92,62 @@ def test_a_busy_device_has_another_message_than_one_that_refuses() -> None:
         RuntimeError("Error opening InputStream: Unanticipated host error", -9999, (8, -5, "I/O"))
     )
     assert "cannot be opened" in refused.what and "\n" not in str(refused)
+
+
+def test_a_device_that_comes_back_is_known_by_its_name_though_its_number_and_place_changed() -> (
+    None
+):
+    before = Device(3, "Blue Yeti (hw:1,0)", "ALSA", 1, 44100.0)
+    again = Device(8, "Blue Yeti (hw:2,0)", "ALSA", 1, 44100.0)
+    assert find_again([*devices(), again], 3, before) == again
+    assert find_again([*devices(), again], "yeti", before) == again
+
+
+def test_a_number_is_not_a_device_that_comes_back_under_it() -> None:
+    # Another device may have got the number of the one that went away.
+    before = Device(5, "Blue Yeti", "ALSA", 1, 44100.0)
+    for wanted in (5, "5"):
+        with pytest.raises(DeviceError, match='the microphone "Blue Yeti" is gone'):
+            find_again(devices(), wanted, before)
+
+
+def test_a_name_finds_another_device_that_fits_it() -> None:
+    before = Device(5, "Blue Yeti", "ALSA", 1, 44100.0)
+    assert find_again(devices(), "headset", before).number == 5
+
+
+@pytest.mark.parametrize(("platform", "plugins"), [("linux", True), ("darwin", False)])
+def test_without_a_device_there_is_what_to_do_on_this_system(platform: str, plugins: bool) -> None:
+    todo = _how_to_get_one(platform)
+    assert "streamer transcribe FILE" in todo and ("libasound2-plugins" in todo) == plugins
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("raise OSError('no libportaudio')", "cannot be loaded .no libportaudio"),
+        ("raise ImportError('no cffi')", "needs sounddevice .no cffi"),
+        (
+            "class PortAudioError(Exception): pass\nraise PortAudioError('no host')",
+            "PortAudio does not start .no host",
+        ),
+    ],
+)
+def test_what_keeps_portaudio_from_starting_is_told(
+    body: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sounddevice.py").write_text(body)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
+    with pytest.raises(DeviceError, match=said):
+        portaudio.load()
+
+
+def test_another_error_of_its_import_is_not_hidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sounddevice.py").write_text("raise ZeroDivisionError")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
+    with pytest.raises(ZeroDivisionError):
+        portaudio.load()

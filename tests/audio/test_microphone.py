@@ -21,6 +21,7 @@ from streamer.arrays import FloatArray
 from streamer.audio import portaudio
 from streamer.audio.capture import Capture
 from streamer.audio.resampling import Resampler
+from streamer.audio.sources import microphone
 from streamer.audio.sources.device_stream import GONE_SECONDS
 from streamer.audio.sources.microphone import MicrophoneSource
 from streamer.errors import DeviceError
@@ -602,3 +603,69 @@ def test_a_microphone_that_begins_paused_is_opened_by_a_resume(fake: FakePortAud
         fake.streams[0].speak(ones(0.5))
         read_all(fake, blocks, lambda: capture.written > 0)
         assert source.start_s == pytest.approx(0.04, abs=0.011)
+
+
+def test_until_it_is_open_it_is_called_what_was_asked_for(fake: FakePortAudio) -> None:
+    assert MicrophoneSource().name == "microphone"
+    assert MicrophoneSource("Yeti").name == "Yeti" and MicrophoneSource(3).name == "3"
+    source = MicrophoneSource()
+    source.open(16000)
+    assert source.name == "Fake"
+    source.close()
+    source.close()
+
+
+def test_a_resume_of_what_was_not_paused_changes_nothing(fake: FakePortAudio) -> None:
+    source = MicrophoneSource()
+    source.open(16000)
+    source.resume()
+    frames = babble(0.5)
+    fake.streams[0].speak(frames)
+    np.testing.assert_array_equal(rest(source), frames[:, 0])
+    assert len(fake.streams) == 1
+
+
+def test_a_warm_device_that_goes_away_is_closed_and_opened_by_the_resume(
+    fake: FakePortAudio,
+) -> None:
+    source = MicrophoneSource(keep_warm_s=99.0, clock=fake.clock)
+    with Capture(source) as capture:
+        blocks = capture.blocks(idle_s=0.01)
+        source.pause()
+        read_all(fake, blocks, lambda: source.at_rest)
+        fake.streams[0].settings["finished_callback"]()
+        assert read_all(fake, blocks, lambda: fake.streams[0].closed) == []
+        source.resume()
+        assert read_all(fake, blocks, lambda: len(fake.streams) == 2) == []
+
+
+@pytest.mark.parametrize("follows", [False, True])
+def test_after_a_pause_the_devices_are_listed_anew_where_that_is_needed(
+    fake: FakePortAudio, monkeypatch: pytest.MonkeyPatch, follows: bool
+) -> None:
+    # A sound server follows the default device by itself; elsewhere PortAudio keeps the old list.
+    monkeypatch.setattr(microphone, "_DEFAULT_FOLLOWS", follows)
+    source = MicrophoneSource(clock=fake.clock)
+    with Capture(source) as capture:
+        blocks = capture.blocks(idle_s=0.01)
+        source.pause()
+        read_all(fake, blocks, lambda: source.at_rest)
+        source.resume()
+        read_all(fake, blocks, lambda: len(fake.streams) == 2)
+    assert fake.refreshed == (0 if follows else 1)
+
+
+def test_a_silence_of_the_device_is_told_while_it_may_come_back(fake: FakePortAudio) -> None:
+    source = MicrophoneSource(clock=fake.clock, reconnect_timeout_s=None)
+    source.open(16000)
+    fake.streams[0].speak(ones(0.5))
+    assert source.read() is not None
+    fake.tick_s = GONE_SECONDS / 40  # with every look at the clock
+    while not source.notices:
+        source._record()
+    assert [notice.what for notice in source.notices] == ['the microphone "Fake" delivers nothing']
+    fake.tick_s = 0.0
+    fake.streams[0].speak(ones(0.5))
+    source._record()
+    assert len(source.notices) == 2 and not fake.streams[0].closed  # it is back
+    source.close()

@@ -19,7 +19,7 @@ from streamer.audio.sources.recording import RecordingSource
 from streamer.audio.sources.standard_input import StandardInputSource
 from streamer.errors import AudioError
 from tests.audio.test_standard_input import PLACEHOLDERS
-from tests.support.audio.recordings import Heard, babble
+from tests.support.audio.recordings import Heard, babble, count_openings
 
 #: The documented formats, and how soundfile writes them.
 KINDS: dict[str, dict[str, Any]] = {
@@ -76,6 +76,25 @@ def test_wav_files_of_every_depth_are_read(subtype: str, tmp_path: Path) -> None
 def test_a_long_recording_is_read_in_blocks(tmp_path: Path) -> None:
     heard = Heard(RecordingSource(write(tmp_path / "a.wav", seconds=20)))
     assert heard.blocks > 20
+
+
+def test_an_unread_recording_is_not_opened_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = count_openings(monkeypatch)
+    source = RecordingSource(write(tmp_path / "a.wav"))
+    for rate_hz, openings in ((16000, 1), (16000, 1), (8000, 2)):
+        source.open(rate_hz)
+        assert len(opened) == openings
+    source.open(16000)
+    source.stop()
+    source.open(16000)
+    first = source.read()
+    assert first is not None
+    source.open(16000)
+    assert len(opened) == 4
+    np.testing.assert_array_equal(source.read(), first)
+    source.close()
 
 
 def test_a_recording_can_be_read_again_and_a_stopped_one_ends(tmp_path: Path) -> None:

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 import streamer.bundle.location
-from streamer.bundle import load_bundle, read_bundle, write_bundle
+from streamer.bundle import load_bundle, read_bundle, validation, write_bundle
+from streamer.decoding.lexicon.leaves import write_leaves
 from streamer.errors import ModelError
 from streamer.models.backends import load_acoustic_model
+from tests.support.leaves import random_leaves, untied
 from tests.support.models.bundles import make_tiny_bundle, random_weights
 
 
@@ -237,3 +239,76 @@ def test_half_a_surrogate_pair_is_refused_when_read_and_when_written(
     with pytest.raises(ModelError, match="is not text"):
         write_bundle(dataclasses.replace(load_bundle(tiny), licence="\udcfc"))
     assert read_bundle(tiny).licence == "none"
+
+
+def test_more_networks_than_any_bundle_has_are_refused(tiny: Path, tmp_path: Path) -> None:
+    def change(contents: dict[str, Any]) -> None:
+        (name,) = set(contents["networks"].values()) & {contents["networks"]["onnx"]}
+        contents["networks"].update({f"onnx-{n}": name for n in range(validation._MAX_NETWORKS)})
+
+    assert "networks has" in refused(changed(tiny, tmp_path / "x", change))
+
+
+def test_a_package_of_endless_files_is_refused(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = changed(tiny, tmp_path / "x", lambda c: c["networks"].update(coreml="a.mlpackage"))
+    (folder / "a.mlpackage").mkdir()
+    for name in "ab":
+        (folder / "a.mlpackage" / name).touch()
+    monkeypatch.setattr(validation, "_MAX_FILES", 1)
+    assert "a.mlpackage has more than 1 files" in refused(folder)
+
+
+def test_a_front_end_without_normalisation_may_say_so(tiny: Path, tmp_path: Path) -> None:
+    def change(contents: dict[str, Any]) -> None:
+        contents["front_end"]["normalisation"] = None
+
+    assert load_bundle(changed(tiny, tmp_path / "x", change)).front_end().normalisation is None
+
+
+def test_a_normalisation_of_other_coefficients_is_refused(tiny: Path, tmp_path: Path) -> None:
+    def change(contents: dict[str, Any]) -> None:
+        contents["front_end"]["normalisation"] = {
+            "kind": "running", "mean": [0.0] * 3, "deviation": [1.0] * 3,
+        }  # fmt: skip
+
+    folder = changed(tiny, tmp_path / "x", change)
+    with pytest.raises(ModelError, match="normalisation of 3 coefficients, there are 26"):
+        load_bundle(folder).front_end()
+
+
+def _with_leaves(folder: Path, text: bytes, n_phonemes: int) -> Path:
+    make_tiny_bundle(folder, n_hidden=4)
+    (folder / "leaves.txt").write_bytes(text)
+    contents = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    contents.update(leaves="leaves.txt", n_phonemes=n_phonemes, n_labels=29 + n_phonemes)
+    contents.pop("sha256", None)
+    (folder / "model.json").write_text(json.dumps(contents), encoding="utf-8")
+    return folder
+
+
+def test_leaves_belong_to_a_bundle_and_its_sums(tmp_path: Path) -> None:
+    leaves = random_leaves(np.random.default_rng(0), 39, 5)
+    write_leaves(leaves, tmp_path / "leaves.txt")
+    text = (tmp_path / "leaves.txt").read_bytes()
+    bundle = load_bundle(_with_leaves(tmp_path / "tiny", text, len(leaves) + 1))
+    assert bundle.leaves_path == tmp_path / "tiny" / "leaves.txt"
+    assert "leaves.txt" in write_bundle(bundle).sums
+    assert load_bundle(tmp_path / "tiny").leaves_path == bundle.leaves_path
+
+
+def test_leaves_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    write_leaves(untied(39), tmp_path / "leaves.txt")
+    text = (tmp_path / "leaves.txt").read_bytes()
+    message = refused(_with_leaves(tmp_path / "other", text, 41))
+    assert "leaves: 39 of them, n_phonemes is 41" in message
+    message = refused(_with_leaves(tmp_path / "damaged", text[:-10], 40))
+    assert "leaves" in message and "cannot be read" in message
+    message = refused(_with_leaves(tmp_path / "long", b"streamer leaves 1\n" * 10_000, 40))
+    assert "larger than" in message
+
+
+def test_a_bundle_without_leaves_does_not_mention_them(tiny: Path) -> None:
+    assert load_bundle(tiny).leaves_path is None
+    assert "leaves" not in json.loads((tiny / "model.json").read_text(encoding="utf-8"))

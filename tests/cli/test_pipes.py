@@ -161,12 +161,12 @@ def test_tee_saves_the_transcript(program, said):
     assert passed.decode().splitlines() == ["==> 1.wav <==", said[0], "", "==> 2.wav <==", said[1]]
 
 
-@pytest.mark.parametrize("format", ["text", "vtt"])
-def test_a_reader_that_closes_the_pipe_ends_it_quietly(program, format):
+@pytest.mark.parametrize(
+    "options", ["--partials 1.wav 2.wav 3.wav", "--format vtt 1.wav"], ids=["text", "vtt"]
+)
+def test_a_reader_that_closes_the_pipe_ends_it_quietly(program, options):
     reader = "'import sys; sys.stdin.readline()'"
-    line = f"streamer transcribe --format {format} --partials 1.wav 2.wav 3.wav"
-    line = line.replace(" 2.wav 3.wav", "") if format in ("srt", "vtt") else line
-    done = program.run(f"{line} | '{sys.executable}' -c {reader}")
+    done = program.run(f"streamer transcribe {options} | '{sys.executable}' -c {reader}")
     assert done.stdout == b""
 
 
@@ -207,6 +207,18 @@ def test_one_unreadable_file_does_not_stop_the_rest_and_sets_the_exit_code(progr
         assert text.startswith("WEBVTT\n\n")
         heard = text.split("\n", 3)[3].replace("\n", " ").strip()
         assert heard == said[number - 1]
+
+
+def test_an_unreadable_file_leaves_an_older_transcript_and_writes_no_empty_one(program):
+    folder = program.folder / "kept"
+    folder.mkdir()
+    (folder / "bad.txt").write_text("of last week\n")
+    done = program.run(
+        "streamer transcribe --output-dir kept bad.wav missing.wav 1.wav", check=False
+    )
+    assert done.returncode == 1
+    assert sorted(path.name for path in folder.iterdir()) == ["1.txt", "bad.txt"]
+    assert (folder / "bad.txt").read_text() == "of last week\n"
 
 
 def test_a_folder_is_transcribed_recording_by_recording(program, said):
@@ -423,6 +435,19 @@ def test_the_format_of_the_file_follows_its_name_and_is_said(program, said, opti
     assert says in done.stderr.decode() and done.stderr.count(b"\n") == 1
     content = (program.folder / options.split()[-1]).read_text()
     assert content.startswith({"JSON lines": "{", "plain text": said[0], "srt": "1\n"}[says])
+
+
+@pytest.mark.parametrize(("options", "without_effect"), [
+    ("--format srt --timestamps", ["--timestamps"]), ("--format vtt --partials", ["--partials"]),
+    ("--format jsonl --timestamps --partials", ["--timestamps"]),
+    ("--format srt --timestamps --partials", ["--timestamps", "--partials"]),
+    ("--format srt --no-partials", []), ("--timestamps --partials -o 1.srt", []),
+])  # fmt: skip
+def test_an_option_that_changes_nothing_in_a_format_is_named(program, options, without_effect):
+    done = program.run(f"streamer transcribe {options} 1.wav", check=False)
+    lines = done.stderr.decode().splitlines()
+    assert done.returncode == 0
+    assert [line.split()[0] for line in lines if "has no effect: " in line] == without_effect
 
 
 def test_a_recording_without_a_command_is_transcribed(program, said):

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import soundfile
@@ -104,6 +104,14 @@ def test_push_to_talk_needs_a_hotkey(capsys: pytest.CaptureFixture[str]) -> None
     assert "--hotkey" in capsys.readouterr().err
 
 
+def test_following_needs_standard_output(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    assert run(["status", "--follow"]) == 1
+    assert "standard output is closed" in capsys.readouterr().err
+
+
 def test_status_without_an_instance_is_off(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["status", "--format", "json"]) == 1
     assert json.loads(capsys.readouterr().out)["state"] == "off"
@@ -195,3 +203,58 @@ def test_the_live_view_shows_who_pauses_and_resumes(
         screen.press("q")
         screen.wait_for_end()
         screen.close()
+
+
+class Hotkey:
+    """Keys that are pressed by the test."""
+
+    made: ClassVar[list[Any]] = []
+
+    def __init__(self, keys: str, pressed: Any, released: Any = None) -> None:
+        self.keys, self.pressed, self.released = keys, pressed, released
+        self.calls: list[str] = []
+        self.made.append(self)
+
+    def start(self) -> None:
+        self.calls.append("start")
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+
+@pytest.mark.parametrize("push_to_talk", [False, True])
+def test_a_hotkey_toggles_or_listens_while_it_is_held(
+    push_to_talk: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamer.control.hotkey.Hotkey", Hotkey)
+    microphone = Microphone()
+    remote = control(microphone, paused=True, hotkey="ctrl+alt+d", push_to_talk=push_to_talk)
+    hotkey = Hotkey.made.pop()
+    with remote:
+        assert hotkey.calls == ["start"] and hotkey.keys == "ctrl+alt+d"
+        hotkey.pressed()
+        if push_to_talk:
+            hotkey.pressed()  # keyboards repeat
+            hotkey.released()
+        else:
+            assert hotkey.released is None
+            hotkey.pressed()
+    assert microphone.calls == ["resume", TAIL_S] and hotkey.calls == ["start", "close"]
+
+
+def test_of_two_instances_the_second_says_that_the_first_is_controlled(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with control(Microphone()), control(Microphone()):
+        assert "another streamer is running" in capsys.readouterr().err
+
+
+def test_where_its_socket_cannot_be_made_it_listens_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "file"))
+    with control(Microphone()) as remote:
+        remote.toggle()
+        assert remote.paused
+    assert capsys.readouterr().err.startswith("warning: ")

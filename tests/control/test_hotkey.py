@@ -6,6 +6,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -82,3 +83,16 @@ def test_a_real_key_is_heard_wherever_the_focus_is(display: None) -> None:
         assert [program.stdout.readline() for _ in range(2)] == ["on\n", "off\n"]
         assert program.stdin is not None
         program.stdin.close()
+
+
+def test_a_pynput_that_finds_no_desktop_says_what_to_bind(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # It raises an ImportError of its own where there is no X server.
+    (tmp_path / "pynput.py").write_text(
+        "def __getattr__(name): raise ImportError('this platform is not supported', name='Xlib')"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "pynput", raising=False)
+    with pytest.raises(UsageError, match=r"needs a desktop .* - bind a key to: streamer toggle"):
+        Hotkey("f9", lambda: None, environment={})

@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,6 +88,16 @@ def test_a_follower_without_an_instance_says_so_once(tmp_path: Path) -> None:
         next(states)
 
 
+def test_following_ends_once_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        client.sleep_while_read(0.0)
+        os.close(reader)
+        with pytest.raises(BrokenPipeError):
+            client.sleep_while_read(60.0)
+
+
 def test_one_instance_has_the_socket_and_a_dead_one_leaves_it(instance: Instance) -> None:
     second = Instance(instance.path.parent.parent)
     assert not second.server.open()
@@ -138,3 +149,57 @@ def test_a_key_binding_does_not_wait_for_the_whole_program(tmp_path: Path) -> No
     code, *modules = done.stdout.split()
     assert code == "1" and done.stderr.startswith("error: streamer is not running - ")
     assert not {"typer", "numpy", "rich", "streamer.cli.app"} & set(modules)
+
+
+def test_an_instance_that_says_nothing_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "control"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(path))
+        listener.listen()
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            connection.recv(99)
+            connection.close()
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(StreamerError, match="not running"):
+            client.send("status", path)
+        thread.join()
+
+
+def test_a_client_that_leaves_within_its_command_disturbs_nobody(instance: Instance) -> None:
+    for said in (b"sta", b"", b"\n", b"x" * 9999):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.connect(str(instance.path))
+            connection.sendall(said)
+    assert client.send("start", instance.path)["state"] == LISTENING and instance.calls == ["start"]
+
+
+def test_where_there_are_no_such_sockets_nobody_controls_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Instance(tmp_path)
+    monkeypatch.delattr(socket, "AF_UNIX")  # as on Windows
+    assert not made.server.open()
+    made.server.close()
+    with pytest.raises(StreamerError, match="not running"):
+        client.send("status", made.path)
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["status"], ["start", "--help"], ["listen"], ["start", "now"]]
+)
+def test_only_a_key_command_alone_takes_the_short_way(arguments: list[str]) -> None:
+    assert client.run_key_command(arguments) is None
+
+
+def test_a_key_command_without_anybody_to_tell_fails_with_its_code(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    assert client.run_key_command(["toggle"]) == 1
+    assert "not running" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "stderr", None)
+    assert client.run_key_command(["toggle"]) == 1

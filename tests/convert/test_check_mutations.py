@@ -21,6 +21,7 @@ from streamer.bundle import write_bundle
 from streamer.convert.check.check_inputs import read_reference
 from streamer.convert.check.checker import check_model
 from streamer.convert.check.evaluator import Constant
+from streamer.convert.check.low_precision import quantised_matrix
 from streamer.convert.check.stored_tensors import StoredTensors
 from streamer.convert.check.structure import probe_state, probe_weights, probe_windows
 from streamer.convert.coreml import write_coreml
@@ -151,6 +152,27 @@ def test_a_second_copy_of_a_matrix_is_compared_as_well() -> None:
     constants["copy"] = Constant(weights.layers["layer_2/weights"] * np.float32(1.001), "fp32")
     errors = StoredTensors(constants, weights).errors()
     assert errors["layer_2/weights"] > 100 and errors["layer_3/weights"] == 0
+
+
+def test_a_palette_may_cost_an_output_with_large_weights_more_than_the_others() -> None:
+    random = np.random.default_rng(0)
+    recurrent = 0.05 * random.standard_normal((80, 320)).astype(np.float32)
+    recurrent[::7, 3] = 3 * random.standard_normal(12)
+    weights = with_layer(WEIGHTS, "lstm/kernel", lambda a: np.concatenate([a[:80], recurrent]))
+    wanted = recurrent[:, :80]
+    stored = quantised_matrix(wanted, "palette4")
+    error = np.sqrt(np.mean((stored - wanted) ** 2, axis=0))
+    assert error[3] > 4 * np.sqrt(np.mean((stored - wanted) ** 2))  # four times is usual at most
+    assert StoredTensors({"0": Constant(stored, "palette4")}, weights).errors()["lstm/kernel"] > 1
+    own = {
+        str(k): Constant(quantised_matrix(part, "palette4"), "palette4")
+        for k, part in enumerate(
+            part
+            for half in (weights.layers["lstm/kernel"][:80], recurrent)
+            for part in np.split(half, 4, axis=1)
+        )
+    }
+    assert StoredTensors(own, weights).errors()["lstm/kernel"] < 1
 
 
 def test_a_tensor_that_is_not_there_has_an_infinite_error() -> None:

@@ -76,6 +76,19 @@ def test_the_older_format_computes_the_network_too(tmp_path: Path, precision: st
         assert (report.kind, report.precision) == ("neuralnetwork", precision)
 
 
+@pytest.mark.parametrize("flexible", [False, True])
+def test_what_a_palette_costs_a_saturated_network_is_not_an_error(
+    tmp_path: Path, flexible: bool
+) -> None:
+    """On the loud window, 64 values for each matrix change probabilities by 0.5 in this network."""
+    weights = random_weights(16)
+    path = write(tmp_path, weights, precision="palette6", format="neuralnetwork", flexible=flexible)
+    report = check_model(path, weights, SPEECH)
+    assert report.passed, report.differences
+    loud = next(d for d in report.differences if (d.stream, d.output) == ("loud", "logits"))
+    assert 0.4 < loud.error < loud.tolerance < 1.1 * loud.error
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("steps", [1, 2, 16, 64])
 def test_any_number_of_steps_makes_the_same_network(tmp_path: Path, steps: int) -> None:

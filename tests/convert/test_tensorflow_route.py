@@ -134,11 +134,16 @@ def test_the_command_makes_a_bundle(tmp_path: Path) -> None:
 
     target = tmp_path / "bundle"
     arguments = ["convert", str(DYNAMIC), "-o", str(target), "--via", "tensorflow"]
+    arguments += ["--author", "Ada", "--licence", "MPL-2.0"]
     assert run([*arguments, "--steps", "8", "--precision", "fp32"]) == 0
     bundle = read_bundle(target)
     assert bundle.n_steps == 8 and bundle.n_hidden == 64
     model = bundle.networks["coreml"]
-    assert open_model(model).inputs and check_model(model, read_network(DYNAMIC), samples()).passed
+    about = open_model(model).metadata
+    assert (
+        (about["author"], about["licence"]) == (bundle.author, bundle.licence) == ("Ada", "MPL-2.0")
+    )
+    assert check_model(model, read_network(DYNAMIC), samples()).passed
 
 
 @pytest.mark.parametrize("form", ["mlprogram", "neuralnetwork"])

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.decoding import Alphabet, read_alphabet, write_alphabet
+from streamer.decoding.alphabet import MAX_LABELS
 from streamer.errors import ModelError
 from tests.conftest import SHARED, needs_shared
 from tests.support.posteriors import ENGLISH
@@ -92,3 +93,16 @@ def test_text_survives_encoding_and_decoding() -> None:
 def test_a_label_that_controls_terminals_is_refused(character: str) -> None:
     with pytest.raises(ModelError, match="controls terminals"):
         Alphabet([" ", "a", f"b{character}"])
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([], "has no labels"),
+        ([" ", ""], "an empty label"),
+        ([" ", *(chr(0x4E00 + i) for i in range(MAX_LABELS))], f"use at most {MAX_LABELS}"),
+    ],
+)
+def test_labels_that_cannot_be_an_alphabet_are_refused(labels: list[str], message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        Alphabet(labels)

@@ -21,6 +21,9 @@ from streamer.errors import ModelError
         {"beam_threshold": 0.0},
         {"cutoff_top_n": 1.5},
         {"max_words": 0},
+        {"recurrent_share": 1.5},
+        {"recurrent_share": -0.1},
+        {"silence_score": True},
     ],
 )
 def test_invalid_settings_are_model_errors(wrong: dict[str, object]) -> None:

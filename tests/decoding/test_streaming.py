@@ -20,12 +20,13 @@ from tests.support.decoders import (
     KINDS,
     SENTENCE,
     check_invariants,
+    columns,
     hear,
     made,
     n_columns,
     random_rows,
 )
-from tests.support.posteriors import ENGLISH, chunks, posteriors, with_sounds
+from tests.support.posteriors import ENGLISH, chunks, posteriors
 
 
 class Fickle:
@@ -83,9 +84,7 @@ def test_the_cost_of_a_chunk_does_not_grow_with_the_utterance(kind: str) -> None
     assert isinstance(template, StreamingDecoder)
     search = template.search
     decoder = StreamingDecoder(search, n_columns(kind), 4, window_frames=200, longest_frames=500)
-    sentence = posteriors(" ".join([SENTENCE] * 4), confusion=0.1)
-    if kind == "phonemes":
-        sentence = with_sounds(sentence)
+    sentence = columns(kind, posteriors(" ".join([SENTENCE] * 4), confusion=0.1))
     stepped: list[int] = []
     longest = 0
     with pytest.MonkeyPatch.context() as patch:
@@ -180,3 +179,10 @@ def test_deepspeechs_decoder_without_a_scorer_keeps_text_without_spaces() -> Non
     for chunk in chunks(rows, 100):
         decoder.feed(chunk)
     assert decoder.finish().text == text
+
+
+def test_an_utterance_that_is_finished_twice_stays_as_it_was() -> None:
+    decoder = create_decoder("greedy", ENGLISH)
+    decoder.feed(posteriors(SENTENCE))
+    final = decoder.finish()
+    assert decoder.finish() == final and final.stable == SENTENCE

@@ -77,3 +77,10 @@ def test_more_words_than_can_be_planted_at_the_start_are_refused(
     path.write_text("a\nb\nc\nd\n")
     with pytest.raises(UsageError, match="has more than 3 words"):
         read_user_words(path)
+
+
+def test_a_weight_that_drowns_the_rest_is_reduced_with_a_warning_where_someone_hears_it() -> None:
+    assert parse_user_word("zorblax=-1e9") == UserWord("zorblax", -user_words.MAX_WEIGHT)
+    warnings: list[str] = []
+    assert parse_user_word("zorblax=1e9", warnings.append).weight == user_words.MAX_WEIGHT
+    assert len(warnings) == 1 and "zorblax" in warnings[0]

@@ -11,7 +11,7 @@ from streamer.dictation.clipboard_writer import ClipboardWriter
 from streamer.errors import OutputError
 from streamer.events import Close
 from streamer.output import Edit
-from tests.support.events import final
+from tests.support.events import final, partial, stats
 
 LIMIT_S = 60.0
 
@@ -114,3 +114,9 @@ def test_a_real_clipboard_gives_back_what_was_copied(display):
         while board.paste() != text and time.monotonic() < until:
             pass
         assert board.paste() == text
+
+
+def test_other_events_leave_the_clipboard_alone():
+    items = (partial("on"), stats(), final("one"), stats())
+    assert copied(False, *items) == ["one"]
+    assert copied(True, *items) == ["one\n"]

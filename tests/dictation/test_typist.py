@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +22,7 @@ from streamer.dictation.secure_input import has_secure_input
 from streamer.dictation.typist import printable
 from streamer.errors import OutputError
 from streamer.output import Edit
+from tests.support.events import final
 
 LIMIT_S = 120.0
 
@@ -241,3 +243,34 @@ def test_dictation_is_typed_into_a_real_window(display, tmp_path):
     finally:
         window.terminate()
         window.wait()
+
+
+def test_events_are_not_typed_and_what_is_left_at_the_end_is_said():
+    class Slow(Paper):
+        def type_text(self, text: str) -> None:
+            begun.set()
+            assert going.wait(LIMIT_S)
+            super().type_text(text)
+
+    begun, going = threading.Event(), threading.Event()
+    paper, warnings = Slow(), []
+    typist = Typist(paper, warnings.append)
+    typist.write(final("an event"))
+    for number in range(3):
+        typist.write(Edit(number, 0, "x"))
+    assert begun.wait(LIMIT_S)
+    typist.close(0.0)
+    assert warnings == ["--type: 3 edits could not be typed in time"]
+    going.set()
+
+
+@pytest.mark.parametrize("platform", ["darwin", "win32"])
+def test_only_x11_tells_which_window_gets_the_keys(platform):
+    asked = []
+    environment = {"DISPLAY": ":0"}
+    assert focused_window(platform, environment, asked.append) is None
+    assert focused_window("linux", {**environment, "WAYLAND_DISPLAY": "w"}, asked.append) is None
+    assert focused_window("linux", {}, asked.append) is None
+    assert asked == []
+    assert focused_window("linux", environment, lambda arguments: "4711") == "4711"
+    assert focused_window("linux", environment, lambda arguments: "no window") is None

@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from streamer.events import Word
 from streamer.finals import EngineProcess, FinalsChoice, Said, parse_choice
 from streamer.finals.process import start_process
 from streamer.finals.worker import serve
+from streamer.finals.writing import spoken_words
 from tests.support.models.bundles import make_tiny_bundle
 
 CHOICE = FinalsChoice("whisper", "base.en")
@@ -154,3 +156,66 @@ def test_no_library_of_an_engine_reaches_the_network() -> None:
     )
     process = start_process([sys.executable, "-c", script])
     assert process.communicate()[0].split() == [b"1", b"1"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("whisper", "WhisperEngine"), ("moonshine", "MoonshineEngine"), ("bundle", "BundleEngine")],
+)
+def test_each_kind_has_its_engine(kind: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    engines = f"streamer.finals.engines.{kind}.{name}"
+    monkeypatch.setattr(engines, lambda weights, words=None: (kind, weights, words))
+    words = None if kind == "moonshine" else ("ada",)
+    made: Any = FinalsChoice(kind, "base", ("ada",)).create()
+    assert made == (kind, "base", words)
+
+
+def test_a_process_that_was_never_started_is_closed_at_once() -> None:
+    started: list[Any] = []
+    engine = EngineProcess(CHOICE, started.append)  # type: ignore[arg-type]
+    engine.close()
+    assert started == [] and engine.pid is None
+
+
+def test_an_engine_that_is_closed_while_it_starts_is_killed() -> None:
+    class Starting:
+        """A process that is there only once the engine has been closed."""
+
+        pid, stdin, stdout = 7, None, io.BytesIO(b'{"ready": true}\n')
+        killed = False
+
+        def kill(self) -> None:
+            self.killed = True
+
+        def wait(self) -> None: ...
+
+    process = Starting()
+    closing = threading.Event()
+
+    def starter(command: Sequence[str]) -> Any:
+        assert closing.wait(LIMIT_S)
+        return process
+
+    engine = EngineProcess(CHOICE, starter)
+    request = engine.submit(np.zeros(9, np.float32))
+    engine._failure = "it was closed"  # what close() sets first
+    closing.set()
+    assert request.done.wait(LIMIT_S)
+    engine.close()
+    assert process.killed and request.failure == "it was closed" and process.stdout.closed
+
+
+def test_a_program_that_ends_within_an_utterance_is_not_answered() -> None:
+    class Unused:
+        def transcribe(self, samples: Any) -> Said:
+            raise AssertionError("half of it")
+
+    answers = io.BytesIO()
+    serve(Unused(), io.BytesIO(b"100\n" + bytes(399)), answers)  # type: ignore[arg-type]
+    assert answers.getvalue() == b""
+
+
+def test_marks_alone_are_no_words() -> None:
+    assert spoken_words("Well ... \u2014 I paid $5, 'tis true!") == [
+        "well", "i", "paid", "$5", "tis", "true",
+    ]  # fmt: skip

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from streamer.acoustic.coreml_runtime import COMPUTE_UNITS
-from streamer.errors import ModelError
+from streamer.errors import ConversionError, ModelError, UsageError
 from streamer.models import compute_units as compute_units
 from streamer.models import compute_units as units
 
@@ -121,7 +121,7 @@ def test_answers_that_are_no_numbers_are_not_a_measurement(tmp_path: Path) -> No
 
 
 def test_unknown_units_and_empty_measurements_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="TPU"):
+    with pytest.raises(UsageError, match="TPU"):
         units.measure(package(tmp_path), ["TPU"])
     with pytest.raises(ModelError):
         units.measure(package(tmp_path), windows=0)
@@ -152,11 +152,20 @@ def test_the_bench_measures_the_bundles_network_and_every_shape_and_remembers(
     clock = Clock()
     times = {name: [5.0] for name in COMPUTE_UNITS}
     (tmp_path / "shapes").mkdir()
-    lines = list(
-        measured_lines(
-            bundle, chosen_units("all"), tmp_path / "shapes", loader(clock, times), tmp_path
-        )
+    core_ml = loader(clock, times)
+
+    def plan(path: Path, compute_units: str) -> str:
+        if path.stem == "lstm":
+            raise ConversionError(f"{path.name} has no plan", "nothing")
+        return f"Neural Engine 3 (conv 3) of {compute_units}"
+
+    arguments = (bundle, chosen_units("all"), tmp_path / "shapes", core_ml, tmp_path)
+    lines = list(measured_lines(*arguments, plan=plan))
+    assert (
+        f"tiny.mlpackage: layers on Neural Engine 3 (conv 3) of {units.recall(own, tmp_path)}"
+        in (lines)
     )
+    assert "lstm: layers on unknown processors (lstm.mlpackage has no plan)" in lines
     for name in ("tiny.mlpackage", "lstm", "stateful"):
         assert sum(line.startswith(f"{name} ") and "is" not in line for line in lines) == 4
     assert units.recall(own, tmp_path) in COMPUTE_UNITS
@@ -268,8 +277,59 @@ def test_where_core_ml_fails_onnx_runs_and_one_warning_says_why(
     assert capsys.readouterr().err == ""
 
 
-def test_a_bench_of_unknown_units_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+def commands_with_compute_units() -> list[str]:
+    from typer.main import get_command
+
+    from streamer.cli.app import build_app
+
+    commands: Any = get_command(build_app())
+    return [
+        name
+        for name, command in commands.commands.items()
+        if any("--compute-units" in parameter.opts for parameter in command.params)
+    ]
+
+
+def test_every_command_refuses_unknown_units_on_every_system(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     from streamer.cli.app import run
 
-    assert run(["bench", "--compute-units", "TPU"]) == 2
-    assert capsys.readouterr().err.startswith("error: unknown compute units TPU")
+    names = commands_with_compute_units()
+    assert {"listen", "transcribe", "serve", "bench", "inspect", "doctor"} <= set(names)
+    for name in names:
+        given = ["missing.file"] if name in ("transcribe", "inspect") else []
+        assert run([name, "--compute-units", "TPU", *given]) == 2
+        error = capsys.readouterr().err
+        assert "TPU" in error and ", ".join(COMPUTE_UNITS) in error.replace("'", ""), name
+
+
+def test_unknown_units_are_refused_whatever_runs_the_network(tmp_path: Path) -> None:
+    from streamer.models.backends import load_acoustic_model
+    from tests.support.models.bundles import make_tiny_bundle
+
+    bundle = make_tiny_bundle(tmp_path / "tiny", n_hidden=8)
+    for backend in ("auto", "onnx", "numpy"):
+        with pytest.raises(UsageError, match="unknown compute units TPU"):
+            load_acoustic_model(bundle, backend, "TPU")
+    assert load_acoustic_model(bundle, "onnx", "ALL").backend == "onnx"
+
+
+def test_without_a_home_nothing_is_remembered_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def homeless(*_: Any, **__: Any) -> Path:
+        raise RuntimeError("could not determine home directory")
+
+    monkeypatch.setattr("platformdirs.user_cache_path", homeless)
+    (tmp_path / "a.mlmodel").write_bytes(b"a model")
+    assert units.recall(tmp_path / "a.mlmodel") is None
+    with pytest.raises(ModelError, match="measurements"):
+        units.remember(tmp_path / "a.mlmodel", units.Measurement("a", "ALL", 1.0, 2.0, 9))
+
+
+@pytest.mark.parametrize("content", ["[]", "{", "null", '{"x": 7}'])
+def test_what_was_remembered_by_somebody_else_is_passed_over(tmp_path: Path, content: str) -> None:
+    (tmp_path / units._FILE).write_text(content)
+    (tmp_path / "a.mlmodel").write_bytes(b"a model")
+    assert units.recall(tmp_path / "a.mlmodel", tmp_path) is None

@@ -1,16 +1,22 @@
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import threading
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from streamer.errors import ModelError
 from streamer.models import RemoteFile
-from streamer.models.download import download
+from streamer.models.download import _BrokenOffError, _total_length, download
 from tests.support.http_server import FileServer
+
+download_module = import_module("streamer.models.download")
 
 BODY = bytes(range(256)) * 1200  # 300 kB: several blocks
 
@@ -180,3 +186,69 @@ def test_nobody_at_the_address_is_one_line(tmp_path: Path) -> None:
 def test_only_addresses_of_files_over_http_are_taken(tmp_path: Path, url: str) -> None:
     with pytest.raises(ModelError):
         download(RemoteFile(url), tmp_path, attempts=1, timeout_s=1)
+
+
+class Response:
+    """An answer with these headers."""
+
+    def __init__(self, status: int, **headers: str) -> None:
+        self.status = status
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+@pytest.mark.parametrize(
+    ("response", "expected"),
+    [
+        (Response(200, Content_Length="300"), (0, 300)),
+        (Response(200), (0, None)),
+        (Response(200, Content_Length="many"), (0, None)),
+        (Response(206, Content_Range="bytes 100-299/300"), (100, 300)),
+        (Response(206, Content_Range="bytes 100-299/*", Content_Length="200"), (100, 300)),
+        (Response(206, Content_Range="bytes 100-299/*"), (100, None)),
+    ],
+)
+def test_the_length_of_the_whole_is_known_where_the_server_tells(
+    response: Any, expected: tuple[int, int | None]
+) -> None:
+    assert _total_length(response, 100) == expected
+
+
+@pytest.mark.parametrize("span", ["bytes 99-299/300", "bytes 0-299/300", ""])
+def test_another_part_than_the_one_asked_for_is_not_taken(span: str) -> None:
+    with pytest.raises(_BrokenOffError, match="the wrong range"):
+        _total_length(Response(206, Content_Range=span), 100)  # type: ignore[arg-type]
+
+
+def test_a_weak_version_is_none(server: FileServer, tmp_path: Path) -> None:
+    # It may be that of other bytes: the file is fetched from its start.
+    server.script.etag = 'W/"one"'
+    server.script.breaks_after = [100_000, None]
+    result = download(RemoteFile(server.url("m.pbmm")), tmp_path)
+    assert result.path.read_bytes() == BODY
+    assert [r.get("Range") for r in server.script.requests] == [None, None]
+
+
+def test_a_file_without_end_is_left_at_the_limit(
+    server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download_module, "_refuse_length", lambda file, length: None)
+    monkeypatch.setattr(download_module, "LARGEST_BYTES", 100_000)
+    with pytest.raises(ModelError, match="is longer than 100,000 bytes"):
+        download(RemoteFile(server.url("m.pbmm")), tmp_path)
+    assert (tmp_path / "m.pbmm.part").stat().st_size <= 100_000
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_not_tried_again(
+    server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    tries: list[int] = []
+
+    def fail(*_: Any) -> None:
+        tries.append(1)
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(download_module, "_fetch", fail)
+    with pytest.raises(ModelError, match="no space left for m"):
+        download(RemoteFile(server.url("m.pbmm")), tmp_path)
+    assert tries == [1]

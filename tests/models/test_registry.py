@@ -289,3 +289,19 @@ def test_a_pull_goes_on_after_the_one_that_it_waited_for_was_killed(
     store.pull(known(servers), follow, other.kill)
     other.communicate()
     assert [m.name for m in store.installed()] == ["toy-1.0"]
+
+
+def test_a_record_of_sums_that_is_something_else_is_damaged(
+    store: ModelStore, servers: tuple[FileServer, FileServer]
+) -> None:
+    store.root.mkdir(parents=True)
+    (store.root / "sums.json").write_text("[]", encoding="utf-8")
+    with pytest.raises(ModelError, match="SHA-256 sums"):
+        store.pull(known(servers), follow)
+
+
+def test_folders_of_other_names_are_not_models(store: ModelStore) -> None:
+    for name in ("Not A Name", "mine"):
+        (store.root / name).mkdir(parents=True)
+        (store.root / name / "model.json").write_text("{}", encoding="utf-8")
+    assert [model.name for model in store.installed()] == ["mine"]

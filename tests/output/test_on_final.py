@@ -141,3 +141,12 @@ def test_a_full_worker_drops_items_and_reports_it_once():
     assert worker.close(LIMIT_S) == 0
     assert done == [0, 1, 2]
     assert not worker.put(5)
+
+
+def test_without_marks_a_command_waits_for_nothing(tmp_path):
+    path = tmp_path / "texts"
+    runner = CommandPerFinal(appending(path), pytest.fail, marks=False)
+    runner.write(final("one"))
+    assert runner.finals_waiting == 0
+    runner.close(60)
+    assert path.read_text() == "one\n|"

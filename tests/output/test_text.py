@@ -11,7 +11,8 @@ from rich.cells import cell_len
 
 from streamer.events import Close, Final, Gap, Notice
 from streamer.output import Edit, create_writer
-from streamer.output.text import last_columns
+from streamer.output.streams import write_now
+from streamer.output.text import CUT_MARK, last_columns
 from tests.support.events import any_event, final, partial, stats
 
 
@@ -179,3 +180,31 @@ def test_every_event_is_flushed_before_the_next(format, events):
     for event in events:
         writer.write(event)
         assert stream.getvalue() == (stream.seen[-1] if stream.seen else "")
+
+
+def test_the_end_of_a_line_of_wide_characters_fits_too():
+    # Each takes two columns: no half of one is shown.
+    assert last_columns("日本語", 6) == "日本語"
+    assert last_columns("日本語の文章", 8) == f"{CUT_MARK}文章"
+    assert last_columns("日本語の文章", 9) == f"{CUT_MARK}の文章"
+
+
+def test_a_partial_that_nothing_follows_keeps_its_line(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    writer = create_writer("text", stream, partials=True)
+    writer.write(partial("half a"))
+    writer.close()
+    assert stream.getvalue().endswith("half a\n")
+    writer.close()
+    assert stream.getvalue().count("\n") == 1
+
+
+def test_nothing_is_written_where_there_is_nothing():
+    class Refusing(io.StringIO):
+        def write(self, text):
+            raise AssertionError(text)
+
+        flush = write
+
+    write_now(Refusing(), "")

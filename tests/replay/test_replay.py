@@ -264,3 +264,33 @@ def test_the_loudspeaker_plays_and_is_released(loudspeaker: type[Loudspeaker]) -
 def test_without_a_loudspeaker_it_says_what_to_do(loudspeaker: type[Loudspeaker]) -> None:
     with pytest.raises(DeviceError, match=r"\(Invalid sample rate\) - .*--mute"):
         loudspeaker(1, 1)
+
+
+def test_home_and_end_go_to_the_ends_and_other_keys_nowhere() -> None:
+    words = [TimedWord(text, n, n + 0.5) for n, text in enumerate("one two three".split())]
+    controller = Controller(Recorder(), words)
+    for key, cursor in (("end", 2), ("right", 2), ("x", 2), ("home", 0), ("left", 0)):
+        controller.press(key, 80)
+        assert controller._cursor == cursor
+    controller.press("q", 80)
+    assert controller.ended
+
+
+def test_an_output_that_fails_is_told_to_whoever_looks(recording: Path) -> None:
+    class Broken(Output):
+        def write(self, frames: Any) -> None:
+            raise OSError("the loudspeaker\nis gone")
+
+    played = Player(recording, Broken)
+    played.play(0.0)
+    played._thread.join(60)
+    with pytest.raises(AudioError, match=r"playing failed \(the loudspeaker is gone\) - try"):
+        _ = played.playing
+    played.close()
+
+
+def test_a_pause_of_what_does_not_play_stays_where_it_is(recording: Path) -> None:
+    played = Player(recording, Output)
+    played.pause()
+    assert played.position_s == 0.0
+    played.close()

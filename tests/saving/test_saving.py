@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,3 +98,43 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     stage = SessionFile(tmp_path / "nowhere" / "talk.flac")
     with pytest.raises(OutputError, match="cannot be made"):
         stage.begin("english", None, True)
+
+
+def test_a_stream_that_begins_anew_goes_on_in_the_file_of_its_session(tmp_path: Path) -> None:
+    stage = SessionFile(tmp_path / "talk.flac")
+    stage.hear(0, ramp(0.5))  # nobody has begun
+    feed(stage, (0.0, ramp(0.5)))
+    feed(stage, (0.5, ramp(0.5)))
+    stage.close()
+    saved, _ = soundfile.read(tmp_path / "talk.flac", dtype="float32")
+    np.testing.assert_array_equal(saved, np.concatenate([ramp(0.5), ramp(0.5)]))
+
+
+def test_after_a_failure_nothing_is_tried_again_and_its_notice_waits_for_an_event(
+    tmp_path: Path,
+) -> None:
+    stage = SessionFile(tmp_path / "talk.flac")
+    feed(stage, (0.0, ramp(0.5)))
+    stage._file.close()  # libsndfile refuses what comes now
+    for _ in range(2):
+        stage.hear(RATE_HZ, ramp(0.5))
+    assert stage.process([]) == []
+    first, notice = stage.process([final("one")])
+    assert isinstance(notice, Notice) and notice.seq == first.seq + 1
+    assert "cannot be written" in notice.what
+    (later,) = stage.process([replace(final("two"), seq=1)])
+    assert later.seq == 2  # after the notice
+
+
+def test_words_whose_sound_is_no_longer_kept_are_not_saved(tmp_path: Path) -> None:
+    stage = UtteranceFiles(tmp_path / "said", "monday")
+    feed(stage, (0.0, ramp(1.0)), (500.0, ramp(1.0)))
+    stage.process([final("too late", start=0.0, end=1.0)])
+    assert list((tmp_path / "said").iterdir()) == []
+
+
+def test_a_file_in_place_of_the_folder_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "said").touch()
+    for folder, what in (("said", "is a file"), ("said/more", "cannot be made")):
+        with pytest.raises(OutputError, match=what):
+            UtteranceFiles(tmp_path / folder)

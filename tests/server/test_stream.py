@@ -314,3 +314,30 @@ def test_what_the_worker_cannot_do_is_raised_after_all_events() -> None:
         assert seen == [notice(0)]
 
     run(claim())
+
+
+def test_an_error_reaches_whoever_waits_for_the_words() -> None:
+    async def work() -> None:
+        worker = Worker()
+        stream = make(worker)
+        await stream.feed(SECOND)
+        stream.end(Ended(1, StreamerError("the recogniser has crashed", "connect again")))
+        with pytest.raises(StreamerError, match="has crashed"):
+            await stream.caught_up()
+
+    run(work())
+
+
+def test_nothing_comes_of_a_stream_that_was_given_up() -> None:
+    async def work() -> None:
+        worker = Worker()
+        stream = make(worker)
+        await stream.feed(SECOND)
+        stream.abandon()
+        stream.progress(Progress(1, [notice(0)], True, 1.0, 0.1))
+        stream.end(Ended(1, StreamerError("late", "ignore it")))
+        await stream.end_utterance()
+        assert [event async for event in stream] == [] and stream.error is None
+        assert worker.kinds()[-1] is Abandon and len(worker.forgotten) == 1
+
+    run(work())

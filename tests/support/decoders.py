@@ -11,11 +11,19 @@ import pytest
 
 from streamer.arrays import FloatArray
 from streamer.decoding import Decoder, DecodingSettings, Hypothesis, create_decoder, read_scorer
+from streamer.decoding.lexicon.leaves import Leaves, write_leaves
 from streamer.decoding.lexicon.letter_to_sound import PHONEMES, LetterToSound
 from streamer.decoding.lexicon.lexicon import Lexicon, write_lexicon
 from streamer.decoding.search.ds import find_ds_package
+from tests.support.leaves import random_leaves
 from tests.support.paths import TINY_SCORER
-from tests.support.posteriors import ENGLISH, chunks, letters_as_sounds, with_sounds
+from tests.support.posteriors import (
+    ENGLISH,
+    chunks,
+    letters_as_sounds,
+    with_leaves,
+    with_sounds,
+)
 
 SENTENCE = "the microphone heard what elizabeth said to her mother"
 
@@ -23,6 +31,7 @@ KINDS = [
     "greedy",
     "beam",
     "phonemes",
+    "leaves",
     pytest.param(
         "ds",
         marks=pytest.mark.skipif(
@@ -46,9 +55,26 @@ def _lexicon() -> Path:
     return path
 
 
+@functools.cache
+def _leaves() -> Leaves:
+    return random_leaves(np.random.default_rng(0), len(PHONEMES), 20)
+
+
 def n_columns(kind: str) -> int:
     """Return the number of probabilities per frame."""
-    return 29 + (len(PHONEMES) + 1 if kind == "phonemes" else 0)
+    return 29 + {"phonemes": len(PHONEMES) + 1, "leaves": len(_leaves()) + 1}.get(kind, 0)
+
+
+def columns(kind: str, rows: FloatArray) -> FloatArray:
+    """Return the outputs of a network for a decoder of a kind.
+
+    Args:
+        kind: of the decoder.
+        rows: outputs for letters, float32 (n, 29).
+    """
+    if kind == "phonemes":
+        return with_sounds(rows)
+    return with_leaves(with_sounds(rows), _leaves()) if kind == "leaves" else rows
 
 
 @functools.cache
@@ -59,6 +85,13 @@ def made(kind: str) -> Decoder:
         return create_decoder(
             "beam", ENGLISH, TINY_SCORER, lexicon_path=_lexicon(), n_phonemes=len(PHONEMES) + 1
         )
+    if kind == "leaves":
+        path = Path(tempfile.mkdtemp()) / "leaves.txt"
+        write_leaves(_leaves(), path)
+        return create_decoder(
+            "beam", ENGLISH, TINY_SCORER, lexicon_path=_lexicon(), n_phonemes=len(_leaves()) + 1,
+            leaves_path=path,
+        )  # fmt: skip
     return create_decoder(kind, ENGLISH, None if kind == "greedy" else TINY_SCORER, beam)
 
 
@@ -66,8 +99,9 @@ def hear(decoder: Decoder, rows: FloatArray, size: int = 16) -> tuple[list[Hypot
     """Decode an utterance; return the hypotheses after each chunk and the final one."""
     decoder.reset()
     heard = []
-    if decoder is made("phonemes"):
-        rows = with_sounds(rows)
+    for kind in ("phonemes", "leaves"):
+        if decoder is made(kind):
+            rows = columns(kind, rows)
     for chunk in chunks(rows, size):
         decoder.feed(chunk)
         heard.append(decoder.hypothesis())

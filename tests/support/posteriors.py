@@ -6,6 +6,7 @@ import numpy as np
 
 from streamer.arrays import FloatArray
 from streamer.decoding import Alphabet
+from streamer.decoding.lexicon.leaves import Leaves
 from streamer.decoding.lexicon.letter_to_sound import PHONEMES
 
 #: Letters that sound alike, for confusions that a language model must correct.
@@ -87,6 +88,28 @@ def with_sounds(rows: FloatArray) -> FloatArray:
     sounds[:, : n - 2] = rows[:, 1 : n - 1]
     sounds[:, -1] = rows[:, ENGLISH.space] + rows[:, ENGLISH.blank]
     return np.concatenate([rows, sounds], axis=1)
+
+
+def with_leaves(rows: FloatArray, leaves: Leaves, others: float = 0.3) -> FloatArray:
+    """Replace phoneme outputs by those of leaves.
+
+    Each phoneme's leaf behind the phoneme heard last has its probability, the others a share of it.
+
+    Args:
+        rows: as of `with_sounds`.
+        leaves: the leaves.
+        others: this share.
+    """
+    sounds = rows[:, len(ENGLISH) + 1 :]
+    result = np.empty((len(rows), len(leaves) + 1), np.float32)
+    heard = left = len(PHONEMES)
+    for row, best, out in zip(sounds, np.nan_to_num(sounds).argmax(axis=1).tolist(), result):
+        if best != heard:
+            left, heard = (heard if heard < len(PHONEMES) else left), best
+        out[:-1] = others * row[leaves.phonemes]
+        out[leaves.table[left]] = row[:-1]
+        out[-1] = row[-1]
+    return np.concatenate([rows[:, : len(ENGLISH) + 1], result], axis=1)
 
 
 def chunks(rows: FloatArray, size: int = 16) -> list[FloatArray]:

@@ -49,6 +49,14 @@ def test_an_unknown_key_changes_nothing(model: ViewModel) -> None:
     assert model.state is before
 
 
+def test_m_shows_and_hides_the_underlines_and_says_what_they_mean(model: ViewModel) -> None:
+    keys = handler(model, ViewActions())
+    keys.press("m")
+    assert (model.state.marks, model.state.message) == (False, "nothing is underlined")
+    keys.press("m")
+    assert (model.state.marks, model.state.message) == (True, "underlined: may be wrong")
+
+
 def test_space_pauses_and_resumes(model: ViewModel) -> None:
     done: list[str] = []
     keys = handler(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -14,8 +15,8 @@ from streamer.events import Event, Notice
 from streamer.terminal.drawing.layout import WIDEST, layout_of
 from streamer.terminal.drawing.panels import KEYS
 from streamer.terminal.drawing.render import Region, render
-from streamer.terminal.drawing.status import METER_COLUMNS, meter_bar
-from streamer.terminal.drawing.style import Span, plain
+from streamer.terminal.drawing.status import METER, NARROW_METER, meter_bar
+from streamer.terminal.drawing.style import Row, Span, plain
 from streamer.terminal.drawing.theme import ASCII, UNICODE, make_theme
 from streamer.terminal.drawing.typesetter import Typesetter
 from streamer.terminal.drawing.wrapping import printable, wrap
@@ -48,6 +49,11 @@ def styles(state: ViewState, word: str) -> set[str]:
     return {span.style for row in drawn(state).rows() for span in row if word in span.text}
 
 
+def marked(region: Sequence[Row]) -> list[str]:
+    """The words that are marked as unsure."""
+    return [span.text for row in region for span in row if span.style == DARK.unsure]
+
+
 class Session:
     """A view's way from events to rows, without a terminal."""
 
@@ -74,8 +80,9 @@ def final(text: str, segment: int = 0, join: str = " ") -> Event:
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_state_time_level_and_the_key_of_the_help_are_always_there(width: int, height: int) -> None:
     status = rows(SPEAKING, width, height)[-1]
-    for fact in ("● listening", "0:12", "▕████", "?"):
+    for fact in ("● listening", "0:12", "mic▕██", "▏", "?"):
         assert fact in status
+    assert len(re.findall("[█▊▋▌▍▎·]", status)) == (METER if width >= 80 else NARROW_METER)
     assert ("built-in microphone" in status) == (width >= 80)
     assert status.endswith("? keys")
 
@@ -102,7 +109,7 @@ def test_trouble_shows_itself_only_while_it_is_true(trouble: str, width: int, he
 def test_silence_is_calm() -> None:
     quiet = event_of({"stats": {"level_dbfs": -99.0, "peak_dbfs": -99.0, "speaking": False}})
     shown = "\n".join(rows(update(SPEAKING, quiet)))
-    assert "▕······▏" in shown and "99" not in shown and "dB" not in shown
+    assert "mic▕········▏" in shown and "99" not in shown and "dB" not in shown
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
@@ -111,6 +118,7 @@ def test_the_help_lists_every_key_at_every_size(width: int, height: int) -> None
     assert len(shown) < height and "  some words" in shown
     text = "\n".join(shown)
     assert all(re.search(f"{re.escape(key)} +{does}", text) for key, does in KEYS)
+    assert "underlined: may be wrong" in text
 
 
 @settings(max_examples=50, deadline=None)
@@ -216,10 +224,26 @@ def test_words_of_low_confidence_are_marked_without_their_marks() -> None:
     words = [["hello", 0.0, 0.4, 0.97], ["hell", 0.5, 0.9, 0.2], ["there", 1.0, 1.2, 0.9]]
     state = saying("hello hell, there", "hello hell, there", words)
     assert styles(state, "hell") == {"", DARK.unsure}
-    marked = [s.text for row in drawn(state).rows() for s in row if s.style == DARK.unsure]
-    assert marked == ["hell"]
-    sure = replace(state, info=replace(INFO, doubtful=0.1))
-    assert not any(s.style == DARK.unsure for row in drawn(sure).rows() for s in row)
+    assert marked(drawn(state).text) == ["hell"]
+    for sure in (replace(state, info=replace(INFO, doubtful=0.1)), replace(state, marks=False)):
+        assert marked(drawn(sure).text) == []
+
+
+def test_what_may_still_change_is_grey_and_not_marked_besides() -> None:
+    words = [["hell", 0.0, 0.4, 0.2], ["there", 0.5, 0.9, 0.2]]
+    assert marked(drawn(saying("hell there", "hell", words)).text) == ["hell"]
+
+
+def test_marks_are_in_the_newest_utterance_only_where_it_can_be_edited() -> None:
+    model, setter = ViewModel(ViewState(INFO)), Typesetter(DARK)
+    for number, word in enumerate(("hell", "hair")):
+        words = [[word, 0.0, 0.4, 0.2]]
+        model.receive(event_of({"final": {"text": word, "segment": number, "words": words}}))
+        state = model.take()
+        assert marked(setter.scroll(state.pending, state, layout_of(80))) == []
+        assert marked(render(state, setter, 80, 24).text) == [word]
+    state = model.take(ending="")
+    assert marked(setter.scroll(state.pending, state, layout_of(80))) == []
 
 
 @pytest.mark.parametrize("depth", [0, 16, 256])
@@ -279,9 +303,27 @@ def test_glyphs_are_ascii_without_unicode() -> None:
 @given(st.floats(-200, 20), st.floats(0, 30))
 def test_the_meter_stays_in_its_columns_and_grows_with_the_level(level: float, more: float) -> None:
     for glyphs in (UNICODE, ASCII):
-        shorter, longer = meter_bar(level, glyphs), meter_bar(level + more, glyphs)
-        assert len(shorter) <= len(longer) <= METER_COLUMNS
-    assert meter_bar(0.0, ASCII) == "######" and meter_bar(-60.0, UNICODE) == ""
+        for columns in (NARROW_METER, METER):
+            shorter, longer = (meter_bar(db, columns, glyphs) for db in (level, level + more))
+            assert len(shorter) <= len(longer) <= columns
+    assert meter_bar(0.0, 6, ASCII) == "######" and meter_bar(-60.0, 6, UNICODE) == ""
+
+
+@pytest.mark.parametrize(("background", "depth", "seen"), [
+    ("dark", 256, True), ("light", 256, True), ("neutral", 256, False), ("dark", 16, False),
+    ("dark", 0, False),
+])  # fmt: skip
+def test_the_whole_meter_has_a_ground_where_the_colours_are_known(
+    background: str, depth: int, seen: bool
+) -> None:
+    row = render(SPEAKING, Typesetter(make_theme(background, depth)), 80, 24).rows()[-1]
+    meter = "".join(span.text for span in row if "48;5;" in span.style)
+    assert len(meter) == (METER if seen else 0)
+
+
+def test_the_meter_of_a_recording_is_no_microphones_and_stands_in_the_same_place() -> None:
+    recording = rows(replace(SPEAKING, info=replace(INFO, microphone=False)))[-1]
+    assert recording.replace("vol▕", "mic▕") == rows(SPEAKING)[-1] != recording
 
 
 def test_the_time_does_not_move_with_the_state() -> None:

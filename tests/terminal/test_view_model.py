@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from streamer.events import Event, Notice
-from streamer.terminal.view_model import MESSAGE_S, NOTICE_S, SPINNER_PER_S, ViewModel
+from streamer.terminal.view_model import (
+    LEGEND,
+    LEGEND_S,
+    MESSAGE_S,
+    NOTICE_S,
+    SPINNER_PER_S,
+    ViewModel,
+)
 from streamer.terminal.view_state import Farewell, Note, ViewInfo, ViewState
 from tests.support.events import final, partial
 from tests.support.terminal.terminal_driver import event_of
@@ -49,6 +56,27 @@ def test_a_message_expires_and_that_needs_drawing() -> None:
     assert model.take().message == "saved" and not model.needs_drawing
     clock.now = MESSAGE_S
     assert model.needs_drawing and model.take().message is None
+
+
+def test_what_underlining_means_is_said_once_with_the_first_marked_word() -> None:
+    unsure = event_of({"final": {"text": "hell there", "words": [["hell", 0, 1, 0.2]]}})
+    growing = event_of({"partial": {"text": "hell", "words": [["hell", 0, 1, 0.2]]}})
+    clock = Clock()
+    model = ViewModel(ViewState(INFO), clock=clock)
+    model.receive(final("so sure"))
+    model.receive(growing)  # grey, not marked
+    assert model.take().message is None
+    model.receive(replace(growing, stable="hell"))  # its written form may still change
+    assert model.take().message is None
+    model.receive(replace(growing, stable="hell", display_stable="hell"))
+    assert model.take().message == LEGEND
+    clock.now = LEGEND_S
+    model.receive(unsure)
+    assert model.take().message is None
+
+    off = ViewModel(ViewState(INFO, marks=False), clock=clock)
+    off.receive(unsure)
+    assert off.take().message is None
 
 
 def test_latency_on_the_screen_is_known_once_words_have_been_drawn() -> None:

@@ -49,13 +49,19 @@ class RecordingSource:
         self._stream: FrameStream | None = None
         self._remark = ""  # of a stream that has been closed
         self._stopped = False
+        self._unread_hz: int | None = None  # rate, if open and no sample has been read
 
     def open(self, rate_hz: int) -> None:
-        """Start at the first sample; may be called again after `close`.
+        """Start at the first sample; may be called again, before or after `close`.
+
+        A recording that is open and unread stays as it is.
 
         Raises:
             AudioError: the file is missing, empty, not readable or not audio.
         """
+        if self._unread_hz == rate_hz:
+            self._stopped = False
+            return
         self.close()
         self._remark = ""
         self._check_file()
@@ -63,6 +69,7 @@ class RecordingSource:
         self._reader = reader = self._open_reader()
         self.seconds = reader.seconds
         self._stream = FrameStream(reader.read, str(self.path), reader.rate_hz, rate_hz)
+        self._unread_hz = rate_hz
 
     def read(self) -> FloatArray | None:
         """Return the next samples; None at the end.
@@ -72,6 +79,7 @@ class RecordingSource:
         """
         if self._stream is None or self._stopped:
             return None
+        self._unread_hz = None
         return self._stream.read()
 
     @property
@@ -86,7 +94,7 @@ class RecordingSource:
     def close(self) -> None:
         """Close the file; may be called twice."""
         self._remark = self.remark
-        self._stream = None
+        self._stream = self._unread_hz = None
         reader, self._reader = self._reader, None
         if reader is not None:
             reader.close()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Optional
 
 import typer
 
@@ -114,17 +113,12 @@ def _settings(
     from streamer.bundle.validation import DESCRIPTION_FILE
     from streamer.untrusted.regular_files import sha256_of
 
-    choice = engine.choice()
-    values: dict[str, Any] = {
-        field.name: getattr(choice, field.name) for field in dataclasses.fields(choice)
-    }
-    values["hints"] = results.hints()
     assert archive.piece_s is not None
     return Settings(
         transcriber={
-            **values,
+            **engine.arguments(),
             **results.written_form(),
-            "endpoints": engine.endpoints(),
+            "hints": results.hints(),
             "one_utterance": one_shot,
             "partials": results.wants_partials(False),
         },

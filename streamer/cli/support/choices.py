@@ -21,6 +21,15 @@ class Latency(str, Enum):
     LOW = "low"
 
 
+class ComputeUnits(str, Enum):
+    """Values of ``--compute-units``: `streamer.acoustic.coreml_runtime.COMPUTE_UNITS`."""
+
+    CPU_ONLY = "CPU_ONLY"
+    CPU_AND_GPU = "CPU_AND_GPU"
+    CPU_AND_NE = "CPU_AND_NE"
+    ALL = "ALL"
+
+
 class Format(str, Enum):
     """Values of ``--format``: `streamer.output.FORMATS`."""
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from streamer.cli.support.choices import (
+    ComputeUnits,
     Copied,
     DateOrder,
     DecoderKind,
@@ -62,7 +63,7 @@ class EngineOptions(OptionGroup):
         ),
     ] = "auto"
     compute_units: Annotated[
-        Optional[str],
+        Optional[ComputeUnits],
         typer.Option(
             metavar="UNITS",
             help="Core ML compute units: CPU_AND_NE (default), CPU_AND_GPU, CPU_ONLY or ALL.",
@@ -133,18 +134,17 @@ class EngineOptions(OptionGroup):
         """
         from streamer.transcriber import Transcriber
 
+        return Transcriber(**{**self.arguments(), **more})
+
+    def arguments(self) -> dict[str, Any]:
+        """Return these options as arguments of `streamer.Transcriber`.
+
+        Raises:
+            UsageError: a user word is not valid.
+        """
         choice = self.choice()
-        return Transcriber(
-            choice.model,
-            choice.backend,
-            choice.decoder,
-            choice.beam,
-            compute_units=choice.compute_units,
-            user_words=choice.user_words,
-            latency=choice.latency,
-            endpoints=self.endpoints(),
-            **more,
-        )
+        values = {each.name: getattr(choice, each.name) for each in dataclasses.fields(choice)}
+        return {**values, "endpoints": self.endpoints()}
 
     def choice(self) -> ModelChoice:
         """Return the model, backend and decoder to load.
@@ -159,7 +159,7 @@ class EngineOptions(OptionGroup):
             self.backend,
             self.decoder.value,
             self.beam,
-            self.compute_units,
+            self.compute_units.value if self.compute_units else None,
             self._user_words() if self.word or self.words else (),
             latency=self.latency.value,
         )

@@ -119,6 +119,15 @@ class OutputOptions:
             return f"{self.output} gets plain text: {suffix} is no format for transcripts"
         return ""
 
+    def say_without_effect(self) -> None:
+        """Name the options that change nothing in the formats that are written."""
+        formats = sorted({self.stream_format, self.file_format})
+        names = " and ".join(formats)
+        if self.timestamps and "text" not in formats:
+            say(f"--timestamps has no effect: {names} always has times")
+        if self.partials and not {"text", "jsonl"}.intersection(formats):
+            say(f"--partials has no effect: {names} has finals only")
+
 
 class Outputs:
     """Writes every event to all outputs; a context manager.

@@ -9,6 +9,7 @@ stay whole in any of them, and each part is looked up among all constants.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -142,6 +143,14 @@ class StoredTensors:
                 return self._constants[place.constant].precision
         return default
 
+    def network(self) -> Weights:
+        """Return the network that the model stores; what has no place is the reference's."""
+        layers = {name: array.copy() for name, array in self._reference.layers.items()}
+        for part, place in self._places:
+            stored = place.view(self._constants[place.constant].array)
+            layers[part.tensor][part.region] = stored - np.float32(part.added)
+        return dataclasses.replace(self._reference, layers=layers)
+
     def replaced(self, weights: Weights) -> dict[str, Array]:
         """Return the constants of the model with another network in place of its own.
 
@@ -230,8 +239,12 @@ def _error(stored: Array, wanted: Array, largest: Array, precision: str) -> floa
         own = quantised_matrix(np.ascontiguousarray(wanted, np.float32), precision) - wanted
         cost = float(np.sqrt(np.mean(own**2)))
         error = float(np.sqrt(np.mean(difference**2))) / (_PALETTE_SLACK * cost + 1e-6)
-        rows = np.sqrt(np.mean(np.atleast_2d(difference.T) ** 2, axis=1))
-        error = max(error, float(rows.max()) / (_ROW_SLACK * cost + 1e-6))
+        # The tail of a row may cost our own palette as much.
+        rows, own_rows = (
+            np.sqrt(np.mean(np.atleast_2d(e.T) ** 2, axis=1)) for e in (difference, own)
+        )
+        allowed = np.maximum(_ROW_SLACK * cost, _PALETTE_SLACK * own_rows) + 1e-6
+        error = max(error, float((rows / allowed).max()))
         # Weights are rounded to float16 before they get their value.
         limit = _NEARLY * cost + 2.0**-10 * float(np.abs(wanted).max())
         error = max(error, _not_nearest(stored, wanted) / limit)

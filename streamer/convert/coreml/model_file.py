@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from streamer.acoustic.coreml_interface import function_names, ports_of_function
 from streamer.convert.imports import coremltools_silenced, import_coremltools
 from streamer.errors import ConversionError
 from streamer.untrusted.regular_files import map_regular, read_regular
@@ -111,13 +112,10 @@ def open_model(path: str | Path, function: str = "") -> ModelFile:
         "description": description.metadata.shortDescription,
         **dict(description.metadata.userDefined),
     }
-    ports = description
-    functions = {each.name: each for each in description.functions}
-    if functions:
-        function = function or description.defaultFunctionName
-        if function not in functions:
-            raise invalid_model_error(path, f"it has no function {function or 'by default'}")
-        ports = functions[function]
+    try:
+        function, ports = ports_of_function(spec, function)
+    except ValueError as error:
+        raise invalid_model_error(path, str(error)) from error
     return ModelFile(
         path=path,
         kind=kinds[kind],
@@ -127,8 +125,8 @@ def open_model(path: str | Path, function: str = "") -> ModelFile:
         outputs=tuple(_feature(f) for f in ports.output),
         states=tuple(_feature(f) for f in ports.state),
         metadata={key: value for key, value in about.items() if value},
-        function=function if functions else "main",
-        functions=tuple(functions),
+        function=function,
+        functions=function_names(spec),
     )
 
 

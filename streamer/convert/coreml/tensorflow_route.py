@@ -7,8 +7,9 @@ better; this one follows Apple's guide and serves for comparison.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from streamer.acoustic.contract import (
@@ -19,7 +20,7 @@ from streamer.acoustic.contract import (
     PREVIOUS_C,
     PREVIOUS_H,
 )
-from streamer.convert.coreml.writer import flexible_steps, save_model
+from streamer.convert.coreml.writer import flexible_steps, known_metadata, save_model
 from streamer.convert.imports import (
     coremltools_silenced,
     import_coremltools,
@@ -40,6 +41,7 @@ def convert_graph(
     format: str = "mlprogram",
     precision: str = "fp16",
     outputs: Sequence[str] = OUTPUT_NAMES,
+    description: Mapping[str, Any] = MappingProxyType({}),
 ) -> Path:
     """Convert a frozen TensorFlow graph like Apple's guide.
 
@@ -55,6 +57,8 @@ def convert_graph(
         precision: ``fp32`` or ``fp16``, of ML programs; a neural network is float32.
         outputs: the graph's nodes with the probabilities, c and h, in this order. In the model
             they are called ``logits``, ``new_state_c`` and ``new_state_h``.
+        description: of the network; its author, licence, version and description are written
+            into the model.
 
     Returns:
         ``path``.
@@ -111,7 +115,7 @@ def convert_graph(
         "streamer.precision": "fp32" if format == "neuralnetwork" else precision,
         "streamer.steps": "flexible" if axis is None else str(axis),
     }
-    save_model(model, place, about, summary="Streaming speech recognition network")
+    save_model(model, place, about, **known_metadata(description))
     return place
 
 

@@ -135,17 +135,15 @@ def write_coreml(
         "streamer.steps": "flexible" if flexible else str(steps),
         **_metadata(weights),
     }
-    description = weights.description
-    save_model(
-        model,
-        place,
-        about,
-        author=str(description.get("author", "")),
-        licence=str(description.get("licence", "")),
-        version=str(description.get("version", "")),
-        summary=str(description.get("description", "")) or "Streaming speech recognition network",
-    )
+    save_model(model, place, about, **known_metadata(weights.description))
     return place
+
+
+def known_metadata(description: Mapping[str, Any]) -> dict[str, str]:
+    """Return what Core ML and Xcode show of a network's description, for `save_model`."""
+    about = {key: str(description.get(key, "")) for key in ("author", "licence", "version")}
+    summary = str(description.get("description", "")) or "Streaming speech recognition network"
+    return {**about, "summary": summary}
 
 
 def flexible_steps(ct: Any, model_format: str) -> Any:

@@ -35,18 +35,18 @@ class Backtrace:
     def reset(self, context: Sequence[str]) -> None:
         """Remove all events; the text then begins with the context's words, at frame 0."""
         self._n_events = 0
-        # Columns: event before, token, frame, word.
+        # Event before, column of the probabilities, frame, word.
         self._events = np.zeros((_INITIAL_EVENTS, 4), np.int64)
         text = "".join(word + " " for word in context)
         # Texts that end with a complete word, by event.
         self._texts = {START: AlignedText(text, (0,) * len(text), (0,) * len(text))}
 
-    def append(self, before: IntArray, token: IntArray, frame: int, word: IntArray) -> IntArray:
+    def append(self, before: IntArray, column: IntArray, frame: int, word: IntArray) -> IntArray:
         """Add events of one frame and return their numbers.
 
         Args:
             before: the event before each, int64 (n,).
-            token: int (n,).
+            column: see `TokenEvent`, int (n,).
             frame: the frame.
             word: the word that each completes, or `NO_WORD`, int64 (n,).
         """
@@ -54,7 +54,7 @@ class Backtrace:
         while self._n_events > len(self._events):
             self._events = doubled(self._events)
         frames = np.full(len(before), frame)
-        self._events[first : self._n_events] = np.stack([before, token, frames, word], axis=1)
+        self._events[first : self._n_events] = np.stack([before, column, frames, word], axis=1)
         return np.arange(first, self._n_events)
 
     def text(self, event: int) -> AlignedText:
@@ -65,8 +65,8 @@ class Backtrace:
         tail: list[TokenEvent] = []
         before = event
         while before >= 0 and (not tail or self._events[before, 3] < 0):
-            before, token, frame, word = self._events[before].tolist()
-            tail.append(TokenEvent(token, frame, self._words[word] if word >= 0 else None))
+            before, column, frame, word = self._events[before].tolist()
+            tail.append(TokenEvent(column, frame, self._words[word] if word >= 0 else None))
         head = self.text(before)
         more = self._units.align(tail[::-1])
         text = AlignedText(

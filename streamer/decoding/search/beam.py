@@ -25,7 +25,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from streamer.arrays import FloatArray, IntArray
+from streamer.arrays import Array, FloatArray, IntArray
 from streamer.decoding.alphabet import Alphabet
 from streamer.decoding.language.language_model import LanguageModel
 from streamer.decoding.language.recurrent_model import RecurrentModel
@@ -34,6 +34,7 @@ from streamer.decoding.search.backtrace import NO_WORD, START, Backtrace
 from streamer.decoding.search.base_vocabulary import BaseVocabulary
 from streamer.decoding.search.beams import Beams, Extensions, Scores, merge
 from streamer.decoding.search.contract import N_GRAM_CONTEXT, Candidate
+from streamer.decoding.search.leaf_columns import LeafColumns
 from streamer.decoding.search.prefix_tree import LOG_ZERO
 from streamer.decoding.search.units import LetterUnits, WordUnits
 from streamer.decoding.search.vocabulary import Vocabulary
@@ -99,10 +100,12 @@ class BeamSearch:
         self._beam = settings.beam or BEAM
         self._threshold = settings.beam_threshold
         self._top_n = min(settings.cutoff_top_n or CUTOFF_TOP_N, units.n_tokens)
+        self._leaves = None if units.leaves is None else LeafColumns(units.leaves)
         vocabulary = Vocabulary(
             alphabet, scorer, user_words, units, settings.max_words, recurrent, base
         )
         self._number = vocabulary.number
+        self._last_tokens = vocabulary.last_tokens
         self._n_grams = vocabulary.n_grams
         boosts = {
             number: boost / max(self._weight, _MIN_WEIGHT)
@@ -130,7 +133,7 @@ class BeamSearch:
     def reset(self) -> None:
         """Start a new utterance."""
         self._n_grams.release_pages()
-        self._start(self._language_model.reset(), ())
+        self._start(self._language_model.reset(), (), [self._units.blank])
 
     def new_stream(self) -> BeamSearch:
         """Return the same search for another stream; see `Search.new_stream`."""
@@ -140,35 +143,47 @@ class BeamSearch:
         search.reset()
         return search
 
-    def _start(self, history: int, context: Sequence[str]) -> None:
-        """Begin with one hypothesis at the root, after the words of its history."""
+    def _start(self, history: int, context: Sequence[str], last: Sequence[int]) -> None:
+        """Begin at the root, after the words of a history.
+
+        Args:
+            history: the language model's number for these words.
+            context: the words.
+            last: tokens that they may end with, a hypothesis for each.
+        """
+        n = len(last)
         self._beams = Beams(
-            node=np.array([self._graph.roots + self._units.blank]),
-            history=np.array([history], np.int64),
-            event=np.array([START]),
-            blank=np.zeros(1),
-            label=np.full(1, LOG_ZERO),
-            total=np.zeros(1),
+            node=self._graph.roots + np.array(last),
+            history=np.full(n, history, np.int64),
+            column=np.full(n, self._units.blank_column),
+            event=np.full(n, START),
+            blank=np.zeros(n),
+            label=np.full(n, LOG_ZERO),
+            total=np.zeros(n),
         )
         self._frame = 0
         self._backtrace.reset(context)
 
     def prime(self, words: Sequence[str]) -> int:
         """Set the words that come before the first frame; see `Search.prime`."""
-        history = self._language_model.prime([n for n in map(self._number, words) if n is not None])
-        self._start(history, words)
+        numbers = [n for n in map(self._number, words) if n is not None]
+        last = [self._units.blank]
+        if self._leaves is not None and numbers:
+            last = self._last_tokens(numbers[-1])
+        self._start(self._language_model.prime(numbers), words, last)
         return 0
 
     def feed(self, probabilities: FloatArray) -> None:
         """Process the next frames: float32 (n, n_labels)."""
         frames = self._units.log_probabilities(probabilities).astype(np.float64)
-        certain_blank = frames[:, self._units.blank] > _CERTAIN_BLANK
+        certain_blank = frames[:, self._units.blank_column] > _CERTAIN_BLANK
+        of_tokens = frames if self._leaves is None else self._leaves.token_scores(frames)
         with self._language_model.one_thread():
-            for frame, is_blank in zip(frames, certain_blank.tolist()):
+            for frame, tokens, is_blank in zip(frames, of_tokens, certain_blank.tolist()):
                 if is_blank:
                     self._add_blank(frame)
                 else:
-                    self._advance(frame)
+                    self._advance(frame, tokens)
                 self._frame += 1
 
     def finish(self) -> None:
@@ -216,44 +231,56 @@ class BeamSearch:
     def _add_blank(self, frame: Scores) -> None:
         """Process a frame that is certainly blank: hypotheses are neither extended nor pruned."""
         beams = self._beams
-        label = beams.label + frame[self._graph.token[beams.node]]
-        blank = beams.total + frame[self._units.blank]
+        label = beams.label + frame[beams.column]
+        blank = beams.total + frame[self._units.blank_column]
         self._beams = beams._replace(blank=blank, label=label, total=np.logaddexp(blank, label))
 
-    def _advance(self, frame: Scores) -> None:
-        """Process a frame: natural logarithms, float64 (n_tokens,)."""
+    def _advance(self, frame: Scores, of_tokens: Scores) -> None:
+        """Process a frame.
+
+        Args:
+            frame: natural logarithms, float64 (n_columns,).
+            of_tokens: those of the best column of each token, float64 (n_tokens,).
+        """
         beams = self._beams
         # Unchanged hypotheses: a blank, or the last token once more.
-        blank = beams.total + frame[self._units.blank]
-        label = beams.label + frame[self._graph.token[beams.node]]
+        blank = beams.total + frame[self._units.blank_column]
+        label = beams.label + frame[beams.column]
         total = np.logaddexp(blank, label)
         n = len(total)
         unchanged = Extensions(beams.node, beams.history, np.arange(n), label, np.full(n, NO_WORD))
-        parts = [unchanged, *self._extend(frame, float(total.max()))]
+        children = self._children(of_tokens)
+        parts = [unchanged, *self._extend(frame, *children, float(total.max()))]
         if self._units.silence is not None:
             parts.append(self._add_silence(frame, self._units.silence))
         extensions = Extensions(*[np.concatenate(columns) for columns in zip(*parts)])
         self._merge_and_prune(extensions, blank, total)
 
-    def _extend(self, frame: Scores, best: float) -> tuple[Extensions, Extensions]:
+    def _extend(
+        self, frame: Scores, parent: IntArray, child: IntArray, best: float
+    ) -> tuple[Extensions, Extensions]:
         """Add one token to each hypothesis.
 
         Args:
-            frame: natural logarithms, float64 (n_tokens,).
+            frame: natural logarithms, float64 (n_columns,).
+            parent: rows of the hypotheses, see `_children`.
+            child: their child nodes.
             best: the best score without another token.
 
         Returns:
             Hypotheses within a word, and those that complete one.
         """
         beams, graph = self._beams, self._graph
-        parent, child = self._children(frame)
         token = graph.token.take(child)
         node = beams.node.take(parent)
-        # The same token again needs a blank in between.
+        column = token
+        if self._leaves is not None:
+            column = self._leaves.behind(graph.token.take(node), token)
+        # The same label again needs a blank in between.
         score = beams.total.take(parent)
-        again = (token == graph.token.take(node)).nonzero()[0]
+        again = (column == beams.column.take(parent)).nonzero()[0]
         score[again] = beams.blank.take(parent.take(again))
-        score += frame.take(token)
+        score += frame.take(column)
         score -= graph.lookahead.take(node)
         expected = score + graph.lookahead.take(child)
         floor = max(best, expected.max(initial=LOG_ZERO)) - self._threshold
@@ -275,15 +302,19 @@ class BeamSearch:
         root = graph.roots + token.take(ending)
         return within, Extensions(root, history, before, score, word)
 
-    def _children(self, frame: Scores) -> tuple[IntArray, IntArray]:
+    def _children(self, of_tokens: Scores) -> tuple[IntArray, IntArray]:
         """Return the likely child nodes of all hypotheses.
+
+        Args:
+            of_tokens: see `_advance`. Leaves are not ranked themselves: those of one token
+                share its probability, and only one of them is that of a child node.
 
         Returns:
             Rows of the hypotheses, int64 (n,), and their child nodes, int64 (n,).
         """
         parent, child = self._graph.children(self._beams.node)
-        if self._top_n < len(frame):
-            likely = frame >= np.partition(frame, -self._top_n)[-self._top_n]
+        if self._top_n < len(of_tokens):
+            likely = of_tokens >= np.partition(of_tokens, -self._top_n)[-self._top_n]
             chosen = likely.take(self._graph.token.take(child)).nonzero()[0]
             parent, child = parent.take(chosen), child.take(chosen)
         return parent, child
@@ -334,17 +365,30 @@ class BeamSearch:
         above = np.flatnonzero(total > total.max() - self._threshold)
         keys = self._language_model.merge_keys(extensions.history[above]) * len(self._graph)
         keys += extensions.node[above]
+        column = self._columns(extensions, n_unchanged)
+        if self._leaves is not None:
+            # Hypotheses at the same node may have read its token from different columns.
+            keys = keys * self._leaves.n_variants + self._leaves.variants(column[above])
         chosen, blank, label, total = merge(above, keys, ends_blank, extensions.label, total)
         if len(chosen) > self._beam:
             kept = np.argpartition(-total, self._beam)[: self._beam]
             chosen, blank, label, total = chosen[kept], blank[kept], label[kept], total[kept]
-        node = extensions.node[chosen]
+        node, column = extensions.node[chosen], column[chosen]
         event = self._beams.event[extensions.parent[chosen]]
         new = np.flatnonzero(chosen >= n_unchanged)
         event[new] = self._backtrace.append(
-            event[new], self._graph.token[node[new]], self._frame, extensions.word[chosen[new]]
+            event[new], column[new], self._frame, extensions.word[chosen[new]]
         )
-        self._beams = Beams(node, extensions.history[chosen], event, blank, label, total)
+        self._beams = Beams(node, extensions.history[chosen], column, event, blank, label, total)
+
+    def _columns(self, extensions: Extensions, n_unchanged: int) -> Array:
+        """Return the column that each hypothesis of the next frame ends with, int (n,)."""
+        column = self._graph.token.take(extensions.node)
+        if self._leaves is not None:
+            last = self._graph.token.take(self._beams.node).take(extensions.parent)
+            column = self._leaves.behind(last, column)
+            column[:n_unchanged] = self._beams.column
+        return column
 
 
 def _release_free_memory() -> None:

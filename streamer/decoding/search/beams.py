@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from streamer.arrays import IntArray
+from streamer.arrays import Array, IntArray
 
 #: Log probabilities: added up over a whole utterance, single precision would lose too much.
 Scores = npt.NDArray[np.float64]
@@ -19,6 +19,7 @@ class Beams(NamedTuple):
     Attributes:
         node: int64 (n,), node of the `LexiconGraph`.
         history: int64 (n,), the language model's number for the complete words.
+        column: int (n,), column of the probabilities that the last token was read from.
         event: int64 (n,), last event in the `Backtrace`.
         blank: float64 (n,), log probability of ending with a blank.
         label: float64 (n,), log probability of ending with the last token.
@@ -27,6 +28,7 @@ class Beams(NamedTuple):
 
     node: IntArray
     history: IntArray
+    column: Array
     event: IntArray
     blank: Scores
     label: Scores
@@ -35,7 +37,7 @@ class Beams(NamedTuple):
     def take(self, rows: IntArray) -> Beams:
         """Return the hypotheses of some rows."""
         return Beams(
-            self.node[rows], self.history[rows], self.event[rows],
+            self.node[rows], self.history[rows], self.column[rows], self.event[rows],
             self.blank[rows], self.label[rows], self.total[rows],
         )  # fmt: skip
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from streamer.arrays import FloatArray
 from streamer.decoding.alphabet import Alphabet
+from streamer.decoding.lexicon.leaves import Leaves
 from streamer.decoding.lexicon.letter_to_sound import PHONEMES
 from streamer.decoding.lexicon.lexicon import Lexicon
 from streamer.decoding.search.contract import PROBABILITY_FLOOR, spelled
@@ -26,12 +27,12 @@ class TokenEvent(NamedTuple):
     """A token in a hypothesis.
 
     Attributes:
-        token: its number.
+        column: its column in `WordUnits.log_probabilities`; without leaves, its number.
         frame: the frame where it first appears.
         word: the word that it completes, or None.
     """
 
-    token: int
+    column: int
     frame: int
     word: str | None
 
@@ -57,11 +58,15 @@ class WordUnits(Protocol):
         n_tokens: number of tokens, the blank included.
         blank: number of CTC's blank.
         silence: number of the token that may repeat between two words, or None.
+        leaves: columns of a token by the token before it, or None if each has one column.
+        blank_column: column of the blank; without leaves, its number.
     """
 
     n_tokens: int
     blank: int
     silence: int | None
+    leaves: Leaves | None
+    blank_column: int
 
     def token_sequences(self, word: str) -> list[list[int]]:
         """Return the token sequences of a word: one spelling, or all pronunciations.
@@ -72,7 +77,7 @@ class WordUnits(Protocol):
         ...
 
     def log_probabilities(self, probabilities: FloatArray) -> FloatArray:
-        """Return natural logarithms for all tokens, float32 (n, n_tokens).
+        """Return natural logarithms, float32 (n, n_columns): a column per token or leaf.
 
         Args:
             probabilities: the network's outputs, float32 (n, n_labels).
@@ -105,6 +110,8 @@ class LetterUnits:
         self.n_tokens = len(alphabet) + 1
         self.blank = alphabet.blank
         self.silence: int | None = alphabet.space
+        self.leaves: Leaves | None = None
+        self.blank_column = self.blank
         self._index = {label: i for i, label in enumerate(alphabet.labels)}
         self._single = all(len(label) == 1 for label in alphabet.labels)
 
@@ -130,7 +137,7 @@ class LetterUnits:
 
     def align(self, events: Sequence[TokenEvent]) -> AlignedText:
         """See `WordUnits.align`."""
-        labels = [event.token for event in events]
+        labels = [event.column for event in events]
         found = spelled(0.0, labels, [event.frame for event in events], self._alphabet)
         return AlignedText(found.text, found.frames, found.labels)
 
@@ -141,16 +148,26 @@ class PhonemeUnits:
     Args:
         alphabet: the labels; their outputs come before those of the phonemes.
         lexicon: pronunciations of the words, or a function that reads them, called on first use.
-        n_phonemes: number of phoneme outputs, their blank included.
+        n_phonemes: number of phoneme outputs, or of leaves, their blank included.
+        leaves: leaves of the phonemes, if the network has these instead.
 
     Raises:
-        ModelError: the network and the lexicon have different phonemes.
+        ModelError: the network has other phonemes than the lexicon, or other leaves.
     """
 
     def __init__(
-        self, alphabet: Alphabet, lexicon: Lexicon | Callable[[], Lexicon], n_phonemes: int
+        self,
+        alphabet: Alphabet,
+        lexicon: Lexicon | Callable[[], Lexicon],
+        n_phonemes: int,
+        leaves: Leaves | None = None,
     ) -> None:
-        if n_phonemes != len(PHONEMES) + 1:
+        if leaves is not None and n_phonemes != len(leaves) + 1:
+            raise ModelError(
+                f"the network has {n_phonemes - 1} leaves, their table {len(leaves)}",
+                "use the table that belongs to the model",
+            )
+        if leaves is None and n_phonemes != len(PHONEMES) + 1:
             raise ModelError(
                 f"the network has {n_phonemes - 1} phonemes, the lexicon {len(PHONEMES)}",
                 "use the lexicon that belongs to the model",
@@ -160,6 +177,8 @@ class PhonemeUnits:
         self.blank = len(PHONEMES)
         self.silence: int | None = None
         self.n_tokens = self.blank + 1
+        self.leaves = leaves
+        self.blank_column = n_phonemes - 1
 
     @functools.cached_property
     def _lexicon(self) -> Lexicon:
@@ -192,5 +211,5 @@ class PhonemeUnits:
         return AlignedText(
             word + " ",
             (*[event.frame for event in spread], events[-1].frame + 1),
-            (*[self._first + event.token for event in spread], self._first + self.blank),
+            (*[self._first + event.column for event in spread], self._first + self.blank_column),
         )

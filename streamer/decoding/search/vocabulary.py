@@ -77,6 +77,15 @@ class Vocabulary:
         number = self.words.number(word)
         return number if number is not None and self._kept[number] else None
 
+    def last_tokens(self, number: int) -> list[int]:
+        """Return the last token of each token sequence of a word; no token twice."""
+        if number < len(self._base.kept) and self._base.kept[number]:
+            tokens, lengths, words = self._base.sequences
+            ends = np.cumsum(lengths, dtype=np.int64)[np.flatnonzero(words == number)]
+            last: list[int] = np.unique(tokens[ends - 1]).tolist()
+            return last
+        return sorted({each[-1] for each in self._units.token_sequences(self.words[number])})
+
     def graph(self, scores: FloatArray, weight: float) -> LexiconGraph:
         """Return the graph that the search moves through.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from streamer.terminal.drawing.style import Row, Span, Style, columns_of
+from streamer.terminal.drawing.style import Row, Span, Style, columns_of, row_columns
 from streamer.terminal.drawing.theme import Theme
 from streamer.terminal.drawing.wrapping import cut, printable, wrap
 from streamer.terminal.search import Search, matches
@@ -22,6 +22,7 @@ KEYS: tuple[tuple[str, str], ...] = (
     ("s", "save"),
     ("/", "find"),
     ("t", "times"),
+    ("m", "underline"),
     ("i", "figures"),
     ("?", "close"),
     ("q", "quit"),
@@ -31,8 +32,6 @@ AFTER_NAME = 2
 BETWEEN = 4
 #: Columns that a figure's name takes at most.
 FIGURE_COLUMNS = 11
-#: In narrower windows the help has no room for more than keys.
-NOTE_COLUMNS = 60
 #: Rows of a found line at most.
 FOUND_ROWS = 3
 
@@ -51,8 +50,8 @@ def panel_rows(state: ViewState, columns: int, theme: Theme) -> list[Row]:
 def help_rows(columns: int, theme: Theme) -> list[Row]:
     """Draw the keys and what they do, in as many columns as there is room for."""
     rows = table(KEYS, columns, theme.strong, theme.quiet)
-    note = [Span("word", theme.unsure), Span("  the model is not sure", theme.quiet)]
-    return [*rows, (), note] if columns >= NOTE_COLUMNS else rows
+    note = [Span("underlined", theme.unsure), Span(": may be wrong", theme.quiet)]
+    return [*rows, (), note] if columns >= row_columns(note) else rows
 
 
 def figure_rows(state: ViewState, columns: int, theme: Theme) -> list[Row]:

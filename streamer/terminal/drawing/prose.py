@@ -56,7 +56,7 @@ def final_tokens(final: Final, theme: Theme, doubtful: float) -> list[Token]:
     Args:
         final: the utterance.
         theme: styles.
-        doubtful: words of a lower confidence are marked.
+        doubtful: words of a lower confidence are marked; 0 marks none.
     """
     breaks = min(final.space.count("\n"), 2)
     return _tokens(final.display, len(final.display), final.words, final.start, theme,
@@ -66,7 +66,7 @@ def final_tokens(final: Final, theme: Theme, doubtful: float) -> list[Token]:
 def partial_tokens(
     partial: Partial, theme: Theme, doubtful: float, new_paragraph: bool
 ) -> list[Token]:
-    """Return the words of a partial; those that may still change are grey."""
+    """Return the words of a partial; those that may still change are grey, and never marked."""
     stable = len(partial.display_stable)
     return _tokens(partial.display, stable, partial.words, partial.start, theme, doubtful,
                    2 if new_paragraph else 0)  # fmt: skip
@@ -95,10 +95,11 @@ def _tokens(
     tokens: list[Token] = []
     end = 0
     for number, found in enumerate(shown):
-        style = theme.text if found.end() <= stable else theme.tail
+        is_stable = found.end() <= stable
+        style = theme.text if is_stable else theme.tail
         word = printable(found.group())
         spans: tuple[Span, ...] = (Span(word, style),)
-        if number in unsure:
+        if is_stable and number in unsure:
             bare = word.rstrip(MARKS)  # marks are never underlined
             spans = (Span(bare, joined(style, theme.unsure)), Span(word[len(bare) :], style))
         if number:

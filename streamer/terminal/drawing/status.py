@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from streamer.terminal.drawing.style import Row, Span, columns_of, row_columns, spread
+from streamer.terminal.drawing.style import Row, Span, columns_of, joined, row_columns, spread
 from streamer.terminal.drawing.theme import Glyphs, Theme
 from streamer.terminal.drawing.wrapping import cut, printable
 from streamer.terminal.times import format_time
 from streamer.terminal.view_state import ViewState
 
-#: Columns of the level meter, without its ends.
-METER_COLUMNS = 6
+#: Columns of the level meter, without its label and ends: in narrow windows, and in others.
+NARROW_METER, METER = 4, 8
+#: A row of fewer columns has the narrow meter.
+METER_NEEDS = 56
 #: The lower end of the meter, in dBFS.
 METER_FLOOR_DBFS = -60.0
 #: Between two items of the row.
@@ -36,7 +38,7 @@ def status_row(state: ViewState, columns: int, theme: Theme) -> tuple[Row, bool]
         The row, and whether the message, if there is one, found room in it.
     """
     items = [_state_item(state, theme), [Span(format_time(state.time), theme.quiet)]]
-    items.append(_meter(state, theme))
+    items.append(_meter(state, meter_columns(columns), theme))
     alerts = _alerts(state, theme)
     keys = [Span("?", theme.strong), Span(" keys", theme.quiet)] if state.keys else []
     # What matters least goes first where there is no room: keys, meter, time.
@@ -61,11 +63,16 @@ def status_row(state: ViewState, columns: int, theme: Theme) -> tuple[Row, bool]
     return spread(row, keys, columns), False
 
 
-def meter_bar(level_dbfs: float, glyphs: Glyphs) -> str:
-    """Return the filled part of the meter."""
+def meter_columns(columns: int) -> int:
+    """Return the width of the meter in a row."""
+    return METER if columns >= METER_NEEDS else NARROW_METER
+
+
+def meter_bar(level_dbfs: float, columns: int, glyphs: Glyphs) -> str:
+    """Return the filled part of a meter."""
     share = (level_dbfs - METER_FLOOR_DBFS) / -METER_FLOOR_DBFS
     steps = len(glyphs.part_bars) + 1
-    filled = round(min(max(share, 0.0), 1.0) * METER_COLUMNS * steps)
+    filled = round(min(max(share, 0.0), 1.0) * columns * steps)
     whole, part = divmod(filled, steps)
     return glyphs.bar * whole + (glyphs.part_bars[part - 1] if part else "")
 
@@ -96,15 +103,17 @@ def _state_item(state: ViewState, theme: Theme) -> Item:
     return [mark, Span(f" {word:{STATE_COLUMNS}}")]
 
 
-def _meter(state: ViewState, theme: Theme) -> Item:
+def _meter(state: ViewState, columns: int, theme: Theme) -> Item:
     stats, glyphs = state.stats, theme.glyphs
     bar = ""
     if stats is not None and not state.paused:
-        bar = meter_bar(stats.level_dbfs, glyphs)
+        bar = meter_bar(stats.level_dbfs, columns, glyphs)
+    # A recording's label is as wide as a microphone's: nothing moves once the source is open.
+    label = "mic" if state.info.microphone else "vol"
     return [
-        Span(glyphs.left, theme.quiet),
-        Span(bar, theme.accent),
-        Span(glyphs.no_bar * (METER_COLUMNS - len(bar)), theme.quiet),
+        Span(label + glyphs.left, theme.quiet),
+        Span(bar, joined(theme.accent, theme.track)),
+        Span(glyphs.no_bar * (columns - len(bar)), joined(theme.quiet, theme.track)),
         Span(glyphs.right, theme.quiet),
     ]
 

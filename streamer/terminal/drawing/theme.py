@@ -73,6 +73,7 @@ class Theme:
         tail: words that may still change.
         quiet: times, and facts that need no attention.
         accent: the mark of speech, the level.
+        track: ground of the whole level meter, so that its frame is seen.
         strong: keys in the help.
         warning: warnings, and what they are about.
         loss: lost sound.
@@ -86,6 +87,7 @@ class Theme:
     tail: Style
     quiet: Style
     accent: Style
+    track: Style
     strong: Style
     warning: Style
     loss: Style
@@ -103,6 +105,8 @@ _COLOURS: Mapping[str, tuple[int, int, int, int, int]] = {
     "light": (241, 243, 29, 130, 160),
     "neutral": (244, 244, 36, 172, 167),
 }
+#: The ground of the meter; none on a background that is unknown.
+_TRACKS: Mapping[str, int] = {"dark": 238, "light": 253}
 
 #: Terminals of 256 colours whatever their name says: no xterm has had fewer for many years.
 _RICH = ("xterm", "alacritty", "foot", "wezterm", "tmux")
@@ -120,8 +124,11 @@ def make_theme(background: str, depth: int, glyphs: Glyphs = UNICODE) -> Theme:
         depth: number of colours: 256, 16, or 0 for attributes only.
         glyphs: characters drawn besides the words.
     """
+    track = ""
     if depth >= 256:
         tail, quiet, accent, warning, loss = (f"38;5;{code}" for code in _COLOURS[background])
+        if background in _TRACKS:
+            track = f"48;5;{_TRACKS[background]}"
     else:
         tail = quiet = "2"
         accent, warning, loss = "1", "1", "1"
@@ -132,6 +139,7 @@ def make_theme(background: str, depth: int, glyphs: Glyphs = UNICODE) -> Theme:
         tail=tail,
         quiet=quiet,
         accent=accent,
+        track=track,
         strong="1",
         warning=warning,
         loss=loss if depth == 0 else f"1;{loss}",

@@ -3,11 +3,15 @@
 A row that is full of final words never changes again and goes to the scrollback. The
 last, unfinished row of the paragraph stays in the region, so that the next utterance
 goes on in it.
+
+Words that the model is not sure of are marked in the region only: where they can still be
+edited. What scrolls away is plain.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from streamer.events import Final, Gap, Partial
 from streamer.terminal.drawing.layout import Layout
@@ -36,8 +40,8 @@ class Typesetter:
         self.theme = theme
         self._carry: list[Token] = []
         self._written = False
-        self._final: tuple[object, list[Token]] = (None, [])
-        self._partial: tuple[object, list[Token]] = (None, [])
+        self._final: tuple[object, float, list[Token]] = (None, 0.0, [])
+        self._partial: tuple[object, float, list[Token]] = (None, 0.0, [])
 
     def scroll(
         self, items: Iterable[ScrollbackItem], state: ViewState, layout: Layout
@@ -46,13 +50,13 @@ class Typesetter:
 
         Args:
             items: what has become final, in order.
-            state: says whether times are shown, and which words are marked.
+            state: says whether times are shown.
             layout: the columns.
         """
         lines: list[Line] = []
         for item in items:
             if isinstance(item, Final):
-                tokens = self._final_tokens(item, state)
+                tokens = final_tokens(item, self.theme, doubtful=0.0)
                 if not tokens:
                     continue
                 if tokens[0].breaks > 1 and not self._carry and (self._written or lines):
@@ -89,8 +93,10 @@ class Typesetter:
         return tokens if end is not None else [*tokens, *self.partial(state)]
 
     def final_words(self, state: ViewState) -> str:
-        """Return the final words that are not complete rows yet."""
-        tokens = self.tokens(state, 0, len(state.held))
+        """Return the final words that have not gone to the scrollback, in one line."""
+        pending = tuple(item for item in state.pending if isinstance(item, Final))
+        held = (*pending, *state.held)
+        tokens = self.tokens(replace(state, held=held), 0, len(held))
         return " ".join("".join(span.text for span in token.spans) for token in tokens)
 
     def partial(self, state: ViewState) -> list[Token]:
@@ -98,15 +104,16 @@ class Typesetter:
         partial = state.partial
         if partial is None:
             return []
-        if self._partial[0] is not partial:
+        before, limit, tokens = self._partial
+        if before is not partial or limit != state.doubtful:
             new = _begins_paragraph(partial, state)
-            tokens = partial_tokens(partial, self.theme, state.info.doubtful, new)
-            self._partial = (partial, tokens)
-        return self._partial[1]
+            tokens = partial_tokens(partial, self.theme, state.doubtful, new)
+            self._partial = (partial, state.doubtful, tokens)
+        return tokens
 
     def forget(self) -> None:
         """Draw what is not complete anew, because the theme has changed."""
-        self._final = self._partial = (None, [])
+        self._final = self._partial = (None, 0.0, [])
 
     @property
     def written(self) -> bool:
@@ -118,9 +125,11 @@ class Typesetter:
 
         The last one is held for many frames, and its words are asked for twice in each.
         """
-        if self._final[0] is not final:
-            self._final = (final, final_tokens(final, self.theme, state.info.doubtful))
-        return self._final[1]
+        before, limit, tokens = self._final
+        if before is not final or limit != state.doubtful:
+            tokens = final_tokens(final, self.theme, state.doubtful)
+            self._final = (final, state.doubtful, tokens)
+        return tokens
 
     def _flush(self) -> list[Line]:
         if not self._carry:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamer.decoding.compiled import array_file
 from streamer.decoding.compiled.array_file import pack_arrays, unpack_arrays
 
 ARRAYS = {
@@ -91,3 +92,20 @@ def test_a_description_that_lies_is_refused_though_its_digest_fits(entry: object
 def test_a_file_of_another_machine_or_shape_is_refused(description: object) -> None:
     with pytest.raises(ValueError):
         unpack_arrays(memoryview(described(description)))
+
+
+def test_more_arrays_than_anyone_writes_are_refused() -> None:
+    import sys
+
+    entries = [[str(i), "uint8", [0], 0] for i in range(array_file._MAX_ARRAYS + 1)]
+    few = described({"byte_order": sys.byteorder, "arrays": entries[:1]})
+    assert list(unpack_arrays(memoryview(few))) == ["0"]
+    with pytest.raises(ValueError, match="too many arrays"):
+        unpack_arrays(memoryview(described({"byte_order": sys.byteorder, "arrays": entries})))
+
+
+def test_a_description_beyond_the_end_is_refused_though_its_digest_fits() -> None:
+    rest = struct.pack("<I", 1000) + bytes(10)
+    data = PACKED[:16] + hashlib.sha256(rest).digest() + rest
+    with pytest.raises(ValueError, match="truncated"):
+        unpack_arrays(memoryview(data))

@@ -270,3 +270,11 @@ def test_many_at_once_find_the_same(scorer: Path, folder: Path) -> None:
         thread.join()
     assert len(found) == 6 and all(each == found[0] for each in found)
     assert not list(folder.glob("*.part"))
+
+
+def test_a_file_larger_than_any_that_is_written_is_not_mapped(
+    scorer: Path, folder: Path, built: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = heard(create(scorer, folder))
+    monkeypatch.setattr(cache_module, "MAX_BYTES", kept_file(folder).stat().st_size - 1)
+    assert heard(create(scorer, folder)) == expected and len(built) == 2

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streamer.decoding import read_scorer, write_scorer
+from streamer.decoding import Alphabet, read_scorer, write_scorer
 from streamer.decoding.language.kenlm_file import HAS_WORDS_OFFSET, read_kenlm_header
 from streamer.decoding.language.n_grams import NGrams
 from streamer.decoding.scorer.fst import MAX_WORD_LETTERS, read_words, write_fst
@@ -279,3 +279,30 @@ def test_a_package_of_a_gigabyte_is_mapped_not_read(tmp_path: Path) -> None:
     assert scorer.kenlm_size == size and scorer.alpha == 1.0
     assert scorer.words(ENGLISH) == ["word"]
     assert resident() - before < 64 << 20
+
+
+def test_a_word_list_of_no_words_has_none() -> None:
+    for data in (write_fst([], 0), fst([(False, 0, 0)], [])):
+        assert read_words(memoryview(data), 0, len(ENGLISH)) == []
+
+
+@pytest.mark.parametrize(("offset", "number", "message"), [(25, 3, "3.4"), (29, 1, "1.1")])
+def test_a_word_list_of_another_version_is_rejected(offset: int, number: int, message: str) -> None:
+    data = bytearray(fst([(False, 0, 1), (True, 0, 0)], [(2, 1)]))
+    data[offset : offset + 4] = struct.pack("<i", number)
+    with pytest.raises(ScorerError, match=f"the unknown version {message}"):
+        read_words(memoryview(data), 0, len(ENGLISH))
+
+
+def test_words_of_labels_of_several_letters_are_spelled_in_full() -> None:
+    labels = [label + label if label == "e" else label for label in ENGLISH.labels]
+    doubled = {word.replace("e", "ee") for word in use(TINY)}
+    assert set(read_scorer(TINY).words(Alphabet(labels))) == doubled
+
+
+@pytest.mark.parametrize("offset", [9, 17])
+def test_weights_that_are_not_numbers_are_rejected(tmp_path: Path, offset: int) -> None:
+    data = bytearray(TINY.read_bytes())
+    data[PACKAGE + offset : PACKAGE + offset + 8] = struct.pack("<d", float("nan"))
+    with pytest.raises(ScorerError, match="weights are not numbers"):
+        read_scorer(variant(tmp_path, bytes(data)))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from streamer.arrays import FloatArray
+from streamer.audio.formats.reader import FrameReader
+from streamer.audio.sources.recording import RecordingSource
 from streamer.audio.sources.source import Source
 from streamer.errors import AudioError
 
@@ -49,3 +52,16 @@ class Heard:
         source.close()
         self.blocks = len(blocks)
         self.samples = np.concatenate([*blocks, np.zeros(0, np.float32)])
+
+
+def count_openings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list that gets the name of each sound file that is opened from now on."""
+    opened: list[str] = []
+    open_reader = RecordingSource._open_reader
+
+    def counted(source: RecordingSource) -> FrameReader:
+        opened.append(source.name)
+        return open_reader(source)
+
+    monkeypatch.setattr(RecordingSource, "_open_reader", counted)
+    return opened

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
-from streamer.acoustic.coreml_runtime import COMPUTE_UNITS
+from streamer.acoustic.coreml_runtime import COMPUTE_UNITS, check_compute_units
 from streamer.bundle import Bundle, load_bundle
 from streamer.convert.options import DEFAULT_COREML_PRECISION, SHAPES, coreml_kind
 from streamer.errors import StreamerError, UsageError
@@ -31,10 +31,12 @@ def bench_compute_units(model: str, units: str) -> None:
         UsageError: a name is unknown.
         ModelError: this is not macOS, or Core ML cannot run a network.
     """
+    from streamer.convert.coreml.compute_plan import plan_of_model
+
     chosen = chosen_units(units)
     bundle = load_bundle(model)
     with tempfile.TemporaryDirectory() as folder:
-        for line in measured_lines(bundle, chosen, Path(folder)):
+        for line in measured_lines(bundle, chosen, Path(folder), plan=plan_of_model):
             print(line, flush=True)
 
 
@@ -48,10 +50,7 @@ def chosen_units(units: str) -> tuple[str, ...]:
         return COMPUTE_UNITS
     names = tuple(name.strip().upper() for name in units.split(","))
     for name in names:
-        if name not in COMPUTE_UNITS:
-            raise UsageError(
-                f"unknown compute units {name}", f"use all, or {', '.join(COMPUTE_UNITS)}"
-            )
+        check_compute_units(name)
     return names
 
 
@@ -61,6 +60,7 @@ def measured_lines(
     folder: Path,
     loader: ModelLoader | None = None,
     cache: Path | None = None,
+    plan: Callable[[Path, str], str | None] = lambda path, units: None,
 ) -> Iterator[str]:
     """Measure, save the fastest units, and yield the lines to print as they are known.
 
@@ -73,6 +73,7 @@ def measured_lines(
         folder: for shapes that the bundle does not have, which are written in float16.
         loader: replaces Core ML.
         cache: replaces the user's cache.
+        plan: returns where Core ML runs the layers of a network on some compute units.
 
     Raises:
         UsageError: the bundle has no network to measure.
@@ -96,6 +97,12 @@ def measured_lines(
         if not found:
             continue
         best = fastest_of[name] = fastest(found)
+        try:
+            layers = plan(path, best.compute_units)
+        except StreamerError as error:
+            layers = f"unknown processors ({error.what})"
+        if layers is not None:
+            yield f"{name}: layers on {layers}"
         if path.parent == bundle.folder:
             remember(path, best, cache)
             yield f"{name}: {best.compute_units} from now on"

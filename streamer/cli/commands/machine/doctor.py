@@ -226,7 +226,8 @@ def _check_model(report: _Report, engine: EngineOptions) -> None:
         from streamer.models.backends import load_acoustic_model
 
         (bundle,) = found
-        network = load_acoustic_model(bundle, engine.backend, engine.compute_units)
+        choice = engine.choice()
+        network = load_acoustic_model(bundle, choice.backend, choice.compute_units, choice.latency)
         import numpy as np
 
         shape = (1, network.n_steps, 2 * network.n_context + 1, network.n_input)

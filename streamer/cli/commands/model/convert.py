@@ -98,6 +98,7 @@ def convert(
             alphabet=alphabet,
             scorer=scorer,
             licence=licence,
+            author=author,
             outputs=output_nodes or (),
             progress=lambda what: echo(what, err=True),
         )

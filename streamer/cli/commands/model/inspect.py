@@ -7,6 +7,7 @@ from typing import Optional
 
 import typer
 
+from streamer.cli.support.choices import ComputeUnits
 from streamer.printable import printable
 
 #: Width at which names and values are wrapped.
@@ -16,10 +17,12 @@ _WIDEST = 60
 def inspect(
     model: Path = typer.Argument(..., help="A .pb, .pbmm, .tflite, .onnx, .mlmodel or .mlpackage."),
     other: Optional[Path] = typer.Argument(None, help="A second model, shown beside the first."),
-    compute_units: str = typer.Option(
-        "ALL",
+    compute_units: ComputeUnits = typer.Option(
+        ComputeUnits.ALL,
         "--compute-units",
-        help="macOS: compute units that the plan of a Core ML model may use.",
+        metavar="UNITS",
+        help="macOS: compute units that the plan of a Core ML model may use: CPU_AND_NE, "
+        "CPU_AND_GPU, CPU_ONLY or ALL.",
     ),
 ) -> None:
     """Show the inputs, outputs, operations and metadata of a model, and Core ML's plan on macOS."""
@@ -38,9 +41,9 @@ def inspect(
             (heading, key): value for heading, key, value in inspection_rows(inspect_model(path))
         }
         if path.suffix in (".mlmodel", ".mlpackage"):
-            plan = plan_of_model(path, compute_units)
+            plan = plan_of_model(path, compute_units.value)
             if plan is not None:
-                found[("compute plan", compute_units)] = plan
+                found[("compute plan", compute_units.value)] = plan
         columns.append(found)
     order = list(dict.fromkeys(heading for column in columns for heading, _ in column))
     table = Table(box=None, pad_edge=False, header_style="bold")

@@ -104,6 +104,11 @@ def train(
         "Weight of CTC-CRF: phonemes are learned as whole sentences against all others. For a "
         "training --from a network with phonemes; 0.9 works well.",
     ),
+    n_leaves: int = _setting(
+        "n_leaves",
+        "Tell phonemes by the one before them, with about as many labels (600 for 15 hours); "
+        "0: phonemes as they are. A network --from keeps its labels.",
+    ),
     letter_weight: float = _setting("letter_weight", "Weight of the letters' loss."),
     consistency_weight: float = _setting(
         "consistency_weight",
@@ -154,8 +159,14 @@ def train(
         "the augmentation.",
         _AUGMENTATION,
     ),
+    no_speech: float = _recipe(
+        "no_speech",
+        "Share of the clips in whose place there is noise alone, with --multi-condition: babble, "
+        "too, has no words.",
+        _AUGMENTATION,
+    ),
     noise: Optional[Path] = typer.Option(
-        None, "--noise", help="Folder of recorded noises for both of these.",
+        None, "--noise", help="Folder of recorded noises for all of these.",
         rich_help_panel=_AUGMENTATION,
     ),
     save_every: float = typer.Option(
@@ -179,6 +190,11 @@ def train(
 
     if strength and clean_until <= 0:
         raise UsageError("augmentation never begins with --clean-until 0", "add --augmentation 0")
+    if no_speech and not multi_condition:
+        raise UsageError(
+            "--no-speech is a share of the clips that --multi-condition changes",
+            "add --multi-condition 0.75",
+        )
     recipe = Recipe(
         train=data, dev=dev or [], folder=output,
         settings=TrainingSettings(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from enum import Enum
 from typing import Annotated, Any, Optional
 
@@ -10,7 +11,7 @@ import typer
 
 from streamer.cli.support.messages import echo
 from streamer.cli.support.option_groups import with_options
-from streamer.errors import StreamerError
+from streamer.errors import OutputError, StreamerError
 
 
 class StatusFormat(str, Enum):
@@ -51,7 +52,9 @@ def status(
     show = _show_json if format is StatusFormat.JSON else _show_text
     off = Status().as_json()
     if follow:
-        for values in client.follow():
+        if sys.stdout is None:
+            raise OutputError("standard output is closed", "send it to a file or a pipe")
+        for values in client.follow(sleep=client.sleep_while_read):
             show(off if values is None else values)
         return
     try:

@@ -88,6 +88,8 @@ def listen(
         source = LoopbackSource(monitor, limit_s, **desktop.microphone_arguments())
         start = partial(transcriber.run, source)
     with transcriber:
+        if not routing.live:
+            results.output_options().say_without_effect()
         session = LiveSession(transcriber, results, routing, remote=remote)
         session.run(start, "listening:")
 

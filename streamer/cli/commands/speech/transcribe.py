@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Callable, Optional
 
@@ -66,6 +67,7 @@ def transcribe(
 
         if realtime:
             raise UsageError("--realtime and --on ray do not go together", "leave one out")
+        results.output_options().say_without_effect()
         transcribe_archive(inputs, engine, results, second, archive, one_shot, output_dir)
         return
     files, unreadable = _expand(inputs)
@@ -92,6 +94,8 @@ def transcribe(
         **second.arguments(),
     )
     with transcriber:
+        if not shown:
+            results.output_options().say_without_effect()
         if routing is not None:
             _follow(transcriber, files, results, routing, realtime, rate, channels)
         else:
@@ -296,13 +300,16 @@ class _Batch:
         try:
             with ExitStack() as stack:
                 source = make_source(name, False, self._rate, self._channels)
+                events = self._events(source, name, progress)
+                # A recording that cannot be read leaves an older transcript as it is.
+                first = [] if common is not None else list(islice(events, 1))
                 outputs = common or self._outputs(None, target)
                 if common is None:
                     stack.callback(self._note_failures, outputs)
                     stack.enter_context(outputs)
                 named = common is None or len(self._files) == 1
                 stack.callback(progress.end)
-                for event in self._events(source, name, progress):
+                for event in chain(first, events):
                     if common is not None and not named:
                         common.begin_file(name)
                         named = True
