@@ -7,23 +7,24 @@ from collections.abc import Mapping
 import numpy as np
 
 from streamer.arrays import FloatArray, IntArray
-from streamer.text.tagger import Tags
+from streamer.text.tagger import WIDTH, Tags
 
 
 class NumpyTagger:
     """A tagger made of its weights.
 
     Args:
-        weights: by PyTorch's names, float32: ``embedding.weight`` (words, E),
-            ``recurrent.weight_ih_l0`` (3 H, E + 2) and ``weight_hh_l0`` (3 H, H) with gates in the
-            order reset, update, new and their ``bias_ih_l0``, ``bias_hh_l0``, and ``weight`` (out,
-            in) and ``bias`` of ``ahead``, ``hidden``, ``marks``, ``cases``.
+        weights: by PyTorch's names, float32: ``embedding.weight`` (words, E); of each convolution
+            ``ahead.0.weight`` (A, 3 E), ``ahead.1.weight`` (A, 3 A) ... and ``bias``;
+            ``recurrent.weight_ih_l0`` (3 H, E + A + 4) and ``weight_hh_l0`` (3 H, H) with gates in
+            the order reset, update, new and their ``bias_ih_l0``, ``bias_hh_l0``; ``weight`` (out,
+            in) and ``bias`` of ``hidden``, ``marks``, ``cases``.
     """
 
     def __init__(self, weights: Mapping[str, FloatArray]) -> None:
         self._weights = weights
-        embedding = weights["embedding.weight"].shape[1]
-        self.look_ahead = weights["ahead.weight"].shape[1] // embedding
+        self._convolutions = number_of_convolutions(weights)
+        self.look_ahead = (WIDTH - 1) * self._convolutions
         self.state_size = weights["recurrent.weight_hh_l0"].shape[1]
 
     def tag(
@@ -35,13 +36,20 @@ class NumpyTagger:
         state: FloatArray,
     ) -> Tags:
         """Tag words that follow each other; see `streamer.text.tagger.Tagger`."""
-        embedding = self._weights["embedding.weight"]
-        words = embedding[numbers]
-        states = self._states(np.concatenate([words, before], axis=1), state)
-        coming = np.maximum(self._dense("ahead", embedding[ahead].reshape(len(numbers), -1)), 0)
-        seen = np.concatenate([states, words, coming, pauses], axis=1)
-        hidden = np.maximum(self._dense("hidden", seen), 0)
+        windows = self._weights["embedding.weight"][np.column_stack([numbers, ahead])]
+        seen = np.concatenate([windows[:, 0], self._coming(windows), pauses], axis=1)
+        states = self._states(np.concatenate([seen, before], axis=1), state)
+        hidden = np.maximum(self._dense("hidden", np.concatenate([states, seen], axis=1)), 0)
         return Tags(self._dense("marks", hidden), self._dense("cases", hidden), states)
+
+    def _coming(self, windows: FloatArray) -> FloatArray:
+        """Return what each word and those behind it come to, (n, A)."""
+        for layer in range(self._convolutions):
+            columns = windows.shape[1] - WIDTH + 1
+            neighbours = [windows[:, k : k + columns] for k in range(WIDTH)]
+            dense = self._dense(f"ahead.{layer}", np.concatenate(neighbours, axis=2))
+            windows = np.maximum(dense, 0)
+        return windows[:, 0]
 
     def _dense(self, name: str, values: FloatArray) -> FloatArray:
         result: FloatArray = (
@@ -64,6 +72,11 @@ class NumpyTagger:
             state = (1 - update) * new + update * state
             states.append(state)
         return np.stack(states)
+
+
+def number_of_convolutions(weights: Mapping[str, FloatArray]) -> int:
+    """Return how many convolutions a tagger has."""
+    return sum(name.startswith("ahead.") and name.endswith(".weight") for name in weights)
 
 
 def _sigmoid(values: FloatArray) -> FloatArray:

@@ -1,12 +1,13 @@
 """The tagger: which mark follows each word, and which case it has.
 
-A recurrent network reads the words one by one; what it says of a word it says with the next few
-words in sight. So the answer for a word never changes once those are known, and every word costs
-the same however long the text is.
+A recurrent network reads the words one by one, each together with the next few. So the answer for
+a word never changes once those are known, and every word costs the same however long the text is.
+Convolutions without padding turn a word and the L words behind it into one vector:
 
-    e_t = embedding[word_t]                       x_t = [e_t; pause_(t-1)]
-    h_t = GRU(x_t, h_(t-1))                       a_t = relu(A [e_(t+1) ... e_(t+L)] + a)
-    y_t = relu(Y [h_t; e_t; a_t; pause_t] + y)    marks: M y_t + m    cases: C y_t + c
+    e_t = embedding[word_t]                         C_0 = [e_t e_(t+1) ... e_(t+L)]
+    C_k[i] = relu(A_k C_(k-1)[i, i+1, i+2] + a_k)   c_t = C_(L/2)[0]
+    s_t = [e_t; c_t; pause_t]                       h_t = GRU([s_t; pause_(t-1)], h_(t-1))
+    y_t = relu(Y [h_t; s_t] + y)                    marks: M y_t + m    cases: C y_t + c
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from streamer.arrays import Array, FloatArray, IntArray
 _PAUSE_UNIT_S = 0.1
 #: Features of a pause: whether it is known, and how long it is.
 PAUSE_FEATURES = 2
+#: Words that each convolution sees at once.
+WIDTH = 3
 
 
 class Tags(NamedTuple):

@@ -1,6 +1,7 @@
 """Writes a trained tagger as ONNX: ``python -m streamer.training.text_model.export RUN OUTPUT``.
 
-Matrices are stored with 16 bits, which halves the file; everything is computed with 32.
+Matrices are stored with 8 bits and a factor for each row; everything is computed with 32. They are
+widened when the file is loaded, rows of the embedding when they are looked up.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ import numpy as np
 
 from streamer.arrays import Array, FloatArray
 from streamer.text.model import DESCRIPTION_FILE, TAGGER_FILE, WORDS_FILE
+from streamer.text.numpy_tagger import number_of_convolutions
 from streamer.text.onnx_tagger import INPUTS, OUTPUTS
-from streamer.text.tagger import PAUSE_FEATURES
+from streamer.text.tagger import PAUSE_FEATURES, WIDTH
 from streamer.text.tags import MARKS, Case
 
 _OPSET = 15
 _IR_VERSION = 8
-#: Constants with 16 bits beside the embedding; they are widened when the file is loaded.
-_MATRICES = ("gru_w", "gru_r", "ahead_w", "hidden_w", "marks_w", "cases_w")
+_MOST_INT8 = 127
 
 
 def read_weights(checkpoint: Path) -> dict[str, FloatArray]:
@@ -36,7 +37,17 @@ def read_weights(checkpoint: Path) -> dict[str, FloatArray]:
 
 def rounded(values: FloatArray) -> FloatArray:
     """Round a matrix as it is stored; vectors stay."""
-    return values.astype(np.float16).astype(np.float32) if values.ndim > 1 else values
+    if values.ndim < 2:
+        return values
+    steps, factors = _in_8_bits(values)
+    return steps.astype(np.float32) * factors
+
+
+def _in_8_bits(matrix: FloatArray) -> tuple[Array, FloatArray]:
+    """Return a matrix as int8 (rows, columns) and factors, float32 (rows, 1)."""
+    most = np.abs(matrix).max(axis=1, keepdims=True)
+    factors = np.where(most > 0, most / _MOST_INT8, 1).astype(np.float32)
+    return np.rint(matrix / factors).astype(np.int8), factors
 
 
 def write_onnx(weights: Mapping[str, FloatArray], path: Path) -> None:
@@ -49,61 +60,81 @@ def write_onnx(weights: Mapping[str, FloatArray], path: Path) -> None:
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
-    embedding = weights["embedding.weight"]
-    size = embedding.shape[1]
-    look_ahead = weights["ahead.weight"].shape[1] // size
+    layers = [f"ahead.{k}" for k in range(number_of_convolutions(weights))]
+    look_ahead = (WIDTH - 1) * len(layers)
     state_size = weights["recurrent.weight_hh_l0"].shape[1]
+    dense = ("hidden", "marks", "cases")
+    matrices = {
+        "table": weights["embedding.weight"],
+        "gru_w": _gates(weights["recurrent.weight_ih_l0"]),
+        "gru_r": _gates(weights["recurrent.weight_hh_l0"]),
+        **{f"{name}_w": weights[f"{name}.weight"] for name in (*layers, *dense)},
+    }
     constants: dict[str, Array] = {
-        "embedding": embedding.astype(np.float16),
-        "gru_w": _gates(weights["recurrent.weight_ih_l0"])[None],
-        "gru_r": _gates(weights["recurrent.weight_hh_l0"])[None],
         "gru_b": np.concatenate(
             [_gates(weights["recurrent.bias_ih_l0"]), _gates(weights["recurrent.bias_hh_l0"])]
         )[None],
-        "axis_0": np.array([0], dtype=np.int64),
+        **{f"{name}_b": weights[f"{name}.bias"] for name in (*layers, *dense)},
+        "first": np.array(0, dtype=np.int64),
         "axis_1": np.array([1], dtype=np.int64),
+        "axis_2": np.array([2], dtype=np.int64),
         "axes_12": np.array([1, 2], dtype=np.int64),
-        "flat": np.array([0, look_ahead * size], dtype=np.int64),
         "front": np.array([0, 1], dtype=np.int64),
     }
-    for name in ("ahead", "hidden", "marks", "cases"):
-        constants[f"{name}_w"] = weights[f"{name}.weight"]
-        constants[f"{name}_b"] = weights[f"{name}.bias"]
 
     def node(kind: str, inputs: list[str], output: str, **attributes: Any) -> Any:
         return helper.make_node(kind, inputs, [output], **attributes)
 
-    def dense(name: str, inputs: str, output: str) -> Any:
-        return node("Gemm", [inputs, f"{name}_w", f"{name}_b"], output, transB=1)
-
-    halves = [name for name in constants if name in _MATRICES]
-    for name in halves:
-        constants[f"{name}_16"] = constants.pop(name).astype(np.float16)
-    nodes = [
-        *(node("Cast", [f"{name}_16"], name, to=TensorProto.FLOAT) for name in halves),
-        node("Gather", ["embedding", "numbers"], "words_16"),
-        node("Cast", ["words_16"], "words", to=TensorProto.FLOAT),
-        node("Concat", ["words", "before"], "inputs", axis=1),
+    nodes = []
+    for name, matrix in matrices.items():
+        steps, factors = _in_8_bits(matrix)
+        if name.startswith("gru"):
+            steps, factors = steps[None], factors[None]
+        elif name.startswith("ahead"):  # (out, width, in) to (out, in, width)
+            steps = steps.reshape(len(steps), WIDTH, -1).transpose(0, 2, 1)
+            factors = factors[..., None]
+        constants[f"{name}_8"], constants[f"{name}_factors"] = steps, factors
+        if name != "table":
+            nodes += [
+                node("Cast", [f"{name}_8"], f"{name}_32", to=TensorProto.FLOAT),
+                node("Mul", [f"{name}_32", f"{name}_factors"], name),
+            ]
+    nodes += [
+        node("Unsqueeze", ["numbers", "axis_1"], "own"),
+        node("Concat", ["own", "ahead"], "all", axis=1),
+        node("Gather", ["table_8", "all"], "windows_8"),
+        node("Gather", ["table_factors", "all"], "windows_factors"),
+        node("Cast", ["windows_8"], "windows_32", to=TensorProto.FLOAT),
+        node("Mul", ["windows_32", "windows_factors"], "windows"),
+        node("Gather", ["windows", "first"], "words", axis=1),
+        node("Transpose", ["windows"], "columns", perm=[0, 2, 1]),
+    ]
+    columns = "columns"
+    for name in layers:
+        nodes += [
+            node("Conv", [columns, f"{name}_w", f"{name}_b"], f"{name}_sum"),
+            node("Relu", [f"{name}_sum"], f"{name}_columns"),
+        ]
+        columns = f"{name}_columns"
+    nodes += [
+        node("Squeeze", [columns, "axis_2"], "coming"),
+        node("Concat", ["words", "coming", "pauses"], "seen", axis=1),
+        node("Concat", ["seen", "before"], "inputs", axis=1),
         node("Unsqueeze", ["inputs", "axis_1"], "sequence"),
         node("Unsqueeze", ["state", "front"], "initial"),
-        helper.make_node(
+        node(
             "GRU",
             ["sequence", "gru_w", "gru_r", "gru_b", "", "initial"],
-            ["gru"],
+            "gru",
             hidden_size=state_size,
             linear_before_reset=1,
         ),
         node("Squeeze", ["gru", "axes_12"], "states"),
-        node("Gather", ["embedding", "ahead"], "coming_16"),
-        node("Cast", ["coming_16"], "coming", to=TensorProto.FLOAT),
-        node("Reshape", ["coming", "flat"], "coming_flat"),
-        dense("ahead", "coming_flat", "coming_dense"),
-        node("Relu", ["coming_dense"], "coming_seen"),
-        node("Concat", ["states", "words", "coming_seen", "pauses"], "seen", axis=1),
-        dense("hidden", "seen", "hidden_dense"),
-        node("Relu", ["hidden_dense"], "hidden"),
-        dense("marks", "hidden", "marks"),
-        dense("cases", "hidden", "cases"),
+        node("Concat", ["states", "seen"], "everything", axis=1),
+        node("Gemm", ["everything", "hidden_w", "hidden_b"], "hidden_sum", transB=1),
+        node("Relu", ["hidden_sum"], "hidden"),
+        node("Gemm", ["hidden", "marks_w", "marks_b"], "marks", transB=1),
+        node("Gemm", ["hidden", "cases_w", "cases_b"], "cases", transB=1),
     ]
     shapes: dict[str, tuple[int, list[Any]]] = {
         "numbers": (TensorProto.INT64, ["n"]),
@@ -120,7 +151,7 @@ def write_onnx(weights: Mapping[str, FloatArray], path: Path) -> None:
         "tagger",
         [helper.make_tensor_value_info(name, *shapes[name]) for name in INPUTS],
         [helper.make_tensor_value_info(name, *shapes[name]) for name in OUTPUTS],
-        [numpy_helper.from_array(np.ascontiguousarray(v), k) for k, v in constants.items()],
+        [numpy_helper.from_array(np.asarray(v, order="C"), k) for k, v in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)])
     model.ir_version = _IR_VERSION

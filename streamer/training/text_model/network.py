@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from streamer.text.tagger import PAUSE_FEATURES, WIDTH
 from streamer.text.tags import MARKS, Case
 
 
@@ -18,17 +19,22 @@ class Sizes:
         vocabulary: how many numbers words have.
         embedding: values of a word.
         state: values of the recurrent state.
-        ahead: values made of the words that follow.
+        ahead: values made of a word and those that follow.
         hidden: values that marks and cases are read from.
-        look_ahead: words that follow.
+        look_ahead: words that follow, an even number.
     """
 
     vocabulary: int
-    embedding: int = 96
-    state: int = 256
+    embedding: int = 128
+    state: int = 512
     ahead: int = 192
-    hidden: int = 192
-    look_ahead: int = 4
+    hidden: int = 256
+    look_ahead: int = 8
+
+    @property
+    def convolutions(self) -> int:
+        """How many convolutions reach the last of the words that follow."""
+        return self.look_ahead // (WIDTH - 1)
 
 
 class TaggerNetwork(nn.Module):
@@ -39,9 +45,13 @@ class TaggerNetwork(nn.Module):
         self.sizes = sizes
         self.embedding = nn.Embedding(sizes.vocabulary, sizes.embedding)
         nn.init.normal_(self.embedding.weight, std=0.3)
-        self.recurrent = nn.GRU(sizes.embedding + 2, sizes.state, batch_first=True)
-        self.ahead = nn.Linear(sizes.look_ahead * sizes.embedding, sizes.ahead)
-        self.hidden = nn.Linear(sizes.state + sizes.embedding + sizes.ahead + 2, sizes.hidden)
+        inputs = [sizes.embedding] + (sizes.convolutions - 1) * [sizes.ahead]
+        self.ahead = nn.ModuleList(nn.Linear(WIDTH * size, sizes.ahead) for size in inputs)
+        for layer in self.ahead:
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        seen = sizes.embedding + sizes.ahead + PAUSE_FEATURES
+        self.recurrent = nn.GRU(seen + PAUSE_FEATURES, sizes.state, batch_first=True)
+        self.hidden = nn.Linear(sizes.state + seen, sizes.hidden)
         self.marks = nn.Linear(sizes.hidden, len(MARKS))
         self.cases = nn.Linear(sizes.hidden, len(Case))
         self.dropout = nn.Dropout(dropout)
@@ -57,14 +67,24 @@ class TaggerNetwork(nn.Module):
             pauses: features of the pause after each, float32 (rows, words, 2).
             state: before the first word, float32 (1, rows, state).
         """
-        word = self.dropout(self.embedding(numbers))
+        word = self.embedding(numbers)
         before = torch.cat([torch.zeros_like(pauses[:, :1]), pauses[:, :-1]], dim=1)
-        states, _ = self.recurrent(torch.cat([word, before], dim=2), state)
         # Whole words are dropped: the network copes with fewer, and it is quicker than values.
         known = nn.functional.dropout1d(
             self.embedding(ahead).flatten(0, 1), self.dropout.p, self.training
         )
-        coming = torch.relu(self.ahead(known.view(*ahead.shape[:2], -1)))
-        seen = torch.cat([self.dropout(states), word, coming, pauses], dim=2)
-        hidden = self.dropout(torch.relu(self.hidden(seen)))
+        window = torch.cat([word.flatten(0, 1)[:, None], known], dim=1)
+        for layer in self.ahead:
+            # Convolution: neighbours lie side by side in memory.
+            rows, length, size = window.shape
+            window = window.contiguous().as_strided(
+                (rows, length - WIDTH + 1, WIDTH * size), (length * size, size, 1)
+            )
+            window = torch.relu(layer(window))
+        coming = self.dropout(window.view(*ahead.shape[:2], -1))
+        word = self.dropout(word)
+        seen = torch.cat([word, coming, pauses], dim=2)
+        states, _ = self.recurrent(torch.cat([seen, before], dim=2), state)
+        everything = torch.cat([self.dropout(states), seen], dim=2)
+        hidden = self.dropout(torch.relu(self.hidden(everything)))
         return self.marks(hidden), self.cases(hidden), states

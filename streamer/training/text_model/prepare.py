@@ -26,7 +26,7 @@ FIRST_YEAR = 1900
 HELD_OUT_WORDS = 120_000
 #: Of each book so many stretches of so many paragraphs are read.
 STRETCHES = 3
-STRETCH_PARAGRAPHS = 70
+STRETCH_PARAGRAPHS = 110
 _NOT_LETTERS = re.compile(r"[^a-z]+")
 _PLAIN = re.compile(rf"[{re.escape(UNSURE)},.?!:]")
 
@@ -86,7 +86,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--without-books", type=Path, help="table of books: id, title")
     parser.add_argument("--without-lines", type=Path, nargs="*", default=[], help="manifests")
     parser.add_argument("--every", type=int, default=1, help="read every n-th document only")
-    parser.add_argument("--words", type=int, default=40_000_000, help="at most, of books")
+    parser.add_argument("--words", type=int, default=60_000_000, help="at most, of books")
     options = parser.parse_args(arguments)
     titles = set()
     if options.without_books:

@@ -37,19 +37,19 @@ class TextModelSettings:
         words: of the books at most.
         vocabulary: words that the tagger knows.
         state: units of the recurrent layer.
-        look_ahead: words that a decision waits for at most.
-        threads: of the processor.
+        look_ahead: words that a decision waits for at most, an even number.
+        workers: processes that train together.
         without_books: a table of books (id, title) that are not learnt from.
         without_lines: manifests; nothing that shares six words with their transcripts is learnt.
         every: read every n-th document only, for a first look.
     """
 
     steps: int = 25_000
-    words: int = 40_000_000
+    words: int = 60_000_000
     vocabulary: int = 24_000
-    state: int = 512
+    state: int = 640
     look_ahead: int = 8
-    threads: int = 1
+    workers: int = 1
     without_books: Path | None = None
     without_lines: Sequence[Path] = ()
     every: int = 1
@@ -96,7 +96,7 @@ def make_text_model(
             [
                 str(corpus), str(run), "--steps", str(settings.steps),
                 "--words", str(settings.vocabulary), "--state", str(settings.state),
-                "--look-ahead", str(settings.look_ahead), "--threads", str(settings.threads),
+                "--look-ahead", str(settings.look_ahead), "--workers", str(settings.workers),
             ]
         )  # fmt: skip
     say(f"model: {output}")

@@ -8,7 +8,10 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +23,7 @@ from streamer.text.model import DESCRIPTION_FILE, WORDS_FILE
 from streamer.text.tagger import PAUSE_FEATURES
 from streamer.text.tags import Case
 from streamer.text.vocabulary import Vocabulary
+from streamer.training.optimisation.workers import ALONE, Workers, joined_workers
 from streamer.training.text_model import corpus
 from streamer.training.text_model.batches import Batch, Sampler
 from streamer.training.text_model.network import Sizes, TaggerNetwork
@@ -31,6 +35,7 @@ SHARES = {"books": 0.66, "speeches": 0.2, "dialogue": 0.14}
 #: Words of spoken style count so many times for the vocabulary.
 SPOKEN_WEIGHT = 5
 ROW_WORDS = 64
+#: Rows of a step, of all workers together.
 ROWS = 128
 WARM_UP_STEPS = 200
 #: Weight of the cases' loss.
@@ -49,23 +54,60 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--words", type=int, default=24_000, help="of the vocabulary")
     parser.add_argument("--steps", type=int, default=20_000)
     parser.add_argument("--rate", type=float, default=1.5e-3)
-    parser.add_argument("--state", type=int, default=512)
+    parser.add_argument("--state", type=int, default=640)
     parser.add_argument("--look-ahead", type=int, default=8)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1, help="of each worker")
+    parser.add_argument("--workers", type=int, default=1, help="processes that share each step")
     options = parser.parse_args(arguments)
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(0)
     options.output.mkdir(parents=True, exist_ok=True)
     texts, vocabulary, development = _texts(options)
-    sizes = Sizes(len(vocabulary), state=options.state, hidden=256, look_ahead=options.look_ahead)
-    network = TaggerNetwork(sizes)
-    _train(options, network, texts, development, vocabulary.endings())
+    network = _network(options, vocabulary)
+    with _worker_processes(options) as workers:
+        _train(options, network, texts, development, vocabulary.endings(), workers)
     found = {name: logits_of(network, words) for name, words in development.items()}
     bias = best_biases(list(found.values()), [words.marks for words in development.values()])
     biases = {"mark_bias": [round(float(b), 3) for b in bias], "case_bias": [0.0] * len(Case)}
     (options.output / DESCRIPTION_FILE).write_text(json.dumps(biases) + "\n", encoding="utf-8")
     for name, words in development.items():
         print(name, counted((found[name] + bias).argmax(axis=1), words.marks).summary())
+
+
+@contextmanager
+def _worker_processes(options: argparse.Namespace) -> Iterator[Workers]:
+    """Start the other workers, and wait for them at the end."""
+    if options.workers == 1:
+        yield ALONE
+        return
+    import torch.multiprocessing
+
+    context = torch.multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as folder:
+        meeting_point = str(Path(folder) / "meeting")
+        others = [
+            context.Process(target=_work, args=(options, rank, meeting_point), daemon=True)
+            for rank in range(1, options.workers)
+        ]
+        for other in others:
+            other.start()
+        with joined_workers(0, options.workers, meeting_point) as workers:
+            yield workers
+            for other in others:
+                other.join()
+
+
+def _work(options: argparse.Namespace, rank: int, meeting_point: str) -> None:
+    """Train as one of several workers."""
+    texts, vocabulary, _ = _texts(options)
+    network = _network(options, vocabulary)
+    with joined_workers(rank, options.workers, meeting_point) as workers:
+        _train(options, network, texts, {}, vocabulary.endings(), workers)
+
+
+def _network(options: argparse.Namespace, vocabulary: Vocabulary) -> TaggerNetwork:
+    """Return the network with the weights it begins with, the same in all workers."""
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    return TaggerNetwork(Sizes(len(vocabulary), state=options.state, look_ahead=options.look_ahead))
 
 
 def _texts(
@@ -112,12 +154,13 @@ def _train(
     texts: dict[str, corpus.Words],
     development: dict[str, corpus.Words],
     endings: IntArray,
+    workers: Workers,
 ) -> None:
     sampler = Sampler(
         list(texts.values()),
         [SHARES[name] for name in texts],
         ROW_WORDS,
-        options.look_ahead,
+        network.sizes.look_ahead,
         endings,
     )
     optimiser = torch.optim.AdamW(
@@ -130,22 +173,25 @@ def _train(
         network.load_state_dict(saved["network"])
         optimiser.load_state_dict(saved["optimiser"])
         step = saved["step"]
-        sampler.reseed(step)
+    # Each worker draws its own rows, and others after a training was continued.
+    sampler.reseed(step * workers.count + workers.rank)
+    torch.manual_seed(workers.rank)
     begun = saved_at = time.monotonic()
     losses: list[float] = []
     network.train()
     while step < options.steps:
         for group in optimiser.param_groups:
             group["lr"] = options.rate * _schedule(step, options.steps)
-        loss = _loss(network, sampler.batch(ROWS))
+        loss = _loss(network, sampler.batch(ROWS // workers.count))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        _share_gradients(network, workers)
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         losses.append(loss.item())
         step += 1
         done = step == options.steps
-        if done or time.monotonic() - saved_at > SAVE_EVERY_S:
+        if workers.rank == 0 and (done or time.monotonic() - saved_at > SAVE_EVERY_S):
             saved_at = time.monotonic()
             _save(checkpoint, network, optimiser, step)
             scores = {name: measure(network, words) for name, words in development.items()}
@@ -154,6 +200,15 @@ def _train(
             losses.clear()
             print(json.dumps({**line, **{k: v.summary() for k, v in scores.items()}}), flush=True)
             network.train()
+
+
+def _share_gradients(network: TaggerNetwork, workers: Workers) -> None:
+    """Give every worker the mean of all gradients."""
+    if workers.count == 1:
+        return
+    gradients = [p.grad for p in network.parameters() if p.grad is not None]
+    for own, total in zip(gradients, workers.add_up(gradients)):
+        own.copy_(total / workers.count)
 
 
 def _schedule(step: int, steps: int) -> float:

@@ -52,10 +52,10 @@ def test_numpy_equals_pytorch() -> None:
     torch = pytest.importorskip("torch")
     from streamer.training.text_model.network import Sizes, TaggerNetwork
 
-    network = TaggerNetwork(Sizes(N_WORDS, 5, 6, 7, 8, 3)).eval()
+    network = TaggerNetwork(Sizes(N_WORDS, 5, 6, 7, 8, 4)).eval()
     weights = {name: value.detach().numpy() for name, value in network.named_parameters()}
     tagger = NumpyTagger(weights)
-    numbers, ahead, pauses, _, _ = inputs(3, 6)
+    numbers, ahead, pauses, _, _ = inputs(4, 6)
     before = np.concatenate([np.zeros((1, 2), dtype=np.float32), pauses[:-1]])
     ours = tagger.tag(numbers, ahead, pauses, before, np.zeros(6, dtype=np.float32))
     with torch.no_grad():

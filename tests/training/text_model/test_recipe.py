@@ -78,6 +78,23 @@ def test_a_model_is_made_resumed_and_writes(
     assert "training" not in said
 
 
+def test_two_workers_train_together(
+    sources: Path, tmp_path: Path, tiny: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "text-xx"
+    given = ["train-text", str(sources), "-o", str(output), "--steps", "2", "--state", "8",
+             "--look-ahead", "2", "--workers", "2"]  # fmt: skip
+    assert run(given) == 0
+    assert load_text_model(output).tagger is not None
+
+
+def test_words_are_looked_ahead_in_pairs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["train-text", str(tmp_path), "-o", str(tmp_path / "x"), "--look-ahead", "3"]) == 2
+    assert "error: --look-ahead 3 is odd - say 4" in capsys.readouterr().err
+
+
 def test_a_kind_of_text_that_is_missing_is_one_line(tmp_path: Path, tiny: None) -> None:
     (tmp_path / "sources").mkdir()
     with pytest.raises(UsageError, match="has no books"):

@@ -8,6 +8,7 @@ from typing import Optional
 import typer
 
 from streamer.cli.support.messages import echo
+from streamer.errors import UsageError
 
 
 def train_text(
@@ -21,11 +22,13 @@ def train_text(
     steps: int = typer.Option(
         25_000, min=1, help="Steps of 8,192 words; the same when it is resumed."
     ),
-    words: int = typer.Option(40_000_000, min=1, help="Words of books, at most."),
+    words: int = typer.Option(60_000_000, min=1, help="Words of books, at most."),
     vocabulary: int = typer.Option(24_000, min=1, help="Words that the tagger knows."),
-    state: int = typer.Option(512, min=1, help="Units of the recurrent layer."),
-    look_ahead: int = typer.Option(8, min=1, help="Words that a decision waits for, at most."),
-    threads: int = typer.Option(1, min=1, help="Threads of the training."),
+    state: int = typer.Option(640, min=1, help="Units of the recurrent layer."),
+    look_ahead: int = typer.Option(
+        8, min=2, help="Words that a decision waits for, at most; an even number."
+    ),
+    workers: int = typer.Option(1, min=1, help="Processes that train together."),
     every: int = typer.Option(1, min=1, help="Read every n-th document only, for a first look."),
     without_books: Optional[Path] = typer.Option(
         None, "--without-books", help="Table of books not to learn from: id, title."
@@ -41,8 +44,10 @@ def train_text(
     need_torch()
     from streamer.training.text_model.recipe import TextModelSettings, make_text_model
 
+    if look_ahead % 2:
+        raise UsageError(f"--look-ahead {look_ahead} is odd", f"say {look_ahead + 1}")
     settings = TextModelSettings(
-        steps, words, vocabulary, state, look_ahead, threads, without_books, without_lines or (),
+        steps, words, vocabulary, state, look_ahead, workers, without_books, without_lines or (),
         every,
     )  # fmt: skip
     work = work or output.with_name(output.name + ".work")
