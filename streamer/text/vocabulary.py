@@ -15,6 +15,8 @@ END = 0
 MORE = 1
 #: Words that are not in the vocabulary share so many numbers, by their endings.
 BUCKETS = 1024
+#: Number of the first word of the vocabulary.
+FIRST_WORD = 2 + BUCKETS
 #: Letters of the ending by which they share.
 ENDING = 3
 
@@ -28,10 +30,10 @@ class Vocabulary:
 
     def __init__(self, words: Sequence[str]) -> None:
         self.words = tuple(words)
-        self._numbers = {word: 2 + BUCKETS + k for k, word in enumerate(self.words)}
+        self._numbers = {word: FIRST_WORD + k for k, word in enumerate(self.words)}
 
     def __len__(self) -> int:
-        return 2 + BUCKETS + len(self.words)
+        return FIRST_WORD + len(self.words)
 
     def number(self, word: str) -> int:
         """Return the number of a word in lower case."""
@@ -44,7 +46,7 @@ class Vocabulary:
 
     def endings(self) -> IntArray:
         """Return the number by its ending for each number, int64 (len,)."""
-        own = list(range(2 + BUCKETS))
+        own = list(range(FIRST_WORD))
         return np.array(own + [self.ending(word) for word in self.words], dtype=np.int64)
 
     def numbers(self, words: Iterable[str]) -> IntArray:

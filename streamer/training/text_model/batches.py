@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from streamer.text.tagger import pause_features
 from streamer.text.tags import ENDS, MARKS
-from streamer.text.vocabulary import END, MORE
+from streamer.text.vocabulary import END, FIRST_WORD, MORE
 from streamer.training.text_model.corpus import Words
 
 #: How likely an utterance ends after a word, by the mark behind it: breaths and long pauses.
@@ -19,8 +19,11 @@ CUT = {"": 0.01, ",": 0.06, ":": 0.1, ".": 0.3, "?": 0.35, "!": 0.35}
 CUT_PARAGRAPH = 0.7
 #: How much of the time the words to come are not known yet: partials.
 UNKNOWN_AHEAD = 0.15
-#: How many words are seen by their ending only, as words that are not in the vocabulary are.
-STRANGE = 0.02
+#: How many of the rarer words are seen by their ending only, as words that are not in the
+#: vocabulary are; common ones would teach that unknown words are not names.
+STRANGE = 0.05
+#: Words that are too common for it, by their place in the vocabulary.
+COMMON_WORDS = 4_000
 #: How many rows have no times.
 WITHOUT_PAUSES = 0.5
 #: Pauses by mark: shares of (none, short, long). Measured behind 485 words that were read aloud
@@ -111,6 +114,7 @@ class Sampler:
             np.int64
         )
         strange = self._random.random(numbers.shape) < STRANGE
+        strange &= numbers >= FIRST_WORD + COMMON_WORDS
         numbers[strange] = self._endings[numbers[strange]]
         marks = np.stack([self._texts[n].marks[c] for n, c in zip(names, cuts)]).astype(np.int64)
         cases = np.stack([self._texts[n].cases[c] for n, c in zip(names, cuts)]).astype(np.int64)
