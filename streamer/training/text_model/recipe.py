@@ -44,7 +44,7 @@ class TextModelSettings:
         every: read every n-th document only, for a first look.
     """
 
-    steps: int = 25_000
+    steps: int = 8_000
     words: int = 60_000_000
     vocabulary: int = 24_000
     state: int = 640

@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("corpus", type=Path)
     parser.add_argument("output", type=Path)
     parser.add_argument("--words", type=int, default=24_000, help="of the vocabulary")
-    parser.add_argument("--steps", type=int, default=20_000)
+    parser.add_argument("--steps", type=int, default=8_000)
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--state", type=int, default=640)
     parser.add_argument("--look-ahead", type=int, default=8)

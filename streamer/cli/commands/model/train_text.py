@@ -20,7 +20,7 @@ def train_text(
         None, "--work", help="Folder for corpus and checkpoints; OUTPUT.work by default."
     ),
     steps: int = typer.Option(
-        25_000, min=1, help="Steps of 8,192 words; the same when it is resumed."
+        8_000, min=1, help="Steps of 8,192 words; the same when it is resumed."
     ),
     words: int = typer.Option(60_000_000, min=1, help="Words of books, at most."),
     vocabulary: int = typer.Option(24_000, min=1, help="Words that the tagger knows."),
