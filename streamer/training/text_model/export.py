@@ -159,10 +159,38 @@ def write_onnx(weights: Mapping[str, FloatArray], path: Path) -> None:
     path.write_bytes(model.SerializeToString())
 
 
+def read_onnx(path: Path) -> dict[str, FloatArray]:
+    """Return the weights of a tagger that `write_onnx` wrote, by PyTorch's names."""
+    import onnx
+    from onnx import numpy_helper
+
+    graph = onnx.load(str(path)).graph
+    stored = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
+    bias_input, bias_state = np.split(stored["gru_b"][0], 2)
+    weights = {
+        "embedding.weight": _widened(stored, "table"),
+        "recurrent.weight_ih_l0": _gates(_widened(stored, "gru_w")[0]),
+        "recurrent.weight_hh_l0": _gates(_widened(stored, "gru_r")[0]),
+        "recurrent.bias_ih_l0": _gates(bias_input),
+        "recurrent.bias_hh_l0": _gates(bias_state),
+    }
+    for name in (each[:-2] for each in stored if each.endswith("_b") and each != "gru_b"):
+        matrix = _widened(stored, f"{name}_w")
+        if matrix.ndim == 3:  # (out, in, width) to (out, width in)
+            matrix = matrix.transpose(0, 2, 1).reshape(len(matrix), -1)
+        weights |= {f"{name}.weight": matrix, f"{name}.bias": stored[f"{name}_b"]}
+    return weights
+
+
+def _widened(stored: Mapping[str, Array], name: str) -> FloatArray:
+    result: FloatArray = stored[f"{name}_8"].astype(np.float32) * stored[f"{name}_factors"]
+    return result
+
+
 def _gates(matrix: FloatArray) -> FloatArray:
-    """Bring PyTorch's gates (reset, update, new) into ONNX's order (update, reset, new)."""
-    reset, update, new = np.split(matrix, 3)
-    return np.concatenate([update, reset, new])
+    """Bring PyTorch's gates (reset, update, new) into ONNX's order (update first), or back."""
+    first, second, new = np.split(matrix, 3)
+    return np.concatenate([second, first, new])
 
 
 def main(arguments: list[str] | None = None) -> None:

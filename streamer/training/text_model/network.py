@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from streamer.arrays import FloatArray
+from streamer.text.numpy_tagger import number_of_convolutions
 from streamer.text.tagger import PAUSE_FEATURES, WIDTH
 from streamer.text.tags import MARKS, Case
 
@@ -35,6 +38,19 @@ class Sizes:
     def convolutions(self) -> int:
         """How many convolutions reach the last of the words that follow."""
         return self.look_ahead // (WIDTH - 1)
+
+
+def sizes_of(weights: Mapping[str, FloatArray]) -> Sizes:
+    """Return the sizes of a tagger with these weights."""
+    vocabulary, embedding = weights["embedding.weight"].shape
+    return Sizes(
+        vocabulary,
+        embedding,
+        state=weights["recurrent.weight_hh_l0"].shape[1],
+        ahead=len(weights["ahead.0.bias"]),
+        hidden=len(weights["hidden.bias"]),
+        look_ahead=(WIDTH - 1) * number_of_convolutions(weights),
+    )
 
 
 class TaggerNetwork(nn.Module):

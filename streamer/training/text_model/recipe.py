@@ -42,6 +42,8 @@ class TextModelSettings:
         without_books: a table of books (id, title) that are not learnt from.
         without_lines: manifests; nothing that shares six words with their transcripts is learnt.
         every: read every n-th document only, for a first look.
+        start_from: folder of a text model to go on from; its vocabulary and sizes stay.
+        rate: learning rate at the beginning.
     """
 
     steps: int = 8_000
@@ -53,6 +55,8 @@ class TextModelSettings:
     without_books: Path | None = None
     without_lines: Sequence[Path] = ()
     every: int = 1
+    start_from: Path | None = None
+    rate: float = 1.5e-3
 
 
 def make_text_model(
@@ -92,11 +96,13 @@ def make_text_model(
         casings.main([str(corpus), str(run / CASINGS_FILE)])
     if not (run / DESCRIPTION_FILE).exists():
         say(f"training: {run}")
+        start = [] if settings.start_from is None else ["--start", str(settings.start_from)]
         train.main(
             [
-                str(corpus), str(run), "--steps", str(settings.steps),
+                str(corpus), str(run), "--steps", str(settings.steps), "--rate", str(settings.rate),
                 "--words", str(settings.vocabulary), "--state", str(settings.state),
                 "--look-ahead", str(settings.look_ahead), "--workers", str(settings.workers),
+                *start,
             ]
         )  # fmt: skip
     say(f"model: {output}")

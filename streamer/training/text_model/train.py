@@ -19,14 +19,15 @@ import torch
 from torch import nn
 
 from streamer.arrays import FloatArray, IntArray
-from streamer.text.model import DESCRIPTION_FILE, WORDS_FILE
+from streamer.text.model import DESCRIPTION_FILE, TAGGER_FILE, WORDS_FILE
 from streamer.text.tagger import PAUSE_FEATURES
 from streamer.text.tags import Case
 from streamer.text.vocabulary import Vocabulary
 from streamer.training.optimisation.workers import ALONE, Workers, joined_workers
 from streamer.training.text_model import corpus
 from streamer.training.text_model.batches import Batch, Sampler
-from streamer.training.text_model.network import Sizes, TaggerNetwork
+from streamer.training.text_model.export import read_onnx
+from streamer.training.text_model.network import Sizes, TaggerNetwork, sizes_of
 from streamer.training.text_model.scoring import Scores, counted
 from streamer.training.text_model.thresholds import best_biases
 
@@ -56,6 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--state", type=int, default=640)
     parser.add_argument("--look-ahead", type=int, default=8)
+    parser.add_argument("--start", type=Path, help="a text model to go on from; it has the sizes")
     parser.add_argument("--threads", type=int, default=1, help="of each worker")
     parser.add_argument("--workers", type=int, default=1, help="processes that share each step")
     options = parser.parse_args(arguments)
@@ -107,7 +109,13 @@ def _network(options: argparse.Namespace, vocabulary: Vocabulary) -> TaggerNetwo
     """Return the network with the weights it begins with, the same in all workers."""
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    return TaggerNetwork(Sizes(len(vocabulary), state=options.state, look_ahead=options.look_ahead))
+    if options.start is None:
+        sizes = Sizes(len(vocabulary), state=options.state, look_ahead=options.look_ahead)
+        return TaggerNetwork(sizes)
+    weights = read_onnx(options.start / TAGGER_FILE)
+    network = TaggerNetwork(sizes_of(weights))
+    network.load_state_dict({name: torch.tensor(value) for name, value in weights.items()})
+    return network
 
 
 def _texts(
@@ -137,6 +145,8 @@ def _prepare(options: argparse.Namespace, words_file: Path, prepared: Path) -> N
         for word, count in corpus.count_words(lines[name]).items():
             counts[word] += SPOKEN_WEIGHT * count
     words = [word for word, _ in counts.most_common(options.words)]
+    if options.start is not None:
+        words = (options.start / WORDS_FILE).read_text(encoding="utf-8").split()
     words_file.write_text("\n".join(words) + "\n", encoding="utf-8")
     vocabulary = Vocabulary(words)
     arrays = {}

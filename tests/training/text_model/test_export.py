@@ -10,7 +10,7 @@ import pytest
 
 from streamer.text.numpy_tagger import NumpyTagger
 from streamer.text.onnx_tagger import OnnxTagger
-from streamer.training.text_model.export import write_onnx
+from streamer.training.text_model.export import read_onnx, write_onnx
 from tests.text.weights import random_weights
 
 pytest.importorskip("onnx")
@@ -35,6 +35,15 @@ def test_onnx_equals_numpy(tmp_path: Path) -> None:
     given = inputs(numpy.look_ahead, numpy.state_size)
     for ours, theirs in zip(onnx.tag(*given), numpy.tag(*given)):
         np.testing.assert_allclose(ours, theirs, **TOLERANCE)
+
+
+def test_the_file_gives_its_weights_back(tmp_path: Path) -> None:
+    weights = random_weights(N_WORDS, seed=6)
+    write_onnx(weights, tmp_path / "tagger.onnx")
+    again = read_onnx(tmp_path / "tagger.onnx")
+    assert again.keys() == weights.keys()
+    for name, values in weights.items():
+        np.testing.assert_allclose(again[name], values, rtol=1e-6)
 
 
 def test_words_one_by_one_equal_all_at_once() -> None:

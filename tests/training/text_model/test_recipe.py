@@ -6,17 +6,19 @@ import json
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pytest
 
 from streamer.cli.app import run
 from streamer.errors import UsageError
-from streamer.text.model import load_text_model
+from streamer.text.model import TAGGER_FILE, WORDS_FILE, load_text_model
 from streamer.text.written import WrittenForm
 
 pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
 from streamer.training.text_model import recipe, train
+from streamer.training.text_model.export import read_onnx
 
 
 def sentences(n: int, seed: int) -> list[str]:
@@ -86,6 +88,29 @@ def test_two_workers_train_together(
              "--look-ahead", "2", "--workers", "2"]  # fmt: skip
     assert run(given) == 0
     assert load_text_model(output).tagger is not None
+
+
+def test_a_training_goes_on_from_a_text_model(
+    sources: Path, tmp_path: Path, tiny: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    given = ["train-text", str(sources), "--steps", "2", "--look-ahead", "2", "-o"]
+    assert run([*given, str(first), "--state", "8"]) == 0
+    # So small a step leaves the rounded weights as they are.
+    assert run([*given, str(second), "--from", str(first), "--rate", "1e-6"]) == 0
+    ours, theirs = read_onnx(first / TAGGER_FILE), read_onnx(second / TAGGER_FILE)
+    assert ours.keys() == theirs.keys()
+    for name, values in ours.items():
+        np.testing.assert_allclose(theirs[name], values, atol=1e-3)
+    assert (first / WORDS_FILE).read_bytes() == (second / WORDS_FILE).read_bytes()
+
+
+def test_a_text_model_to_go_on_from_has_to_be_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["train-text", str(tmp_path), "-o", str(tmp_path / "x"), "--from", str(tmp_path)]
+    assert run(given) == 2
+    assert "is not a text model - give a folder with tagger.onnx" in capsys.readouterr().err
 
 
 def test_words_are_looked_ahead_in_pairs(

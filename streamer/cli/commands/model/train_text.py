@@ -28,6 +28,10 @@ def train_text(
     look_ahead: int = typer.Option(
         8, min=2, help="Words that a decision waits for, at most; an even number."
     ),
+    start_from: Optional[Path] = typer.Option(
+        None, "--from", help="Text model to go on from; its vocabulary and sizes stay."
+    ),
+    rate: float = typer.Option(1.5e-3, min=1e-6, help="Learning rate at the beginning."),
     workers: int = typer.Option(1, min=1, help="Processes that train together."),
     every: int = typer.Option(1, min=1, help="Read every n-th document only, for a first look."),
     without_books: Optional[Path] = typer.Option(
@@ -42,13 +46,16 @@ def train_text(
     from streamer.training.requirements import need_torch
 
     need_torch()
+    from streamer.text.model import TAGGER_FILE
     from streamer.training.text_model.recipe import TextModelSettings, make_text_model
 
     if look_ahead % 2:
         raise UsageError(f"--look-ahead {look_ahead} is odd", f"say {look_ahead + 1}")
+    if start_from is not None and not (start_from / TAGGER_FILE).is_file():
+        raise UsageError(f"{start_from} is not a text model", f"give a folder with {TAGGER_FILE}")
     settings = TextModelSettings(
         steps, words, vocabulary, state, look_ahead, workers, without_books, without_lines or (),
-        every,
+        every, start_from, rate,
     )  # fmt: skip
     work = work or output.with_name(output.name + ".work")
     make_text_model(sources, output, work, settings, lambda line: echo(line, err=True))
