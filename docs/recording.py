@@ -154,8 +154,9 @@ class Session:
             return True
         except pexpect.EOF:
             self._child.close()
-            if self._child.exitstatus:
-                raise RuntimeError(f"exit code {self._child.exitstatus}") from None
+            if self._child.exitstatus or self._child.signalstatus:
+                how = f"exit code {self._child.exitstatus}, signal {self._child.signalstatus}"
+                raise RuntimeError(how) from None
             return False
         if self._begin_s is None:
             self._begin_s = time.monotonic()

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import ThreadpoolController
 
 from streamer.acoustic.contract import DEFAULT_STEPS, State, check_call, finite, zero_state
 from streamer.acoustic.weights import Weights
 from streamer.arrays import Array, FloatArray
+
+#: Whether `subprocess` forks so that OpenBLAS ends its threads first: a product that they work on,
+#: while another thread starts a program, never ends. From Python 3.10 on it does not.
+_STARTING_ENDS_THREADS = sys.version_info < (3, 10)
 
 
 def sigmoid(x: Array) -> Array:
@@ -64,6 +72,7 @@ class NumpyAcousticModel:
         self._forget_bias = weights.forget_bias
         self._dtype = np.dtype(dtype)
         # No copy if the weights have this dtype already.
+        self._threads = ThreadpoolController() if _STARTING_ENDS_THREADS else None
         self._w = {name: np.asarray(a, self._dtype) for name, a in weights.layers.items()}
 
     def initial_state(self) -> State:
@@ -73,11 +82,19 @@ class NumpyAcousticModel:
     def infer(self, window: FloatArray, n: int, state: State) -> tuple[FloatArray, State]:
         """See `AcousticModel.infer`; only the ``n`` real steps are computed."""
         check_call(self, window, n, state)
-        probabilities, (c, h) = self.forward(window, n, state)
+        with self._safe_products():
+            probabilities, (c, h) = self.forward(window, n, state)
         return (
             finite(probabilities.astype(np.float32, copy=False), self._path),
             (c.astype(np.float32, copy=False), h.astype(np.float32, copy=False)),
         )
+
+    def _safe_products(self) -> AbstractContextManager[Any]:
+        """Return a context in which products end even if the process forks."""
+        if self._threads is None:
+            return nullcontext()
+        limit: AbstractContextManager[Any] = self._threads.limit(limits=1, user_api="blas")
+        return limit
 
     def forward(
         self, window: Array, n: int, state: tuple[Array, Array]

@@ -135,7 +135,8 @@ class RecurrentModel:
         self.unknown = n_words + UNKNOWN
         zero = RecurrentStates(width, n_vector)
         zero.append(*(np.zeros((1, n), np.float32) for n in (width, width, n_vector)))
-        with np.errstate(all="ignore"):  # weights that are no numbers are reported below
+        # Weights that are no numbers are reported below.
+        with self.one_thread(), np.errstate(all="ignore"):
             start = self.advance(zero, np.array([0]), np.array([self.end]))
         self._sentence_start = zero.row(start)
         if not all(np.isfinite(part).all() for part in self._sentence_start):
@@ -178,7 +179,11 @@ class RecurrentModel:
         return states.append(*self._step(states, rows, words))
 
     def one_thread(self) -> AbstractContextManager[Any]:
-        """Return a context in which products use one thread; entering it takes 0.1 ms."""
+        """Return a context in which products use one thread; entering it takes 0.1 ms.
+
+        OpenBLAS ends its threads before the process forks, and a product that other threads work
+        on never ends then. (From Python 3.10 on `subprocess` does not fork in that way.)
+        """
         limit: AbstractContextManager[Any] = self._threads.limit(limits=1, user_api="blas")
         return limit
 
