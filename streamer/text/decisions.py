@@ -96,27 +96,31 @@ class Decisions:
         """
         chain = [*self._carried, *words]
         pauses = self._pauses(words, times)
+        guesses: list[Decision] = []
         if complete:
-            self._made += self._advance(chain, pauses, complete=True)
+            self._made += self._advance(chain, pauses, complete=True)[0]
             return self._made[len(self._carried) :]
         # Only words that will not change may have a say in what is decided.
         known = len(self._carried) + stable
         if known > max(self._seen, len(self._made) + 1):
             self._seen = known
             heard = [*pauses[: known - 1], np.nan]
-            self._made += self._advance(chain[:known], heard, complete=False)
-        guesses: list[Decision] = []
-        if len(self._made) < len(chain):
+            made, guesses = self._advance(chain[:known], heard, complete=False)
+            self._made += made
+        if len(self._made) + len(guesses) < len(chain):
             guesses = self._tag(chain, pauses, len(self._made), complete=False)[0]
         return [*self._made, *guesses][len(self._carried) :]
 
     def _advance(
         self, chain: Sequence[str], pauses: Sequence[float], complete: bool
-    ) -> list[Decision]:
-        """Decide words as far as it can be done, and move the state behind them."""
+    ) -> tuple[list[Decision], list[Decision]]:
+        """Decide words as far as it can be done, and move the state behind them.
+
+        Returns what is decided, and guesses for the words behind.
+        """
         begin = len(self._made)
         if begin == len(chain):
-            return []
+            return [], []
         decisions, states, sure = self._tag(chain, pauses, begin, complete)
         new = len(decisions)
         if complete:
@@ -129,7 +133,7 @@ class Decisions:
         if last > 0:
             self._state = states[last - 1]
             self._pause_before = pauses[begin + last - 1]
-        return decisions[:new]
+        return decisions[:new], decisions[new:]
 
     def _can_decide(self, words_ahead: int, sure: float) -> bool:
         """Whether a word can be decided with so many words in sight."""

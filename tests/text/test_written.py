@@ -98,6 +98,14 @@ def test_a_partial_costs_what_is_new_in_it() -> None:
         assert tagger.rows <= 10
 
 
+def test_words_that_are_all_known_are_tagged_once() -> None:
+    vocabulary = Vocabulary(WORDS)
+    tagger = Marking(vocabulary, {})
+    form = WrittenForm(TextModel(CASINGS, tagger, vocabulary))
+    form.partial(["we", "go"] * 3, 6)
+    assert tagger.rows == 6
+
+
 @given(model, UTTERANCE)
 def test_marks_and_capitals_undone_give_the_words_back(model: TextModel, words: list[str]) -> None:
     written = WrittenForm(model, WritingOptions(numbers=False)).final(words)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from streamer.text.casings import TITLES
@@ -22,8 +22,8 @@ FEWEST_PAIRS = 6
 _HEADER = """\
 # Words and pairs of words that English writes with capitals wherever they stand.
 # Counted from Project Gutenberg books (public domain in the USA), ELTeC (CC BY 4.0), speeches of
-# US presidents (public domain), the Schema-Guided Dialogue data and Taskmaster-4 (both
-# CC BY-SA 4.0 / CC BY 4.0), where no sentence begins.
+# US presidents (public domain), the Schema-Guided Dialogue data and Taskmaster-4 (CC BY-SA 4.0,
+# CC BY 4.0) and transcripts of the Changelog's podcasts (CC BY-SA 4.0), where no sentence begins.
 """
 
 
@@ -33,29 +33,41 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("corpus", type=Path)
     parser.add_argument("output", type=Path)
     options = parser.parse_args(arguments)
-    lines = [
-        line
-        for name in ("books", "speeches", "dialogue")
-        for line in read_lines(options.corpus / f"{name}.txt")
-    ]
-    entries = always_capital(lines)
+    names = ("books", "speeches", "dialogue", "podcasts")
+    entries = always_capital([read_lines(options.corpus / f"{name}.txt") for name in names])
     options.output.write_text(_HEADER + "\n".join(sorted(entries)) + "\n", encoding="utf-8")
     print(f"{len(entries):,} entries")
 
 
-def always_capital(lines: list[str]) -> list[str]:
-    """Return the words, then the pairs of words, that have capitals wherever they stand."""
+def always_capital(texts: Sequence[list[str]]) -> list[str]:
+    """Return the words, then the pairs of words, that have capitals wherever they stand.
+
+    Args:
+        texts: lines of the corpus by kind of text; a word is judged in each, as one that names a
+            program to those who write programs is an ordinary word elsewhere.
+    """
+    counts = [count_surfaces(lines) for lines in texts]
     words = {}
-    for word, forms in count_surfaces(lines).items():
-        total = sum(forms.values())
-        best, _ = max(forms.items(), key=lambda item: (item[1], item[0]))
-        if best == word or len(word) < 2 or word in TITLES:
+    for word in {word for each in counts for word in each}:
+        if len(word) < 2 or word in TITLES:
             continue
-        if total >= FEWEST and total - forms[word] >= ALWAYS * total:
+        there = [each[word] for each in counts if word in each]
+        forms = sum(there, Counter())
+        best, _ = max(forms.items(), key=lambda item: (item[1], item[0]))
+        judged = [each for each in there if sum(each.values()) >= FEWEST] or [forms]
+        if (
+            best != word
+            and sum(forms.values()) >= FEWEST
+            and all(_has_capitals(each, word) for each in [forms, *judged])
+        ):
             words[word] = best
     # Possessives come from their words.
     words = {w: b for w, b in words.items() if not (w.endswith("'s") and w[:-2] in words)}
-    return [*words.values(), *_pairs(lines, words)]
+    return [*words.values(), *_pairs((line for lines in texts for line in lines), words)]
+
+
+def _has_capitals(forms: Counter[str], word: str) -> bool:
+    return forms[word] <= (1 - ALWAYS) * sum(forms.values())
 
 
 def _pairs(lines: Iterable[str], words: dict[str, str]) -> list[str]:

@@ -26,7 +26,7 @@ from streamer.training.text_model.scoring import Score, Scores, counted
 STREAM_WORDS = 400
 #: Words that come with each partial.
 STEP_WORDS = 3
-HELD_OUT = ("held-out-author", "held-out-year", "held-out-dialogue")
+HELD_OUT = ("held-out-author", "held-out-year", "held-out-dialogue", "held-out-show")
 
 
 def streams(lines: Sequence[str]) -> Iterator[list[Token]]:

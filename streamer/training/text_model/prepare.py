@@ -1,4 +1,4 @@
-"""Makes the corpus of the text model: training text and three held-out sets.
+"""Makes the corpus of the text model: training text and four held-out sets.
 
 ``python -m streamer.training.text_model.prepare --help`` says how. A line of the corpus is a
 paragraph (`normalise`); a blank line stands where the text does not go on.
@@ -20,6 +20,8 @@ from streamer.training.text_model.sources import Document, documents
 HELD_OUT_AUTHOR = "Wharton"
 #: No speech of this year is learnt from.
 HELD_OUT_YEAR = 2009
+#: No episode of this show is learnt from.
+HELD_OUT_SHOW = "founderstalk"
 #: Speeches before this year are written language.
 FIRST_YEAR = 1900
 #: Words of a held-out set.
@@ -75,6 +77,8 @@ def set_of(document: Document) -> str:
         return "held-out-author" if held else "books"
     if document.kind == "speeches":
         return "held-out-year" if document.year == HELD_OUT_YEAR else "speeches"
+    if document.kind == "podcasts":
+        return "held-out-show" if document.author == HELD_OUT_SHOW else "podcasts"
     return "held-out-dialogue" if document.split == "test" else "dialogue"
 
 

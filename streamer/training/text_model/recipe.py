@@ -36,20 +36,20 @@ class TextModelSettings:
         steps: of the training, 8,192 words each; it may not change when a training is resumed.
         words: of the books at most.
         vocabulary: words that the tagger knows.
-        state: units of the recurrent layer.
+        state: units of the recurrent layer; by default as many as `start_from` has, else 896.
         look_ahead: words that a decision waits for at most, an even number.
         workers: processes that train together.
         without_books: a table of books (id, title) that are not learnt from.
         without_lines: manifests; nothing that shares six words with their transcripts is learnt.
         every: read every n-th document only, for a first look.
-        start_from: folder of a text model to go on from; its vocabulary and sizes stay.
+        start_from: folder of a text model to go on from; it may get other words and more units.
         rate: learning rate at the beginning.
     """
 
     steps: int = 8_000
     words: int = 60_000_000
-    vocabulary: int = 24_000
-    state: int = 640
+    vocabulary: int = 28_000
+    state: int | None = None
     look_ahead: int = 8
     workers: int = 1
     without_books: Path | None = None
@@ -96,13 +96,13 @@ def make_text_model(
         casings.main([str(corpus), str(run / CASINGS_FILE)])
     if not (run / DESCRIPTION_FILE).exists():
         say(f"training: {run}")
-        start = [] if settings.start_from is None else ["--start", str(settings.start_from)]
+        given = [] if settings.start_from is None else ["--start", str(settings.start_from)]
+        given += [] if settings.state is None else ["--state", str(settings.state)]
         train.main(
             [
                 str(corpus), str(run), "--steps", str(settings.steps), "--rate", str(settings.rate),
-                "--words", str(settings.vocabulary), "--state", str(settings.state),
-                "--look-ahead", str(settings.look_ahead), "--workers", str(settings.workers),
-                *start,
+                "--words", str(settings.vocabulary), "--look-ahead", str(settings.look_ahead),
+                "--workers", str(settings.workers), *given,
             ]
         )  # fmt: skip
     say(f"model: {output}")

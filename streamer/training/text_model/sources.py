@@ -9,10 +9,12 @@ are folders as their repositories have them:
 - speeches (mattdean1/nlp-president-speeches): ``president-speeches/*/*.txt``
 - SGD (google-research-datasets/dstc8-schema-guided-dialogue): ``{train,dev,test}/*.json``
 - Taskmaster (google-research-datasets/Taskmaster): ``TM-4-2024/data/*.json``
+- podcasts (thechangelog/transcripts): ``transcripts/*/*.md``, what people said, written down by people
 """
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterator
@@ -25,6 +27,15 @@ _PARAGRAPH = re.compile(r"\n\s*\n")
 _XML_PARAGRAPH = re.compile(r"<p\b[^>]*>(.*?)</p>", re.S)
 _XML_TAG = re.compile(r"<[^>]*>")
 _DATE = re.compile(r'<date="[^"]*?(\d{4})')
+#: A name before what somebody says, sounds and times, links, stress.
+_TURN = re.compile(r"^\*\*[^*]+:\*\*")
+_SOUND = re.compile(r"\\?\[[^\]\\]*\\?\](?!\()")
+_LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+_STRESS = re.compile(r"[*_`\\]+")
+#: A sentence that was broken off: another one follows, or nothing.
+_BROKEN_OFF = re.compile(r"(?:\.{2,}|…|\s--)(?=\s+\"?[A-Z](?!\b|')|$)")
+#: This show is read from a script that has links and quotations.
+_NOT_SPOKEN = "news"
 _ENTITIES = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'"}
 
 
@@ -33,9 +44,9 @@ class Document:
     """A book, a speech or a conversation.
 
     Attributes:
-        kind: ``books``, ``speeches`` or ``dialogue``.
+        kind: ``books``, ``speeches``, ``dialogue`` or ``podcasts``.
         title: of the book; elsewhere the name of the file.
-        author: of the book; elsewhere who spoke.
+        author: of the book; elsewhere who spoke, or the show.
         year: of the speech, 0 where it is not known.
         split: ``train``, or ``test`` where the collection says so.
         path: the file.
@@ -56,6 +67,8 @@ class Document:
         if self.path.suffix == ".xml":
             found = (_XML_TAG.sub(" ", p) for p in _XML_PARAGRAPH.findall(text))
             return [_unescaped(paragraph) for paragraph in found]
+        if self.kind == "podcasts":
+            return [said for said in map(_said, text.split("\n")) if said]
         if self.kind == "speeches":
             return [line for line in text.split("\n") if not line.startswith("<")]
         return _book(text)
@@ -72,6 +85,9 @@ def documents(folder: Path) -> Iterator[Document]:
             yield Document(
                 "dialogue", path.stem, "", 0, parent if parent == "test" else "train", path
             )
+        elif path.suffix == ".md":
+            if path.parent.parent.name == "transcripts" and parent != _NOT_SPOKEN:
+                yield Document("podcasts", path.stem, parent, 0, "train", path)
         elif path.suffix == ".txt" and path.parent.parent.name == "president-speeches":
             found = _DATE.search(path.read_text(encoding="utf-8", errors="replace")[:400])
             year = int(found.group(1)) if found else 0
@@ -109,6 +125,13 @@ def _turns(text: str) -> list[str]:
             turns.append(str(turn.get("utterance") or turn.get("text") or ""))
         turns.append("")
     return turns
+
+
+def _said(line: str) -> str:
+    """Return what is said in a line of a transcript."""
+    line = _SOUND.sub(" ", _TURN.sub("", line))
+    line = _STRESS.sub("", _LINK.sub(r"\1", html.unescape(line))).strip()
+    return _BROKEN_OFF.sub(".", line.replace(" - ", " -- "))
 
 
 def _unescaped(text: str) -> str:

@@ -10,6 +10,7 @@ import json
 import math
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,14 +28,17 @@ from streamer.training.optimisation.workers import ALONE, Workers, joined_worker
 from streamer.training.text_model import corpus
 from streamer.training.text_model.batches import Batch, Sampler
 from streamer.training.text_model.export import read_onnx
+from streamer.training.text_model.growth import grown
 from streamer.training.text_model.network import Sizes, TaggerNetwork, sizes_of
 from streamer.training.text_model.scoring import Scores, counted
 from streamer.training.text_model.thresholds import best_biases
 
 #: How often a row is drawn from each text: spoken style has more weight than it has words.
-SHARES = {"books": 0.66, "speeches": 0.2, "dialogue": 0.14}
-#: Words of spoken style count so many times for the vocabulary.
-SPOKEN_WEIGHT = 5
+SHARES = {"books": 0.46, "speeches": 0.16, "dialogue": 0.14, "podcasts": 0.24}
+#: Words count so many times for the vocabulary: there are few of the spoken ones.
+_WEIGHTS = {"books": 1, "speeches": 5, "dialogue": 5, "podcasts": 2}
+#: Units of the recurrent layer.
+STATE = 896
 ROW_WORDS = 64
 #: Rows of a step, of all workers together.
 ROWS = 128
@@ -52,12 +56,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("corpus", type=Path)
     parser.add_argument("output", type=Path)
-    parser.add_argument("--words", type=int, default=24_000, help="of the vocabulary")
+    parser.add_argument("--words", type=int, default=28_000, help="of the vocabulary")
     parser.add_argument("--steps", type=int, default=8_000)
     parser.add_argument("--rate", type=float, default=1.5e-3)
-    parser.add_argument("--state", type=int, default=640)
+    parser.add_argument("--state", type=int, help=f"{STATE}, or as in START; more than there grows it")
     parser.add_argument("--look-ahead", type=int, default=8)
-    parser.add_argument("--start", type=Path, help="a text model to go on from; it has the sizes")
+    parser.add_argument("--start", type=Path, help="a text model to go on from")
     parser.add_argument("--threads", type=int, default=1, help="of each worker")
     parser.add_argument("--workers", type=int, default=1, help="processes that share each step")
     options = parser.parse_args(arguments)
@@ -110,9 +114,10 @@ def _network(options: argparse.Namespace, vocabulary: Vocabulary) -> TaggerNetwo
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     if options.start is None:
-        sizes = Sizes(len(vocabulary), state=options.state, look_ahead=options.look_ahead)
-        return TaggerNetwork(sizes)
-    weights = read_onnx(options.start / TAGGER_FILE)
+        state = options.state or STATE
+        return TaggerNetwork(Sizes(len(vocabulary), state=state, look_ahead=options.look_ahead))
+    known = Vocabulary((options.start / WORDS_FILE).read_text(encoding="utf-8").split())
+    weights = grown(read_onnx(options.start / TAGGER_FILE), known, vocabulary, options.state or 0)
     network = TaggerNetwork(sizes_of(weights))
     network.load_state_dict({name: torch.tensor(value) for name, value in weights.items()})
     return network
@@ -140,13 +145,11 @@ def _prepare(options: argparse.Namespace, words_file: Path, prepared: Path) -> N
     lines = {name: corpus.read_lines(options.corpus / f"{name}.txt") for name in SHARES}
     surfaces = corpus.count_surfaces(line for each in lines.values() for line in each)
     stressed = corpus.stressed_words(surfaces)
-    counts = corpus.count_words(lines["books"])
-    for name in ("speeches", "dialogue"):
-        for word, count in corpus.count_words(lines[name]).items():
-            counts[word] += SPOKEN_WEIGHT * count
+    counts: Counter[str] = Counter()
+    for name, each in lines.items():
+        for word, count in corpus.count_words(each).items():
+            counts[word] += _WEIGHTS[name] * count
     words = [word for word, _ in counts.most_common(options.words)]
-    if options.start is not None:
-        words = (options.start / WORDS_FILE).read_text(encoding="utf-8").split()
     words_file.write_text("\n".join(words) + "\n", encoding="utf-8")
     vocabulary = Vocabulary(words)
     arrays = {}

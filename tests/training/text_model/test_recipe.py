@@ -48,6 +48,9 @@ def sources(tmp_path: Path) -> Path:
     for split in ("train", "test"):
         turns = [{"utterance": line} for line in sentences(80, len(split))]
         write(f"sgd/{split}/dialogues_001.json", json.dumps([{"turns": turns}]))
+    for show in ("podcast", "founderstalk"):
+        said = "\n\n".join(f"**Somebody:** {line}" for line in sentences(80, len(show)))
+        write(f"transcripts/{show}/one.md", said)
     return folder
 
 
@@ -71,7 +74,9 @@ def test_a_model_is_made_resumed_and_writes(
     written = WrittenForm(model)
     assert written.final("we went home".split()).text.startswith("We")
     scores = json.loads((output / recipe.SCORES_FILE).read_text(encoding="utf-8"))
-    assert set(scores) == {"held-out-author", "held-out-year", "held-out-dialogue"}
+    assert set(scores) == {
+        "held-out-author", "held-out-year", "held-out-dialogue", "held-out-show"
+    }  # fmt: skip
     assert "| held-out-year |" in (output / recipe.CARD_FILE).read_text(encoding="utf-8")
     capsys.readouterr()
     assert run(given) == 0

@@ -23,13 +23,15 @@ def train_text(
         8_000, min=1, help="Steps of 8,192 words; the same when it is resumed."
     ),
     words: int = typer.Option(60_000_000, min=1, help="Words of books, at most."),
-    vocabulary: int = typer.Option(24_000, min=1, help="Words that the tagger knows."),
-    state: int = typer.Option(640, min=1, help="Units of the recurrent layer."),
+    vocabulary: int = typer.Option(28_000, min=1, help="Words that the tagger knows."),
+    state: Optional[int] = typer.Option(
+        None, min=1, help="Units of the recurrent layer; 896, or as the model of --from."
+    ),
     look_ahead: int = typer.Option(
         8, min=2, help="Words that a decision waits for, at most; an even number."
     ),
     start_from: Optional[Path] = typer.Option(
-        None, "--from", help="Text model to go on from; its vocabulary and sizes stay."
+        None, "--from", help="Text model to go on from; it may get other words and more units."
     ),
     rate: float = typer.Option(1.5e-3, min=1e-6, help="Learning rate at the beginning."),
     workers: int = typer.Option(1, min=1, help="Processes that train together."),
