@@ -68,6 +68,7 @@ class DictatedText:
             self.open_mark(text)
         elif command.kind == "closing":
             self.text += text  # the sentence goes on, or has ended, as before
+            self._written.go_on()
         elif command.kind == "replacements":
             self.insert(text)
         elif command.kind != "actions":
@@ -100,7 +101,8 @@ class DictatedText:
         self._written.continue_after(self.text)
 
     def open_mark(self, mark: str) -> None:
-        """Write a mark close to the word after it."""
+        """Write a mark close to the word after it; before it stands what was said, and no more."""
+        self._written.continue_after(self.text)
         self._write(" " if self.text else "", mark)
         self._open = True
 
@@ -141,8 +143,11 @@ class DictatedText:
         self._written.continue_after(self.text)
 
     def _write(self, join: str, text: str) -> None:
-        joined = self._open or self.text[-1:].isspace() or not self.text
-        self.text += (join.lstrip(" ") if joined else join) + text
+        if self._open:
+            join = ""
+        elif self.text[-1:].isspace() or not self.text:
+            join = join.lstrip(" ")
+        self.text += join + text
         self._open = False
 
     def _cased(self, text: str) -> str:

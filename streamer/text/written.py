@@ -129,6 +129,10 @@ class WrittenForm:
         else:
             self._decisions.settle()
 
+    def go_on(self) -> None:
+        """Write no mark behind the last word before the next one; `close` still ends the sentence."""
+        self._decisions.settle()
+
     def _said(
         self, words: Sequence[str], stable: int, times: Times | None
     ) -> tuple[Sequence[str], int, Times | None]:

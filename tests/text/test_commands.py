@@ -9,12 +9,15 @@ from streamer.text.casings import Casings
 from streamer.text.model import TextModel
 from streamer.text.writing import DictationWriter
 from streamer.text.written import WrittenForm
+from tests.text.test_written import marking
 
 TABLE = load_commands()
 
 
-def dictated(*lines: str) -> str:
-    model = TextModel(Casings(["France", "Paris", "Victorian", "John"]))
+NAMES = TextModel(Casings(["France", "Paris", "Victorian", "John"]))
+
+
+def dictated(*lines: str, model: TextModel = NAMES) -> str:
     writer = DictationWriter(WrittenForm(model), TABLE.find)
     for line in lines:
         writer.line(line)
@@ -87,6 +90,19 @@ def test_a_command_alone_in_its_utterance() -> None:
 
 def test_scratch_takes_the_utterance_before_back() -> None:
     assert dictated("one", "two", "scratch that", "three") == "One three."
+
+
+@pytest.mark.parametrize(
+    "spoken, written",
+    [
+        ("he said | open quote | hello | close quote", 'He said "hello".'),
+        ("he said | comma | open quote | hello | close quote", 'He said, "hello".'),
+        ("open quote | hello | close quote | she said | period", '"Hello" she said.'),
+        ("he left | period | open quote | hello | close quote", 'He left. "Hello".'),
+    ],
+)
+def test_nothing_automatic_stands_beside_quotation_marks(spoken: str, written: str) -> None:
+    assert dictated(spoken, model=marking(said=".", hello="!")) == written
 
 
 def test_a_casing_without_a_word_is_a_word() -> None:
