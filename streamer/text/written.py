@@ -130,7 +130,7 @@ class WrittenForm:
             self._decisions.settle()
 
     def go_on(self) -> None:
-        """Write no mark behind the last word before the next one; `close` still ends the sentence."""
+        """Write no mark between the last word and the next one; `close` still ends the sentence."""
         self._decisions.settle()
 
     def _said(

@@ -9,7 +9,7 @@ are folders as their repositories have them:
 - speeches (mattdean1/nlp-president-speeches): ``president-speeches/*/*.txt``
 - SGD (google-research-datasets/dstc8-schema-guided-dialogue): ``{train,dev,test}/*.json``
 - Taskmaster (google-research-datasets/Taskmaster): ``TM-4-2024/data/*.json``
-- podcasts (thechangelog/transcripts): ``transcripts/*/*.md``, what people said, written down by people
+- podcasts (thechangelog/transcripts): ``transcripts/*/*.md``, speech written down by people
 """
 
 from __future__ import annotations

@@ -59,7 +59,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--words", type=int, default=28_000, help="of the vocabulary")
     parser.add_argument("--steps", type=int, default=8_000)
     parser.add_argument("--rate", type=float, default=1.5e-3)
-    parser.add_argument("--state", type=int, help=f"{STATE}, or as in START; more than there grows it")
+    parser.add_argument(
+        "--state", type=int, help=f"{STATE}, or as in START; more than there grows it"
+    )
     parser.add_argument("--look-ahead", type=int, default=8)
     parser.add_argument("--start", type=Path, help="a text model to go on from")
     parser.add_argument("--threads", type=int, default=1, help="of each worker")
