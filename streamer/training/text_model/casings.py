@@ -48,7 +48,7 @@ def always_capital(texts: Sequence[list[str]]) -> list[str]:
     """
     counts = [count_surfaces(lines) for lines in texts]
     words = {}
-    for word in {word for each in counts for word in each}:
+    for word in sorted({word for each in counts for word in each}):
         if len(word) < 2 or word in TITLES:
             continue
         there = [each[word] for each in counts if word in each]
@@ -72,7 +72,7 @@ def _has_capitals(forms: Counter[str], word: str) -> bool:
 
 def _pairs(lines: Iterable[str], words: dict[str, str]) -> list[str]:
     together: Counter[tuple[str, str]] = Counter()
-    capital: Counter[tuple[str, str]] = Counter()
+    capital: dict[tuple[str, str], Counter[str]] = {}
     for line in lines:
         before = None
         for token in tokens(line):
@@ -81,14 +81,15 @@ def _pairs(lines: Iterable[str], words: dict[str, str]) -> list[str]:
                 pair = (before.surface.lower(), token.surface.lower())
                 both = before.surface[0].isupper() and token.surface[0].isupper()
                 together[pair] += not before.begins or not both
-                capital[pair] += both and not before.begins
+                if both and not before.begins:
+                    capital.setdefault(pair, Counter())[f"{before.surface} {token.surface}"] += 1
             before = None if plain and token.unsure else token
             if MARKS[token.mark]:
                 before = None
     return [
-        f"{a.capitalize()} {b.capitalize()}"
-        for (a, b), count in sorted(capital.items())
-        if count >= FEWEST_PAIRS
+        forms.most_common(1)[0][0]
+        for (a, b), forms in sorted(capital.items())
+        if (count := sum(forms.values())) >= FEWEST_PAIRS
         and count >= PAIR_ALWAYS * together[a, b]
         and not (a in words and b in words)
         and a not in TITLES

@@ -20,3 +20,8 @@ def test_what_is_rare_in_a_kind_of_text_is_not_judged_there() -> None:
     novels = (FEWEST - 1) * ["A glowing ember fell."]
     podcasts = 100 * FEWEST * ["I wrote it in Ember and JavaScript."]
     assert sorted(always_capital([novels, podcasts])) == ["Ember", "JavaScript"]
+
+
+def test_pairs_are_written_as_they_are_printed() -> None:
+    text = FEWEST * ["We use the Green AI there.", "The grass is green."]
+    assert "Green AI" in always_capital([text])
