@@ -34,17 +34,19 @@ class Casings:
 
     Args:
         entries: words and pairs of words as they are written: ``London``, ``United States``;
-            one in small letters, ``comma``, never has a capital, and ``-zip`` takes an entry
-            before it away.
+            one in small letters, ``comma``, never has a capital, and ``-zip`` or ``-hello world``
+            takes an entry before it away.
     """
 
     def __init__(self, entries: Iterable[str] = ()) -> None:
         self._words: dict[str, str] = {}
         self._pairs: dict[tuple[str, str], tuple[str, str]] = {}
         for entry in entries:
-            words = entry.split(" ")
-            if entry.startswith("-"):
-                self._words.pop(entry[1:].strip(), None)
+            words = entry.lstrip("-").split(" ")
+            if entry.startswith("-") and len(words) == 1:
+                self._words.pop(words[0], None)
+            elif entry.startswith("-"):
+                self._pairs.pop((words[0], words[1]), None)
             elif len(words) == 1:
                 self._words[entry.lower()] = entry
             else:

@@ -48,6 +48,13 @@ def test_casings_of_streets_titles_and_what_is_not_known() -> None:
     assert casings.written("fifth", after="man") is None
 
 
+def test_entries_can_be_taken_away() -> None:
+    casings = Casings(["Zip", "Hello World", "Hello Kitty", "-zip", "-hello world"])
+    assert casings.written("zip") is None
+    assert casings.written("hello", after="world") is None
+    assert casings.written("hello", after="kitty") == "Hello"
+
+
 @pytest.mark.parametrize(
     ("spoken", "written"),
     [
