@@ -15,8 +15,8 @@ from streamer.text.vocabulary import END, MORE
 
 #: A small letter after ``?`` and ``!`` ("Who? he asked.") has to be so likely.
 _SMALL_AFTER_MARK = 0.8
-#: A capital has to be so likely: a wrong one is noticed more than a missing one. 0.5 finds up to one
-#: in a hundred more, and as many more are wrong; 0.7 loses up to 0.007 of F1 on held-out text.
+#: A capital has to be so likely: a wrong one is noticed more than a missing one. 0.5 finds up to
+#: one in a hundred more, and as many more are wrong; 0.7 loses up to 0.007 of F1.
 _LIKELY_CAPITAL = 0.6
 #: An exclamation mark at the end of what is said has to be so likely among the marks that end.
 _LIKELY_EXCLAMATION = 0.7
