@@ -54,7 +54,7 @@ def always_capital(texts: Sequence[list[str]]) -> list[str]:
         there = [each[word] for each in counts if word in each]
         forms = sum(there, Counter())
         best, _ = max(forms.items(), key=lambda item: (item[1], item[0]))
-        judged = [each for each in there if sum(each.values()) >= FEWEST] or [forms]
+        judged = [each for each in there if sum(each.values()) >= FEWEST]
         if (
             best != word
             and sum(forms.values()) >= FEWEST

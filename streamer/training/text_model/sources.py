@@ -36,7 +36,6 @@ _STRESS = re.compile(r"[*_`\\]+")
 _BROKEN_OFF = re.compile(r"(?:\.{2,}|…|\s--)(?=\s+\"?[A-Z](?!\b|')|$)")
 #: This show is read from a script that has links and quotations.
 _NOT_SPOKEN = "news"
-_ENTITIES = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'"}
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class Document:
             return _turns(text)
         if self.path.suffix == ".xml":
             found = (_XML_TAG.sub(" ", p) for p in _XML_PARAGRAPH.findall(text))
-            return [_unescaped(paragraph) for paragraph in found]
+            return [html.unescape(paragraph) for paragraph in found]
         if self.kind == "podcasts":
             return [said for said in map(_said, text.split("\n")) if said]
         if self.kind == "speeches":
@@ -132,9 +131,3 @@ def _said(line: str) -> str:
     line = _SOUND.sub(" ", _TURN.sub("", line))
     line = _STRESS.sub("", _LINK.sub(r"\1", html.unescape(line))).strip()
     return _BROKEN_OFF.sub(".", line.replace(" - ", " -- "))
-
-
-def _unescaped(text: str) -> str:
-    for entity, character in _ENTITIES.items():
-        text = text.replace(entity, character)
-    return text
